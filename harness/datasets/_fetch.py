@@ -1,0 +1,67 @@
+"""Download a published file once, check its sha256, keep it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import ProblemError
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A published file: where it is, and the sha256 of its bytes as published."""
+
+    url: str
+    sha256: str
+    file: str
+    licence: str
+
+
+def fetch(source: Source, cache: Path) -> Path:
+    """The file in `cache`, downloaded if it is not there yet.
+
+    Raises ProblemError where there is no network (the message says how to pass a path) and where the bytes differ from
+    the published ones: they are never used.
+    """
+    target = cache / source.file
+    if target.is_file() and _sha256(target.read_bytes()) == source.sha256:
+        return target
+    try:
+        with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer:
+            data: bytes = answer.read()
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise ProblemError(
+            f"{source.file} could not be downloaded from {source.url} ({reason}).\n"
+            f"Without network: bring the file over and pass its path, --problems PATH/{source.file}, "
+            f"or put it at {target}"
+        ) from error
+    if _sha256(data) != source.sha256:
+        raise ProblemError(
+            f"{source.url} gave a file with sha256 {_sha256(data)}, not the published {source.sha256}; it is not used. "
+            f"Pass a file that you trust by its path: --problems PATH"
+        )
+    _write(target, data)
+    return target
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(target: Path, data: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, target)
+    except OSError as error:
+        raise ProblemError(f"the download cannot be kept in {target.parent}: {error}") from error

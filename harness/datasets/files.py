@@ -1,0 +1,82 @@
+"""Our own problem format: problems/README.md describes it key by key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.types import Problem
+from sandbox.types import CallTests, Limits, StdioCase, StdioTests, Tests
+
+# Where a base model's completion of a function ends: the next thing at the left margin.
+STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n@", "\n```")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Call(_Strict):
+    kind: Literal["call"]
+    source: str
+
+
+class _Case(_Strict):
+    stdin: str
+    stdout: str
+
+
+class _Stdio(_Strict):
+    kind: Literal["stdio"]
+    cases: tuple[_Case, ...]
+
+
+class _Limits(_Strict):
+    wall_s: float = Limits().wall_s
+    cpu_s: float = Limits().cpu_s
+    memory_bytes: int = Limits().memory_bytes
+    output_bytes: int = Limits().output_bytes
+    disk_bytes: int = Limits().disk_bytes
+    processes: int = Limits().processes
+    open_files: int = Limits().open_files
+
+
+class _Row(_Strict):
+    id: Annotated[str, Field(min_length=1)]
+    prompt: str
+    entry_point: str = ""
+    tests: Annotated[_Call | _Stdio, Field(discriminator="kind")]
+    reference: str
+    wrong: Annotated[tuple[str, ...], Field(min_length=2)]
+    limits: _Limits | None = None
+    metadata: dict[str, Any] = {}
+
+
+def problem(row: dict[str, Any], dataset: str) -> Problem:
+    """One row as a Problem. Raises ValueError: which key, and what is wrong with it."""
+    try:
+        parsed = _Row.model_validate(row)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors()]
+        raise ValueError("; ".join(faults)) from error
+    if parsed.tests.kind == "call" and not parsed.entry_point.isidentifier():
+        raise ValueError(f"entry_point: the name of a function is expected, not {parsed.entry_point!r}")
+    return Problem(
+        id=parsed.id,
+        dataset=dataset,
+        prompt=parsed.prompt,
+        tests=_tests(parsed),
+        entry_point=parsed.entry_point,
+        references=(parsed.reference,),
+        wrong=parsed.wrong,
+        limits=Limits(**parsed.limits.model_dump()) if parsed.limits else None,
+        stop=STOP if parsed.tests.kind == "call" else ("\n```",),
+        metadata=parsed.metadata,
+    )
+
+
+def _tests(row: _Row) -> Tests:
+    if isinstance(row.tests, _Stdio):
+        return StdioTests(cases=tuple(StdioCase(stdin=case.stdin, stdout=case.stdout) for case in row.tests.cases))
+    return CallTests(source=f"{row.tests.source}\ncheck({row.entry_point})\n", entry_point=row.entry_point)

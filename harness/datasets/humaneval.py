@@ -1,0 +1,48 @@
+"""HumanEval (Chen et al. 2021), 164 problems, MIT.
+
+Source: openai/human-eval at commit 6d43fb980f9fee3c892a914eda09951f772ad10d, data/HumanEval.jsonl.gz. A row:
+    {"task_id": "HumanEval/0", "prompt": imports, signature and docstring, "entry_point": "has_close_elements",
+     "canonical_solution": the body, "test": defines check(candidate)}
+The program is assembled as its own evaluator does: prompt + completion, test, check(entry_point). The time limit is its
+own 3 seconds, here of CPU time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.datasets._fetch import Source
+from harness.datasets.files import STOP
+from harness.types import Problem
+from sandbox.types import CallTests, Limits
+
+SOURCE = Source(
+    url="https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d/data/HumanEval.jsonl.gz",
+    sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+    file="HumanEval.jsonl.gz",
+    licence="MIT",
+)
+LIMITS = Limits(cpu_s=3.0, wall_s=6.0)
+KEYS = {"task_id", "prompt", "entry_point", "canonical_solution", "test"}
+
+
+def recognizes(row: dict[str, Any]) -> bool:
+    """Whether a row has HumanEval's keys (HumanEval+ has the same, with numpy in its tests)."""
+    return row.keys() >= KEYS and "plus_input" not in row and "def assertion(" not in str(row["test"])
+
+
+def problem(row: dict[str, Any], dataset: str) -> Problem:
+    """One row as a Problem. Raises KeyError for a missing key, ValueError for an id that is no text."""
+    entry_point = row["entry_point"]
+    if not isinstance(row["task_id"], str):
+        raise ValueError(f"task_id: text is expected, not {row['task_id']!r}")
+    return Problem(
+        id=row["task_id"],
+        dataset=dataset,
+        prompt=row["prompt"],
+        tests=CallTests(source=f"{row['test']}\ncheck({entry_point})\n", entry_point=entry_point),
+        entry_point=entry_point,
+        references=(row["canonical_solution"],),
+        limits=LIMITS,
+        stop=STOP,
+    )

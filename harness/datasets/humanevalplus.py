@@ -1,0 +1,33 @@
+"""HumanEval+ v0.1.10 (Liu et al. 2023), 164 problems with about 80 times HumanEval's tests, Apache-2.0.
+
+Source: evalplus/humanevalplus_release, HumanEvalPlus-OriginFmt.jsonl.gz: HumanEval's five keys, where `test` is a
+stand-alone check(candidate) with its inputs, its expected results and numpy's allclose for floats.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from harness.datasets import humaneval
+from harness.datasets._fetch import Source
+from harness.types import Problem
+from sandbox.types import MIB, Limits
+
+SOURCE = Source(
+    url="https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus-OriginFmt.jsonl.gz",
+    sha256="daa7661c8189924068069b0872a440b491edb60f8bdf431d5957adc88d18bae5",
+    file="HumanEvalPlus-OriginFmt.jsonl.gz",
+    licence="Apache-2.0",
+)
+LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
+
+
+def recognizes(row: dict[str, Any]) -> bool:
+    """Whether a row is HumanEval's with the tests of HumanEval+."""
+    return humaneval.recognizes(row) and "def assertion(" in str(row["test"])
+
+
+def problem(row: dict[str, Any], dataset: str) -> Problem:
+    """One row as a Problem, with limits for the larger tests."""
+    return dataclasses.replace(humaneval.problem(row, dataset), limits=LIMITS)

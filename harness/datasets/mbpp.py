@@ -1,0 +1,62 @@
+"""MBPP (Austin et al. 2021), the full 974 problems, CC-BY-4.0.
+
+Source: the file of google-research/mbpp as deepseek-ai/DeepSeek-Coder holds it, Evaluation/MBPP/data/mbpp.jsonl. A row:
+    {"task_id": 11, "text": one sentence, "code": a whole program, "test_list": three assertions,
+     "test_setup_code": "", "challenge_test_list": []}
+The prompt is the zero-shot docstring of the BigCode harness: the sentence and the first assertion. The program is
+assembled as setup, completion, assertions.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.datasets._fetch import Source
+from harness.types import Problem
+from sandbox.types import CallTests, Limits
+
+SOURCE = Source(
+    url="https://raw.githubusercontent.com/deepseek-ai/DeepSeek-Coder/main/Evaluation/MBPP/data/mbpp.jsonl",
+    sha256="ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f",
+    file="mbpp.jsonl",
+    licence="CC-BY-4.0",
+)
+LIMITS = Limits(cpu_s=3.0, wall_s=6.0)
+STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
+# What stands around the call in an assertion, and is not what it tests.
+_AROUND = {"set", "sorted", "list", "tuple", "len", "str", "int", "float", "round", "isclose", "math", "abs", "not", "dict"}
+
+
+def recognizes(row: dict[str, Any]) -> bool:
+    """Whether a row has MBPP's keys."""
+    return row.keys() >= {"task_id", "text", "code", "test_list"}
+
+
+def problem(row: dict[str, Any], dataset: str) -> Problem:
+    """One row as a Problem. Raises KeyError for a missing key."""
+    tests: list[str] = row["test_list"]
+    entry_point = called(tests[0])
+    return Problem(
+        id=f"Mbpp/{row['task_id']}",
+        dataset=dataset,
+        prompt=docstring(row["text"], tests[0]),
+        tests=CallTests(source="\n".join(tests) + "\n", entry_point=entry_point, setup=row.get("test_setup_code", "")),
+        entry_point=entry_point,
+        references=(row["code"],),
+        limits=LIMITS,
+        stop=STOP,
+    )
+
+
+def docstring(text: str, example: str) -> str:
+    """The prompt: a module docstring, after which a model writes the function."""
+    return f'"""\n{text}\n{example}\n"""\n'
+
+
+def called(assertion: str) -> str:
+    """The function that an assertion tests: the first name that is called and is not one of Python's own around it."""
+    for name in re.findall(r"([A-Za-z_]\w*)\s*\(", assertion.removeprefix("assert")):
+        if name not in _AROUND:
+            return str(name)
+    raise ValueError(f"no call in the test {assertion!r}")

@@ -1,0 +1,54 @@
+"""MBPP+ v0.2.0 (Liu et al. 2023), 378 problems with about 35 times MBPP's tests, Apache-2.0.
+
+Source: evalplus/mbppplus_release, MbppPlus-OriginFmt.jsonl.gz. A row:
+    {"task_id": "2", "code": a whole program, "prompt": one sentence, "test_imports": "[]", "test_list": "[...]",
+     "test": stand-alone: numpy, the oracle, inputs with Python's types, expected results, a loop over them}
+EvalPlus's own file (MbppPlus.jsonl) has lost tuples, sets and complex numbers to JSON; it is not read.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from harness.datasets import mbpp
+from harness.datasets._fetch import Source
+from harness.types import Problem
+from sandbox.types import MIB, CallTests, Limits
+
+SOURCE = Source(
+    url="https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus-OriginFmt.jsonl.gz",
+    sha256="7a5aec547b134fa297ee6c45f829298aa3f58de02547b8d8a5c3d85d9cb10efc",
+    file="MbppPlus-OriginFmt.jsonl.gz",
+    licence="Apache-2.0",
+)
+LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
+
+
+def recognizes(row: dict[str, Any]) -> bool:
+    """Whether a row has the keys of MBPP+ in its original format."""
+    return row.keys() >= {"task_id", "code", "prompt", "test", "test_list"}
+
+
+def problem(row: dict[str, Any], dataset: str) -> Problem:
+    """One row as a Problem. Raises KeyError for a missing key, ValueError for a list that is none."""
+    examples, imports = _list(row["test_list"]), _list(row.get("test_imports", "[]"))
+    entry_point = mbpp.called(examples[0])
+    return Problem(
+        id=f"Mbpp/{row['task_id']}",
+        dataset=dataset,
+        prompt=mbpp.docstring(row["prompt"], examples[0]),
+        tests=CallTests(source=row["test"], entry_point=entry_point, setup="\n".join(imports)),
+        entry_point=entry_point,
+        references=(row["code"],),
+        limits=LIMITS,
+        stop=mbpp.STOP,
+    )
+
+
+def _list(value: object) -> list[str]:
+    """A list of strings, given as one or as its Python literal."""
+    found = ast.literal_eval(value) if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ValueError(f"a list of strings is expected, not {value!r}")
+    return found

@@ -1,0 +1,46 @@
+"""What can go wrong outside the candidate programs, by the boundary that failed.
+
+    HarnessError                 exit code 3 at the entry layer
+    ├── InputError               exit code 2: what the user gave (a flag, a file, a name) cannot be used
+    │   ├── ProblemError         a problem file or set
+    │   └── SamplesError         a file of completions
+    ├── EngineError              the model or its server
+    └── StoreError               the run directory
+
+The sandbox's own errors are in `sandbox.errors`. A candidate program causes none of these: it causes a Verdict.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """Any failure that is ours or our surroundings'."""
+
+
+class InputError(HarnessError):
+    """The user's input cannot be used; the message says what, where and what to do."""
+
+
+class ProblemError(InputError):
+    """A problem set cannot be found or read."""
+
+
+class SamplesError(InputError):
+    """A file of completions cannot be read or does not fit the problem set."""
+
+
+class EngineError(HarnessError):
+    """The model could not be loaded, or its server did not answer well."""
+
+
+class StoreError(HarnessError):
+    """The run directory cannot be used."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """` (did you mean x?)` or ``: what to append to a message about an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""

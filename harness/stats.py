@@ -1,0 +1,56 @@
+"""Estimators and intervals: pass@k per problem first, then the mean over problems with a bootstrap interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+RESAMPLES = 10_000
+METHOD = f"unbiased pass@k (Chen et al. 2021, eq. 1); 95 % percentile bootstrap over problems, {RESAMPLES} resamples"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """The probability that at least one of k samples passes, from n samples of which c passed, without bias.
+
+    1 - C(n-c, k) / C(n, k), in the product form 1 - prod_{i=n-c+1..n} (1 - k/i): Chen et al. 2021 (arXiv 2107.03374),
+    equation 1 and figure 3. Raises ValueError unless 0 <= c <= n and 1 <= k <= n.
+    """
+    if n < 1 or not 0 <= c <= n:
+        raise ValueError(f"c must be between 0 and n, and n at least 1; c is {c}, n is {n}")
+    if not 1 <= k <= n:
+        raise ValueError(f"k must be between 1 and n; k is {k}, n is {n}")
+    if n - c < k:
+        return 1.0
+    return float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
+
+
+def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
+    """The mean of one value per problem, with the 95 % percentile bootstrap interval over problems.
+
+    Efron & Tibshirani 1993, chapter 13. Raises ValueError for no values.
+    """
+    if not values:
+        raise ValueError("an interval needs at least one problem")
+    data: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)  # shape (problems,)
+    means = np.concatenate([_resampled_means(data, 500, rng) for _ in range(RESAMPLES // 500)])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(value=float(data.mean()), low=float(low), high=float(high))
+
+
+def _resampled_means(data: npt.NDArray[np.float64], size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    # How often each problem is drawn, shape (size, problems): a block at a time keeps the memory small.
+    counts = rng.multinomial(len(data), np.full(len(data), 1.0 / len(data)), size=size)
+    means: npt.NDArray[np.float64] = counts @ data / len(data)
+    return means

@@ -1,0 +1,91 @@
+"""Safe execution of untrusted programs, of use alone:
+
+    import sandbox
+
+    with sandbox.open() as box:
+        execution = box.run(sandbox.Program(source="print(6 * 7)"))
+        print(execution.verdict, execution.stdout)
+
+Programs run in a container (`docker`) or in namespaces (`bubblewrap`), never on the host.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from sandbox.errors import ImageError, SandboxError, SandboxUnavailable, WorkerLost
+from sandbox.pool import Pool
+from sandbox.types import (
+    CallTests,
+    Execution,
+    Limits,
+    Program,
+    StdioCase,
+    StdioTests,
+    Tests,
+    Verdict,
+    ceiling,
+)
+from sandbox.worker import GuestInfo
+
+__all__ = [
+    "BACKENDS", "CallTests", "Execution", "GuestInfo", "ImageError", "Limits", "Pool", "Program", "SandboxError",
+    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend",
+    "default_workers", "open",
+]  # fmt: skip
+
+BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
+
+
+def default_workers() -> int:
+    """Two programs in flight per core: those that sleep or loop leave room for the others."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+
+
+def choose_backend(backend: str = "auto") -> str:
+    """The backend's name; for `auto` the first that works here.
+
+    Raises SandboxUnavailable, with what to install, where it does not work; ValueError for an unknown name.
+    """
+    if backend not in ("auto", *BACKENDS):
+        raise ValueError(f"unknown sandbox {backend!r}; known: auto, {', '.join(BACKENDS)}")
+    problems = []
+    for name in BACKENDS if backend == "auto" else (backend,):
+        problem = importlib.import_module(f"sandbox.backends.{name}").available()
+        if problem is None:
+            return name
+        problems.append(f"{name}: {problem}")
+    raise SandboxUnavailable("no sandbox works here, and code is never run without one\n  " + "\n  ".join(problems))
+
+
+def open(  # noqa: A001 - `sandbox.open()` reads as what it does
+    backend: str = "auto", *, workers: int | None = None, ceiling: Limits | None = None, runtime: str | None = None
+) -> Pool:
+    """A pool of sandboxes. Nothing is started until the first program runs.
+
+    ceiling: the largest limits that a program may ask for. runtime: the OCI runtime of the docker backend.
+    Raises SandboxUnavailable, ImageError, ValueError.
+    """
+    name = choose_backend(backend)
+    ceiling = ceiling or Limits()
+    workers = default_workers() if workers is None else workers
+    # One backend's library is loaded, not both: docker's client takes 0.25 s to import.
+    if name == "docker":
+        from sandbox.backends import docker
+
+        start = docker.Starter(ceiling, docker.Options(runtime=runtime))
+        return Pool(start, backend=name, workers=workers, ceiling=ceiling, uids=docker.UIDS)
+    if runtime is not None:
+        raise ValueError(f"a runtime is an option of the docker sandbox, not of {name}")
+    from sandbox.backends import bubblewrap
+
+    life = 1000 if bubblewrap.UIDS else 1
+    return Pool(
+        bubblewrap.Starter(ceiling),
+        backend=name,
+        workers=workers,
+        ceiling=ceiling,
+        uids=bubblewrap.UIDS,
+        programs_per_worker=life,
+    )

@@ -1,0 +1,187 @@
+"""Backend `bubblewrap`: a sandbox by bwrap(1), for machines on which no container engine runs.
+
+Theory of operation. One bwrap process holds one supervisor, the first process of its own pid namespace, over pipes.
+Namespaces: user (where we are not root), mount, pid, network, IPC, UTS. The root is a handful of read-only binds: /usr,
+this interpreter and numpy. As root each program gets a uid of its own, as under Docker. As a plain user only one uid
+exists inside, so a sandbox serves one program and is thrown away; the supervisor is safe from it all the same, being
+the first process of the namespace (signals from inside do not reach it) and not dumpable.
+
+Weaker than `docker` in one point: without cgroups memory is limited per process, not for all processes of a program.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sandbox.errors import SandboxUnavailable, WorkerLost
+from sandbox.types import Limits
+from sandbox.worker import BOOTSTRAP
+
+NAME = "bubblewrap"
+UIDS = os.geteuid() == 0
+INSTALL = "install bubblewrap (Debian: apt-get install bubblewrap)"
+CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]
+GUEST_PACKAGES = "/opt/guest"
+
+
+class BubblewrapStream:
+    """The pipes of one bwrap process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin and process.stdout and process.stderr
+        self.name = f"bubblewrap:{process.pid}"
+        self._process = process
+        self._in, self._out, self._err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._err, False)
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """Send all of `data`. Raises WorkerLost."""
+        deadline = time.monotonic() + timeout_s
+        view = memoryview(data)
+        while view:
+            _, ready, _ = select.select([], [self._in], [], max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise WorkerLost("the sandbox does not read")
+            try:
+                view = view[os.write(self._in, view) :]
+            except OSError as error:
+                raise WorkerLost(f"the sandbox's stream broke: {error}{self._said()}") from error
+
+    def receive(self, size: int, timeout_s: float) -> bytes:
+        """Exactly `size` bytes of the guest's stdout. Raises WorkerLost."""
+        deadline = time.monotonic() + timeout_s
+        data = bytearray()
+        while len(data) < size:
+            ready, _, _ = select.select([self._out], [], [], max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise WorkerLost(f"no answer in time{self._said()}")
+            chunk = os.read(self._out, min(size - len(data), 1 << 20))
+            if not chunk:
+                raise WorkerLost(f"the sandbox ended{self._said()}")
+            data += chunk
+        return bytes(data)
+
+    def _said(self) -> str:
+        try:
+            text = os.read(self._err, 2000).decode("utf-8", "replace").strip()
+        except OSError:
+            text = ""
+        return f"; it said: {text}" if text else ""
+
+    def close(self) -> None:
+        """Kill bwrap; its end is the end of the namespace's every process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                try:
+                    pipe.close()
+                except BrokenPipeError:  # unsent bytes for a process that is gone
+                    pass
+
+
+def available() -> str | None:
+    """None where bwrap works here; else what is missing and how to mend it."""
+    if not sys.platform.startswith("linux"):
+        return "bubblewrap runs on Linux only"
+    if shutil.which("bwrap") is None:
+        return f"bwrap is not installed; {INSTALL}"
+    probe = subprocess.run([*_command(Limits()), "true"], capture_output=True, text=True, timeout=30, check=False)
+    if probe.returncode != 0:
+        return f"bwrap cannot make a sandbox here: {probe.stderr.strip()}; allow user namespaces, or run as root"
+    return None
+
+
+class Starter:
+    """Starts sandboxes for programs within `ceiling`. Raises SandboxUnavailable."""
+
+    def __init__(self, ceiling: Limits) -> None:
+        problem = available()
+        if problem is not None:
+            raise SandboxUnavailable(problem)
+        self._ceiling = ceiling
+
+    def __call__(self) -> BubblewrapStream:
+        """A started sandbox."""
+        command = [*_command(self._ceiling), _interpreter(), "-s", "-P", "-c", BOOTSTRAP]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={}
+        )
+        return BubblewrapStream(process)
+
+
+def _interpreter() -> str:
+    """The interpreter behind a virtual environment: the environment itself is not in the sandbox."""
+    return os.path.realpath(sys.executable)
+
+
+def _command(ceiling: Limits) -> list[str]:
+    # --as-pid-1: the supervisor must be the first process. --new-session: CVE-2017-5226. --die-with-parent: kill -9.
+    command = ["bwrap", "--unshare-all", "--as-pid-1", "--new-session", "--die-with-parent", "--cap-drop", "ALL"]
+    if UIDS:
+        # a user namespace would map one uid only; as root the other namespaces suffice
+        command = [part for part in command if part != "--unshare-all"]
+        command += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        for capability in CAPABILITIES:
+            command += ["--cap-add", capability]
+    command += ["--hostname", "sandbox"] if not UIDS else []
+    for path in ("/usr", "/bin", "/lib", "/lib64", "/sbin"):
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            command += ["--ro-bind", path, path]
+    command += _interpreter_binds()
+    for path in ("/etc/ld.so.cache", "/etc/localtime"):
+        command += ["--ro-bind-try", path, path]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm"):
+        command += ["--perms", "1777", "--size", str(ceiling.disk_bytes), "--tmpfs", path]
+    command += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": GUEST_PACKAGES,
+    }
+    for name, value in environment.items():
+        command += ["--setenv", name, value]
+    return command
+
+
+def _interpreter_binds() -> list[str]:
+    """Read-only binds of this interpreter and of numpy, its own libraries and its metadata; nothing else of ours."""
+    prefix = Path(sys.base_prefix).resolve()
+    binds = _folders(Path(GUEST_PACKAGES) / "numpy")
+    if not prefix.is_relative_to("/usr"):
+        binds += [*_folders(prefix), "--ro-bind", str(prefix), str(prefix)]
+    own = prefix / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    if own.is_dir() and not prefix.is_relative_to("/usr"):
+        binds += ["--tmpfs", str(own)]  # what is installed beside the interpreter is none of the program's business
+    for found in _numpy_parts():
+        binds += ["--ro-bind", str(found), f"{GUEST_PACKAGES}/{found.name}"]
+    return binds
+
+
+def _folders(path: Path) -> list[str]:
+    """The parents of `path`, open to every uid; bwrap would make them for root alone."""
+    parents = [str(parent) for parent in reversed(path.parents) if str(parent) != "/"]
+    return [part for parent in parents for part in ("--perms", "0755", "--dir", parent)]
+
+
+def _numpy_parts() -> list[Path]:
+    import importlib.util
+
+    spec = importlib.util.find_spec("numpy")
+    if spec is None or spec.origin is None:
+        return []
+    site = Path(spec.origin).parent.parent
+    return [path for path in site.glob("numpy*") if path.is_dir()]

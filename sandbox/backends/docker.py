@@ -1,0 +1,251 @@
+"""Backend `docker`: hardened long-lived containers, driven over their attached stdin and stdout.
+
+Theory of operation. A container is created with stdin open once, attached, then started; the attached stream carries
+our frames (`worker`), so no bind mount, no published port and no `docker exec` is needed, and a remote engine works as
+a local one does. When this process dies, however it dies, the engine closes the container's stdin, the supervisor
+ends, and the engine removes the container (`auto_remove`).
+
+The container: no network, read-only root, every capability dropped but the five the supervisor needs, no new
+privileges, private IPC, memory, process and CPU limits, tmpfs of limited size and inodes, no log. Not protected
+against: a bug in the shared kernel.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+import requests.exceptions
+
+from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
+from sandbox.types import MIB, Limits
+from sandbox.worker import BOOTSTRAP
+
+NAME = "docker"
+UIDS = True
+IMAGE = "codegen-harness-sandbox"
+LABEL = "codegen-harness.sandbox"
+SUPERVISOR_BYTES = 128 * MIB  # the supervisor and the kernel's accounts of it, beside what the program may use
+SHM_BYTES = 32 * MIB
+# SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
+CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
+INSTALL = "install one (Debian: apt-get install docker.io) and start it (dockerd, or systemctl start docker)"
+STDOUT, STDERR = 1, 2
+
+
+class DockerStream:
+    """The attached stream of one container."""
+
+    def __init__(self, client: docker.DockerClient, container_id: str, attached: socket.socket) -> None:
+        self.name = f"docker:{container_id[:12]}"
+        self._client = client
+        self._id = container_id
+        self._socket = attached
+        self._buffer = bytearray()
+        self._errors = bytearray()
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """Send all of `data`. Raises WorkerLost."""
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
+
+    def receive(self, size: int, timeout_s: float) -> bytes:
+        """Exactly `size` bytes of the container's stdout. Raises WorkerLost."""
+        deadline = time.monotonic() + timeout_s
+        while len(self._buffer) < size:
+            kind, length = struct.unpack(">BxxxI", self._raw(8, deadline))
+            payload = self._raw(length, deadline)
+            if kind == STDOUT:
+                self._buffer += payload
+            elif kind == STDERR:
+                self._errors = (self._errors + payload)[-2000:]
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _raw(self, size: int, deadline: float) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                chunk = self._socket.recv(min(size - len(data), 1 << 20))
+            except TimeoutError as error:
+                raise WorkerLost(f"no answer in time{self._said()}") from error
+            except OSError as error:
+                raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
+            if not chunk:
+                raise WorkerLost(f"the container ended{self._said()}")
+            data += chunk
+        return bytes(data)
+
+    def _said(self) -> str:
+        text = self._errors.decode("utf-8", "replace").strip()
+        return f"; it said: {text}" if text else ""
+
+    def close(self) -> None:
+        """Kill the container and wait until the engine has removed it."""
+        self._socket.close()
+        try:
+            self._client.api.remove_container(self._id, force=True)
+        except (docker.errors.APIError, requests.exceptions.RequestException):
+            pass  # the engine is removing it already, or is gone; `start` prunes what is left
+
+
+def _connect() -> docker.DockerClient:
+    try:
+        client = docker.from_env(timeout=60, max_pool_size=64)
+        client.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise SandboxUnavailable(f"no Docker engine answers ({_short(error)}); {INSTALL}") from error
+    return client
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    if "Connection refused" in text or "No such file or directory" in text or "FileNotFoundError" in text:
+        return "nothing listens at its socket"
+    if "Permission denied" in text or "PermissionError" in text:
+        return "permission denied at its socket: join the docker group"
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def available() -> str | None:
+    """None where an engine answers; else what is missing and how to mend it."""
+    try:
+        _connect().close()
+    except SandboxUnavailable as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """image: the image's name or id; runtime: an OCI runtime that the engine knows (`runsc`), None for its default."""
+
+    image: str = IMAGE
+    runtime: str | None = None
+
+
+class Starter:
+    """Starts containers for programs within `ceiling`. Raises SandboxUnavailable, ImageError."""
+
+    def __init__(self, ceiling: Limits, options: Options | None = None) -> None:
+        self._ceiling = ceiling
+        self._options = options or Options()
+        self._client = _connect()
+        try:
+            self._client.images.get(self._options.image)
+        except docker.errors.ImageNotFound as error:
+            raise ImageError(
+                f"the sandbox image {self._options.image!r} is missing; make it with: harness doctor --fix"
+            ) from error
+        self._prune()
+
+    def __call__(self) -> DockerStream:
+        """A started container. Raises SandboxUnavailable where the engine refuses."""
+        api = self._client.api
+        try:
+            container_id: str = api.create_container_from_config(self._config(), name=None)["Id"]
+            attached = api.attach_socket(container_id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            api.start(container_id)
+        except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+            raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
+        return DockerStream(self._client, container_id, getattr(attached, "_sock", attached))
+
+    def _config(self) -> dict[str, Any]:
+        host = self._client.api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            cap_add=CAPABILITIES,
+            security_opt=["no-new-privileges"],
+            mem_limit=self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES,
+            memswap_limit=self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES,
+            pids_limit=self._ceiling.processes + 8,
+            nano_cpus=1_000_000_000,
+            ipc_mode="private",
+            shm_size=SHM_BYTES,
+            tmpfs={"/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev"},
+            ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
+            log_config=docker.types.LogConfig(type="none"),
+            auto_remove=True,
+            runtime=self._options.runtime,
+        )
+        config: dict[str, Any] = self._client.api.create_container_config(
+            self._options.image,
+            ["python3", "-s", "-P", "-c", BOOTSTRAP],
+            stdin_open=True,
+            detach=False,
+            user="0:0",
+            working_dir="/",
+            hostname="sandbox",
+            network_disabled=True,
+            environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+            labels={LABEL: secrets.token_hex(4), f"{LABEL}.pid": str(os.getpid())},
+            host_config=host,
+        )
+        config["StdinOnce"] = True  # the engine closes stdin when this process goes away
+        return config
+
+    def _prune(self) -> None:
+        """Remove containers that a killed process created and never started; running ones end by themselves."""
+        for container in self._client.containers.list(all=True, filters={"label": LABEL, "status": "created"}):
+            created = container.attrs.get("Created", 0)
+            if isinstance(created, str) and _age_s(created) > 120:
+                try:
+                    container.remove(force=True)
+                except docker.errors.APIError:  # somebody else removed it
+                    continue
+
+
+def _age_s(timestamp: str) -> float:
+    import calendar
+
+    return time.time() - calendar.timegm(time.strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+def _explain(error: Exception) -> str:
+    text = str(getattr(error, "explanation", None) or error)
+    if "nknown runtime" in text or "unknown or invalid runtime" in text:
+        text += " (install gVisor and register runsc with the engine, or leave --runtime out)"
+    return text
+
+
+@functools.cache
+def image_id(image: str = IMAGE) -> str | None:
+    """The id of an image, None where the engine has none of that name. Raises SandboxUnavailable."""
+    try:
+        return str(_connect().images.get(image).id)
+    except docker.errors.ImageNotFound:
+        return None
+
+
+def import_image(tar: str, image: str = IMAGE) -> str:
+    """Make an image of a root file system in a tar file; its id. Raises SandboxUnavailable, ImageError."""
+    client = _connect()
+    try:
+        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=["ENV LC_ALL=C.UTF-8"])
+        return str(client.images.get(image).id)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise ImageError(f"the engine did not take the sandbox image: {error}") from error
+
+
+def build_image(folder: str, base: str | None = None, image: str = IMAGE) -> str:
+    """Build the image from a Dockerfile in `folder`; its id. Needs a registry for the base, unless `base` is local."""
+    client = _connect()
+    try:
+        built, _ = client.images.build(path=folder, tag=image, rm=True, buildargs={"BASE": base} if base else None)
+        return str(built.id)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise ImageError(f"the sandbox image could not be built from {folder}: {error}") from error

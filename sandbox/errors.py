@@ -1,0 +1,25 @@
+"""What can go wrong on our side of the sandbox. A candidate program never causes one of these: it causes a Verdict.
+
+    SandboxError
+    ├── SandboxUnavailable   no backend works here; the message says what to install or start
+    ├── ImageError           the sandbox image is missing or could not be built
+    └── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
+"""
+
+from __future__ import annotations
+
+
+class SandboxError(Exception):
+    """Any failure of the sandbox itself."""
+
+
+class SandboxUnavailable(SandboxError):
+    """No sandbox can be started on this machine. Handled by the entry layer: exit code 3 and the message."""
+
+
+class ImageError(SandboxError):
+    """The sandbox image cannot be found or built."""
+
+
+class WorkerLost(SandboxError):
+    """A worker ended, or did not answer in time, for a reason that is not the program's. Handled by the pool."""

@@ -1,0 +1,138 @@
+"""The sandbox image without a registry: the interpreter at hand, its shared libraries and numpy, as a tar file.
+
+Nothing else goes in: no data sets, no reference solutions, none of our own source (the guest travels with each start).
+Only for Linux with the glibc loader; elsewhere build `docker/sandbox/Dockerfile`, which needs a registry.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+# Parts of the standard library that no headless program can use, by size the larger part of it.
+SKIPPED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages", "dist-packages", "lib2to3"}
+SKIPPED_SUFFIXES = (".a", ".o", ".pyi")
+ZONES = Path("/usr/share/zoneinfo")
+
+
+def write_tar(target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Write the root file system of the image. `progress` is told (files written, files in all).
+
+    Raises OSError, and RuntimeError on a system whose libraries cannot be listed.
+    """
+    files = _files()
+    with tarfile.open(target, "w") as tar:
+        for path in ("tmp", "proc", "sys", "dev", "root", "etc", "usr/local/bin"):
+            _add_folder(tar, path, 0o1777 if path == "tmp" else 0o755)
+        _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/false\n")
+        for count, (name, path) in enumerate(sorted(files.items())):
+            tar.add(path, arcname=name, recursive=False, filter=_as_root)
+            if progress and count % 50 == 0:
+                progress(count, len(files))
+        interpreter = Path(os.path.realpath(sys.executable))
+        _add_link(tar, "usr/local/bin/python3", str(interpreter))
+        for name, target_name in _root_links(files):
+            _add_link(tar, name, target_name)
+
+
+def _files() -> dict[str, Path]:
+    """Path inside the image (no leading slash) -> file here."""
+    if not sys.platform.startswith("linux"):
+        raise RuntimeError("the image can be made from the interpreter at hand on Linux only; build docker/sandbox")
+    interpreter = Path(os.path.realpath(sys.executable))
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    library = Path(os.__file__).resolve().parent
+    files = {str(interpreter).lstrip("/"): interpreter}
+    for path in _tree(library):
+        files[str(path).lstrip("/")] = path
+    site = Path(sys.base_prefix).resolve() / "lib" / version / "site-packages"
+    if library.is_relative_to("/usr/lib"):  # Debian's own interpreter looks here instead
+        site = Path("/usr/local/lib") / version / "dist-packages"
+    for found in _numpy_parts():
+        for path in _tree(found, skip=frozenset({"tests"})):
+            files[str(site / path.relative_to(found.parent)).lstrip("/")] = path
+    objects = [path for name, path in files.items() if ".so" in path.name or path == interpreter]
+    for needed in _libraries(objects):
+        files.setdefault(_canonical(needed), Path(os.path.realpath(needed)))
+    if ZONES.is_dir():
+        for path in _tree(ZONES, skip=frozenset({"right", "posix"})):
+            files[str(path).lstrip("/")] = path
+    return files
+
+
+def _tree(root: Path, skip: frozenset[str] | set[str] = frozenset(SKIPPED)) -> Iterator[Path]:
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if name not in skip and not name.startswith("config-"))
+        for name in sorted(files):
+            if not name.endswith(SKIPPED_SUFFIXES):
+                yield Path(folder) / name
+
+
+def _numpy_parts() -> list[Path]:
+    spec = importlib.util.find_spec("numpy")
+    if spec is None or spec.origin is None:
+        return []
+    return [path for path in Path(spec.origin).parent.parent.glob("numpy*") if path.is_dir()]
+
+
+def _libraries(objects: Iterable[Path]) -> set[str]:
+    """Every shared library that `objects` need, as the loader finds them; the loader itself included."""
+    found: set[str] = set()
+    objects = list(objects)
+    for start in range(0, len(objects), 100):
+        batch = [str(path) for path in objects[start : start + 100]]
+        listing = subprocess.run(["ldd", *batch], capture_output=True, text=True, check=False)
+        for line in listing.stdout.splitlines():
+            match = re.search(r"=> (/\S+)|^\s+(/\S+ld-\S+)", line)
+            if match:
+                found.add(match[1] or match[2])
+    if not found:
+        raise RuntimeError("ldd lists no libraries here; build docker/sandbox/Dockerfile instead")
+    return {path for path in found if "numpy.libs" not in path}
+
+
+def _canonical(path: str) -> str:
+    """The path with its folder's links resolved (/lib is a link to /usr/lib) but its own name kept (the soname)."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name).lstrip("/")
+
+
+def _root_links(files: dict[str, Path]) -> list[tuple[str, str]]:
+    """/lib and /lib64 as they are here: the loader's path is written into every executable."""
+    links = []
+    for name in ("lib", "lib64", "bin", "sbin"):
+        if os.path.islink(f"/{name}"):
+            links.append((name, os.readlink(f"/{name}")))
+    return links
+
+
+def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+    return entry
+
+
+def _add_folder(tar: tarfile.TarFile, name: str, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = tarfile.DIRTYPE, mode
+    tar.addfile(entry)
+
+
+def _add_link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    tar.addfile(entry)
+
+
+def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(text), 0o644
+    tar.addfile(entry, io.BytesIO(text.encode()))

@@ -1,0 +1,134 @@
+"""A pool of workers: run programs from many threads, replace what is not clean, give up on nothing silently.
+
+Theory of operation. At most `workers` sandboxes live at once; each is started when a program first needs it and serves
+one program at a time. `run` takes an idle one or starts one, and blocks while all are busy: the pool itself is the
+back-pressure. A worker goes back only clean: one that is dirty, lost or at the end of its bounded life is destroyed, and
+the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker; a second loss is
+an Execution with INTERNAL_ERROR. A program that passed a limit is never run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from sandbox.errors import SandboxError, WorkerLost
+from sandbox.types import Execution, Limits, Program, Tests, Verdict
+from sandbox.worker import GuestInfo, Stream, Worker
+
+PROGRAMS_PER_WORKER = 1000
+UID_BLOCKS = 2_000_000  # blocks of PROGRAMS_PER_WORKER uids above 1,000,000; a uid counts its processes host-wide
+
+
+class Pool:
+    """Sandboxes of one backend behind `run`. A context manager: leaving it destroys every worker.
+
+    start: makes a started sandbox of the backend. uids: whether it can give each program a uid of its own.
+    After kill -9 of this process nothing stays: each supervisor ends at the end of its stream.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Stream],
+        *,
+        backend: str,
+        workers: int,
+        ceiling: Limits,
+        uids: bool,
+        programs_per_worker: int = PROGRAMS_PER_WORKER,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"a sandbox needs at least 1 worker, not {workers}")
+        self.backend = backend
+        self.workers = workers
+        self.ceiling = ceiling
+        self._start = start
+        self._uids = uids
+        self._life = min(programs_per_worker, PROGRAMS_PER_WORKER)
+        self._places = threading.Semaphore(workers)
+        self._lock = threading.Lock()  # protects _idle, _live and _closed
+        self._idle: list[Worker] = []
+        self._live: set[Worker] = set()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def run(self, program: Program, tests: Tests | None = None, limits: Limits | None = None) -> Execution:
+        """Run `program`, with `tests` if any; blocks while all workers are busy. Thread-safe.
+
+        Raises ValueError where `limits` ask for more than the pool was opened for, SandboxError where no worker can
+        be started. A worker that is lost twice is INTERNAL_ERROR in the Execution.
+        """
+        limits = limits or self.ceiling
+        if not limits.within(self.ceiling):
+            raise ValueError(f"limits {limits} are above those that the sandbox was opened for: {self.ceiling}")
+        try:
+            return self._attempt(program, tests, limits)
+        except WorkerLost:
+            pass
+        try:
+            return self._attempt(program, tests, limits)
+        except WorkerLost as error:
+            return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
+
+    def guest(self) -> GuestInfo:
+        """What runs inside. Starts a worker if none is there."""
+        with self._worker() as worker:
+            return worker.guest
+
+    def close(self) -> None:
+        """Destroy all workers, busy ones too."""
+        with self._lock:
+            self._closed = True
+            doomed = list(self._live)
+            self._live.clear()
+            self._idle.clear()
+        threads = [threading.Thread(target=worker.close) for worker in doomed]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _attempt(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
+        with self._worker() as worker:
+            return worker.run(program, tests, limits)
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        with self._places:
+            worker = self._take()
+            try:
+                yield worker
+            finally:
+                self._give_back(worker)
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise SandboxError("the sandbox is closed")
+            if self._idle:
+                return self._idle.pop()
+        first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * PROGRAMS_PER_WORKER if self._uids else None
+        worker = Worker(self._start(), first_uid=first_uid)
+        with self._lock:
+            if not self._closed:
+                self._live.add(worker)
+                return worker
+        worker.close()
+        raise SandboxError("the sandbox is closed")
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if worker.usable and worker.programs < self._life and not self._closed:
+                self._idle.append(worker)
+                return
+            self._live.discard(worker)
+        worker.close()
