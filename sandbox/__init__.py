@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 
 from sandbox.errors import ImageError, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.pool import Pool
@@ -31,8 +32,8 @@ from sandbox.worker import GuestInfo
 
 __all__ = [
     "BACKENDS", "CallTests", "Execution", "GuestInfo", "ImageError", "Limits", "Pool", "Program", "SandboxError",
-    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend",
-    "default_workers", "open",
+    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "contents",
+    "default_workers", "open", "prepare",
 ]  # fmt: skip
 
 BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
@@ -57,6 +58,25 @@ def choose_backend(backend: str = "auto") -> str:
             return name
         problems.append(f"{name}: {problem}")
     raise SandboxUnavailable("no sandbox works here, and code is never run without one\n  " + "\n  ".join(problems))
+
+
+def prepare(backend: str, note: Callable[[str], None] = lambda message: None) -> None:
+    """Make what a backend needs and does not have: for docker the image, from the interpreter at hand, in seconds.
+
+    `note` is told before anything slow. Raises ImageError, SandboxUnavailable.
+    """
+    if backend == "docker":
+        from sandbox.backends import docker
+
+        if not docker.has_image():
+            note("making the sandbox image from this interpreter (once, about 10 s)")
+            docker.make_image()
+
+
+def contents(backend: str) -> str:
+    """What programs find inside a backend's sandbox, such as `py3.11.7+numpy2.4.6`. Raises ImageError."""
+    label: str = importlib.import_module(f"sandbox.backends.{backend}").contents()
+    return label
 
 
 def open(  # noqa: A001 - `sandbox.open()` reads as what it does

@@ -14,12 +14,22 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 # Parts of the standard library that no headless program can use, by size the larger part of it.
 SKIPPED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages", "dist-packages", "lib2to3"}
 SKIPPED_SUFFIXES = (".a", ".o", ".pyi")
 ZONES = Path("/usr/share/zoneinfo")
+
+
+def contents() -> str:
+    """What programs find in an image made here, such as `py3.11.7+numpy2.4.6`."""
+    try:
+        numpy = f"+numpy{metadata.version('numpy')}"
+    except metadata.PackageNotFoundError:
+        numpy = ""
+    return f"py{'.'.join(map(str, sys.version_info[:3]))}{numpy}"
 
 
 def write_tar(target: Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -55,7 +65,7 @@ def _files() -> dict[str, Path]:
     site = Path(sys.base_prefix).resolve() / "lib" / version / "site-packages"
     if library.is_relative_to("/usr/lib"):  # Debian's own interpreter looks here instead
         site = Path("/usr/local/lib") / version / "dist-packages"
-    for found in _numpy_parts():
+    for found in numpy_parts():
         for path in _tree(found, skip=frozenset({"tests"})):
             files[str(site / path.relative_to(found.parent)).lstrip("/")] = path
     objects = [path for name, path in files.items() if ".so" in path.name or path == interpreter]
@@ -75,7 +85,8 @@ def _tree(root: Path, skip: frozenset[str] | set[str] = frozenset(SKIPPED)) -> I
                 yield Path(folder) / name
 
 
-def _numpy_parts() -> list[Path]:
+def numpy_parts() -> list[Path]:
+    """numpy's folders here: the package, its libraries, its metadata. Empty where it is not installed."""
     spec = importlib.util.find_spec("numpy")
     if spec is None or spec.origin is None:
         return []

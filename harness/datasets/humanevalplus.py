@@ -2,6 +2,9 @@
 
 Source: evalplus/humanevalplus_release, HumanEvalPlus-OriginFmt.jsonl.gz: HumanEval's five keys, where `test` is a
 stand-alone check(candidate) with its inputs, its expected results and numpy's allclose for floats.
+
+One repair: the published test of HumanEval/32 calls `_poly(*candidate(*inp), inp)`, which no right answer can pass
+(the answer is a float). EvalPlus's own evaluator checks |poly(xs, answer)| instead; so does the repaired text.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ SOURCE = Source(
     file="HumanEvalPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",
 )
+REPAIR = ("_poly(*candidate(*inp), inp) <= 0.0001", "abs(_poly(*inp, candidate(*inp))) <= 0.0001")
 LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
 
 
@@ -30,4 +34,6 @@ def recognizes(row: dict[str, Any]) -> bool:
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem, with limits for the larger tests."""
+    if row["task_id"] == "HumanEval/32":
+        row = {**row, "test": row["test"].replace(*REPAIR)}
     return dataclasses.replace(humaneval.problem(row, dataset), limits=LIMITS)

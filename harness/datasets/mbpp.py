@@ -4,7 +4,8 @@ Source: the file of google-research/mbpp as deepseek-ai/DeepSeek-Coder holds it,
     {"task_id": 11, "text": one sentence, "code": a whole program, "test_list": three assertions,
      "test_setup_code": "", "challenge_test_list": []}
 The prompt is the zero-shot docstring of the BigCode harness: the sentence and the first assertion. The program is
-assembled as setup, completion, assertions.
+assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927 (the only two that have one) builds
+trees of the class that the completion defines.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         id=f"Mbpp/{row['task_id']}",
         dataset=dataset,
         prompt=docstring(row["text"], tests[0]),
-        tests=CallTests(source="\n".join(tests) + "\n", entry_point=entry_point, setup=row.get("test_setup_code", "")),
+        tests=CallTests(source="\n".join([row.get("test_setup_code", ""), *tests, ""]), entry_point=entry_point),
         entry_point=entry_point,
         references=(row["code"],),
         limits=LIMITS,

@@ -20,7 +20,11 @@ ROLES: dict[str, tuple[str, ...]] = {
     "b": ("b", "y", "q", "b", "second"),
     "c": ("c", "z", "r", "c", "third"),
 }
-LOOP_NAMES = {"num": ("x", "x", "x", "v", "num"), "word": ("w", "w", "w", "word", "item"), "char": ("c", "c", "ch", "char")}
+LOOP_NAMES = {
+    "num": ("x", "x", "x", "v", "num"),
+    "word": ("w", "w", "w", "word", "item"),
+    "char": ("c", "c", "ch", "char"),
+}
 GENERIC_NAMES = ("f", "g", "solve", "compute", "helper", "process", "run", "task", "func", "calc", "apply", "answer")
 
 
@@ -96,7 +100,7 @@ SOURCES = (
     Source("num", "numbers", " in $L and $M", "$L + $M", ("L", "M"), tag="both"),
     Source("index", "numbers", " in $L", "enumerate($L)", ("L",), "$i, $x", "index"),
     Source("index", "numbers", " in $L", "enumerate($L)", ("L",), "$i, $x", "index"),
-    Source("entry", "values", " of the dictionary $D", "$D.items()", ("D",), "$k, $x", "items"),
+    Source("entry", "keys", " of the dictionary $D", "$D.items()", ("D",), "$k, $x", "items"),
     Source("pair", "pairs", " of items of $L and $M", "zip($L, $M)", ("L", "M"), "$x, $y", "pairs"),
     Source("pair", "pairs", " of items of $L and $M", "zip($L, $M)", ("L", "M"), "$x, $y", "pairs"),
     Source("pair", "pairs", " of neighbours in $L", "zip($L, $L[1:])", ("L",), "$x, $y", "neighbours"),
@@ -237,7 +241,7 @@ PAIR_MAPS = (
 )
 MAPS = {"num": NUM_MAPS, "word": WORD_MAPS, "char": CHAR_MAPS, "pair": PAIR_MAPS}
 INDEX_MAP = Map("indexes", "$i", "num", "indexes")
-KEY_MAP = Map("keys", "$k", "word", "keys")
+KEY_MAP = Map("", "$k", "word", "keys")
 
 NUM, TEXT, CHAR = ("num",), ("word", "char"), ("char",)
 REDUCERS = (
@@ -277,26 +281,45 @@ REDUCERS = (
     Reducer(("Return how many distinct values there are among {np}.",), "return len(set({g}))", "distinct"),
     Reducer(("Return the set of {np}.",), "return set({g})", "set"),
     Reducer(("Return the first of {np}, or None if there is none.",), "return next({it}, None)", "first"),
-    Reducer(("Return the last of {np}, or None if there is none.",), "$R = {l}\n    return $R[-1] if $R else None", "last"),
+    Reducer(
+        ("Return the last of {np}, or None if there is none.",), "$R = {l}\n    return $R[-1] if $R else None", "last"
+    ),
     Reducer(("Return the list of {np} in reverse order.",), "return {l}[::-1]", "reversed"),
-    Reducer(("Return the number of times each of {np} occurs, as a dictionary.",),
-            "$T = {{}}\n    for {t} in {s}:\n{if}        {i}$T[{m}] = $T.get({m}, 0) + 1\n    return $T", "counts"),
+    Reducer(
+        ("Return the number of times each of {np} occurs, as a dictionary.",),
+        "$T = {{}}\n    for {t} in {s}:\n{if}        {i}$T[{m}] = $T.get({m}, 0) + 1\n    return $T",
+        "counts",
+    ),
     Reducer(("Return {np}, joined into one string.", "Concatenate {np}."), 'return "".join({g})', "join", TEXT),
     Reducer(("Return {np}, joined by '@'.",), 'return "@".join({g})', "join", TEXT),
-    Reducer(("Return the longest of {np}, or '' if there are none.",),
-            'return max({p}, key=len, default="")', "longest", ("word",)),
-    Reducer(("Return the shortest of {np}, or '' if there are none.",),
-            'return min({p}, key=len, default="")', "shortest", ("word",)),
+    Reducer(
+        ("Return the longest of {np}, or '' if there are none.",),
+        'return max({p}, key=len, default="")',
+        "longest",
+        ("word",),
+    ),
+    Reducer(
+        ("Return the shortest of {np}, or '' if there are none.",),
+        'return min({p}, key=len, default="")',
+        "shortest",
+        ("word",),
+    ),
 )
 COUNTERS = (
-    Reducer(("Return how many {pl} there are.", "Count {np}.", "Return the number of {pl}."),
-            "return sum(1 for {t} in {s}{ifs})", "count"),
+    Reducer(
+        ("Return how many {pl} there are.", "Count {np}.", "Return the number of {pl}."),
+        "return sum(1 for {t} in {s}{ifs})",
+        "count",
+    ),
 )
 KEYED = (
     Reducer(("Return a dictionary from {np} to their {attr}.",), "return {{{e}: {m} for {t} in {s}{ifs}}}", "by"),
     Reducer(("Return {np}, sorted by their {attr}.",), "return sorted({l}, key=lambda $x: {m})", "sort_by"),
-    Reducer(("Return {np}, grouped into lists in a dictionary by their {attr}.",),
-            "$T = {{}}\n    for {t} in {s}:\n{if}        {i}$T.setdefault({m}, []).append({e})\n    return $T", "group_by"),
+    Reducer(
+        ("Return {np}, grouped into lists in a dictionary by their {attr}.",),
+        "$T = {{}}\n    for {t} in {s}:\n{if}        {i}$T.setdefault({m}, []).append({e})\n    return $T",
+        "group_by",
+    ),
 )
 QUANTIFIERS = (
     ("Return True if all {np} are {pred}, otherwise False.", "return all({c} for {t} in {s}{ifs})", "all"),
@@ -352,11 +375,11 @@ SLICES = (
     ("the first $N items of {}", "{}[:$N]", "first"),
     ("the last # items of {}", "{}[-#:]", "last"),
     ("every second item of {}", "{}[::2]", "second"),
-    ("{} without its first item", "{}[1:]", "tail"),
-    ("{} without its last item", "{}[:-1]", "init"),
-    ("{} without its first # items", "{}[#:]", "drop"),
-    ("{} without its first $N items", "{}[$N:]", "drop"),
-    ("{} without its first and last items", "{}[1:-1]", "middle"),
+    ("all but the first item of {}", "{}[1:]", "tail"),
+    ("all but the last item of {}", "{}[:-1]", "init"),
+    ("all but the first # items of {}", "{}[#:]", "drop"),
+    ("all but the first $N items of {}", "{}[$N:]", "drop"),
+    ("all but the first and the last item of {}", "{}[1:-1]", "middle"),
 )
 SEQUENCE_ENDS = (
     ("Return {}.", "return {}", "", "LS"),

@@ -25,8 +25,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from harness.models.nano_corpus import STARTER, Function, functions, read_held_out
+from harness.models.nano_corpus import FUNCTIONS, SEED, STARTER, VALIDATION, Function, functions, read_held_out
 
+LOG_EVERY = 100
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
 Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]  # the tokens, and the labels (-100 where there is no loss)
@@ -36,20 +37,22 @@ Row = tuple[list[int], list[int]]  # the tokens, and the labels (-100 where ther
 class Plan:
     """Sizes and schedule of a training run."""
 
-    seed: int = 0
-    functions: int = 60_000
-    validation: int = 400
+    seed: int = SEED
+    functions: int = FUNCTIONS
+    validation: int = VALIDATION
     vocabulary: int = 1024
-    hidden: int = 192
+    hidden: int = 128
     layers: int = 4
-    heads: int = 3
-    intermediate: int = 512
+    heads: int = 4
+    key_value_heads: int = 2
+    head_size: int = 64
+    intermediate: int = 384
     positions: int = 512
-    base_steps: int = 700
+    base_steps: int = 450
     base_length: int = 96
-    base_rows: int = 32
-    tune_steps: int = 1400
-    tune_rows: int = 48
+    base_rows: int = 16
+    tune_steps: int = 2400
+    tune_rows: int = 16
     learning_rate: float = 2e-3
     tune_learning_rate: float = 2e-3
     warm_up: int = 60
@@ -144,8 +147,8 @@ def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalL
         hidden_size=plan.hidden,
         num_hidden_layers=plan.layers,
         num_attention_heads=plan.heads,
-        num_key_value_heads=plan.heads,
-        head_dim=plan.hidden // plan.heads,
+        num_key_value_heads=plan.key_value_heads,
+        head_dim=plan.head_size,
         intermediate_size=plan.intermediate,
         max_position_embeddings=plan.positions,
         tie_word_embeddings=True,
@@ -198,8 +201,8 @@ def train(model: LlamaForCausalLM, phase: Phase, plan: Plan, report: Report) -> 
         optimizer.zero_grad()
         recent += loss.item()
         tokens += sum(len(ids) for ids, _ in batch)
-        if step % 50 == 0 or step == phase.steps:
-            count = step % 50 or 50
+        if step % LOG_EVERY == 0 or step == phase.steps:
+            count = step % LOG_EVERY or LOG_EVERY
             held = validate(model, phase.validation)
             curve.append({"step": step, "train_loss": round(recent / count, 4), "held_out_loss": round(held, 4)})
             recent, passed = 0.0, time.monotonic() - began
@@ -270,7 +273,7 @@ def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description="Train the embedded models nano-base and nano on the CPU.")
     parser.add_argument("--out", type=Path, required=True, help="the folder that nano-base/ and nano/ are written to")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--starter", type=Path, default=STARTER, help="the problem set to hold out")
     parser.add_argument("--base-steps", type=int, default=Plan.base_steps)
     parser.add_argument("--tune-steps", type=int, default=Plan.tune_steps)

@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+from sandbox import image
 from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.types import Limits
 from sandbox.worker import BOOTSTRAP
@@ -166,7 +167,7 @@ def _interpreter_binds() -> list[str]:
     own = prefix / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     if own.is_dir() and not prefix.is_relative_to("/usr"):
         binds += ["--tmpfs", str(own)]  # what is installed beside the interpreter is none of the program's business
-    for found in _numpy_parts():
+    for found in image.numpy_parts():
         binds += ["--ro-bind", str(found), f"{GUEST_PACKAGES}/{found.name}"]
     return binds
 
@@ -177,11 +178,6 @@ def _folders(path: Path) -> list[str]:
     return [part for parent in parents for part in ("--perms", "0755", "--dir", parent)]
 
 
-def _numpy_parts() -> list[Path]:
-    import importlib.util
-
-    spec = importlib.util.find_spec("numpy")
-    if spec is None or spec.origin is None:
-        return []
-    site = Path(spec.origin).parent.parent
-    return [path for path in site.glob("numpy*") if path.is_dir()]
+def contents() -> str:
+    """What programs find inside, such as `py3.11.7+numpy2.4.6`."""
+    return image.contents()

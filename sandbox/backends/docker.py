@@ -12,19 +12,21 @@ against: a bug in the shared kernel.
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import socket
 import struct
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
 import docker.errors
 import requests.exceptions
 
+from sandbox import image as files
 from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
 from sandbox.types import MIB, Limits
 from sandbox.worker import BOOTSTRAP
@@ -33,6 +35,7 @@ NAME = "docker"
 UIDS = True
 IMAGE = "codegen-harness-sandbox"
 LABEL = "codegen-harness.sandbox"
+CONTENTS_LABEL = "codegen-harness.contents"
 SUPERVISOR_BYTES = 128 * MIB  # the supervisor and the kernel's accounts of it, beside what the program may use
 SHM_BYTES = 32 * MIB
 # SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
@@ -144,12 +147,7 @@ class Starter:
         self._ceiling = ceiling
         self._options = options or Options()
         self._client = _connect()
-        try:
-            self._client.images.get(self._options.image)
-        except docker.errors.ImageNotFound as error:
-            raise ImageError(
-                f"the sandbox image {self._options.image!r} is missing; make it with: harness doctor --fix"
-            ) from error
+        _image(self._client, self._options.image)
         self._prune()
 
     def __call__(self) -> DockerStream:
@@ -222,20 +220,51 @@ def _explain(error: Exception) -> str:
     return text
 
 
-@functools.cache
-def image_id(image: str = IMAGE) -> str | None:
-    """The id of an image, None where the engine has none of that name. Raises SandboxUnavailable."""
+def contents(image: str = IMAGE) -> str:
+    """What programs find inside, such as `py3.11.7+numpy2.4.6`: the image's label, else the start of its id.
+
+    Raises ImageError where the image is missing, SandboxUnavailable.
+    """
+    found = _image(_connect(), image)
+    return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
+
+
+def _image(client: docker.DockerClient, image: str) -> Any:
     try:
-        return str(_connect().images.get(image).id)
-    except docker.errors.ImageNotFound:
-        return None
+        return client.images.get(image)
+    except docker.errors.ImageNotFound as error:
+        raise ImageError(f"the sandbox image {image!r} is missing; make it with: harness doctor --fix") from error
 
 
-def import_image(tar: str, image: str = IMAGE) -> str:
-    """Make an image of a root file system in a tar file; its id. Raises SandboxUnavailable, ImageError."""
+def has_image(image: str = IMAGE) -> bool:
+    """Whether the engine has the image. Raises SandboxUnavailable."""
+    try:
+        _image(_connect(), image)
+    except ImageError:
+        return False
+    return True
+
+
+def make_image() -> str:
+    """Make the image from the interpreter at hand; its id. Raises ImageError, SandboxUnavailable."""
+    with tempfile.TemporaryDirectory() as folder:
+        tar = os.path.join(folder, "root.tar")
+        try:
+            files.write_tar(Path(tar))
+        except (OSError, RuntimeError) as error:
+            raise ImageError(f"the sandbox image cannot be made from this interpreter: {error}") from error
+        return import_image(tar, files.contents())
+
+
+def import_image(tar: str, label: str, image: str = IMAGE) -> str:
+    """Make an image of a root file system in a tar file; its id. `label` tells what is in it.
+
+    Raises SandboxUnavailable, ImageError.
+    """
     client = _connect()
     try:
-        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=["ENV LC_ALL=C.UTF-8"])
+        changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
+        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
         return str(client.images.get(image).id)
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise ImageError(f"the engine did not take the sandbox image: {error}") from error

@@ -1,0 +1,67 @@
+"""The `harness` command: its sub-commands, and what an error becomes.
+
+Exit codes: 0 done, 1 a checked thing failed, 2 bad input, 3 our own failure.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from harness import __version__
+from harness.cli import doctor, exec, run, score, show, verify
+from harness.errors import HarnessError, InputError
+from sandbox.errors import SandboxError
+
+app = typer.Typer(
+    name="harness",
+    help="How good is this code model, and can the number be trusted?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def harness(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+    """How good is this code model, and can the number be trusted?"""
+
+
+app.command("run")(run.run)
+app.command("score")(score.score)
+app.command("verify")(verify.verify)
+app.command("exec")(exec.execute)
+app.command("show")(show.show)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    try:
+        app()
+    except InputError as error:
+        _fail(error, 2)
+    except (HarnessError, SandboxError) as error:
+        _fail(error, 3)
+    except KeyboardInterrupt:
+        print("stopped; what is done is kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _fail(error: Exception, code: int) -> None:
+    text = str(error)
+    safe = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    print(f"harness: {safe}", file=sys.stderr)
+    sys.exit(code)

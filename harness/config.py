@@ -1,0 +1,141 @@
+"""What a run is asked to do, parsed once at the edge: flags over a TOML file over defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import InputError, near
+from harness.types import SamplingParams
+from sandbox.types import MIB, Limits
+
+DEFAULT_N = 10
+
+
+class RunConfig(BaseModel):
+    """One run. Frozen; an invalid one cannot exist.
+
+    k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place of
+    the problem set's own limits. workers: sandboxes at once. concurrency: requests at once to a server.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    problems: str = "starter"
+    model: str | None = None
+    engine: Literal["auto", "transformers", "openai", "replay"] = "auto"
+    base_url: str | None = None
+    api_key: str = Field(default="EMPTY", repr=False)
+    form: Literal["auto", "completion", "chat"] = "auto"
+    samples: Path | None = None
+    k: tuple[int, ...] = ()
+    n: int | None = None
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 0
+    max_tokens: int = 512
+    seed: int = 0
+    sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
+    runtime: str | None = None
+    workers: int | None = None
+    concurrency: int = 16
+    cpu_s: float | None = None
+    wall_s: float | None = None
+    memory_mib: int | None = None
+    results: Path = Path("results")
+    cache: Path = Path(".cache")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("n", "workers", "concurrency", "cpu_s", "wall_s", "memory_mib"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, not {value}")
+        for k in self.k:
+            if k < 1:
+                raise ValueError(f"k must be at least 1, not {k}")
+        if self.n is not None and self.k and max(self.k) > self.n:
+            raise ValueError(f"pass@{max(self.k)} needs k <= n, but n is {self.n}; ask for a larger n or a smaller k")
+        if self.engine == "replay" and self.samples is None:
+            raise ValueError("engine replay needs samples, a file of completions")
+        if self.engine == "openai" and self.base_url is None:
+            raise ValueError("engine openai needs base_url, such as http://127.0.0.1:8000/v1")
+        if self.engine in ("transformers", "replay") and self.base_url is not None:
+            raise ValueError(f"base_url is for engine openai, not {self.engine}")
+        self.sampling()
+        return self
+
+    def engine_name(self) -> str:
+        """The engine; for `auto` a server where a base_url is given, else the model in this process."""
+        if self.engine != "auto":
+            return self.engine
+        return "replay" if self.samples else "openai" if self.base_url else "transformers"
+
+    def sampling(self) -> SamplingParams:
+        """The sampling parameters in full. `stop` is the problem's."""
+        n = self.n if self.n is not None else max((*self.k, DEFAULT_N))
+        return SamplingParams(
+            n=n,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+        )
+
+    def limits(self, own: Limits | None) -> Limits:
+        """A problem's limits, with those that the run sets in their place."""
+        own = own or Limits()
+        wall_s = self.wall_s or own.wall_s
+        return Limits(
+            cpu_s=self.cpu_s or own.cpu_s,
+            wall_s=max(wall_s, self.cpu_s or 0) if self.wall_s is None else wall_s,
+            memory_bytes=self.memory_mib * MIB if self.memory_mib else own.memory_bytes,
+            output_bytes=own.output_bytes,
+            disk_bytes=own.disk_bytes,
+            processes=own.processes,
+            open_files=own.open_files,
+        )
+
+
+def load_config(file: Path | None, flags: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a TOML file and flags; a flag that is None was not given, others win.
+
+    Raises InputError: which key of which file or which option, and what is wrong with it.
+    """
+    values = _read_toml(file) if file else {}
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return RunConfig.model_validate({**values, **given})
+    except ValidationError as error:
+        faults = [_fault(fault, given, file) for fault in error.errors()]
+        raise InputError("; ".join(faults)) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        with open(file, "rb") as opened:
+            values = tomllib.load(opened)
+    except OSError as error:
+        raise InputError(f"the configuration {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the configuration {file} is not TOML: {error}") from error
+    for key in values:
+        if key not in RunConfig.model_fields:
+            raise InputError(
+                f"{file}: unknown key {key!r}{near(key, RunConfig.model_fields)}; known: {', '.join(RunConfig.model_fields)}"
+            )
+    return values
+
+
+def _fault(fault: Any, given: Mapping[str, Any], file: Path | None) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    key = str(fault["loc"][0])
+    place = f"--{key.replace('_', '-')}" if key in given or file is None else f"{file}: {key}"
+    return f"{place}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"

@@ -1,0 +1,125 @@
+"""What works on this machine: each part that a run needs, looked at by using it."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import sandbox
+from harness.models import NAMES, model_dir
+from sandbox import Program, SandboxError, Verdict
+
+# Programs that must not get what they ask for; each prints `denied` where it did not.
+DENIALS = {
+    "network": "import socket\ntry: socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError: print('denied')",
+    "capabilities": (
+        "caps = [line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')]\n"
+        "print('denied' if int(caps[0], 16) == 0 else caps)"
+    ),
+    "root file system": "try: open('/usr/x', 'w')\nexcept OSError: print('denied')",
+    "memory": "try: bytearray(2**40)\nexcept MemoryError: print('denied')",
+    "processes": "import os\ntry:\n    while True:\n        if os.fork() == 0: os.abort()\nexcept OSError: print('denied')",
+    "supervisor": "import os\ntry: os.kill(1, 9)\nexcept PermissionError: print('denied')\nelse: print('denied')",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """state: `ok`, `missing` (a run works without it) or `broken`. mend: what to do, empty where nothing is."""
+
+    name: str
+    state: str
+    detail: str
+    mend: str = ""
+
+
+def examine(*, fix: bool) -> list[Check]:
+    """Every check. `fix` makes the sandbox image first where it is missing."""
+    return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _vllm()]
+
+
+def can_run(checks: list[Check]) -> bool:
+    """Whether a run with the embedded model could start."""
+    return all(check.state != "broken" for check in checks)
+
+
+def rebuild_image() -> None:
+    """Make the docker sandbox's image anew. Raises SandboxError."""
+    from sandbox.backends import docker
+
+    docker.make_image()
+
+
+def _python() -> Check:
+    return Check(name="python", state="ok", detail=f"{platform.python_version()} at {sys.executable}")
+
+
+def _backends() -> list[Check]:
+    checks = []
+    for name in sandbox.BACKENDS:
+        problem = importlib.import_module(f"sandbox.backends.{name}").available()
+        checks.append(Check(name=name, state="missing" if problem else "ok", detail=problem or "works here"))
+    return checks
+
+
+def _sandbox(fix: bool) -> list[Check]:
+    try:
+        backend = sandbox.choose_backend()
+    except SandboxError as error:
+        return [Check(name="sandbox", state="broken", detail="none works here", mend=str(error))]
+    try:
+        if fix:
+            sandbox.prepare(backend)
+        contents = sandbox.contents(backend)
+    except SandboxError as error:
+        return [Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")]
+    return [Check(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
+
+
+def _denials(backend: str) -> Check:
+    """That the sandbox denies what it must, seen by asking for it."""
+    refused, granted = [], []
+    try:
+        with sandbox.open(backend, workers=1) as box:
+            for name, source in DENIALS.items():
+                execution = box.run(Program(source=source))
+                denied = execution.verdict is Verdict.ACCEPTED and execution.stdout.strip() == "denied"
+                (refused if denied else granted).append(name)
+    except SandboxError as error:
+        return Check(name="isolation", state="broken", detail=str(error))
+    if granted:
+        return Check(name="isolation", state="broken", detail=f"not denied here: {', '.join(granted)}")
+    return Check(name="isolation", state="ok", detail=f"denied: {', '.join(refused)}")
+
+
+def _models() -> Check:
+    missing = [name for name in NAMES if not (model_dir(name) / "model.safetensors").is_file()]
+    if missing:
+        return Check(name="embedded model", state="broken", detail=f"no weights of {', '.join(missing)}",
+                     mend="python -m harness.models.train_nano")  # fmt: skip
+    return Check(name="embedded model", state="ok", detail=", ".join(NAMES))
+
+
+def _torch() -> Check:
+    """In a process of its own: a broken torch must not end the doctor, and the import takes seconds."""
+    code = (
+        "import torch, transformers\n"
+        "gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU: generation runs on the CPU'\n"
+        "print(f'torch {torch.__version__}, transformers {transformers.__version__}; {gpu}')"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        reason = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "no message"
+        return Check(name="torch", state="broken", detail=reason, mend="pip install torch transformers")
+    return Check(name="torch", state="ok", detail=answer.stdout.strip())
+
+
+def _vllm() -> Check:
+    return Check(
+        name="model server",
+        state="ok",
+        detail="any OpenAI-compatible server works: harness run --base-url http://127.0.0.1:8000/v1",
+    )

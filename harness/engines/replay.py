@@ -1,0 +1,141 @@
+"""Engine `replay`: completions from a file, as human-eval and EvalPlus write them.
+
+A row has `task_id` and `completion` (continues the prompt) or `solution` (the whole program; it takes precedence).
+Only the place of each row is held in memory; the texts are read when their problem's turn comes. A .gz file is unpacked
+into a temporary file first, for a packed one cannot be read from the middle.
+"""
+
+from __future__ import annotations
+
+import array
+import gzip
+import hashlib
+import json
+import shutil
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from harness.datasets import ProblemSet
+from harness.errors import SamplesError
+from harness.types import Completion, Form, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """samples: the file. problems: the set that its task ids name."""
+
+    samples: Path
+    problems: ProblemSet
+
+
+class ReplayEngine:
+    """An indexed sample file. Raises SamplesError: unreadable, empty, malformed (with the line), or unknown task ids."""
+
+    concurrency = 1
+    form = Form.COMPLETION
+
+    def __init__(self, options: Options) -> None:
+        self._path = options.samples
+        self._file = _open(options.samples)
+        self._lock = threading.Lock()  # protects the file's position
+        self._places: dict[str, array.array[int]] = {}
+        digest = hashlib.sha256()
+        for line, number, offset in self._lines():
+            digest.update(line)
+            problem_id, _, _ = self._parse(line, number, options.problems)
+            self._places.setdefault(problem_id, array.array("q")).append(offset)
+        self.sha256 = digest.hexdigest()
+        if not self._places:
+            self.close()
+            raise SamplesError(f"{options.samples} holds no completions")
+
+    def counts(self) -> dict[str, int]:
+        """Problem id -> how many completions the file has for it."""
+        return {problem_id: len(places) for problem_id, places in self._places.items()}
+
+    def complete(self, request: Request) -> list[Completion]:
+        """The problem's completions in the file's order. Raises SamplesError where there are fewer than n."""
+        places = self._places.get(request.problem_id, array.array("q"))
+        if len(places) < request.sampling.n:
+            raise SamplesError(
+                f"{self._path} has {len(places)} completions of {request.problem_id}, not {request.sampling.n}"
+            )
+        completions = []
+        for index, offset in enumerate(places[: request.sampling.n]):
+            with self._lock:
+                self._file.seek(offset)
+                row = json.loads(self._file.readline())
+            form, text = _answer(row)
+            completions.append(Completion(problem_id=request.problem_id, index=index, text=text, form=form))
+        return completions
+
+    def rows(self, problems: ProblemSet) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """(problem id, index among its completions, row) of every row, in the file's order."""
+        seen: dict[str, int] = {}
+        for line, number, _ in self._lines():
+            problem_id, _, row = self._parse(line, number, problems)
+            index = seen.get(problem_id, 0)
+            seen[problem_id] = index + 1
+            yield problem_id, index, row
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _lines(self) -> Iterator[tuple[bytes, int, int]]:
+        """(line, its number, its offset) of every line that is not blank."""
+        self._file.seek(0)
+        offset = 0
+        for number, line in enumerate(iter(self._file.readline, b""), start=1):
+            if line.strip():
+                yield line, number, offset
+            offset += len(line)
+
+    def _parse(self, line: bytes, number: int, problems: ProblemSet) -> tuple[str, str, dict[str, Any]]:
+        where = f"{self._path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise SamplesError(f"{where}: not JSON ({error})") from error
+        if not isinstance(row, dict) or "task_id" not in row:
+            raise SamplesError(f"{where}: an object with task_id and completion (or solution) is expected")
+        problem = problems.find(row["task_id"])
+        if problem is None:
+            raise SamplesError(f"{where}: the task_id {row['task_id']!r} is not in the problem set {problems.name}")
+        try:
+            _, text = _answer(row)
+        except KeyError as error:
+            raise SamplesError(f"{where}: neither completion nor solution is there") from error
+        except TypeError as error:
+            raise SamplesError(f"{where}: {error}") from error
+        return problem.id, text, row
+
+
+def _answer(row: dict[str, Any]) -> tuple[Form, str]:
+    form = Form.SOLUTION if "solution" in row else Form.COMPLETION
+    text = row[form.value]
+    if not isinstance(text, str):
+        raise TypeError(f"{form.value}: text is expected, not {type(text).__name__}")
+    return form, text
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        if path.suffix != ".gz":
+            return open(path, "rb")
+        unpacked = tempfile.TemporaryFile()
+        with gzip.open(path, "rb") as packed:
+            shutil.copyfileobj(packed, unpacked)
+        return unpacked
+    except (OSError, EOFError, zlib.error) as error:
+        raise SamplesError(f"the samples {path} cannot be read: {error}") from error
+
+
+def open_engine(options: Options) -> ReplayEngine:
+    """Index the file."""
+    return ReplayEngine(options)

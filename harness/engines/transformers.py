@@ -1,0 +1,164 @@
+"""Engine `transformers`: the model in this process. The default; the embedded `nano` runs on it.
+
+All n samples of a problem are one call. Each sample has a random generator of its own, seeded by run, problem and
+index, so a sample does not depend on which others are drawn with it. (With float rounding that differs between batch
+shapes this holds as far as the logits do.)
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from harness.engines import sample_seed
+from harness.errors import EngineError, InputError
+from harness.types import Completion, Form, Request, SamplingParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """model: a directory or a hub id. seed: of the run. form: completion or chat."""
+
+    model: str
+    seed: int
+    form: Form
+
+
+class TransformersEngine:
+    """A loaded model. Raises EngineError where it cannot be loaded, InputError where it cannot chat."""
+
+    concurrency = 1
+
+    def __init__(self, options: Options) -> None:
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        self._seed = options.seed
+        source = options.model
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+            dtype = torch.float32 if self._device == "cpu" else "auto"
+            self._model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype).to(self._device)
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
+            raise EngineError(f"the model {options.model!r} cannot be loaded: {_first_line(error)}") from error
+        self._model.eval()
+        self.form = options.form
+        if self.form is Form.CHAT and not self._tokenizer.chat_template:
+            raise InputError(f"the model {options.model!r} has no chat template; use --form completion")
+
+    def complete(self, request: Request) -> list[Completion]:
+        """All n samples in one batch."""
+        start = time.monotonic()
+        inputs = self._encode(request)
+        length = inputs["input_ids"].shape[1]
+        with torch.inference_mode():
+            output = self._model.generate(**inputs, **self._arguments(request), logits_processor=self._sampler(request))
+        taken = time.monotonic() - start
+        return [self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)]
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._model
+
+    def _encode(self, request: Request) -> Any:
+        if request.messages is not None:
+            inputs = self._tokenizer.apply_chat_template(
+                list(request.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+            )
+        else:
+            inputs = self._tokenizer(request.prompt, return_tensors="pt")
+        inputs.pop("token_type_ids", None)
+        limit = getattr(self._model.config, "max_position_embeddings", None)
+        length = inputs["input_ids"].shape[1]
+        if limit is not None and length >= limit:
+            raise EngineError(f"the prompt of {request.problem_id} has {length} tokens; the model takes {limit}")
+        # One row per sample: generate() makes several sequences of one input only where it draws them itself.
+        rows = {name: tensor.repeat(request.sampling.n, 1) for name, tensor in inputs.items()}
+        return {name: tensor.to(self._device) for name, tensor in rows.items()}
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling
+        pad = self._tokenizer.pad_token_id
+        arguments: dict[str, Any] = {
+            "max_new_tokens": sampling.max_tokens,
+            # Sampling is done by our own processor, row by row; what generate() sees has one token left.
+            "do_sample": False,
+            "pad_token_id": self._tokenizer.eos_token_id if pad is None else pad,
+            "temperature": None,
+            "top_p": None,
+            "top_k": None,
+        }
+        if sampling.stop:
+            arguments.update(stop_strings=list(sampling.stop), tokenizer=self._tokenizer)
+        return arguments
+
+    def _sampler(self, request: Request) -> transformers.LogitsProcessorList:
+        sampling = request.sampling
+        if sampling.temperature == 0:
+            return transformers.LogitsProcessorList()
+        seeds = [sample_seed(self._seed, request.problem_id, index) for index in range(sampling.n)]
+        return transformers.LogitsProcessorList([_SampleByRow(sampling, seeds, self._device)])
+
+    def _completion(self, request: Request, index: int, tokens: Any, prompt_tokens: int, taken: float) -> Completion:
+        eos = self._eos()
+        kept = tokens.tolist()
+        ended = next((place for place, token in enumerate(kept) if token in eos), None)
+        if ended is not None:
+            kept = kept[:ended]
+        text = self._tokenizer.decode(kept, skip_special_tokens=True)
+        cut = min((text.find(stop) for stop in request.sampling.stop if stop in text), default=None)
+        limit = len(kept) >= request.sampling.max_tokens
+        return Completion(
+            problem_id=request.problem_id,
+            index=index,
+            text=text if cut is None else text[:cut],
+            form=self.form,
+            finish_reason="length" if cut is None and ended is None and limit else "stop",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=len(kept) + (ended is not None),
+            seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
+            latency_s=round(taken, 4),
+        )
+
+    def _eos(self) -> set[int]:
+        eos = self._model.generation_config.eos_token_id
+        found = eos if isinstance(eos, list) else [eos]
+        return {token for token in [*found, self._tokenizer.eos_token_id, self._tokenizer.pad_token_id] if token is not None}
+
+
+class _SampleByRow(transformers.LogitsProcessor):
+    """Temperature, top_k and top_p in vLLM's order, then one draw per row by the row's own generator."""
+
+    def __init__(self, sampling: SamplingParams, seeds: list[int], device: str) -> None:
+        self._sampling = sampling
+        self._generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        # scores: (n, vocabulary), float32
+        logits = scores.float() / self._sampling.temperature
+        ordered, tokens = torch.sort(logits, dim=-1, descending=True)
+        probabilities = torch.softmax(ordered, dim=-1)
+        if self._sampling.top_k:
+            probabilities[:, self._sampling.top_k :] = 0
+        # nucleus (Holtzman et al. 2020): the smallest set whose probability reaches top_p; the first is always in it
+        reached = probabilities.cumsum(dim=-1) - probabilities >= self._sampling.top_p * probabilities.sum(-1, keepdim=True)
+        probabilities[reached] = 0
+        chosen = torch.stack(
+            [torch.multinomial(row, 1, generator=g) for row, g in zip(probabilities, self._generators, strict=True)]
+        )
+        only = torch.full_like(scores, -torch.inf)
+        return only.scatter_(1, tokens.gather(1, chosen), 0.0)  # type: ignore[return-value]
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def open_engine(options: Options) -> TransformersEngine:
+    """Load the model."""
+    return TransformersEngine(options)

@@ -1,0 +1,275 @@
+"""The run directory: append-only lines, a torn tail dropped, whole files by rename, the manifest first.
+
+Theory of operation. results/<dataset>/<model>/<utc>-<fingerprint8>/ holds manifest.json, completions.jsonl (a
+problem's n lines in one write), executions.jsonl and scores.jsonl (a line each, in step, under one lock), summary.json
+and run.log. One process at a time has the directory (flock). After kill -9 the tail of a file may be torn: opening cuts
+the last line where it has no newline, the last problem's completions where fewer than n are there, and executions that
+have no score; what was cut is done again. Lines are handed to the kernel at once but not forced to the disk: a power
+cut may lose the last seconds of work, never mix or invent any.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from pydantic import TypeAdapter
+
+from harness.errors import InputError, StoreError
+from harness.manifest import Manifest
+from harness.types import Completion, Score
+from sandbox.types import Execution, Verdict
+
+COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scores.jsonl"
+MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
+KEPT_OUTPUT_CHARS = 2000  # of stdout and stderr each, in executions.jsonl
+VERDICTS = tuple(Verdict)
+
+_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
+_execution: TypeAdapter[Execution] = TypeAdapter(Execution)
+_score: TypeAdapter[Score] = TypeAdapter(Score)
+_manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+
+
+def model_folder(model: str) -> str:
+    """A model's name as one folder's name; never `.` or `..`, and never with a separator."""
+    name = "".join(char if char.isalnum() or char in "-_.+=" else "-" for char in model.replace("/", "--")).strip(".-")
+    return name[:100] or "model"
+
+
+def find_run(results: Path, dataset: str, model: str, fingerprint: str) -> Path | None:
+    """The newest run directory of a fingerprint, None where there is none."""
+    folder = results / model_folder(dataset) / model_folder(model)
+    found = [path for path in sorted(folder.glob(f"*-{fingerprint[:8]}")) if _fingerprint(path) == fingerprint]
+    return found[-1] if found else None
+
+
+def _fingerprint(path: Path) -> str | None:
+    try:
+        return read_manifest(path).fingerprint
+    except InputError:
+        return None
+
+
+def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> Path:
+    """A new run directory with its manifest. Raises InputError where it cannot be written."""
+    path = results / model_folder(dataset) / model_folder(model) / f"{manifest.created}-{manifest.fingerprint[:8]}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        write_whole(path / MANIFEST, _manifest.dump_json(manifest, indent=2) + b"\n")
+    except OSError as error:
+        raise InputError(
+            f"the run cannot be kept under {results}: {error.strerror} ({error.filename}); choose with --results"
+        ) from error
+    return path
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Raises InputError where the folder is no run directory."""
+    try:
+        return _manifest.validate_json((run / MANIFEST).read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"{run} is no run directory: it has no {MANIFEST}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def read_summary(run: Path) -> dict[str, Any] | None:
+    """The summary of a run that came to its end, None for one that has not."""
+    try:
+        summary: dict[str, Any] = json.loads((run / SUMMARY).read_bytes())
+    except FileNotFoundError:
+        return None
+    return summary
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file at once: it is the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+class Store:
+    """An open run directory: what is done, what is owed, and the appending of more. Thread-safe.
+
+    owed: problem id -> how many completions the run is to have. Raises StoreError where another process has the run.
+    """
+
+    def __init__(self, run: Path, owed: Mapping[str, int]) -> None:
+        self.run = run
+        self._owed = owed
+        self._lock = threading.Lock()  # protects the three files and the two tables
+        try:
+            self._guard = open(run / LOG, "ab")
+            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"another process is working on {run}; wait for it, or stop it") from error
+        except OSError as error:
+            raise InputError(f"the run directory {run} cannot be written: {error.strerror}") from error
+        self._files = {name: open(run / name, "ab", buffering=0) for name in (COMPLETIONS, EXECUTIONS, SCORES)}
+        self._generated = self._mend_completions()
+        self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
+        self._mend_scores()
+        self._size_at_open = os.path.getsize(run / COMPLETIONS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for file in self._files.values():
+            file.close()
+        self._guard.close()
+
+    def generated(self, problem_id: str) -> bool:
+        """Whether the problem's completions are all there."""
+        return problem_id in self._generated
+
+    def backlog(self) -> Iterator[Completion]:
+        """Completions that were there at opening and have no score yet, in the file's order."""
+        with open(self.run / COMPLETIONS, "rb") as file:
+            while file.tell() < self._size_at_open:
+                completion = _completion.validate_json(file.readline())
+                if not self._verdicts[completion.problem_id][completion.index]:
+                    yield completion
+
+    def add_completions(self, completions: list[Completion]) -> None:
+        """All n completions of one problem, in one write."""
+        lines = b"".join(_completion.dump_json(each) + b"\n" for each in completions)
+        with self._lock:
+            _append(self._files[COMPLETIONS], lines)
+            self._generated.add(completions[0].problem_id)
+
+    def add_result(self, execution: Execution, score: Score) -> None:
+        """What one completion did, and what it is worth."""
+        record = _execution.dump_python(execution, mode="json")
+        for stream in ("stdout", "stderr"):
+            record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
+            record[stream] = record[stream][:KEPT_OUTPUT_CHARS]
+        line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
+        with self._lock:
+            _append(self._files[EXECUTIONS], line)
+            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            self._note(score)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Problem id -> (completions with a score, completions that passed)."""
+        accepted = 1 + VERDICTS.index(Verdict.ACCEPTED)
+        return {
+            problem_id: (len(marks) - marks.count(0), marks.count(accepted))
+            for problem_id, marks in self._verdicts.items()
+        }
+
+    def verdict(self, problem_id: str, index: int) -> Verdict | None:
+        """The verdict of one completion, None where it has none."""
+        mark = self._verdicts[problem_id][index]
+        return VERDICTS[mark - 1] if mark else None
+
+    def verdict_counts(self) -> dict[Verdict, int]:
+        """How many completions ended how; verdicts that never came are left out."""
+        totals = {verdict: 0 for verdict in VERDICTS}
+        for marks in self._verdicts.values():
+            for mark in marks:
+                if mark:
+                    totals[VERDICTS[mark - 1]] += 1
+        return {verdict: count for verdict, count in totals.items() if count}
+
+    def _note(self, score: Score) -> None:
+        self._verdicts[score.problem_id][score.index] = 1 + VERDICTS.index(score.verdict)
+
+    def _mend_completions(self) -> set[str]:
+        """The problems whose completions are all there; a unit that is not whole is cut off the file's end."""
+        path = self.run / COMPLETIONS
+        _cut_torn_line(path)
+        whole: set[str] = set()
+        start, current, count = 0, None, 0
+        with open(path, "rb") as file:
+            place = 0
+            for line in file:
+                problem_id = json.loads(line)["problem_id"]
+                if problem_id != current:
+                    start, current, count = place, problem_id, 0
+                count += 1
+                place += len(line)
+                if count == self._owed.get(problem_id):
+                    whole.add(problem_id)
+        if current is not None and current not in whole:
+            os.truncate(path, start)
+        return whole
+
+    def _mend_scores(self) -> None:
+        _cut_torn_line(self.run / SCORES)
+        lines = 0
+        with open(self.run / SCORES, "rb") as file:
+            for line in file:
+                self._note(_score.validate_json(line))
+                lines += 1
+        _cut_torn_line(self.run / EXECUTIONS)
+        _keep_lines(self.run / EXECUTIONS, lines)
+
+
+def executions(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of executions.jsonl; a torn last line is left out."""
+    return _records(run / EXECUTIONS)
+
+
+def completions(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of completions.jsonl; a torn last line is left out."""
+    return _records(run / COMPLETIONS)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+def _append(file: IO[bytes], data: bytes) -> None:
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+    except OSError as error:
+        raise StoreError(f"{file.name} cannot be written: {error.strerror}; make room, then run the same command") from error
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Cut what follows the last newline."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        end = size
+        while end:
+            start = max(end - 65536, 0)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+    if end < size:
+        os.truncate(path, end)
+
+
+def _keep_lines(path: Path, count: int) -> None:
+    """Cut what follows the first `count` lines."""
+    with open(path, "rb") as file:
+        for _ in range(count):
+            file.readline()
+        end = file.tell()
+    os.truncate(path, end)
