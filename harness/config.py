@@ -19,8 +19,8 @@ DEFAULT_N = 10
 class RunConfig(BaseModel):
     """One run. Frozen; an invalid one cannot exist.
 
-    k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place of
-    the problem set's own limits. workers: sandboxes at once. concurrency: requests at once to a server.
+    k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place
+    of the problem set's own limits. workers: sandboxes at once. concurrency: requests at once to a server.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -126,9 +126,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise InputError(f"the configuration {file} is not TOML: {error}") from error
     for key in values:
         if key not in RunConfig.model_fields:
-            raise InputError(
-                f"{file}: unknown key {key!r}{near(key, RunConfig.model_fields)}; known: {', '.join(RunConfig.model_fields)}"
-            )
+            known = RunConfig.model_fields
+            raise InputError(f"{file}: unknown key {key!r}{near(key, known)}; known: {', '.join(known)}")
     return values
 
 

@@ -21,8 +21,8 @@ DENIALS = {
     ),
     "root file system": "try: open('/usr/x', 'w')\nexcept OSError: print('denied')",
     "memory": "try: bytearray(2**40)\nexcept MemoryError: print('denied')",
-    "processes": "import os\ntry:\n    while True:\n        if os.fork() == 0: os.abort()\nexcept OSError: print('denied')",
-    "supervisor": "import os\ntry: os.kill(1, 9)\nexcept PermissionError: print('denied')\nelse: print('denied')",
+    "processes": "import os, time\ntry:\n    while 1: os.fork() or time.sleep(9)\nexcept OSError: print('denied')",
+    "memory of the supervisor": "try: open('/proc/1/mem', 'rb').read(1)\nexcept OSError: print('denied')",
 }
 
 
@@ -75,13 +75,16 @@ def _sandbox(fix: bool) -> list[Check]:
             sandbox.prepare(backend)
         contents = sandbox.contents(backend)
     except SandboxError as error:
-        return [Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")]
+        return [
+            Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")
+        ]
     return [Check(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
 
 
 def _denials(backend: str) -> Check:
     """That the sandbox denies what it must, seen by asking for it."""
-    refused, granted = [], []
+    refused: list[str] = []
+    granted: list[str] = []
     try:
         with sandbox.open(backend, workers=1) as box:
             for name, source in DENIALS.items():

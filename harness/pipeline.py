@@ -8,8 +8,8 @@
 
 Theory of operation of the stream. Producers (one for the backlog of an earlier, killed process, and one per request
 in flight) put completions into a queue that holds a few per sandbox, so that a slow sandbox slows generation and
-memory does not grow with the run. Consumers, one thread per sandbox, run, score, append. The first error stops all; what
-is on disk stays, and the same command goes on from there. A completion whose execution failed for our own reasons
+memory does not grow with the run. Consumers, one thread per sandbox, run, score, append. The first error stops all;
+what is on disk stays, and the same command goes on from there. A completion whose execution failed for our own reasons
 (INTERNAL_ERROR, after a second try on a fresh worker) gets no score: the run reports itself incomplete.
 """
 
@@ -319,7 +319,8 @@ class _Stream:
     def _put(self, completion: Completion | None) -> None:
         while not self._stop.is_set():
             try:
-                return self._queue.put(completion, timeout=0.2)
+                self._queue.put(completion, timeout=0.2)
+                return
             except queue.Full:
                 continue
 

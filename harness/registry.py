@@ -16,7 +16,7 @@ def names(package: str) -> list[str]:
 
 
 def load(package: str, name: str, what: str) -> ModuleType:
-    """The plug-in `name`. Raises InputError, with the names that exist, for an unknown one; `what` it is, for people."""
+    """The plug-in `name`. Raises InputError, with the names that exist, for an unknown one; `what` names the kind."""
     known = names(package)
     if name not in known:
         raise InputError(f"unknown {what} {name!r}{near(name, known)}; known: {', '.join(known)}")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 10_000
+ALPHA = 0.05
 METHOD = f"unbiased pass@k (Chen et al. 2021, eq. 1); 95 % percentile bootstrap over problems, {RESAMPLES} resamples"
 
 
@@ -39,14 +40,27 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
     """The mean of one value per problem, with the 95 % percentile bootstrap interval over problems.
 
-    Efron & Tibshirani 1993, chapter 13. Raises ValueError for no values.
+    Efron & Tibshirani 1993, chapter 13. Where all problems have the same value a resample cannot differ, and the
+    bootstrap would claim certainty: for all 0 or all 1 the interval is the exact binomial one (Clopper & Pearson 1934),
+    for a single problem in between it is 0 to 1. Raises ValueError for no values.
     """
     if not values:
         raise ValueError("an interval needs at least one problem")
     data: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)  # shape (problems,)
+    if data.min() == data.max() and (data[0] in (0.0, 1.0) or len(data) == 1):
+        return _without_spread(float(data[0]), len(data))
     means = np.concatenate([_resampled_means(data, 500, rng) for _ in range(RESAMPLES // 500)])
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
     return Interval(value=float(data.mean()), low=float(low), high=float(high))
+
+
+def _without_spread(value: float, count: int) -> Interval:
+    bound = (ALPHA / 2) ** (1 / count)
+    if value == 1.0:
+        return Interval(value=1.0, low=bound, high=1.0)
+    if value == 0.0:
+        return Interval(value=0.0, low=0.0, high=1.0 - bound)
+    return Interval(value=value, low=0.0, high=1.0)
 
 
 def _resampled_means(data: npt.NDArray[np.float64], size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -180,7 +180,7 @@ class Store:
 
     def verdict_counts(self) -> dict[Verdict, int]:
         """How many completions ended how; verdicts that never came are left out."""
-        totals = {verdict: 0 for verdict in VERDICTS}
+        totals = dict.fromkeys(VERDICTS, 0)
         for marks in self._verdicts.values():
             for mark in marks:
                 if mark:
@@ -246,7 +246,9 @@ def _append(file: IO[bytes], data: bytes) -> None:
         while view:
             view = view[file.write(view) :]
     except OSError as error:
-        raise StoreError(f"{file.name} cannot be written: {error.strerror}; make room, then run the same command") from error
+        raise StoreError(
+            f"{file.name} cannot be written: {error.strerror}; make room, then run the same command"
+        ) from error
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -32,8 +32,8 @@ from sandbox.worker import GuestInfo
 
 __all__ = [
     "BACKENDS", "CallTests", "Execution", "GuestInfo", "ImageError", "Limits", "Pool", "Program", "SandboxError",
-    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "contents",
-    "default_workers", "open", "prepare",
+    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend",
+    "contents", "default_workers", "open", "prepare",
 ]  # fmt: skip
 
 BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
@@ -60,7 +60,7 @@ def choose_backend(backend: str = "auto") -> str:
     raise SandboxUnavailable("no sandbox works here, and code is never run without one\n  " + "\n  ".join(problems))
 
 
-def prepare(backend: str, note: Callable[[str], None] = lambda message: None) -> None:
+def prepare(backend: str, note: Callable[[str], None] = lambda _: None) -> None:
     """Make what a backend needs and does not have: for docker the image, from the interpreter at hand, in seconds.
 
     `note` is told before anything slow. Raises ImageError, SandboxUnavailable.

@@ -1,9 +1,9 @@
 """What can go wrong on our side of the sandbox. A candidate program never causes one of these: it causes a Verdict.
 
-    SandboxError
-    ├── SandboxUnavailable   no backend works here; the message says what to install or start
-    ├── ImageError           the sandbox image is missing or could not be built
-    └── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
+SandboxError
+├── SandboxUnavailable   no backend works here; the message says what to install or start
+├── ImageError           the sandbox image is missing or could not be built
+└── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class SandboxError(Exception):
     """Any failure of the sandbox itself."""
 
 
-class SandboxUnavailable(SandboxError):
+class SandboxUnavailable(SandboxError):  # noqa: N818 - the state, as callers say it
     """No sandbox can be started on this machine. Handled by the entry layer: exit code 3 and the message."""
 
 
@@ -21,5 +21,5 @@ class ImageError(SandboxError):
     """The sandbox image cannot be found or built."""
 
 
-class WorkerLost(SandboxError):
+class WorkerLost(SandboxError):  # noqa: N818
     """A worker ended, or did not answer in time, for a reason that is not the program's. Handled by the pool."""

@@ -13,12 +13,22 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 # Parts of the standard library that no headless program can use, by size the larger part of it.
-SKIPPED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages", "dist-packages", "lib2to3"}
+SKIPPED = {
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "ensurepip",
+    "site-packages",
+    "dist-packages",
+    "lib2to3",
+}
 SKIPPED_SUFFIXES = (".a", ".o", ".pyi")
 ZONES = Path("/usr/share/zoneinfo")
 
@@ -32,8 +42,8 @@ def contents() -> str:
     return f"py{'.'.join(map(str, sys.version_info[:3]))}{numpy}"
 
 
-def write_tar(target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Write the root file system of the image. `progress` is told (files written, files in all).
+def write_tar(target: Path) -> None:
+    """Write the root file system of the image.
 
     Raises OSError, and RuntimeError on a system whose libraries cannot be listed.
     """
@@ -42,14 +52,13 @@ def write_tar(target: Path, progress: Callable[[int, int], None] | None = None) 
         for path in ("tmp", "proc", "sys", "dev", "root", "etc", "usr/local/bin"):
             _add_folder(tar, path, 0o1777 if path == "tmp" else 0o755)
         _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/false\n")
-        for count, (name, path) in enumerate(sorted(files.items())):
+        for name, path in sorted(files.items()):
             tar.add(path, arcname=name, recursive=False, filter=_as_root)
-            if progress and count % 50 == 0:
-                progress(count, len(files))
         interpreter = Path(os.path.realpath(sys.executable))
         _add_link(tar, "usr/local/bin/python3", str(interpreter))
-        for name, target_name in _root_links(files):
-            _add_link(tar, name, target_name)
+        for link in ("lib", "lib64", "bin", "sbin"):  # as they are here: every executable names its loader's path
+            if os.path.islink(f"/{link}"):
+                _add_link(tar, link, os.readlink(f"/{link}"))
 
 
 def _files() -> dict[str, Path]:
@@ -68,7 +77,7 @@ def _files() -> dict[str, Path]:
     for found in numpy_parts():
         for path in _tree(found, skip=frozenset({"tests"})):
             files[str(site / path.relative_to(found.parent)).lstrip("/")] = path
-    objects = [path for name, path in files.items() if ".so" in path.name or path == interpreter]
+    objects = [path for path in files.values() if ".so" in path.name or path == interpreter]
     for needed in _libraries(objects):
         files.setdefault(_canonical(needed), Path(os.path.realpath(needed)))
     if ZONES.is_dir():
@@ -113,15 +122,6 @@ def _canonical(path: str) -> str:
     """The path with its folder's links resolved (/lib is a link to /usr/lib) but its own name kept (the soname)."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name).lstrip("/")
-
-
-def _root_links(files: dict[str, Path]) -> list[tuple[str, str]]:
-    """/lib and /lib64 as they are here: the loader's path is written into every executable."""
-    links = []
-    for name in ("lib", "lib64", "bin", "sbin"):
-        if os.path.islink(f"/{name}"):
-            links.append((name, os.readlink(f"/{name}")))
-    return links
 
 
 def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -2,9 +2,9 @@
 
 Theory of operation. At most `workers` sandboxes live at once; each is started when a program first needs it and serves
 one program at a time. `run` takes an idle one or starts one, and blocks while all are busy: the pool itself is the
-back-pressure. A worker goes back only clean: one that is dirty, lost or at the end of its bounded life is destroyed, and
-the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker; a second loss is
-an Execution with INTERNAL_ERROR. A program that passed a limit is never run again.
+back-pressure. A worker goes back only clean: one that is dirty, lost or at the end of its bounded life is destroyed,
+and the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker; a second
+loss is an Execution with INTERNAL_ERROR. A program that passed a limit is never run again.
 """
 
 from __future__ import annotations

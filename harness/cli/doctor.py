@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.diagnosis import Check
 
 
 def doctor(
@@ -32,7 +35,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(checks: list[object], usable: bool) -> None:
+def _show(checks: list[Check], usable: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -41,7 +44,7 @@ def _show(checks: list[object], usable: bool) -> None:
     styles = {"ok": "green", "missing": "yellow", "broken": "red"}
     table = Table("what", "state", "detail", header_style="bold")
     for each in checks:
-        detail = display.printable(f"{each.detail}" + (f"\nto mend it: {each.mend}" if each.mend else ""))  # type: ignore[attr-defined]
-        table.add_row(each.name, Text(each.state, style=styles[each.state]), Text(detail))  # type: ignore[attr-defined]
+        detail = display.printable(f"{each.detail}" + (f"\nto mend it: {each.mend}" if each.mend else ""))
+        table.add_row(each.name, Text(each.state, style=styles[each.state]), Text(detail))
     display.out.print(table)
     display.out.print("ready: harness run --k 1,10" if usable else "not ready: mend what is broken above")

@@ -60,7 +60,18 @@ def execute(
 
 
 def _record(execution: object) -> dict[str, object]:
-    keys = ("verdict", "detail", "exit_code", "signal", "wall_s", "cpu_s", "peak_memory_bytes", "stdout", "stderr", "truncated")
+    keys = (
+        "verdict",
+        "detail",
+        "exit_code",
+        "signal",
+        "wall_s",
+        "cpu_s",
+        "peak_memory_bytes",
+        "stdout",
+        "stderr",
+        "truncated",
+    )
     record = dataclasses.asdict(execution)  # type: ignore[call-overload]
     return {key: record[key] for key in keys}
 

@@ -63,5 +63,7 @@ def run(
         display.show_summary(result.summary)
         display.out.print(f"look at the completions: harness show {result.run} [PROBLEM]", soft_wrap=True)
     if not result.complete:
-        display.err.print("incomplete: some programs could not be executed; see run.log, then run the same command again")
+        display.err.print(
+            "incomplete: some programs could not be executed; see run.log, then run the same command again"
+        )
         raise typer.Exit(3)

@@ -55,5 +55,7 @@ def score(
         display.show_summary(result.summary)
         display.out.print(f"results: {target}", soft_wrap=True)
     if not result.complete:
-        display.err.print("incomplete: some programs could not be executed; see run.log, then run the same command again")
+        display.err.print(
+            "incomplete: some programs could not be executed; see run.log, then run the same command again"
+        )
         raise typer.Exit(3)

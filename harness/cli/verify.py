@@ -47,7 +47,7 @@ def verify(
             backend,
             limits=lambda problem: config.limits(problem.limits),
             workers=config.workers,
-            done=lambda check: progress.advance(task),
+            done=lambda _: progress.advance(task),
         )
     failed = [check for check in checks if not check.right]
     if as_json:

@@ -92,7 +92,8 @@ def load_set(name_or_path: str, cache: Path) -> ProblemSet:
         raise ProblemError(f"problem file {name_or_path!r} does not exist; give a path to a .jsonl or .jsonl.gz file")
     known = known_names()
     raise ProblemError(
-        f"unknown problem set {name_or_path!r}{near(name, known)}; known: {', '.join(known)}, or a path to a .jsonl file"
+        f"unknown problem set {name_or_path!r}{near(name, known)}; "
+        f"known: {', '.join(known)}, or a path to a .jsonl file"
     )
 
 
@@ -158,4 +159,14 @@ def _format_of(row: dict[str, Any], path: Path) -> Any:
     return registry.load("harness.datasets", OWN_FORMAT, "format")
 
 
-__all__ = ["ProblemSet", "Source", "fetch", "known_names", "load_set", "read_lines", "rows", "shipped", "shipped_folder"]
+__all__ = [
+    "ProblemSet",
+    "Source",
+    "fetch",
+    "known_names",
+    "load_set",
+    "read_lines",
+    "rows",
+    "shipped",
+    "shipped_folder",
+]

@@ -25,15 +25,19 @@ SOURCE = Source(
 )
 REPAIR = ("_poly(*candidate(*inp), inp) <= 0.0001", "abs(_poly(*inp, candidate(*inp))) <= 0.0001")
 LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
+# Whose reference takes over 2 s: at least four times its CPU time on a busy machine, after EvalPlus's own rule.
+SLOW_LIMITS = Limits(cpu_s=40.0, wall_s=60.0, memory_bytes=1024 * MIB)
+SLOW = {"HumanEval/15", "HumanEval/36", "HumanEval/59", "HumanEval/83", "HumanEval/130", "HumanEval/139"}
 
 
 def recognizes(row: dict[str, Any]) -> bool:
     """Whether a row is HumanEval's with the tests of HumanEval+."""
-    return humaneval.recognizes(row) and "def assertion(" in str(row["test"])
+    return row.keys() >= humaneval.KEYS and "def assertion(" in str(row["test"])
 
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem, with limits for the larger tests."""
     if row["task_id"] == "HumanEval/32":
         row = {**row, "test": row["test"].replace(*REPAIR)}
-    return dataclasses.replace(humaneval.problem(row, dataset), limits=LIMITS)
+    limits = SLOW_LIMITS if row["task_id"] in SLOW else LIMITS
+    return dataclasses.replace(humaneval.problem(row, dataset), limits=limits)

@@ -23,10 +23,25 @@ SOURCE = Source(
     file="mbpp.jsonl",
     licence="CC-BY-4.0",
 )
-LIMITS = Limits(cpu_s=3.0, wall_s=6.0)
+LIMITS = Limits(cpu_s=5.0, wall_s=10.0)
 STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
 # What stands around the call in an assertion, and is not what it tests.
-_AROUND = {"set", "sorted", "list", "tuple", "len", "str", "int", "float", "round", "isclose", "math", "abs", "not", "dict"}
+_AROUND = {
+    "set",
+    "sorted",
+    "list",
+    "tuple",
+    "len",
+    "str",
+    "int",
+    "float",
+    "round",
+    "isclose",
+    "math",
+    "abs",
+    "not",
+    "dict",
+}
 
 
 def recognizes(row: dict[str, Any]) -> bool:

@@ -64,7 +64,9 @@ class OpenAIEngine:
             ) from error
         taken = round(time.monotonic() - start, 4)
         if len(answer.choices) != request.sampling.n:
-            raise EngineError(f"{self._options.base_url} gave {len(answer.choices)} completions, not {request.sampling.n}")
+            raise EngineError(
+                f"{self._options.base_url} gave {len(answer.choices)} completions, not {request.sampling.n}"
+            )
         return [self._completion(request, choice, answer, taken) for choice in answer.choices]
 
     def close(self) -> None:
@@ -75,14 +77,18 @@ class OpenAIEngine:
         try:
             served = [model.id for model in self._client.with_options(timeout=FIRST_ANSWER_S).models.list()]
         except openai.APIStatusError as error:
-            raise InputError(f"{self._options.base_url}/models answers HTTP {error.status_code}: {_message(error)}") from error
+            raise InputError(
+                f"{self._options.base_url}/models answers HTTP {error.status_code}: {_message(error)}"
+            ) from error
         except openai.OpenAIError as error:
             raise InputError(
                 f"no model server answers at {self._options.base_url} ({error}); start one, or mend --base-url"
             ) from error
         if self._options.model is None:
             if len(served) != 1:
-                raise InputError(f"{self._options.base_url} serves {', '.join(served) or 'no model'}; choose with --model")
+                raise InputError(
+                    f"{self._options.base_url} serves {', '.join(served) or 'no model'}; choose with --model"
+                )
             return served[0]
         if self._options.model not in served:
             raise InputError(
@@ -100,7 +106,8 @@ class OpenAIEngine:
     def _send(self, request: Request) -> Any:
         arguments = {"model": self.model, **_sampling(request.sampling, request.problem_id, self._options.seed)}
         if request.messages is not None:
-            return self._client.chat.completions.create(messages=[dict(each) for each in request.messages], **arguments)  # type: ignore[call-overload]
+            messages: Any = [dict(each) for each in request.messages]
+            return self._client.chat.completions.create(messages=messages, **arguments)
         return self._client.completions.create(prompt=request.prompt, **arguments)
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:

@@ -34,7 +34,7 @@ class Options:
 
 
 class ReplayEngine:
-    """An indexed sample file. Raises SamplesError: unreadable, empty, malformed (with the line), or unknown task ids."""
+    """An indexed sample file. Raises SamplesError: unreadable, empty, malformed (with the line), unknown task ids."""
 
     concurrency = 1
     form = Form.COMPLETION

@@ -34,15 +34,17 @@ class TransformersEngine:
     concurrency = 1
 
     def __init__(self, options: Options) -> None:
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
+        logging: Any = transformers.utils.logging
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         self._seed = options.seed
         source = options.model
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
             dtype = torch.float32 if self._device == "cpu" else "auto"
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype).to(self._device)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+            self._model = model.to(self._device)
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise EngineError(f"the model {options.model!r} cannot be loaded: {_first_line(error)}") from error
         self._model.eval()
@@ -127,7 +129,9 @@ class TransformersEngine:
     def _eos(self) -> set[int]:
         eos = self._model.generation_config.eos_token_id
         found = eos if isinstance(eos, list) else [eos]
-        return {token for token in [*found, self._tokenizer.eos_token_id, self._tokenizer.pad_token_id] if token is not None}
+        return {
+            token for token in [*found, self._tokenizer.eos_token_id, self._tokenizer.pad_token_id] if token is not None
+        }
 
 
 class _SampleByRow(transformers.LogitsProcessor):
@@ -137,7 +141,7 @@ class _SampleByRow(transformers.LogitsProcessor):
         self._sampling = sampling
         self._generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # noqa: ARG002
         # scores: (n, vocabulary), float32
         logits = scores.float() / self._sampling.temperature
         ordered, tokens = torch.sort(logits, dim=-1, descending=True)
@@ -145,7 +149,9 @@ class _SampleByRow(transformers.LogitsProcessor):
         if self._sampling.top_k:
             probabilities[:, self._sampling.top_k :] = 0
         # nucleus (Holtzman et al. 2020): the smallest set whose probability reaches top_p; the first is always in it
-        reached = probabilities.cumsum(dim=-1) - probabilities >= self._sampling.top_p * probabilities.sum(-1, keepdim=True)
+        reached = probabilities.cumsum(dim=-1) - probabilities >= self._sampling.top_p * probabilities.sum(
+            -1, keepdim=True
+        )
         probabilities[reached] = 0
         chosen = torch.stack(
             [torch.multinomial(row, 1, generator=g) for row, g in zip(probabilities, self._generators, strict=True)]

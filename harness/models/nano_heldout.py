@@ -81,11 +81,23 @@ def _doc_of(function: ast.FunctionDef) -> str:
     return " ".join(words)
 
 
-_LISTS = ([], [3], [4, 1, 7, 10], [-3, 8, 0, 5, 12, -6, 5], [9, 2, 2, -7, 15, 20, 4, 11, -8, 6], [-1, -4])
-_WORDS = ([], ["abc"], ["Kayak", "noon", "", "EX", "banana", "42", "toast", "sea", "noon"], ["izz", "oak tree", "bb"])
+_LISTS: tuple[Any, ...] = (
+    [],
+    [3],
+    [4, 1, 7, 10],
+    [-3, 8, 0, 5, 12, -6, 5],
+    [9, 2, 2, -7, 15, 20, 4, 11, -8, 6],
+    [-1, -4],
+)
+_WORDS: tuple[Any, ...] = (
+    [],
+    ["abc"],
+    ["Kayak", "noon", "", "EX", "banana", "42", "toast", "sea", "noon"],
+    ["izz", "oak tree", "bb"],
+)
 _TEXTS = ("", "a", "Hello big World 42", "noon sees radar\nEXTRA line, of-text a1", "abcde", "level")
 _INTS = (0, 1, 4, 7, 12, 305, -6)
-_DICTS = ({}, {"ab": 3, "noon": 8, "Z": -5, "sea": 12, "extra": 5}, {"k": 10, "oak": 7})
+_DICTS: tuple[Any, ...] = ({}, {"ab": 3, "noon": 8, "Z": -5, "sea": 12, "extra": 5}, {"k": 10, "oak": 7})
 _PROBES: dict[int, tuple[tuple[Any, ...], ...]] = {
     1: tuple((value,) for value in (*_LISTS, *_WORDS, *_TEXTS, *_INTS, *_DICTS)),
     2: (
@@ -115,7 +127,7 @@ def behaviour(source: str, order: Sequence[int] | None = None) -> str:
 
 def _behaviour_of(function: ast.FunctionDef, order: Sequence[int] | None = None) -> str:
     space: dict[str, Any] = {}
-    exec(compile(ast.Module([function], []), "<corpus>", "exec"), space)  # noqa: S102 - trusted, see `behaviour`
+    exec(compile(ast.Module([function], []), "<corpus>", "exec"), space)
     order = order or range(len(function.args.args))
     return "|".join(_outcome(space[function.name], [probe[i] for i in order]) for probe in _PROBES[len(order)])
 
@@ -123,7 +135,7 @@ def _behaviour_of(function: ast.FunctionDef, order: Sequence[int] | None = None)
 def _outcome(function: Callable[..., Any], arguments: list[Any]) -> str:
     try:
         result = function(*arguments)
-    except Exception:  # noqa: BLE001 - inputs of the wrong type raise anything
+    except Exception:
         return "!"
     return repr(sorted(result, key=repr) if isinstance(result, set) else result)
 

@@ -62,7 +62,9 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
     estimates = []
     for k in ks:
         if k > scored[smallest][0]:
-            raise InputError(f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k")
+            raise InputError(
+                f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k"
+            )
         values = [stats.pass_at_k(n, c, k) for n, c in scored.values()]
         interval = stats.mean_interval(values, np.random.default_rng(seed))
         estimates.append(

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker
 import docker.errors
 import requests.exceptions
 
+import docker
 from sandbox import image as files
 from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
 from sandbox.types import MIB, Limits
@@ -189,7 +189,12 @@ class Starter:
             working_dir="/",
             hostname="sandbox",
             network_disabled=True,
-            environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+            environment={
+                "PYTHONHASHSEED": "0",
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": "1",
+                "LC_ALL": "C.UTF-8",
+            },
             labels={LABEL: secrets.token_hex(4), f"{LABEL}.pid": str(os.getpid())},
             host_config=host,
         )

@@ -38,11 +38,41 @@ TICKS = os.sysconf("SC_CLK_TCK")
 REPORT_BYTES = 8192
 LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many times its wall limit, and no more
 # What programs import most; forked children find them loaded. A longer list makes every fork slower.
-WARM = (
-    "array ast atexit bisect collections copy ctypes dataclasses datetime decimal enum fractions functools hashlib "
-    "heapq inspect io itertools json linecache math operator os random re statistics string sys threading time "
-    "traceback types typing"
-).split()
+WARM = [
+    "array",
+    "ast",
+    "atexit",
+    "bisect",
+    "collections",
+    "copy",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "linecache",
+    "math",
+    "operator",
+    "os",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "sys",
+    "threading",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+]
 
 
 def main(first_uid: int | None) -> None:
@@ -91,21 +121,21 @@ def _preload(name: str) -> None:
 def _run_cases(job: dict[str, Any], uid: int | None) -> dict[str, object]:
     """Stdin/stdout tests: the program once per case, until the first that fails."""
     cases: list[str] = []
-    total: dict[str, Any] = {}
+    wall_s = cpu_s = 0.0
+    peak = 0
     for case in job["tests"]["cases"]:
-        result = _run({**job, "tests": None, "stdin": case["stdin"]}, uid)
-        if result["verdict"] == "ACCEPTED" and _lines(str(result["stdout"])) != _lines(case["stdout"]):
-            result["verdict"], result["detail"] = "WRONG_ANSWER", f"case {len(cases) + 1}: the output differs"
-        elif result["verdict"] != "ACCEPTED":
-            result["detail"] = f"case {len(cases) + 1}: {result['detail']}"
-        cases.append(str(result["verdict"]))
-        for key in ("wall_s", "cpu_s"):
-            result[key] = result[key] + total.get(key, 0.0)  # type: ignore[operator]
-        result["peak_memory_bytes"] = max(result["peak_memory_bytes"], total.get("peak_memory_bytes", 0))  # type: ignore[call-overload]
-        total = result
+        result: dict[str, Any] = _run({**job, "tests": None, "stdin": case["stdin"]}, uid)
+        place = f"case {len(cases) + 1}: "
+        if result["verdict"] != "ACCEPTED":
+            result["detail"] = place + result["detail"]
+        elif _lines(result["stdout"]) != _lines(case["stdout"]):
+            result["verdict"], result["detail"] = "WRONG_ANSWER", place + "the output differs"
+        cases.append(result["verdict"])
+        wall_s, cpu_s = wall_s + result["wall_s"], cpu_s + result["cpu_s"]
+        peak = max(peak, result["peak_memory_bytes"])
         if result["verdict"] != "ACCEPTED" or result["dirty"]:
             break
-    return {**total, "cases": cases}
+    return {**result, "cases": cases, "wall_s": wall_s, "cpu_s": cpu_s, "peak_memory_bytes": peak}
 
 
 def _lines(text: str) -> list[str]:
@@ -271,7 +301,10 @@ class _Watch:
 
 def _judge(job: dict[str, Any], watch: _Watch, nonce: str, cpu_s: float, oom: bool) -> tuple[str, str]:
     """Verdict and detail, from what the supervisor saw; the report only tells how a program that ended, ended."""
-    limits = job["limits"]
+    return _limit_passed(job["limits"], watch, cpu_s, oom) or _end(job, watch, nonce)
+
+
+def _limit_passed(limits: dict[str, Any], watch: _Watch, cpu_s: float, oom: bool) -> tuple[str, str] | None:
     if watch.overflow:
         return "OUTPUT_LIMIT", f"printed more than {limits['output_bytes']} bytes"
     if watch.over_time or watch.signal == signal.SIGXCPU:
@@ -279,28 +312,29 @@ def _judge(job: dict[str, Any], watch: _Watch, nonce: str, cpu_s: float, oom: bo
         return "TIME_LIMIT", f"ran for more than {which}"
     if oom:
         return "MEMORY_LIMIT", "killed: out of memory"
+    return None
+
+
+def _end(job: dict[str, Any], watch: _Watch, nonce: str) -> tuple[str, str]:
+    """How a program ended that passed no limit that is measured from outside."""
     report = _report(bytes(watch.streams[watch.report]), nonce)
     if report is None and watch.streams[watch.report]:
         return "TAMPERED", "wrote to the report channel"
     report = report or {}
-    if report.get("error") == "MemoryError":
-        return "MEMORY_LIMIT", f"MemoryError: over {limits['memory_bytes'] // 2**20} MiB"
     detail = str(report.get("detail", ""))
-    if report.get("phase") == "start":
-        return "INTERNAL_ERROR", detail
-    if report.get("phase") == "compile":
-        return "COMPILE_ERROR", detail
+    if report.get("error") == "MemoryError":
+        return "MEMORY_LIMIT", f"MemoryError: over {job['limits']['memory_bytes'] // 2**20} MiB"
+    if report.get("phase") in ("start", "compile"):
+        return {"start": "INTERNAL_ERROR", "compile": "COMPILE_ERROR"}[report["phase"]], detail
     if watch.signal is not None:
         return "RUNTIME_ERROR", f"killed by signal {watch.signal} ({signal.Signals(watch.signal).name})"
-    if job["tests"] is None:
-        if watch.exit_code == 0:
-            return "ACCEPTED", ""
-        return "RUNTIME_ERROR", detail or f"exit code {watch.exit_code}"
-    if report.get("phase") == "done":
+    if (watch.exit_code == 0) if job["tests"] is None else (report.get("phase") == "done"):
         return "ACCEPTED", ""
     if report.get("phase") == "tests" and report.get("error") == "AssertionError":
         return "WRONG_ANSWER", detail
-    return "RUNTIME_ERROR", detail or f"exit code {watch.exit_code} before the tests ended"
+    return "RUNTIME_ERROR", detail or f"exit code {watch.exit_code}" + (
+        " before the tests ended" if job["tests"] else ""
+    )
 
 
 def _report(data: bytes, nonce: str) -> dict[str, Any] | None:

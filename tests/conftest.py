@@ -1,0 +1,52 @@
+"""Fixtures that build values: real backends, real data, the installed command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of published data sets, which are not in the repository."""
+    if not DATA.is_dir():
+        pytest.skip(f"the published data sets are not at {DATA}; they are not ours to ship")
+    return DATA
+
+
+@pytest.fixture(scope="session", params=sandbox.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Every backend in turn. One that does not work here is a failure: both can be installed."""
+    name: str = sandbox.choose_backend(request.param)
+    sandbox.prepare(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def box(backend: str) -> Iterator[sandbox.Pool]:
+    """A pool of one worker, so that consecutive programs share it."""
+    with sandbox.open(backend, workers=1) as pool:
+        yield pool
+
+
+Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def harness() -> Harness:
+    """Run the installed command line: harness("run", "--k", "1", cwd=...)."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).parent / "harness"), *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=1200, check=False)
+
+    return run

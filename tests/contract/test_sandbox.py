@@ -1,0 +1,259 @@
+"""What every backend must do. The expected verdict stands beside each program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import sandbox
+from sandbox import CallTests, Limits, Pool, Program, StdioCase, StdioTests, Verdict
+
+SHORT = Limits(cpu_s=1.0, wall_s=2.0, memory_bytes=256 * 2**20, disk_bytes=8 * 2**20, output_bytes=100_000)
+TESTS = CallTests(source="def check(f):\n    assert f(2) == 4\ncheck(double)", entry_point="double")
+
+SCRIPTS = {
+    "hello": ("print('hello')", Verdict.ACCEPTED),
+    "exit 0 early": ("import sys; sys.exit()", Verdict.ACCEPTED),
+    "exit 3": ("import sys; sys.exit(3)", Verdict.RUNTIME_ERROR),
+    "exception": ("1 / 0", Verdict.RUNTIME_ERROR),
+    "syntax error": ("def f(:", Verdict.COMPILE_ERROR),
+    "null byte": ("x = 1\0", Verdict.COMPILE_ERROR),
+    "deep nesting": ("(" * 5000 + ")" * 5000, Verdict.COMPILE_ERROR),
+    "endless loop": ("while True: pass", Verdict.TIME_LIMIT),
+    "endless loop in C": ("import itertools\nfor _ in itertools.product(range(9), repeat=99): pass", Verdict.TIME_LIMIT),
+    "endless loop in a thread": ("import threading\nthreading.Thread(target=lambda: exec('while 1: 0')).start()", Verdict.TIME_LIMIT),
+    "endless loop in a child": ("import os\nif os.fork() == 0:\n    while True: pass\nos.wait()", Verdict.TIME_LIMIT),
+    "sleep": ("import time; time.sleep(100)", Verdict.TIME_LIMIT),
+    "ignores signals": ("import signal\nfor s in range(1, 32):\n    try: signal.signal(s, lambda *a: 0)\n    except OSError: 0\nwhile 1: 0", Verdict.TIME_LIMIT),
+    "memory hog": ("x = [0]\nwhile True: x += x", Verdict.MEMORY_LIMIT),
+    "one large block": ("bytearray(2**40)", Verdict.MEMORY_LIMIT),
+    "output flood": ("while True: print('x' * 1000)", Verdict.OUTPUT_LIMIT),
+    "stderr flood": ("import sys\nwhile True: print('x' * 1000, file=sys.stderr)", Verdict.OUTPUT_LIMIT),
+    "segmentation fault": ("import ctypes; ctypes.string_at(0)", Verdict.RUNTIME_ERROR),
+    "kills itself": ("import os; os.kill(os.getpid(), 9)", Verdict.RUNTIME_ERROR),
+    "fork bomb": ("import os\nwhile True: os.fork()", Verdict.RUNTIME_ERROR),
+    "fills the disk": ("open('f', 'wb').write(b'x' * 2**24)", Verdict.RUNTIME_ERROR),
+    "too many open files": ("files = [open('/dev/null') for _ in range(9999)]", Verdict.RUNTIME_ERROR),
+    "kills everything": ("import os\nos.kill(-1, 9)", Verdict.RUNTIME_ERROR),
+    "reaches for the network": ("import socket; socket.create_connection(('192.0.2.1', 80), 1)", Verdict.RUNTIME_ERROR),
+    "writes to the root": ("open('/usr/bin/x', 'w')", Verdict.RUNTIME_ERROR),
+    "writes to the report channel": ("import os; os.write(3, b'{}')", Verdict.TAMPERED),
+}  # fmt: skip
+
+# Odd but right: all of these must be accepted.
+INNOCENT = {
+    "threads": "import threading\nt = [threading.Thread(target=print, args=(i,)) for i in range(20)]\n[x.start() for x in t]; [x.join() for x in t]",
+    "multiprocessing": "import multiprocessing as m\nwith m.Pool(2) as p: assert p.map(abs, [-1, -2]) == [1, 2]",
+    "subprocess": "import subprocess, sys\nassert subprocess.check_output([sys.executable, '-c', 'print(1)']) == b'1\\n'",
+    "tempfile": "import tempfile\nwith tempfile.TemporaryFile() as f: f.write(b'x')",
+    "recursion": "import sys\nsys.setrecursionlimit(20000)\ndef f(n): return n and 1 + f(n - 1)\nassert f(9000) == 9000",
+    "main guard": "ran = False\nif __name__ == '__main__': ran = True\nassert ran",
+    "numpy": "import numpy as np\nassert np.ones((50, 50)).dot(np.ones(50)).sum() == 2500",
+    "150 MB": "x = bytearray(150 * 2**20); assert len(x)",
+    "closes stdout": "import sys; sys.stdout.close()",
+    "replaces stdout": "import io, sys\nsys.stdout = io.StringIO(); print('x')",
+    "alarm": "import signal, time\nsignal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, .05); time.sleep(.1)",
+    "atexit": "import atexit; atexit.register(print, 'bye')",
+    "own source": "import inspect\ndef f(): pass\nassert 'def f' in inspect.getsource(f)",
+    "asyncio": "import asyncio\nasync def f(): return 7\nassert asyncio.run(f()) == 7",
+    "dataclass and pickle": "import dataclasses, pickle\n@dataclasses.dataclass\nclass A:\n    x: int\nassert pickle.loads(pickle.dumps(A(1))) == A(1)",
+    "unicode": "print('\\N{SNOWMAN} \\U0001F600')",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_ends_in_its_verdict_and_leaves_the_worker_clean(box: Pool, name: str) -> None:
+    source, expected = SCRIPTS[name]
+    execution = box.run(Program(source=source), limits=SHORT)
+    assert execution.verdict is expected, execution
+    after = box.run(
+        Program(source="import os; print(os.listdir('.'), len([p for p in os.listdir('/proc') if p.isdigit()]))")
+    )
+    assert after.stdout == "[] 2\n", after
+
+
+@pytest.mark.parametrize("name", INNOCENT)
+def test_an_odd_but_right_script_is_accepted(box: Pool, name: str) -> None:
+    execution = box.run(Program(source=INNOCENT[name]))
+    assert execution.verdict is Verdict.ACCEPTED, execution
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def double(x):\n    return 2 * x", Verdict.ACCEPTED),
+        ("def double(x):\n    return x", Verdict.WRONG_ANSWER),
+        ("def double(x):\n    return x.nope", Verdict.RUNTIME_ERROR),
+        ("def other(x):\n    return 2 * x", Verdict.RUNTIME_ERROR),
+        ("def double(x)\n    return 2 * x", Verdict.COMPILE_ERROR),
+        ("def double(x):\n    while True: pass", Verdict.TIME_LIMIT),
+        ("def double(x):\n    return bytearray(2**40)", Verdict.MEMORY_LIMIT),
+        ("def double(x):\n    import os; os._exit(0)", Verdict.RUNTIME_ERROR),
+        ("def double(x):\n    raise SystemExit(0)", Verdict.RUNTIME_ERROR),
+        ("import os\nif os.fork(): os.wait()\ndef double(x):\n    return 2 * x", Verdict.ACCEPTED),
+        ("import os\nos.fork()\ndef double(x):\n    return x", Verdict.WRONG_ANSWER),
+        ("", Verdict.RUNTIME_ERROR),
+    ],
+)
+def test_call_tests_decide_the_verdict(box: Pool, source: str, expected: Verdict) -> None:
+    execution = box.run(Program(source=source), TESTS, SHORT)
+    assert execution.verdict is expected, execution
+
+
+def test_a_wrong_answer_names_the_line_that_failed(box: Pool) -> None:
+    execution = box.run(Program(source="def double(x):\n    return x"), TESTS)
+    assert "assert f(2) == 4" in execution.detail
+
+
+def test_stdio_tests_run_the_program_once_per_case(box: Pool) -> None:
+    cases = tuple(StdioCase(stdin=f"{n}\n{n}\n", stdout=f"{2 * n}  \n\n") for n in range(3))
+    right = box.run(Program(source="import sys\nprint(sum(map(int, sys.stdin)))"), StdioTests(cases=cases))
+    assert right.verdict is Verdict.ACCEPTED and right.cases == (Verdict.ACCEPTED,) * 3
+    wrong = box.run(Program(source="print(int(input()) + 1)"), StdioTests(cases=cases))
+    assert wrong.cases == (Verdict.WRONG_ANSWER,)
+
+
+def test_stdin_argv_and_files_reach_the_program(box: Pool) -> None:
+    source = "import sys\nprint(sys.argv[1:], sys.stdin.buffer.read(), open('a/b.txt').read())"
+    program = Program(source=source, argv=("x", "y z"), stdin="in\u00e9", files={"a/b.txt": b"text"})
+    assert box.run(program).stdout == "['x', 'y z'] b'in\\xc3\\xa9' text\n"
+
+
+def test_a_large_stdin_that_is_not_read_does_not_block(box: Pool) -> None:
+    assert box.run(Program(source="print(1)", stdin="x" * 10**6)).stdout == "1\n"
+
+
+def test_exit_code_and_signal_are_those_of_the_first_process(box: Pool) -> None:
+    assert box.run(Program(source="import sys; sys.exit('bye')")).exit_code == 1
+    killed = box.run(Program(source="import os; os.abort()"))
+    assert (killed.exit_code, killed.signal) == (None, 6)
+
+
+def test_output_is_cut_at_the_limit_and_says_so(box: Pool) -> None:
+    execution = box.run(Program(source="print('x' * 10**6)"), limits=SHORT)
+    assert execution.truncated and len(execution.stdout) == SHORT.output_bytes
+
+
+def test_cpu_time_counts_children_that_were_not_waited_for(box: Pool) -> None:
+    source = "import os, time\nif os.fork() == 0:\n    s = time.process_time()\n    while time.process_time() - s < .3: pass\n    os._exit(0)\ntime.sleep(.9)"
+    assert box.run(Program(source=source)).cpu_s > 0.25
+
+
+def test_each_program_has_a_user_of_its_own_and_no_privileges(box: Pool, backend: str) -> None:
+    source = (
+        "import os\nprint(os.getuid())\nprint([l.split()[1] for l in open('/proc/self/status') if l[:6] == 'CapEff'])"
+    )
+    first, second = (box.run(Program(source=source)).stdout.splitlines() for _ in range(2))
+    assert first[1] == second[1] == "['0000000000000000']"
+    assert first[0] != second[0] or os.geteuid() != 0
+
+
+def test_nothing_that_a_program_leaves_reaches_the_next(box: Pool) -> None:
+    plant = """
+import os, subprocess, sys
+for place in ('/tmp/x', '/dev/shm/x', 'x'):
+    try: open(place, 'w').write('left')
+    except OSError: pass
+os.makedirs('/tmp/d/e', exist_ok=True); os.chmod('/tmp/d', 0)
+if os.fork() == 0:
+    os.setsid()
+    import time; time.sleep(60)
+"""
+    for _ in range(3):
+        assert box.run(Program(source=plant)).verdict is Verdict.ACCEPTED
+        look = "import os\nprint([os.listdir(p) for p in ('.', '/dev/shm')], len(os.listdir('/tmp')), sum(p.isdigit() for p in os.listdir('/proc')))"
+        assert box.run(Program(source=look)).stdout == "[[], []] 1 2\n"
+
+
+def test_system_v_memory_that_a_program_leaves_costs_the_sandbox_its_life(box: Pool) -> None:
+    plant = "import ctypes\nassert ctypes.CDLL(None).shmget(77, 4096, 0o1666) >= 0"
+    box.run(Program(source=plant))
+    look = "import ctypes\nprint(ctypes.CDLL(None).shmget(77, 4096, 0))"
+    assert box.run(Program(source=look)).stdout == "-1\n"
+
+
+def test_cpu_time_decides_whatever_the_load(box: Pool) -> None:
+    source = "import time\ns = time.process_time()\nwhile time.process_time() - s < {}: pass"
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        limits = Limits(cpu_s=1.0, wall_s=1.5)
+        assert box.run(Program(source=source.format(0.5)), limits=limits).verdict is Verdict.ACCEPTED
+        assert box.run(Program(source=source.format(2.0)), limits=limits).verdict is Verdict.TIME_LIMIT
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
+def test_many_threads_share_a_pool(backend: str) -> None:
+    with sandbox.open(backend, workers=3) as pool, ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda n: pool.run(Program(source=f"print({n})")).stdout, range(60)))
+    assert answers == [f"{n}\n" for n in range(60)]
+
+
+def test_limits_above_the_pool_are_refused(box: Pool) -> None:
+    with pytest.raises(ValueError, match="above those"):
+        box.run(Program(source=""), limits=Limits(memory_bytes=2**40))
+
+
+def test_a_worker_that_dies_is_replaced_and_the_program_run_once_more(backend: str) -> None:
+    with sandbox.open(backend, workers=1) as pool:
+        pool.run(Program(source=""))
+        (worker,) = pool._live
+        _kill(worker.name)
+        assert pool.run(Program(source="print(1)")).stdout == "1\n"
+
+
+def test_a_closed_pool_leaves_nothing(backend: str) -> None:
+    with sandbox.open(backend, workers=2) as pool, ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: pool.run(Program(source="")), range(4)))
+        names = [worker.name for worker in pool._live]
+    assert names and not any(_alive(name) for name in names)
+
+
+def test_kill_minus_nine_of_the_host_leaves_nothing(backend: str) -> None:
+    source = (
+        "import sandbox, sys\n"
+        f"pool = sandbox.open({backend!r}, workers=1)\n"
+        "pool.run(sandbox.Program(source=''))\n"
+        "print(next(iter(pool._live)).name, flush=True)\n"
+        "pool.run(sandbox.Program(source='while True: pass'))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    name = process.stdout.readline().strip()
+    time.sleep(0.5)
+    assert _alive(name)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while _alive(name) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _alive(name)
+
+
+def _kill(name: str) -> None:
+    kind, _, identity = name.partition(":")
+    if kind == "bubblewrap":
+        os.kill(int(identity), signal.SIGKILL)
+    else:
+        subprocess.run(["docker", "kill", identity], check=True, capture_output=True)
+
+
+def _alive(name: str) -> bool:
+    kind, _, identity = name.partition(":")
+    if kind == "bubblewrap":
+        return os.path.exists(f"/proc/{identity}")
+    import docker
+
+    client = docker.from_env()
+    try:
+        return any(each.id.startswith(identity) for each in client.containers.list(all=True))
+    finally:
+        client.close()
