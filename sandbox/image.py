@@ -49,8 +49,8 @@ def write_tar(target: Path) -> None:
     """
     files = _files()
     with tarfile.open(target, "w") as tar:
-        for path in ("tmp", "proc", "sys", "dev", "root", "etc", "usr/local/bin"):
-            _add_folder(tar, path, 0o1777 if path == "tmp" else 0o755)
+        for folder in ("tmp", "proc", "sys", "dev", "root", "etc", "usr/local/bin"):
+            _add_folder(tar, folder, 0o1777 if folder == "tmp" else 0o755)
         _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/false\n")
         for name, path in sorted(files.items()):
             tar.add(path, arcname=name, recursive=False, filter=_as_root)

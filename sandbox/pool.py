@@ -12,9 +12,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from sandbox.errors import SandboxError, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
@@ -24,16 +24,26 @@ PROGRAMS_PER_WORKER = 1000
 UID_BLOCKS = 2_000_000  # blocks of PROGRAMS_PER_WORKER uids above 1,000,000; a uid counts its processes host-wide
 
 
+class Starter(Protocol):
+    """Makes started sandboxes of one backend."""
+
+    def __call__(self) -> Stream:
+        """A started sandbox. Raises SandboxError."""
+
+    def close(self) -> None:
+        """Give up what is held between sandboxes."""
+
+
 class Pool:
     """Sandboxes of one backend behind `run`. A context manager: leaving it destroys every worker.
 
-    start: makes a started sandbox of the backend. uids: whether it can give each program a uid of its own.
+    start: the backend. uids: whether it can give each program a uid of its own.
     After kill -9 of this process nothing stays: each supervisor ends at the end of its stream.
     """
 
     def __init__(
         self,
-        start: Callable[[], Stream],
+        start: Starter,
         *,
         backend: str,
         workers: int,
@@ -96,6 +106,7 @@ class Pool:
             thread.start()
         for thread in threads:
             thread.join()
+        self._start.close()
 
     def _attempt(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
         with self._worker() as worker:

@@ -117,6 +117,9 @@ class Starter:
         )
         return BubblewrapStream(process)
 
+    def close(self) -> None:
+        """Nothing is held between sandboxes."""
+
 
 def _interpreter() -> str:
     """The interpreter behind a virtual environment: the environment itself is not in the sandbox."""

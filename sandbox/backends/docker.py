@@ -12,6 +12,7 @@ against: a bug in the shared kernel.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -47,11 +48,12 @@ STDOUT, STDERR = 1, 2
 class DockerStream:
     """The attached stream of one container."""
 
-    def __init__(self, client: docker.DockerClient, container_id: str, attached: socket.socket) -> None:
+    def __init__(self, client: docker.DockerClient, container_id: str, attached: Any) -> None:
         self.name = f"docker:{container_id[:12]}"
         self._client = client
         self._id = container_id
-        self._socket = attached
+        self._attached = attached  # what docker's client gives: a file around the socket, or the socket itself
+        self._socket: socket.socket = getattr(attached, "_sock", attached)
         self._buffer = bytearray()
         self._errors = bytearray()
 
@@ -98,6 +100,7 @@ class DockerStream:
 
     def close(self) -> None:
         """Kill the container and wait until the engine has removed it."""
+        self._attached.close()
         self._socket.close()
         try:
             self._client.api.remove_container(self._id, force=True)
@@ -159,7 +162,11 @@ class Starter:
             api.start(container_id)
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
-        return DockerStream(self._client, container_id, getattr(attached, "_sock", attached))
+        return DockerStream(self._client, container_id, attached)
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._client.close()
 
     def _config(self) -> dict[str, Any]:
         host = self._client.api.create_host_config(
@@ -230,7 +237,8 @@ def contents(image: str = IMAGE) -> str:
 
     Raises ImageError where the image is missing, SandboxUnavailable.
     """
-    found = _image(_connect(), image)
+    with contextlib.closing(_connect()) as client:
+        found = _image(client, image)
     return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
 
 
@@ -243,10 +251,11 @@ def _image(client: docker.DockerClient, image: str) -> Any:
 
 def has_image(image: str = IMAGE) -> bool:
     """Whether the engine has the image. Raises SandboxUnavailable."""
-    try:
-        _image(_connect(), image)
-    except ImageError:
-        return False
+    with contextlib.closing(_connect()) as client:
+        try:
+            _image(client, image)
+        except ImageError:
+            return False
     return True
 
 
@@ -266,20 +275,10 @@ def import_image(tar: str, label: str, image: str = IMAGE) -> str:
 
     Raises SandboxUnavailable, ImageError.
     """
-    client = _connect()
-    try:
-        changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
-        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
-        return str(client.images.get(image).id)
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise ImageError(f"the engine did not take the sandbox image: {error}") from error
-
-
-def build_image(folder: str, base: str | None = None, image: str = IMAGE) -> str:
-    """Build the image from a Dockerfile in `folder`; its id. Needs a registry for the base, unless `base` is local."""
-    client = _connect()
-    try:
-        built, _ = client.images.build(path=folder, tag=image, rm=True, buildargs={"BASE": base} if base else None)
-        return str(built.id)
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise ImageError(f"the sandbox image could not be built from {folder}: {error}") from error
+    changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
+    with contextlib.closing(_connect()) as client:
+        try:
+            client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
+            return str(client.images.get(image).id)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            raise ImageError(f"the engine did not take the sandbox image: {error}") from error

@@ -225,13 +225,12 @@ def test_kill_minus_nine_of_the_host_leaves_nothing(backend: str) -> None:
         "print(next(iter(pool._live)).name, flush=True)\n"
         "pool.run(sandbox.Program(source='while True: pass'))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    name = process.stdout.readline().strip()
-    time.sleep(0.5)
-    assert _alive(name)
-    process.kill()
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        name = process.stdout.readline().strip()
+        time.sleep(0.5)
+        assert _alive(name)
+        process.kill()
     deadline = time.monotonic() + 20
     while _alive(name) and time.monotonic() < deadline:
         time.sleep(0.1)
