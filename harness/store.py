@@ -4,8 +4,8 @@ Theory of operation. results/<dataset>/<model>/<utc>-<fingerprint8>/ holds manif
 problem's n lines in one write), executions.jsonl and scores.jsonl (a line each, in step, under one lock), summary.json
 and run.log. One process at a time has the directory (flock). After kill -9 the tail of a file may be torn: opening cuts
 the last line where it has no newline, the last problem's completions where fewer than n are there, and executions that
-have no score; what was cut is done again. Lines are handed to the kernel at once but not forced to the disk: a power
-cut may lose the last seconds of work, never mix or invent any.
+have no score (or the reverse); what was cut is done again. Lines are handed to the kernel at once but not forced to the
+disk: a power cut may lose the last seconds of work, never mix or invent any.
 """
 
 from __future__ import annotations
@@ -113,13 +113,7 @@ class Store:
         self.run = run
         self._owed = owed
         self._lock = threading.Lock()  # protects the three files and the two tables
-        try:
-            self._guard = open(run / LOG, "ab")
-            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(f"another process is working on {run}; wait for it, or stop it") from error
-        except OSError as error:
-            raise InputError(f"the run directory {run} cannot be written: {error.strerror}") from error
+        self._guard = _lock(run)
         self._files = {name: open(run / name, "ab", buffering=0) for name in (COMPLETIONS, EXECUTIONS, SCORES)}
         self._generated = self._mend_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
@@ -211,14 +205,27 @@ class Store:
         return whole
 
     def _mend_scores(self) -> None:
-        _cut_torn_line(self.run / SCORES)
-        lines = 0
+        """Both files keep as many lines as the shorter one has: a line of one is of no use without the other's."""
+        paths = [self.run / EXECUTIONS, self.run / SCORES]
+        lines = min(_cut_torn_line(path) for path in paths)
+        for path in paths:
+            _keep_lines(path, lines)
         with open(self.run / SCORES, "rb") as file:
             for line in file:
                 self._note(_score.validate_json(line))
-                lines += 1
-        _cut_torn_line(self.run / EXECUTIONS)
-        _keep_lines(self.run / EXECUTIONS, lines)
+
+
+def _lock(run: Path) -> IO[bytes]:
+    try:
+        guard = open(run / LOG, "ab")
+    except OSError as error:
+        raise InputError(f"the run directory {run} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        guard.close()
+        raise StoreError(f"another process is working on {run}; wait for it, or stop it") from error
+    return guard
 
 
 def executions(run: Path) -> Iterator[dict[str, Any]]:
@@ -251,21 +258,16 @@ def _append(file: IO[bytes], data: bytes) -> None:
         ) from error
 
 
-def _cut_torn_line(path: Path) -> None:
-    """Cut what follows the last newline."""
-    size = os.path.getsize(path)
+def _cut_torn_line(path: Path) -> int:
+    """Cut what follows the last newline; how many lines are left."""
+    lines = whole = 0
     with open(path, "rb") as file:
-        end = size
-        while end:
-            start = max(end - 65536, 0)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-    if end < size:
-        os.truncate(path, end)
+        for line in file:
+            if line.endswith(b"\n"):
+                lines += 1
+                whole += len(line)
+    os.truncate(path, whole)
+    return lines
 
 
 def _keep_lines(path: Path, count: int) -> None:

@@ -44,15 +44,11 @@ class ReplayEngine:
         self._file = _open(options.samples)
         self._lock = threading.Lock()  # protects the file's position
         self._places: dict[str, array.array[int]] = {}
-        digest = hashlib.sha256()
-        for line, number, offset in self._lines():
-            digest.update(line)
-            problem_id, _, _ = self._parse(line, number, options.problems)
-            self._places.setdefault(problem_id, array.array("q")).append(offset)
-        self.sha256 = digest.hexdigest()
-        if not self._places:
+        try:
+            self.sha256 = self._index(options.problems)
+        except BaseException:
             self.close()
-            raise SamplesError(f"{options.samples} holds no completions")
+            raise
 
     def counts(self) -> dict[str, int]:
         """Problem id -> how many completions the file has for it."""
@@ -86,6 +82,17 @@ class ReplayEngine:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _index(self, problems: ProblemSet) -> str:
+        """Note the place of every row; the sha256 of them all."""
+        digest = hashlib.sha256()
+        for line, number, offset in self._lines():
+            digest.update(line)
+            problem_id, _, _ = self._parse(line, number, problems)
+            self._places.setdefault(problem_id, array.array("q")).append(offset)
+        if not self._places:
+            raise SamplesError(f"{self._path} holds no completions")
+        return digest.hexdigest()
 
     def _lines(self) -> Iterator[tuple[bytes, int, int]]:
         """(line, its number, its offset) of every line that is not blank."""

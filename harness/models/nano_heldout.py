@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 STARTER = Path(__file__).resolve().parents[2] / "problems" / "starter.jsonl"
+NOUN_FOLLOWERS = ("in", "of", "from", "among", "at", "after", "that")
 
 
 class _Rename(ast.NodeTransformer):
@@ -72,9 +73,10 @@ def _doc_of(function: ast.FunctionDef) -> str:
     names: dict[str, str] = {}
     words = re.findall(r"\w+|[^\w\s]", (ast.get_docstring(function) or "").lower())
     for i, word in enumerate(words):
-        quoted = 0 < i < len(words) - 1 and words[i - 1] == words[i + 1] == "'"
-        # A lone "a" is an argument only where an article cannot stand; counting it always is the stricter reading.
-        if word in arguments and not quoted:
+        following = words[i + 1 :]
+        quoted = i > 0 and words[i - 1] == "'" and following[:1] == ["'"]
+        noun = len(word) > 2 and word in following and following[0] in NOUN_FOLLOWERS  # "the numbers in numbers"
+        if word in arguments and not quoted and not noun:
             words[i] = names.setdefault(word, f"v{len(names)}")
         elif word.isdigit() and int(word) > 2:
             words[i] = "K"

@@ -1,0 +1,282 @@
+"""The installed command, end to end: real sandbox, real model, real files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+ESTIMATE_KEYS = {"metric", "value", "low", "high", "n_problems", "n_completions", "method", "signature"}
+
+PROBLEM = {
+    "id": "mini/double",
+    "prompt": 'def double(x):\n    """Return twice x."""\n',
+    "entry_point": "double",
+    "tests": {"kind": "call", "source": "def check(c):\n    assert c(2) == 4\n    assert c(-1) == -2\n"},
+    "reference": "    return 2 * x\n",
+    "wrong": ["    return x * x\n", "    return x + 2\n"],
+}
+STDIO = {
+    "id": "mini/echo",
+    "prompt": "Read lines, print their sum.\n",
+    "tests": {"kind": "stdio", "cases": [{"stdin": "1\n2\n", "stdout": "3"}]},
+    "reference": "import sys\nprint(sum(map(int, sys.stdin)))\n",
+    "wrong": ["print(input())\n", "print(3.0)\n"],
+}
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Path:
+    return write(tmp_path / "mini.jsonl", PROBLEM, STDIO)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom harness.cli import app\n"
+        "heavy = {'torch', 'transformers', 'vllm', 'docker', 'openai', 'numpy', 'pydantic', 'requests', 'rich.table'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tmp_path: Path) -> None:
+    answer = harness("run", "--k", "1,2", "--n", "2", "--json", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    summary = json.loads(answer.stdout)
+    assert {"run", "estimates", "coverage", "verdicts"} <= summary.keys()
+    first, second = summary["estimates"]
+    assert first.keys() == ESTIMATE_KEYS and (first["metric"], second["metric"]) == ("pass@1", "pass@2")
+    assert 0 < first["low"] < first["value"] < first["high"] < 1 and first["value"] < second["value"]
+    assert first["n_completions"] == 2 * first["n_problems"] == summary["coverage"]["completions"]
+    assert re.fullmatch(
+        r"pass@1\|n:2\|T:0\.8\|top_p:0\.95\|.*data:starter@[0-9a-f]{8}\|img:\S+\|v:[\d.]+", first["signature"]
+    )
+    run = tmp_path / summary["run"]
+    assert {"manifest.json", "completions.jsonl", "executions.jsonl", "scores.jsonl", "summary.json", "run.log"} <= {
+        path.name for path in run.iterdir()
+    }
+    again = harness("run", "--k", "1,2", "--n", "2", "--json", cwd=tmp_path)
+    assert again.stdout == answer.stdout
+
+    shown = harness("show", run, cwd=tmp_path)
+    assert shown.returncode == 0 and "starter/" in shown.stdout and "pass@2" in shown.stdout
+    problem = json.loads((run / "scores.jsonl").read_text().splitlines()[0])["problem_id"]
+    one = harness("show", run, problem, cwd=tmp_path)
+    assert one.returncode == 0 and f"{problem} [1]" in one.stdout
+    unknown = harness("show", run, problem[:-1], cwd=tmp_path)
+    assert unknown.returncode == 2 and "did you mean" in unknown.stderr
+
+
+def test_the_same_seed_gives_the_same_completions_and_another_seed_others(harness: Harness, tmp_path: Path) -> None:
+    texts = []
+    for results, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        answer = harness("run", "--k", "1", "--n", "3", "--seed", seed, "--results", results, "--json", cwd=tmp_path)
+        rows = (tmp_path / json.loads(answer.stdout)["run"] / "completions.jsonl").read_text().splitlines()
+        parsed = [json.loads(row) for row in rows]
+        texts.append([row["text"] for row in parsed])
+        assert len({(row["problem_id"], row["seed"]) for row in parsed}) == len(parsed)
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, tmp_path: Path) -> None:
+    command = ["run", "--k", "1", "--n", "4", "--json"]
+    whole = json.loads(harness(*command, "--results", "whole", cwd=tmp_path).stdout)
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "harness"), *command, "--results", "torn"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=8 + kills)
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            kills += 1
+    torn = json.loads(output)
+    assert kills >= 1
+    for summary in (whole, torn):
+        del summary["run"]
+    assert torn == whole
+    (run,) = (tmp_path / "torn").glob("*/*/*")
+    scores = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+    assert len({(row["problem_id"], row["index"]) for row in scores}) == len(scores) == whole["coverage"]["completions"]
+
+
+def test_a_changed_parameter_is_another_run(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    runs = {
+        json.loads(harness("score", samples, "--problems", mini, "--json", *more, cwd=tmp_path).stdout)["run"]
+        for more in ([], ["--cpu-s", "2"], ["--memory-mib", "256"], [])
+    }
+    assert len(runs) == 3
+
+
+def test_the_published_example_scores_one_half(harness: Harness, data: Path, tmp_path: Path) -> None:
+    samples = tmp_path / "example_samples.jsonl"
+    samples.write_bytes((data / "humaneval/example_samples.jsonl").read_bytes())
+    answer = harness("score", samples, "--problems", data / "humaneval/example_problem.jsonl", "--json", cwd=tmp_path)
+    summary = json.loads(answer.stdout)
+    assert summary["estimates"][0]["value"] == 0.5
+    rows = [json.loads(line) for line in (tmp_path / "example_samples.jsonl_results.jsonl").read_text().splitlines()]
+    given = [json.loads(line) for line in samples.read_text().splitlines()]
+    assert [{key: row[key] for key in given[0]} for row in rows] == given
+    assert [row["passed"] for row in rows] == [False, False, False, True, True, True]
+    assert [row["result"] for row in rows][1:4:2] == ["timed out", "passed"]
+    assert [row["verdict"] for row in rows][:3] == ["RUNTIME_ERROR", "TIME_LIMIT", "RUNTIME_ERROR"]
+
+
+def test_score_takes_packed_files_solutions_uneven_n_and_partial_sets(
+    harness: Harness, tmp_path: Path, mini: Path
+) -> None:
+    rows = [
+        {"task_id": "mini/double", "completion": "    return 2 * x", "note": "kept"},
+        {"task_id": "mini/double", "solution": "def double(x): return x"},
+        {"task_id": "mini/double", "solution": "def double(x): return x + x"},
+    ]
+    samples = tmp_path / "s.jsonl.gz"
+    samples.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    summary = json.loads(harness("score", samples, "--problems", mini, "--json", cwd=tmp_path).stdout)
+    assert summary["estimates"][0]["value"] == pytest.approx(2 / 3)
+    assert summary["coverage"]["problems"] == 2 and summary["coverage"]["problems_scored"] == 1
+    written = [json.loads(line) for line in (tmp_path / "s.jsonl.gz_results.jsonl").read_text().splitlines()]
+    assert [row["passed"] for row in written] == [True, False, True] and written[0]["note"] == "kept"
+
+
+def test_verify_passes_a_good_set_and_fails_a_bad_one(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    good = harness("verify", mini)
+    assert good.returncode == 0 and "2 of 2 references pass, 4 of 4 wrong solutions fail" in good.stdout
+    lax = {**PROBLEM, "tests": {"kind": "call", "source": "def check(c):\n    assert c(2) == 4\n"}}
+    bad = harness("verify", write(tmp_path / "lax.jsonl", lax), "--json")
+    report = json.loads(bad.stdout)
+    assert bad.returncode == 1 and report["failed"] == 2
+
+
+def test_exec_runs_a_program_with_stdin_files_and_arguments(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text("import sys\nprint(input(), open('d.txt').read(), sys.argv[1:])")
+    (tmp_path / "in.txt").write_text("line\n")
+    (tmp_path / "d.txt").write_text("data")
+    answer = harness("exec", "p.py", "--stdin", "in.txt", "--file", "d.txt", "--json", "--", "-x", "y", cwd=tmp_path)
+    record = json.loads(answer.stdout)
+    assert answer.returncode == 0, answer.stderr
+    assert record["stdout"] == "line data ['-x', 'y']\n"
+    wanted = {"verdict", "exit_code", "signal", "wall_s", "cpu_s", "peak_memory_bytes", "stdout", "stderr", "truncated"}
+    assert wanted <= record.keys()
+
+
+def test_exec_of_a_program_that_fails_exits_with_1(harness: Harness) -> None:
+    answer = harness("exec", "-", stdin="print('so far')\n1/0")
+    assert answer.returncode == 1 and answer.stdout == "so far\n" and "ZeroDivisionError" in answer.stderr
+
+
+def test_exec_shows_no_control_characters(harness: Harness) -> None:
+    answer = harness("exec", "-", stdin="print('a\\x1b[31m\\u202eb\\x00c')")
+    assert answer.stdout == "a\\x1b[31m\\u202eb\\x00c\n"
+
+
+def test_doctor_finds_this_machine_ready(harness: Harness) -> None:
+    answer = harness("doctor", "--json")
+    report = json.loads(answer.stdout)
+    states = {check["name"]: check["state"] for check in report["checks"]}
+    assert answer.returncode == 0 and report["usable"], report
+    assert states["docker"] == states["bubblewrap"] == states["isolation"] == "ok"
+
+
+def test_without_any_sandbox_nothing_is_run_and_the_message_says_what_to_install(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    command = [str(Path(sys.executable).parent / "harness"), "exec", "-"]
+    answer = subprocess.run(command, input="print(1)", capture_output=True, text=True, env=environment, check=False)
+    assert answer.returncode == 3 and answer.stdout == ""
+    assert "apt-get install docker.io" in answer.stderr and "apt-get install bubblewrap" in answer.stderr
+
+
+def closed_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "unknown set": (["run", "--problems", "startr"], "did you mean starter"),
+    "missing set": (["run", "--problems", "./no.jsonl"], "does not exist"),
+    "malformed set": (["verify", "bad.jsonl"], "bad.jsonl, line 1: not JSON"),
+    "set with ids twice": (["verify", "twice.jsonl"], "twice.jsonl, line 2: the id 'mini/double' is there twice"),
+    "malformed samples": (["score", "bad.jsonl", "--problems", "mini.jsonl"], "bad.jsonl, line 1: not JSON"),
+    "unknown task id": (["score", "alien.jsonl", "--problems", "mini.jsonl"], "'alien/1' is not in the problem set"),
+    "empty samples": (["score", "empty.jsonl", "--problems", "mini.jsonl"], "holds no completions"),
+    "missing samples": (["score", "no.jsonl", "--problems", "mini.jsonl"], "cannot be read"),
+    "k above n in samples": (["score", "one.jsonl", "--problems", "mini.jsonl", "--k", "2"], "n is 1 for mini/double"),
+    "missing model": (["run", "--model", "./no-model"], "no directory"),
+    "directory without model": (["run", "--model", "."], "no config.json"),
+    "k of 0": (["run", "--k", "0"], "k must be at least 1"),
+    "k of text": (["run", "--k", "one"], "--k takes numbers"),
+    "n of 0": (["run", "--n", "0"], "n must be above 0"),
+    "k above n": (["run", "--k", "20", "--n", "10"], "n is 10"),
+    "results that cannot be written": (["run", "--results", "/proc/x"], "--results"),
+    "port that does not answer": (
+        ["run", "--base-url", f"http://127.0.0.1:{closed_port()}/v1"],
+        "no model server answers",
+    ),
+    "config with unknown key": (["run", "--config", "bad.toml"], "unknown key 'modle' (did you mean model"),
+    "unknown option": (["run", "--temprature", "1"], "No such option"),
+    "program that is missing": (["exec", "no.py"], "cannot be read"),
+    "run that is none": (["show", "."], "no run directory"),
+    "set of nothing": (["verify", "empty.jsonl"], "holds no problems"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gives_one_clear_message_and_exit_code_2(
+    harness: Harness, tmp_path: Path, mini: Path, name: str
+) -> None:
+    (tmp_path / "bad.jsonl").write_text("{\n")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    (tmp_path / "bad.toml").write_text('modle = "x"\n')
+    write(tmp_path / "twice.jsonl", PROBLEM, PROBLEM)
+    write(tmp_path / "alien.jsonl", {"task_id": "alien/1", "completion": ""})
+    write(tmp_path / "one.jsonl", {"task_id": "mini/double", "completion": ""})
+    before = sorted(tmp_path.rglob("*"))
+    arguments, message = BAD[name]
+    answer = harness(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2, answer
+    assert message in re.sub(r"\s*[│\n]\s*", " ", answer.stderr) and "Traceback" not in answer.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_flags_can_come_from_a_toml_file(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    (tmp_path / "c.toml").write_text(f'problems = "{mini}"\nresults = "elsewhere"\ncpu_s = 2\n')
+    answer = harness("score", samples, "--config", "c.toml", "--json", cwd=tmp_path)
+    summary: dict[str, Any] = json.loads(answer.stdout)
+    assert summary["run"].startswith("elsewhere/mini/s/") and "|cpu:2s|" in summary["estimates"][0]["signature"]
+
+
+def test_two_processes_do_not_share_a_run(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    slow = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(4)"})
+    command = [str(Path(sys.executable).parent / "harness"), "score", str(slow), "--problems", str(mini)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob("results/*/*/*/completions.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = harness("score", slow, "--problems", mini, cwd=tmp_path)
+        assert second.returncode == 3 and "another process" in second.stderr
+        assert first.wait() == 0

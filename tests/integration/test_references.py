@@ -1,0 +1,40 @@
+"""All reference solutions of the published sets pass through `harness score` in Docker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import load_set
+
+SETS = {
+    "humaneval/HumanEval.jsonl.gz": 164,
+    "mbpp/mbpp.jsonl": 974,
+    "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz": 164,
+    "mbppplus/MbppPlus-OriginFmt.jsonl.gz": 378,
+}
+
+
+@pytest.mark.parametrize("file", SETS)
+def test_every_reference_passes(
+    harness: Callable[..., "subprocess.CompletedProcess[str]"], data: Path, tmp_path: Path, file: str
+) -> None:
+    loaded = load_set(str(data / file), tmp_path)
+    samples = tmp_path / "references.jsonl"
+    with open(samples, "w") as out:
+        for problem in loaded.problems:
+            out.write(json.dumps({"task_id": problem.id, "completion": problem.references[0]}) + "\n")
+    answer = harness("score", samples, "--problems", data / file, "--sandbox", "docker", "--json", cwd=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "references.jsonl_results.jsonl").read_text().splitlines()]
+    assert answer.returncode == 0 and len(rows) == SETS[file]
+    assert [(row["task_id"], row["result"]) for row in rows if not row["passed"]] == []
+
+
+@pytest.mark.parametrize("name", ["starter", "core"])
+def test_the_shipped_sets_verify(harness: Callable[..., "subprocess.CompletedProcess[str]"], name: str) -> None:
+    answer = harness("verify", name)
+    assert answer.returncode == 0, answer.stdout
