@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,9 @@ class Interval:
 def pass_at_k(n: int, c: int, k: int) -> float:
     """The probability that at least one of k samples passes, from n samples of which c passed, without bias.
 
-    1 - C(n-c, k) / C(n, k), in the product form 1 - prod_{i=n-c+1..n} (1 - k/i): Chen et al. 2021 (arXiv 2107.03374),
-    equation 1 and figure 3. Raises ValueError unless 0 <= c <= n and 1 <= k <= n.
+    1 - C(n-c, k) / C(n, k), in the product form 1 - prod_{i=n-c+1..n} (i - k)/i: Chen et al. 2021 (arXiv 2107.03374),
+    equation 1 and figure 3. Over integers with one division, so that 3 of 6 is 0.5 and not 0.49999. Raises
+    ValueError unless 0 <= c <= n and 1 <= k <= n.
     """
     if n < 1 or not 0 <= c <= n:
         raise ValueError(f"c must be between 0 and n, and n at least 1; c is {c}, n is {n}")
@@ -34,7 +36,8 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         raise ValueError(f"k must be between 1 and n; k is {k}, n is {n}")
     if n - c < k:
         return 1.0
-    return float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
+    outcomes = math.prod(range(n - c + 1, n + 1))
+    return (outcomes - math.prod(range(n - c + 1 - k, n - k + 1))) / outcomes
 
 
 def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:

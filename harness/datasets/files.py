@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.types import Problem
 from sandbox.types import CallTests, Limits, StdioCase, StdioTests, Tests
 
-# Where a base model's completion of a function ends: the next thing at the left margin.
-STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n@", "\n```")
+# Where a base model's completion of a function ends: the next thing at the left margin, the most frequent first.
+STOP = ("\ndef", "\nclass", "\nprint", "\nif", "\n#", "\n@", "\n```")
 
 
 class _Strict(BaseModel):

@@ -26,6 +26,12 @@ class Engine(Protocol):
         """Free the model or the connections."""
 
 
+def cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
+    """`text` up to the first of `stop` in it, and whether one was there."""
+    place = min((text.find(each) for each in stop if each in text), default=None)
+    return (text, False) if place is None else (text[:place], True)
+
+
 def sample_seed(seed: int, problem_id: str, index: int) -> int:
     """The seed of one sample: the same for the same three, different for any two samples of a problem.
 

@@ -14,13 +14,15 @@ from typing import Any
 import openai
 import tenacity
 
-from harness.engines import sample_seed
+from harness.engines import cut, sample_seed
 from harness.errors import EngineError, InputError, near
 from harness.types import Completion, Form, Request, SamplingParams
 
 ATTEMPTS = 6
 TIMEOUT_S = 600.0
 FIRST_ANSWER_S = 10.0
+# Servers take no more than four stop strings. The rest are cut here: the text is the same, some tokens are drawn in vain.
+SERVER_STOPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +114,15 @@ class OpenAIEngine:
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        text = choice.message.content if request.messages is not None else choice.text
+        answered = choice.message.content if request.messages is not None else choice.text
+        text, stopped = cut(answered or "", request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,
             index=choice.index,
-            text=text or "",
+            text=text,
             form=self.form,
-            finish_reason=choice.finish_reason,
+            finish_reason="stop" if stopped else choice.finish_reason,
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
             # a server counts the tokens of a request, not of each of its samples
             completion_tokens=answer.usage.completion_tokens if only else None,
@@ -142,7 +145,7 @@ def _sampling(sampling: SamplingParams, problem_id: str, seed: int) -> dict[str,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
-        "stop": list(sampling.stop) or None,
+        "stop": list(sampling.stop[:SERVER_STOPS]) or None,
         "seed": sample_seed(seed, problem_id, 0),
         "extra_body": {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0},
     }

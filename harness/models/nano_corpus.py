@@ -8,10 +8,11 @@ fixed set of inputs is that of a starter problem, whatever its names (see `HeldO
 from __future__ import annotations
 
 import builtins
+import hashlib
 import keyword
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.models import nano_grammar as gr
@@ -27,6 +28,7 @@ __all__ = [
     "behaviour",
     "canonical_body",
     "canonical_doc",
+    "corpus_sha256",
     "functions",
     "read_held_out",
 ]
@@ -281,3 +283,8 @@ def functions(seed: int, held_out: HeldOut) -> Iterator[Function]:
         seen.add(function.source)
         if held_out.reason(function.source) is None:
             yield function
+
+
+def corpus_sha256(corpus: Iterable[Function]) -> str:
+    """Return the digest of the corpus, as the models' `loss.json` records it."""
+    return hashlib.sha256("".join(function.source for function in corpus).encode()).hexdigest()

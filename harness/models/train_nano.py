@@ -26,7 +26,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from harness.models.nano_corpus import FUNCTIONS, SEED, STARTER, VALIDATION, Function, functions, read_held_out
+from harness.models.nano_corpus import (
+    FUNCTIONS,
+    SEED,
+    STARTER,
+    VALIDATION,
+    Function,
+    corpus_sha256,
+    functions,
+    read_held_out,
+)
 
 LOG_EVERY = 100
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
@@ -52,7 +61,7 @@ class Plan:
     base_steps: int = 300
     base_length: int = 96
     base_rows: int = 16
-    tune_steps: int = 2000
+    tune_steps: int = 1300
     tune_rows: int = 16
     learning_rate: float = 2e-3
     tune_learning_rate: float = 2e-3
@@ -233,7 +242,11 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     )
     folder.mkdir(parents=True, exist_ok=True)
     copy.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"  # the name that every version of transformers knows
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     (folder / "loss.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -263,6 +276,7 @@ def run(plan: Plan, out: Path, starter: Path, report: Report) -> None:
             "parameters": parameters,
             "torch": torch.__version__,
             "corpus_functions": len(corpus),
+            "corpus_sha256": corpus_sha256(drawn),
             "corpus_tokens": sum(len(ids) for ids, _ in phase.rows),
             "held_out_functions": len(held),
             "seconds": round(time.monotonic() - start),

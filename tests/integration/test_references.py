@@ -21,7 +21,7 @@ SETS = {
 
 @pytest.mark.parametrize("file", SETS)
 def test_every_reference_passes(
-    harness: Callable[..., "subprocess.CompletedProcess[str]"], data: Path, tmp_path: Path, file: str
+    harness: Callable[..., subprocess.CompletedProcess[str]], data: Path, tmp_path: Path, file: str
 ) -> None:
     loaded = load_set(str(data / file), tmp_path)
     samples = tmp_path / "references.jsonl"
@@ -35,6 +35,6 @@ def test_every_reference_passes(
 
 
 @pytest.mark.parametrize("name", ["starter", "core"])
-def test_the_shipped_sets_verify(harness: Callable[..., "subprocess.CompletedProcess[str]"], name: str) -> None:
+def test_the_shipped_sets_verify(harness: Callable[..., subprocess.CompletedProcess[str]], name: str) -> None:
     answer = harness("verify", name)
     assert answer.returncode == 0, answer.stdout

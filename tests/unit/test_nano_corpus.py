@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from harness.models import NAMES, model_dir
 from harness.models.nano_corpus import (
     FUNCTIONS,
     SEED,
@@ -18,6 +19,7 @@ from harness.models.nano_corpus import (
     behaviour,
     canonical_body,
     canonical_doc,
+    corpus_sha256,
     functions,
     read_held_out,
 )
@@ -110,3 +112,10 @@ def test_the_corpus_depends_on_the_seed_only(corpus: list[Function]) -> None:
     held_out = read_held_out()
     assert list(itertools.islice(functions(SEED, held_out), 300)) == corpus[:300]
     assert list(itertools.islice(functions(SEED + 1, held_out), 300)) != corpus[:300]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shipped_models_were_trained_on_this_corpus(name: str, corpus: list[Function]) -> None:
+    record = json.loads((model_dir(name) / "loss.json").read_text(encoding="utf-8"))
+    assert record["corpus_sha256"] == corpus_sha256(corpus)
+    assert record["plan"]["functions"] == FUNCTIONS
