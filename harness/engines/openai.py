@@ -21,7 +21,7 @@ from harness.types import Completion, Form, Request, SamplingParams
 ATTEMPTS = 6
 TIMEOUT_S = 600.0
 FIRST_ANSWER_S = 10.0
-# Servers take no more than four stop strings. The rest are cut here: the text is the same, some tokens are drawn in vain.
+# Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
 SERVER_STOPS = 4
 
 
