@@ -75,7 +75,7 @@ def run(config: RunConfig, observer: Observer) -> Result:
     with contextlib.ExitStack() as stack:
         job = _resolve(config, observer, stack)
         found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
-        engine = stack.enter_context(_Lazy(lambda: open_model(config, job.model, job.saved)))
+        engine = stack.enter_context(_Lazy(lambda: _open_engine(config, job, observer)))
         if found is None:
             engine.get()  # what the user got wrong must show before anything is written
             found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
@@ -144,6 +144,12 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         backend=backend,
         manifest=manifest.make(identity, signature, config.model_dump(mode="json", exclude={"api_key"})),
     )
+
+
+def _open_engine(config: RunConfig, job: _Job, observer: Observer) -> Engine:
+    if job.model.engine == "transformers":
+        observer.note(f"loading {job.model.name}")
+    return open_model(config, job.model, job.saved)
 
 
 def _open_samples(config: RunConfig, problems: ProblemSet) -> replay.ReplayEngine | None:
