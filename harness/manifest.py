@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import platform
@@ -45,6 +46,12 @@ def make(identity: Mapping[str, Any], signature: str, config: Mapping[str, Any])
         created=datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
         host={"system": platform.platform(), "python": platform.python_version()},
     )
+
+
+def limits_digest(limits: Mapping[str, Limits]) -> str:
+    """A digest of every problem's limits."""
+    text = json.dumps({problem_id: dataclasses.asdict(each) for problem_id, each in limits.items()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def limits_label(limits: Iterable[Limits]) -> str:

@@ -132,7 +132,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         "form": model.form.value,
         "task": codegen.VERSION,
         "sandbox": {"backend": backend, "contents": contents, "runtime": config.runtime},
-        "limits": {problem_id: dataclasses.asdict(each) for problem_id, each in sorted(limits.items())},
+        "limits": manifest.limits_digest(limits),
     }
     signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved)
     return _Job(

@@ -17,9 +17,9 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A published file: where it is, and the sha256 of its bytes as published."""
+    """A published file: where it is (the first address that gives it is taken), and the sha256 of its bytes."""
 
-    url: str
+    urls: tuple[str, ...]
     sha256: str
     file: str
     licence: str
@@ -34,23 +34,22 @@ def fetch(source: Source, cache: Path) -> Path:
     target = cache / source.file
     if target.is_file() and _sha256(target.read_bytes()) == source.sha256:
         return target
-    try:
-        with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read()
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise ProblemError(
-            f"{source.file} could not be downloaded from {source.url} ({reason}).\n"
-            f"Without network: bring the file over and pass its path, --problems PATH/{source.file}, "
-            f"or put it at {target}"
-        ) from error
-    if _sha256(data) != source.sha256:
-        raise ProblemError(
-            f"{source.url} gave a file with sha256 {_sha256(data)}, not the published {source.sha256}; it is not used. "
-            f"Pass a file that you trust by its path: --problems PATH"
-        )
-    _write(target, data)
-    return target
+    faults = []
+    for url in source.urls:
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+                data: bytes = answer.read()
+        except (urllib.error.URLError, OSError) as error:
+            faults.append(f"{url}: {getattr(error, 'reason', error)}")
+            continue
+        if _sha256(data) == source.sha256:
+            _write(target, data)
+            return target
+        faults.append(f"{url}: its sha256 is {_sha256(data)}, not the published {source.sha256}; it is not used")
+    raise ProblemError(
+        f"{source.file} could not be downloaded:\n  " + "\n  ".join(faults) + "\n"
+        f"Bring the published file over and pass its path, --problems PATH/{source.file}, or put it at {target}"
+    )
 
 
 def _sha256(data: bytes) -> str:

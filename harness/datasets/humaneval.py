@@ -1,6 +1,6 @@
 """HumanEval (Chen et al. 2021), 164 problems, MIT.
 
-Source: openai/human-eval at commit 6d43fb980f9fee3c892a914eda09951f772ad10d, data/HumanEval.jsonl.gz. A row:
+Source: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d43fb9 (the sha256 holds it). A row:
     {"task_id": "HumanEval/0", "prompt": imports, signature and docstring, "entry_point": "has_close_elements",
      "canonical_solution": the body, "test": defines check(candidate)}
 The program is assembled as its own evaluator does: prompt + completion, test, check(entry_point). The time limit is its
@@ -17,7 +17,7 @@ from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
 SOURCE = Source(
-    url="https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d/data/HumanEval.jsonl.gz",
+    urls=("https://github.com/openai/human-eval/raw/master/data/HumanEval.jsonl.gz",),
     sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
     file="HumanEval.jsonl.gz",
     licence="MIT",

@@ -18,7 +18,9 @@ from harness.types import Problem
 from sandbox.types import MIB, Limits
 
 SOURCE = Source(
-    url="https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus-OriginFmt.jsonl.gz",
+    urls=(
+        "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus-OriginFmt.jsonl.gz",
+    ),
     sha256="daa7661c8189924068069b0872a440b491edb60f8bdf431d5957adc88d18bae5",
     file="HumanEvalPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",

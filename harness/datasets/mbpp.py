@@ -1,6 +1,6 @@
 """MBPP (Austin et al. 2021), the full 974 problems, CC-BY-4.0.
 
-Source: the file of google-research/mbpp as deepseek-ai/DeepSeek-Coder holds it, Evaluation/MBPP/data/mbpp.jsonl. A row:
+Source: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-Coder holds a copy. A row:
     {"task_id": 11, "text": one sentence, "code": a whole program, "test_list": three assertions,
      "test_setup_code": "", "challenge_test_list": []}
 The prompt is the zero-shot docstring of the BigCode harness: the sentence and the first assertion. The program is
@@ -18,7 +18,10 @@ from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
 SOURCE = Source(
-    url="https://raw.githubusercontent.com/deepseek-ai/DeepSeek-Coder/main/Evaluation/MBPP/data/mbpp.jsonl",
+    urls=(
+        "https://github.com/google-research/google-research/raw/master/mbpp/mbpp.jsonl",
+        "https://github.com/deepseek-ai/DeepSeek-Coder/raw/main/Evaluation/MBPP/data/mbpp.jsonl",
+    ),
     sha256="ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f",
     file="mbpp.jsonl",
     licence="CC-BY-4.0",

@@ -17,7 +17,7 @@ from harness.types import Problem
 from sandbox.types import MIB, CallTests, Limits
 
 SOURCE = Source(
-    url="https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus-OriginFmt.jsonl.gz",
+    urls=("https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus-OriginFmt.jsonl.gz",),
     sha256="7a5aec547b134fa297ee6c45f829298aa3f58de02547b8d8a5c3d85d9cb10efc",
     file="MbppPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",

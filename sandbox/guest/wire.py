@@ -10,6 +10,7 @@ import os
 import struct
 
 HEADER_BYTES = 4
+HOST_IN, HOST_OUT = 0, 1  # the supervisor's descriptors to the host
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 
 

@@ -135,7 +135,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def source(url: str, digest: str) -> Source:
-    return Source(url=f"{url}/f.jsonl", sha256=digest, file="f.jsonl", licence="MIT")
+    return Source(urls=(f"{url}/f.jsonl",), sha256=digest, file="f.jsonl", licence="MIT")
 
 
 def test_a_published_file_is_downloaded_once(server: tuple[str, list[str]], tmp_path: Path) -> None:
