@@ -18,7 +18,7 @@ from sandbox.guest import wire
 from sandbox.guest.watch import LOAD_FACTOR
 from sandbox.types import CallTests, Execution, Limits, Program, Tests, Verdict
 
-GUEST_MODULES = ("wire", "child", "watch", "supervisor")
+GUEST_MODULES = ("wire", "seccomp", "child", "watch", "supervisor")
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
 # Runs in the guest: reads one frame with the sources, makes modules of them, and serves.

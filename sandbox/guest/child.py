@@ -19,6 +19,8 @@ import traceback
 import types
 from typing import Any, NoReturn
 
+from sandbox.guest import seccomp
+
 REPORT_FD = 3
 DETAIL_CHARS = 500
 ENVIRONMENT = {
@@ -85,13 +87,20 @@ def _text(fd: int, mode: str) -> io.TextIOWrapper:
 
 
 def _drop_privileges(uid: int | None) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "no_new_privs")
+    control_process(PR_SET_NO_NEW_PRIVS, 1)
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    seccomp.install()
+    control_process(PR_SET_DUMPABLE, 1)  # its own /proc entries are its own again
+
+
+def control_process(option: int, value: int) -> None:
+    """prctl(2). Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
 def _enter(workdir: str, job: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ import signal
 import sys
 from typing import Any
 
-from sandbox.guest import wire
+from sandbox.guest import child, wire
 from sandbox.guest.watch import Watch, others
 
 PRELOADABLE = ("numpy",)
@@ -74,6 +74,8 @@ def main(first_uid: int | None) -> None:
     """Serve jobs until the host closes the stream. `first_uid`: a fresh uid per program from here on; None: no uids."""
     if os.getpid() != 1:
         sys.exit("the supervisor must be the first process of a pid namespace: it ends programs with kill(-1)")
+    # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
+    child.control_process(child.PR_SET_DUMPABLE, 0)
     for name in WARM:
         __import__(name)
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +158,43 @@ def test_each_program_has_a_user_of_its_own_and_no_privileges(box: Pool, backend
     assert first[0] != second[0] or os.geteuid() != 0
 
 
+DENIED = {
+    "the supervisor's memory": "open('/proc/1/mem', 'rb')",
+    "the supervisor's descriptors": "import os; os.listdir('/proc/1/fd')",
+    "its environment": "open('/proc/1/environ').read()",
+    "its limits": "import resource; resource.prlimit(1, resource.RLIMIT_NOFILE, (1, 1))",
+    "tracing it": "import ctypes\nc = ctypes.CDLL(None, use_errno=True)\nif c.ptrace(16, 1, 0, 0): raise OSError",
+}
+
+
+@pytest.mark.parametrize("what", DENIED)
+def test_the_supervisor_is_out_of_reach(box: Pool, what: str) -> None:
+    source = f"try:\n    exec({DENIED[what]!r})\nexcept OSError:\n    print('denied')"
+    assert box.run(Program(source=source)).stdout == "denied\n"
+
+
+def test_a_user_without_privileges_is_as_safe() -> None:
+    """bubblewrap in a user namespace: one uid inside, so each program has a sandbox of its own."""
+    python = Path("/usr/bin/python3")
+    if os.geteuid() != 0 or not python.exists():
+        pytest.skip("only root can become another user, and that user needs a system interpreter")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(Path(sandbox.__file__).parent, Path(folder) / "sandbox")
+        code = (
+            "import sandbox\n"
+            "with sandbox.open('bubblewrap', workers=1) as box:\n"
+            f"    for source in {list(DENIED.values())!r} + ['import os; os.kill(1, 9)', 'open(\"/tmp/x\", \"w\")']:\n"
+            "        print(box.run(sandbox.Program(source=source)).verdict)\n"
+            "    print(box.run(sandbox.Program(source='import os; print(len(os.listdir(\"/tmp\")))')).stdout)\n"
+        )
+        answer = subprocess.run(
+            [python, "-c", code], cwd=folder, user=65534, group=65534, extra_groups=[], env={"PATH": "/usr/bin:/bin"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert answer.stdout.split() == ["RUNTIME_ERROR"] * len(DENIED) + ["ACCEPTED", "ACCEPTED", "1"], answer.stderr
+
+
 def test_nothing_that_a_program_leaves_reaches_the_next(box: Pool) -> None:
     plant = """
 import os, subprocess, sys
@@ -171,11 +212,43 @@ if os.fork() == 0:
         assert box.run(Program(source=look)).stdout == "[[], []] 1 2\n"
 
 
-def test_system_v_memory_that_a_program_leaves_costs_the_sandbox_its_life(box: Pool) -> None:
-    plant = "import ctypes\nassert ctypes.CDLL(None).shmget(77, 4096, 0o1666) >= 0"
-    box.run(Program(source=plant))
-    look = "import ctypes\nprint(ctypes.CDLL(None).shmget(77, 4096, 0))"
-    assert box.run(Program(source=look)).stdout == "-1\n"
+SYSTEM_CALLS = {
+    "System V memory": "c.shmget(77, 4096, 0o1666)",
+    "System V queues": "c.msgget(77, 0o1666)",
+    "POSIX queues": "c.syscall(240, b'q', 66, 0o666, None)",
+    "keyrings": "c.syscall(248, b'user', b'k', b'v', 1, -4)",
+    "io_uring": "c.syscall(425, 8, ctypes.create_string_buffer(200))",
+    "userfaultfd": "c.syscall(323, 0)",
+    "bpf": "c.syscall(321, 0, None, 0)",
+    "perf": "c.syscall(298, None, 0, -1, -1, 0)",
+    "new namespaces": "c.unshare(0x10000000)",
+    "new namespaces by clone": "c.syscall(56, 0x10000011, None, None, None, None)",
+    "vsock": "c.socket(40, 1, 0)",
+    "packet sockets": "c.socket(17, 3, 0)",
+    "raw sockets": "c.socket(2, 3, 1)",
+    "memory of other processes": "c.syscall(310, 1, None, 0, None, 0, 0)",
+}
+
+
+@pytest.mark.parametrize("what", SYSTEM_CALLS)
+def test_a_system_call_that_no_program_needs_is_denied(box: Pool, what: str) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("the numbers here are those of x86-64")
+    source = f"import ctypes\nc = ctypes.CDLL(None, use_errno=True)\nprint({SYSTEM_CALLS[what]}, ctypes.get_errno())"
+    assert box.run(Program(source=source)).stdout in ("-1 1\n", "-1 97\n")  # EPERM, EAFNOSUPPORT
+
+
+def test_a_call_of_a_foreign_architecture_kills_the_program(box: Pool) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("int 0x80 is of x86")
+    # mov eax, 20 (getpid of i386); int 0x80; ret
+    source = (
+        "import ctypes, mmap\n"
+        "m = mmap.mmap(-1, 4096, prot=7)\nm.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3]))\n"
+        "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()\nprint('ran')"
+    )
+    execution = box.run(Program(source=source))
+    assert execution.stdout == "" and execution.signal == signal.SIGSYS
 
 
 def test_cpu_time_decides_whatever_the_load(box: Pool) -> None:

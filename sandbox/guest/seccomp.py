@@ -1,0 +1,110 @@
+"""A system call filter for programs, on top of the engine's own: what no program under test needs.
+
+Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
+io_uring, tracing and reading of other processes, userfaultfd, bpf, perf, mounts, new namespaces, file handles, and
+changing another process's limits. Sockets are UNIX, IPv4 or IPv6 only; clone3 answers ENOSYS, so that glibc takes
+clone, whose flags a filter can see. A call of a foreign architecture kills the process.
+
+Classic BPF (linux/filter.h, linux/seccomp.h) through prctl: no library is needed. Where the architecture has no table
+here, `install` raises OSError and no program is run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+from dataclasses import dataclass
+
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = (
+    0,
+    4,
+    16,
+)  # offsets in struct seccomp_data; an argument's low half on little endian
+PR_SET_SECCOMP, MODE_FILTER = 22, 2
+NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+X32 = 0x40000000
+
+
+@dataclass(frozen=True)
+class _Table:
+    """System call numbers of one architecture; `audit` is its AUDIT_ARCH value."""
+
+    audit: int
+    denied: tuple[int, ...]
+    clone: int
+    socket: int
+    prlimit: int
+    clone3: int = 435
+
+
+# Since 5.1 numbers are the same everywhere: io_uring, mounts by descriptor, pidfd_getfd, mount_setattr.
+_COMMON = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
+_TABLES = {
+    # keyrings 248-250; System V 29-31 67, 64-66 220, 68-71; mq 240-245; ptrace 101; process_vm 310 311; userfaultfd 323;
+    # bpf 321; perf 298; unshare 272; setns 308; mount 165 166 155; personality 135; kcmp 312; handles 303 304; fanotify
+    "x86_64": _Table(
+        audit=0xC000003E,
+        denied=(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245, 101, 310)
+        + (311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
+        clone=56,
+        socket=41,
+        prlimit=302,
+    ),
+    "aarch64": _Table(
+        audit=0xC00000B7,
+        denied=(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185)
+        + (117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
+        clone=220,
+        socket=198,
+        prlimit=261,
+    ),
+}
+
+
+def install() -> None:
+    """Filter this process and all that it starts. Needs no_new_privs. Raises OSError where it cannot."""
+    table = _TABLES.get(platform.machine())
+    if table is None:
+        raise OSError(errno.ENOSYS, f"no system call filter for {platform.machine()}")
+    program = _program(table)
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def _program(table: _Table) -> bytes:
+    """The filter: each rule is a jump over its answer."""
+    rules = [
+        _step(LOAD, ARCHITECTURE),
+        _step(JUMP_EQUAL, table.audit, 1, 0),
+        _step(RETURN, KILL),
+        _step(LOAD, NUMBER),
+        _step(JUMP_AT_LEAST, X32, 0, 1),
+        _step(RETURN, KILL),
+    ]
+    for number in table.denied:
+        rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO | errno.EPERM)]
+    rules += [_step(JUMP_EQUAL, table.clone3, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
+    rules += _by_argument(table.clone, [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), _step(RETURN, ERRNO | errno.EPERM)])
+    rules += _by_argument(table.prlimit, [_step(JUMP_EQUAL, 0, 1, 0), _step(RETURN, ERRNO | errno.EPERM)])
+    allowed = [_step(JUMP_EQUAL, family, len(FAMILIES) - place, 0) for place, family in enumerate(FAMILIES)]
+    rules += _by_argument(table.socket, [*allowed, _step(RETURN, ERRNO | errno.EAFNOSUPPORT)])
+    return b"".join([*rules, _step(RETURN, ALLOW)])
+
+
+def _by_argument(number: int, checks: list[bytes]) -> list[bytes]:
+    """`checks` on the first argument of one system call, then ALLOW; skipped for every other call."""
+    body = [_step(LOAD, FIRST_ARGUMENT), *checks, _step(RETURN, ALLOW)]
+    return [_step(JUMP_EQUAL, number, 0, len(body)), *body]
+
+
+def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    """One struct sock_filter."""
+    return struct.pack("=HBBI", code, if_true, if_false, value)
