@@ -19,11 +19,8 @@ from dataclasses import dataclass
 
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = (
-    0,
-    4,
-    16,
-)  # offsets in struct seccomp_data; an argument's low half on little endian
+# Offsets in struct seccomp_data; of the argument the low half, on a little-endian machine.
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
@@ -45,20 +42,24 @@ class _Table:
 # Since 5.1 numbers are the same everywhere: io_uring, mounts by descriptor, pidfd_getfd, mount_setattr.
 _COMMON = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
 _TABLES = {
-    # keyrings 248-250; System V 29-31 67, 64-66 220, 68-71; mq 240-245; ptrace 101; process_vm 310 311; userfaultfd 323;
-    # bpf 321; perf 298; unshare 272; setns 308; mount 165 166 155; personality 135; kcmp 312; handles 303 304; fanotify
+    # keyrings; System V memory, semaphores, queues; POSIX queues; ptrace, process_vm_*; userfaultfd, bpf, perf,
+    # unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify
     "x86_64": _Table(
         audit=0xC000003E,
-        denied=(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245, 101, 310)
-        + (311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
+        denied=(
+            *(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),
+            *(101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
+        ),
         clone=56,
         socket=41,
         prlimit=302,
     ),
     "aarch64": _Table(
         audit=0xC00000B7,
-        denied=(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185)
-        + (117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
+        denied=(
+            *(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
+            *(117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
+        ),
         clone=220,
         socket=198,
         prlimit=261,
