@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
 import platform
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 
 import sandbox
 from harness.models import NAMES, model_dir
 from sandbox import Program, SandboxError, Verdict
 
+DEFAULT_SERVER = "http://127.0.0.1:8000/v1"
 # Programs that must not get what they ask for; each prints `denied` where it did not.
 DENIALS = {
     "network": "import socket\ntry: socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError: print('denied')",
@@ -38,7 +41,7 @@ class Check:
 
 def examine(*, fix: bool) -> list[Check]:
     """Every check. `fix` makes the sandbox image first where it is missing."""
-    return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _vllm()]
+    return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _server()]
 
 
 def can_run(checks: list[Check]) -> bool:
@@ -120,9 +123,13 @@ def _torch() -> Check:
     return Check(name="torch", state="ok", detail=answer.stdout.strip())
 
 
-def _vllm() -> Check:
-    return Check(
-        name="model server",
-        state="ok",
-        detail="any OpenAI-compatible server works: harness run --base-url http://127.0.0.1:8000/v1",
-    )
+def _server() -> Check:
+    """Whether a model server answers where vLLM listens by default. A run with an embedded model needs none."""
+    try:
+        with urllib.request.urlopen(f"{DEFAULT_SERVER}/models", timeout=2) as answer:
+            served = ", ".join(str(model["id"]) for model in json.load(answer)["data"])
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "reason", error)
+        mend = f"start one (vllm serve MODEL), then: harness run --base-url {DEFAULT_SERVER}"
+        return Check(name="model server", state="missing", detail=f"none at {DEFAULT_SERVER}: {reason}", mend=mend)
+    return Check(name="model server", state="ok", detail=f"{DEFAULT_SERVER} serves {served}")

@@ -5,7 +5,8 @@
     │   ├── ProblemError         a problem file or set
     │   └── SamplesError         a file of completions
     ├── EngineError              the model or its server
-    └── StoreError               the run directory
+    ├── StoreError               the run directory
+    └── Interrupted              exit code 130: the user pressed Ctrl-C
 
 The sandbox's own errors are in `sandbox.errors`. A candidate program causes none of these: it causes a Verdict.
 """
@@ -38,6 +39,10 @@ class EngineError(HarnessError):
 
 class StoreError(HarnessError):
     """The run directory cannot be used."""
+
+
+class Interrupted(HarnessError):  # noqa: N818 - nothing went wrong
+    """The user stopped a run; what was done is kept."""
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ from harness import manifest, samples, store
 from harness.config import RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InputError, Interrupted
 from harness.resolve import Model, find_model, open_model
 from harness.store import Store
 from harness.tasks import codegen
@@ -70,8 +70,15 @@ class Result:
 def run(config: RunConfig, observer: Observer) -> Result:
     """Generate, execute, score: the whole run, or what is left of it.
 
-    Raises InputError, EngineError, StoreError, SandboxError; what was done is kept.
+    Raises InputError, EngineError, StoreError, SandboxError, and Interrupted at Ctrl-C; what was done is kept.
     """
+    try:
+        return _run(config, observer)
+    except KeyboardInterrupt as error:
+        raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
+
+
+def _run(config: RunConfig, observer: Observer) -> Result:
     with contextlib.ExitStack() as stack:
         job = _resolve(config, observer, stack)
         found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)

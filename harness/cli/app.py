@@ -12,7 +12,7 @@ import typer
 
 from harness import __version__
 from harness.cli import doctor, exec, run, score, show, verify
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
 app = typer.Typer(
@@ -50,14 +50,10 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(error, 2)
+    except Interrupted as error:
+        _fail(error, 130)
     except (HarnessError, SandboxError) as error:
         _fail(error, 3)
-    except KeyboardInterrupt:
-        print("stopped; what is done is kept, the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
 
 
 def _fail(error: Exception, code: int) -> None:

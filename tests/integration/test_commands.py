@@ -121,6 +121,28 @@ def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, tmp_pat
     assert len({(row["problem_id"], row["index"]) for row in scores}) == len(scores) == whole["coverage"]["completions"]
 
 
+def test_ctrl_c_says_that_the_work_is_kept_and_leaves_no_container(tmp_path: Path, mini: Path) -> None:
+    slow = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(60)"})
+    command = [
+        str(Path(sys.executable).parent / "harness"),
+        "score",
+        str(slow),
+        "--problems",
+        str(mini),
+        "--wall-s",
+        "90",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("results/*/*/*/completions.jsonl")):
+            time.sleep(0.05)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "the same command goes on" in errors and "Traceback" not in errors
+    label = f"label=codegen-harness.sandbox.pid={process.pid}"
+    assert subprocess.check_output(["docker", "ps", "-aq", "--filter", label], text=True) == ""
+
+
 def test_a_changed_parameter_is_another_run(harness: Harness, tmp_path: Path, mini: Path) -> None:
     samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
     runs = {
