@@ -3,8 +3,9 @@
 Theory of operation. At most `workers` sandboxes live at once; each is started when a program first needs it and serves
 one program at a time. `run` takes an idle one or starts one, and blocks while all are busy: the pool itself is the
 back-pressure. A worker goes back only clean: one that is dirty, lost or at the end of its bounded life is destroyed,
-and the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker; a second
-loss is an Execution with INTERNAL_ERROR. A program that passed a limit is never run again.
+and the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker. A second
+loss is the program's own RUNTIME_ERROR if a harmless program then runs well, else INTERNAL_ERROR: no program can get
+itself left out of a score. A program that passed a limit is never run again.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Pool:
         """Run `program`, with `tests` if any; blocks while all workers are busy. Thread-safe.
 
         Raises ValueError where `limits` ask for more than the pool was opened for, SandboxError where no worker can
-        be started. A worker that is lost twice is INTERNAL_ERROR in the Execution.
+        be started. Workers that are lost for our own reasons are INTERNAL_ERROR in the Execution.
         """
         limits = limits or self.ceiling
         if not limits.within(self.ceiling):
@@ -87,7 +88,17 @@ class Pool:
         try:
             return self._attempt(program, tests, limits)
         except WorkerLost as error:
+            return self._blame(error)
+
+    def _blame(self, error: WorkerLost) -> Execution:
+        """Whose fault two lost workers are: the program's, if a harmless one runs well on the next."""
+        try:
+            harmless = self._attempt(Program(source="pass"), None, self.ceiling)
+        except WorkerLost:
             return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
+        if harmless.verdict is not Verdict.ACCEPTED:
+            return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
+        return Execution(verdict=Verdict.RUNTIME_ERROR, detail=f"ended its sandbox twice, where others run ({error})")
 
     def guest(self) -> GuestInfo:
         """What runs inside. Starts a worker if none is there."""

@@ -154,6 +154,7 @@ def _command(ceiling: Limits) -> list[str]:
         "PYTHONHASHSEED": "0",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": GUEST_PACKAGES,
     }
     for name, value in environment.items():

@@ -200,6 +200,7 @@ class Starter:
                 "PYTHONHASHSEED": "0",
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
+                "MALLOC_ARENA_MAX": "2",
                 "LC_ALL": "C.UTF-8",
             },
             labels={LABEL: secrets.token_hex(4), f"{LABEL}.pid": str(os.getpid())},

@@ -23,6 +23,8 @@ from sandbox.guest import seccomp
 
 REPORT_FD = 3
 DETAIL_CHARS = 500
+RELIEF_BYTES = 16 * 2**20
+RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -41,6 +43,7 @@ def main(job: dict[str, Any], stdio: tuple[int, int, int], report: int, uid: int
     try:
         _adopt_descriptors(stdio, report)
         try:
+            _volunteer()
             _drop_privileges(uid)
             _enter(workdir, job)
             _limit(job["limits"])
@@ -86,6 +89,15 @@ def _text(fd: int, mode: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors=errors, line_buffering=fd == 2)
 
 
+def _volunteer() -> None:
+    """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:  # a read-only /proc: the supervisor's size still speaks for it
+        pass
+
+
 def _drop_privileges(uid: int | None) -> None:
     control_process(PR_SET_NO_NEW_PRIVS, 1)
     if uid is not None:
@@ -120,7 +132,6 @@ def _limit(limits: dict[str, Any]) -> None:
     cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
     for what, value in (
         (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_DATA, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_NPROC, limits["processes"]),
@@ -129,6 +140,16 @@ def _limit(limits: dict[str, Any]) -> None:
         hard = resource.getrlimit(what)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))
+    memory = limits["memory_bytes"]
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory + RELIEF_BYTES))
+    if not os.path.isdir("/sys/fs/cgroup"):  # no cgroup bounds what is shared; reserved but unused space needs room
+        resource.setrlimit(resource.RLIMIT_AS, (memory + RESERVED_BYTES, memory + RESERVED_BYTES))
+
+
+def _relieve() -> None:
+    """Room to tell that memory ran out."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def _module(name: str, file: str) -> types.ModuleType:
@@ -194,6 +215,8 @@ def _run_script(job: dict[str, Any]) -> int:
     except SystemExit as error:
         return _finish(_exit_code(error))
     except BaseException as error:  # as the interpreter does: print it, exit 1
+        if isinstance(error, MemoryError):
+            _relieve()
         own_frame = error.__traceback__
         traceback.print_exception(error.with_traceback(own_frame.tb_next if own_frame else None))
         _report({"nonce": job["nonce"], "phase": "program", **_describe(error)})
@@ -228,6 +251,8 @@ def _flush() -> None:
 
 
 def _describe(error: BaseException) -> dict[str, str]:
+    if isinstance(error, MemoryError):
+        _relieve()
     try:
         text = "".join(traceback.format_exception_only(type(error), error)).strip()
     except BaseException:  # an exception whose own __str__ raises
@@ -257,6 +282,6 @@ def _report(message: dict[str, Any]) -> None:
     if os.getpid() != pid:  # a process that the program forked arrived here as well
         return
     try:
-        os.write(REPORT_FD, json.dumps({**message, "nonce": nonce}).encode()[:4000])
+        os.write(REPORT_FD, json.dumps({**message, "nonce": nonce}).encode())
     except OSError:  # the program closed the pipe; the supervisor then sees no report
         pass

@@ -1,9 +1,10 @@
 """A system call filter for programs, on top of the engine's own: what no program under test needs.
 
 Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
-io_uring, tracing and reading of other processes, userfaultfd, bpf, perf, mounts, new namespaces, file handles, and
-changing another process's limits. Sockets are UNIX, IPv4 or IPv6 only; clone3 answers ENOSYS, so that glibc takes
-clone, whose flags a filter can see. A call of a foreign architecture kills the process.
+io_uring, tracing and reading of other processes, userfaultfd, bpf, perf, memory files (no limit of a process counts
+them), mounts, new namespaces, file handles, and changing another process's limits. Sockets are UNIX, IPv4 or IPv6
+only; clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture
+kills the process.
 
 Classic BPF (linux/filter.h, linux/seccomp.h) through prctl: no library is needed. Where the architecture has no table
 here, `install` raises OSError and no program is run.
@@ -39,16 +40,16 @@ class _Table:
     clone3: int = 435
 
 
-# Since 5.1 numbers are the same everywhere: io_uring, mounts by descriptor, pidfd_getfd, mount_setattr.
-_COMMON = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
+# Since 5.1 numbers are the same everywhere: memfd_secret, io_uring, mounts by descriptor, pidfd_getfd, mount_setattr.
+_COMMON = (447, 425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
 _TABLES = {
-    # keyrings; System V memory, semaphores, queues; POSIX queues; ptrace, process_vm_*; userfaultfd, bpf, perf,
-    # unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify
+    # keyrings; System V memory, semaphores, queues; POSIX queues; memfd_create, ptrace, process_vm_*; userfaultfd, bpf,
+    # perf, unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify
     "x86_64": _Table(
         audit=0xC000003E,
         denied=(
             *(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),
-            *(101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
+            *(319, 101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
         ),
         clone=56,
         socket=41,
@@ -58,7 +59,7 @@ _TABLES = {
         audit=0xC00000B7,
         denied=(
             *(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
-            *(117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
+            *(279, 117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
         ),
         clone=220,
         socket=198,

@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import sys
 from typing import Any
@@ -31,6 +30,9 @@ from sandbox.guest.watch import Watch, others
 
 PRELOADABLE = ("numpy",)
 TEMPORARY = ("/tmp", "/dev/shm", "/dev/mqueue")
+INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and numpy's
+TICK_S = 0.05  # what the measures of CPU time may differ by
+MAX_ENTRIES = 10_000
 IPC_LISTS = ("/proc/sysvipc/msg", "/proc/sysvipc/sem", "/proc/sysvipc/shm")
 # What programs import most; forked children find them loaded. A longer list makes every fork slower.
 WARM = [
@@ -127,16 +129,18 @@ def _run_cases(job: dict[str, Any], uid: int | None) -> dict[str, object]:
             result["detail"] = place + result["detail"]
         elif _lines(result["stdout"]) != _lines(case["stdout"]):
             result["verdict"], result["detail"] = "WRONG_ANSWER", place + "the output differs"
+        elif result["dirty"] and len(cases) + 1 < len(job["tests"]["cases"]):
+            result["verdict"], result["detail"] = "RUNTIME_ERROR", place + "left something behind for the next case"
         cases.append(result["verdict"])
         wall_s, cpu_s = wall_s + result["wall_s"], cpu_s + result["cpu_s"]
         peak = max(peak, result["peak_memory_bytes"])
-        if result["verdict"] != "ACCEPTED" or result["dirty"]:
+        if result["verdict"] != "ACCEPTED":
             break
     return {**result, "cases": cases, "wall_s": wall_s, "cpu_s": cpu_s, "peak_memory_bytes": peak}
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.rstrip().splitlines()]
+    return [line.rstrip() for line in text.rstrip().split("\n")]
 
 
 def _run(job: dict[str, Any], uid: int | None) -> dict[str, object]:
@@ -150,7 +154,7 @@ def _run(job: dict[str, Any], uid: int | None) -> dict[str, object]:
     finally:
         watch.close()
     dirty = _wipe()
-    cpu_s = watch.cpu_s + leftovers
+    cpu_s = max(watch.cpu_s + leftovers, watch.cgroup_cpu_s())
     oom = watch.signal == signal.SIGKILL and _oom_kills() != oom_before
     verdict, detail = _judge(job, watch, nonce, cpu_s, oom)
     return {
@@ -177,11 +181,13 @@ def _judge(job: dict[str, Any], watch: Watch, nonce: str, cpu_s: float, oom: boo
 def _limit_passed(limits: dict[str, Any], watch: Watch, cpu_s: float, oom: bool) -> tuple[str, str] | None:
     if watch.overflow:
         return "OUTPUT_LIMIT", f"printed more than {limits['output_bytes']} bytes"
-    if watch.over_time or watch.signal == signal.SIGXCPU:
+    if watch.over_time or watch.signal == signal.SIGXCPU or cpu_s > limits["cpu_s"] + TICK_S:
         which = f"{limits['cpu_s']} s of CPU time" if cpu_s >= limits["cpu_s"] * 0.98 else f"{limits['wall_s']} s"
         return "TIME_LIMIT", f"ran for more than {which}"
     if oom:
         return "MEMORY_LIMIT", "killed: out of memory"
+    if watch.peak_memory_bytes > limits["memory_bytes"] + INTERPRETER_BYTES:  # memory that it shared with itself
+        return "MEMORY_LIMIT", f"used {watch.peak_memory_bytes >> 20} MiB"
     return None
 
 
@@ -197,7 +203,7 @@ def _end(job: dict[str, Any], watch: Watch, nonce: str) -> tuple[str, str]:
     if report.get("phase") in ("start", "compile"):
         return {"start": "INTERNAL_ERROR", "compile": "COMPILE_ERROR"}[report["phase"]], detail
     if watch.signal is not None:
-        return "RUNTIME_ERROR", f"killed by signal {watch.signal} ({signal.Signals(watch.signal).name})"
+        return "RUNTIME_ERROR", f"killed by {_signal_name(watch.signal)}"
     if (watch.exit_code == 0) if job["tests"] is None else (report.get("phase") == "done"):
         return "ACCEPTED", ""
     if report.get("phase") == "tests" and report.get("error") == "AssertionError":
@@ -205,6 +211,13 @@ def _end(job: dict[str, Any], watch: Watch, nonce: str) -> tuple[str, str]:
     return "RUNTIME_ERROR", detail or f"exit code {watch.exit_code}" + (
         " before the tests ended" if job["tests"] else ""
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _report(data: bytes, nonce: str) -> dict[str, Any] | None:
@@ -234,39 +247,63 @@ def _kill_all() -> float:
 
 
 def _wipe() -> bool:
-    """Empty what a program can write to. True where something may have been left."""
-    for root in TEMPORARY:
-        try:
-            entries = os.listdir(root)
-        except FileNotFoundError:
-            continue
-        for name in entries:
-            path = os.path.join(root, name)
+    """Empty what a program can write to. True where something may have been left: the host then ends this sandbox."""
+    try:
+        return not all(_empty(root) for root in TEMPORARY if os.path.isdir(root)) or _left_ipc() or bool(others())
+    except Exception:  # whatever a program made of its files: in doubt, dirty
+        return True
+
+
+def _empty(root: str) -> bool:
+    """Remove all that is in `root`, without following a link; whether it is empty now.
+
+    A directory in a directory is first moved up to `root`: no depth of nesting costs recursion, descriptors or a path
+    that is too long. Gives up after MAX_ENTRIES: a fresh sandbox is sooner there.
+    """
+    top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        pending = os.listdir(top)
+        entries = len(pending)
+        while pending and entries <= MAX_ENTRIES:
+            name = pending.pop()
+            if _unlink(name, top):
+                continue
+            folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
             try:
-                os.rmdir(path)
-            except OSError:
-                _remove(path)
-        if entries and os.listdir(root):
-            return True
-    for path in IPC_LISTS:
+                inside = os.listdir(folder)
+                entries += len(inside)
+                for child_name in inside[:MAX_ENTRIES]:
+                    if not _unlink(child_name, folder):
+                        pending.append(f"moved-{secrets.token_hex(8)}")
+                        os.rename(child_name, pending[-1], src_dir_fd=folder, dst_dir_fd=top)
+            finally:
+                os.close(folder)
+            os.rmdir(name, dir_fd=top)
+        return not os.listdir(top)
+    finally:
+        os.close(top)
+
+
+def _unlink(name: str, folder: int) -> bool:
+    """Remove one entry; False where it is a directory that is not empty."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
         try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError:
+            return False
+    return True
+
+
+def _left_ipc() -> bool:
+    """Whether a System V object is there: the lists have a heading, and a line for each."""
+    for path in IPC_LISTS:
+        if os.path.exists(path):
             with open(path, "rb") as file:
                 if file.read().count(b"\n") > 1:
                     return True
-        except FileNotFoundError:
-            continue
-    return bool(others())
-
-
-def _remove(path: str) -> None:
-    """Remove a tree without following a link out of it; what cannot be removed is found by the caller."""
-    if os.path.islink(path) or not os.path.isdir(path):
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+    return False
 
 
 def _oom_kills() -> int:

@@ -12,11 +12,13 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sandbox
 from sandbox import CallTests, Limits, Pool, Program, StdioCase, StdioTests, Verdict
+from sandbox.worker import Worker
 
 SHORT = Limits(cpu_s=1.0, wall_s=2.0, memory_bytes=256 * 2**20, disk_bytes=8 * 2**20, output_bytes=100_000)
 TESTS = CallTests(source="def check(f):\n    assert f(2) == 4\ncheck(double)", entry_point="double")
@@ -47,6 +49,19 @@ SCRIPTS = {
     "kills everything": ("import os\nos.kill(-1, 9)", Verdict.RUNTIME_ERROR),
     "reaches for the network": ("import socket; socket.create_connection(('192.0.2.1', 80), 1)", Verdict.RUNTIME_ERROR),
     "writes to the root": ("open('/usr/bin/x', 'w')", Verdict.RUNTIME_ERROR),
+    "a message of many bytes": ("raise ValueError('\U0001F600' * 600)", Verdict.RUNTIME_ERROR),
+    "an error whose text raises": ("class E(Exception):\n    def __str__(self): raise E\nraise E", Verdict.RUNTIME_ERROR),
+    "a real-time signal": ("import os; os.kill(os.getpid(), 40)", Verdict.RUNTIME_ERROR),
+    "stops itself": ("import os; os.kill(os.getpid(), 19)", Verdict.TIME_LIMIT),
+    "shared memory": ("import mmap\nm = mmap.mmap(-1, 400 << 20)\nfor i in range(0, len(m), 4096): m[i] = 1", Verdict.MEMORY_LIMIT),
+    "memory files": ("import os\nfds = [os.memfd_create(str(i)) for i in range(9)]", Verdict.RUNTIME_ERROR),
+    "burns in children that nobody waits for": (
+        "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "for _ in range(9):\n    if os.fork() == 0:\n        s = time.process_time()\n"
+        "        while time.process_time() - s < .4: pass\n        os._exit(0)\n    time.sleep(.41)",
+        Verdict.TIME_LIMIT,
+    ),
+    "lone surrogates in the output": ("print('a\\ud800b')", Verdict.RUNTIME_ERROR),
     "writes to the report channel": ("import os; os.write(3, b'{}')", Verdict.TAMPERED),
 }  # fmt: skip
 
@@ -210,6 +225,62 @@ if os.fork() == 0:
         assert box.run(Program(source=plant)).verdict is Verdict.ACCEPTED
         look = "import os\nprint([os.listdir(p) for p in ('.', '/dev/shm')], len(os.listdir('/tmp')), sum(p.isdigit() for p in os.listdir('/proc')))"
         assert box.run(Program(source=look)).stdout == "[[], []] 1 2\n"
+
+
+@pytest.mark.parametrize("step", ["x.append(object())", "x = [x]", "x.append(bytes(100))"])
+@pytest.mark.parametrize("form", ["script", "tests"])
+def test_memory_that_runs_out_in_small_steps_is_called_so(box: Pool, step: str, form: str) -> None:
+    source = f"x = []\nwhile True: {step}"
+    limits = Limits(cpu_s=20, wall_s=40, memory_bytes=64 * 2**20)
+    execution = box.run(Program(source=source), TESTS if form == "tests" else None, limits)
+    assert execution.verdict is Verdict.MEMORY_LIMIT, execution
+
+
+TREES = {
+    "deep": "for i in range(3000): os.mkdir('d'); os.chdir('d')",
+    "wide": "for i in range(3000): open(str(i), 'w')",
+    "very wide": "try:\n    for i in range(50000): os.symlink('/', str(i))\nexcept OSError: pass",
+    "closed": "os.makedirs('a/b/c'); open('a/b/c/f', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)",
+    "links": "os.symlink('/', 'root'); os.mkfifo('pipe'); os.link('pipe', 'p2')",
+    "odd names": "open('\\n', 'w'); open('-rf', 'w'); os.mkdir('\\udcff'); open('x' * 255, 'w')",
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_any_tree_of_files_is_gone_for_the_next_program(box: Pool, name: str) -> None:
+    assert box.run(Program(source=f"import os\n{TREES[name]}")).verdict is Verdict.ACCEPTED
+    look = box.run(Program(source="import os\nprint(len(os.listdir('/tmp')), os.listdir('/dev/shm'))"))
+    assert look.stdout == "1 []\n"
+
+
+def test_a_program_that_ends_its_sandbox_is_blamed_for_it(box: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a program may do it (here the worker is ended by hand), it cannot get itself left out of the score."""
+    run = Worker.run
+
+    def lost(self: Worker, program: Program, *rest: Any) -> sandbox.Execution:
+        if program.source == "hostile":
+            _kill(self.name)
+        return run(self, program, *rest)
+
+    monkeypatch.setattr(Worker, "run", lost)
+    execution = box.run(Program(source="hostile"))
+    assert execution.verdict is Verdict.RUNTIME_ERROR and "ended its sandbox" in execution.detail
+
+
+def test_stdio_lines_end_at_newlines_only(box: Pool) -> None:
+    tests = StdioTests(cases=(StdioCase(stdin="", stdout="a\nb"),))
+    assert box.run(Program(source="print('a\\x0cb')"), tests).verdict is Verdict.WRONG_ANSWER
+
+
+def test_a_large_stdin_arrives_whole_and_soon(box: Pool) -> None:
+    program = Program(source="import sys; print(len(sys.stdin.buffer.read()))", stdin="x" * 40_000_000)
+    execution = box.run(program, limits=Limits(wall_s=5))
+    assert execution.stdout == "40000000\n", execution
+
+
+def test_surrogates_in_source_and_stdin_are_the_program_s_affair(box: Pool) -> None:
+    assert box.run(Program(source="x = '\ud800'")).verdict is Verdict.COMPILE_ERROR
+    assert box.run(Program(source="import sys; sys.stdin.buffer.read()", stdin="\ud800")).verdict is Verdict.ACCEPTED
 
 
 SYSTEM_CALLS = {
