@@ -23,6 +23,8 @@ from sandbox.guest import seccomp
 
 REPORT_FD = 3
 DETAIL_CHARS = 500
+# Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
+_ballast = [bytearray(2**20)]
 RELIEF_BYTES = 16 * 2**20
 RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {
@@ -147,7 +149,7 @@ def _limit(limits: dict[str, Any]) -> None:
 
 
 def _relieve() -> None:
-    """Room to tell that memory ran out."""
+    """More room, once the ballast has made some: enough to tell that memory ran out."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
@@ -184,6 +186,7 @@ def _run_call(job: dict[str, Any]) -> int:
         phase = "tests"
         exec(compile(tests["source"], "tests.py", "exec"), namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
+        _ballast.clear()
         _report({"nonce": nonce, "phase": phase, **_describe(error)})
         return 1
     _report({"nonce": nonce, "phase": "done"})
@@ -215,6 +218,7 @@ def _run_script(job: dict[str, Any]) -> int:
     except SystemExit as error:
         return _finish(_exit_code(error))
     except BaseException as error:  # as the interpreter does: print it, exit 1
+        _ballast.clear()
         if isinstance(error, MemoryError):
             _relieve()
         own_frame = error.__traceback__
