@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import InputError, near
 from harness.types import SamplingParams
 from sandbox.types import MIB, Limits
 
 DEFAULT_N = 10
+LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
 
 
 class RunConfig(BaseModel):
@@ -49,12 +50,19 @@ class RunConfig(BaseModel):
     results: Path = Path("results")
     cache: Path = Path(".cache")
 
+    @field_validator("k", mode="before")
+    @classmethod
+    def _one_k(cls, value: object) -> object:
+        return (value,) if isinstance(value, int) else value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in ("n", "workers", "concurrency", "cpu_s", "wall_s", "memory_mib"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0, not {value}")
+            if value is not None and not 0 < value <= LARGEST:
+                raise ValueError(f"{name} must be above 0 and at most {LARGEST:g}, not {value}")
+        if self.samples is not None and self.n is not None:
+            raise ValueError("n is for sampling; a file of completions has its own")
         for k in self.k:
             if k < 1:
                 raise ValueError(f"k must be at least 1, not {k}")
@@ -102,15 +110,15 @@ class RunConfig(BaseModel):
         )
 
 
-def load_config(file: Path | None, flags: Mapping[str, Any]) -> RunConfig:
-    """The configuration of a TOML file and flags; a flag that is None was not given, others win.
+def load_config(file: Path | None, flags: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration of `defaults`, a TOML file and flags, each over the one before; a flag of None was not given.
 
     Raises InputError: which key of which file or which option, and what is wrong with it.
     """
     values = _read_toml(file) if file else {}
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return RunConfig.model_validate({**values, **given})
+        return RunConfig.model_validate({**(defaults or {}), **values, **given})
     except ValidationError as error:
         faults = [_fault(fault, given, file) for fault in error.errors()]
         raise InputError("; ".join(faults)) from error

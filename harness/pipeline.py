@@ -21,6 +21,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ from sandbox import Limits, Pool, Verdict
 
 log = logging.getLogger("harness")
 DEFAULT_KS = (1, 10, 100)
+PATIENCE_S = 5.0  # for threads to end once a run is stopped
 
 
 class Observer(Protocol):
@@ -131,7 +133,11 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     sandbox.prepare(backend, observer.note)
     contents = sandbox.contents(backend)
     observer.note(f"problems {problems.version()}, model {model.name}, sandbox {backend} ({contents})")
+    signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved)
     identity = {
+        "signature": signature,  # with the version: another version's numbers are another run's
+        "guest": sandbox.guest_digest(),
+        "seed": config.seed,
         "problems": {"name": problems.name, "sha256": problems.sha256},
         "model": model.identity,
         "samples": saved.sha256 if saved else None,
@@ -141,7 +147,6 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         "sandbox": {"backend": backend, "contents": contents, "runtime": config.runtime},
         "limits": manifest.limits_digest(limits),
     }
-    signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved)
     return _Job(
         problems=problems,
         model=model,
@@ -259,24 +264,23 @@ class _Stream:
         return self._internal
 
     def _threads(self, box: Pool, owed: Iterator[Problem], producers: int) -> None:
-        making = [threading.Thread(target=self._produce, args=(owed,)) for _ in range(producers)]
-        making.append(threading.Thread(target=self._replay_backlog))
-        using = [threading.Thread(target=self._consume, args=(box,)) for _ in range(self._workers)]
+        # Daemons: at an error or Ctrl-C a request to a slow server is not waited for.
+        making = [threading.Thread(target=self._produce, args=(owed,), daemon=True) for _ in range(producers)]
+        making.append(threading.Thread(target=self._replay_backlog, daemon=True))
+        using = [threading.Thread(target=self._consume, args=(box,), daemon=True) for _ in range(self._workers)]
         for thread in (*making, *using):
             thread.start()
         try:
-            for thread in making:
-                _join(thread)
+            while any(thread.is_alive() for thread in making) and not self._stop.is_set():
+                _join(making)
             for _ in using:
                 self._put(None)
-            for thread in using:
-                _join(thread)
-        except BaseException:  # Ctrl-C in this thread: end the others, then let it go on
+            while any(thread.is_alive() for thread in using) and not self._stop.is_set():
+                _join(using)
+        finally:  # also at Ctrl-C, which is raised in this thread
             self._stop.set()
             box.close()
-            for thread in (*making, *using):
-                thread.join()
-            raise
+            _join([*making, *using], PATIENCE_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -346,10 +350,11 @@ class _Stream:
         return None
 
 
-def _join(thread: threading.Thread) -> None:
-    """Join in steps: an unbounded join does not let Ctrl-C through on every platform."""
-    while thread.is_alive():
-        thread.join(timeout=0.5)
+def _join(threads: list[threading.Thread], patience_s: float = 0.2) -> None:
+    """Wait for the threads, at most `patience_s` in all: an unbounded join would not let Ctrl-C through."""
+    deadline = time.monotonic() + patience_s
+    for thread in threads:
+        thread.join(timeout=max(deadline - time.monotonic(), 0))
 
 
 def _close(job: _Job, opened: Store, config: RunConfig, internal: int) -> Result:
@@ -358,8 +363,9 @@ def _close(job: _Job, opened: Store, config: RunConfig, internal: int) -> Result
     scored = sum(n for n, _ in counts.values())
     ks = config.k or tuple(k for k in DEFAULT_KS if k <= min(job.owed.values()))
     reached = min((n for n, _ in counts.values() if n), default=0)
-    # an incomplete run still reports the ks that every problem's scored samples allow
+    # an incomplete run still reports the ks that every problem's scored samples allow, and names the others
     estimates = codegen.summarize(counts, [k for k in ks if k <= reached], job.manifest.signature, config.seed)
+    omitted = [f"pass@{k}" for k in ks if k > reached]
     verdicts = {verdict.value: count for verdict, count in opened.verdict_counts().items()}
     if internal:
         verdicts[Verdict.INTERNAL_ERROR.value] = internal
@@ -372,6 +378,7 @@ def _close(job: _Job, opened: Store, config: RunConfig, internal: int) -> Result
             "completions": expected,
             "completions_scored": scored,
             "complete": scored == expected,
+            "omitted": omitted,
         },
         "verdicts": verdicts,
         "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},

@@ -23,7 +23,8 @@ def results_path(samples: Path) -> Path:
 
 def check_writable(target: Path) -> None:
     """Raises InputError where `target` could not be written at the end."""
-    if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+    free = os.access(target.parent, os.W_OK) and not target.is_dir()
+    if not free or (target.exists() and not os.access(target, os.W_OK)):
         raise InputError(f"the results cannot be written to {target}; choose another file with --out")
 
 

@@ -10,6 +10,7 @@ disk: a power cut may lose the last seconds of work, never mix or invent any.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -112,7 +113,8 @@ class Store:
     def __init__(self, run: Path, owed: Mapping[str, int]) -> None:
         self.run = run
         self._owed = owed
-        self._lock = threading.Lock()  # protects the three files and the two tables
+        self._broken = False
+        self._lock = threading.Lock()  # protects the three files, the two tables and _broken
         self._guard = _lock(run)
         self._files = {name: open(run / name, "ab", buffering=0) for name in (COMPLETIONS, EXECUTIONS, SCORES)}
         self._generated = self._mend_completions()
@@ -143,7 +145,7 @@ class Store:
     def add_completions(self, completions: list[Completion]) -> None:
         """All n completions of one problem, in one write."""
         lines = b"".join(_completion.dump_json(each) + b"\n" for each in completions)
-        with self._lock:
+        with self._writing():
             _append(self._files[COMPLETIONS], lines)
             self._generated.add(completions[0].problem_id)
 
@@ -154,10 +156,20 @@ class Store:
             record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
             record[stream] = record[stream][:KEPT_OUTPUT_CHARS]
         line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
-        with self._lock:
+        with self._writing():
             _append(self._files[EXECUTIONS], line)
             _append(self._files[SCORES], _score.dump_json(score) + b"\n")
             self._note(score)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One thread at a time, and none after a write that failed: nothing may follow a torn line."""
+        with self._lock:
+            if self._broken:
+                raise StoreError(f"an earlier write to {self.run} failed")
+            self._broken = True
+            yield
+            self._broken = False
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Problem id -> (completions with a score, completions that passed)."""
@@ -193,7 +205,7 @@ class Store:
         with open(path, "rb") as file:
             place = 0
             for line in file:
-                problem_id = json.loads(line)["problem_id"]
+                problem_id = _parsed(line, path)["problem_id"]
                 if problem_id != current:
                     start, current, count = place, problem_id, 0
                 count += 1
@@ -205,14 +217,35 @@ class Store:
         return whole
 
     def _mend_scores(self) -> None:
-        """Both files keep as many lines as the shorter one has: a line of one is of no use without the other's."""
+        """Both files keep the longest beginning in which each line of one is of the same completion as the other's."""
         paths = [self.run / EXECUTIONS, self.run / SCORES]
-        lines = min(_cut_torn_line(path) for path in paths)
         for path in paths:
-            _keep_lines(path, lines)
-        with open(self.run / SCORES, "rb") as file:
-            for line in file:
-                self._note(_score.validate_json(line))
+            _cut_torn_line(path)
+        keep = [0, 0]
+        with open(paths[0], "rb") as executions, open(paths[1], "rb") as scores:
+            for pair in zip(executions, scores, strict=False):
+                execution, score = _parsed(pair[0], paths[0]), _score_of(pair[1], paths[1])
+                if (execution.get("problem_id"), execution.get("index")) != (score.problem_id, score.index):
+                    break
+                self._note(score)
+                keep = [size + len(line) for size, line in zip(keep, pair, strict=True)]
+        for path, size in zip(paths, keep, strict=True):
+            os.truncate(path, size)
+
+
+def _parsed(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise StoreError(f"{path} holds a line that is not JSON: {line[:80]!r}; remove the run to redo it") from error
+    return record
+
+
+def _score_of(line: bytes, path: Path) -> Score:
+    try:
+        return _score.validate_json(line)
+    except ValueError as error:
+        raise StoreError(f"{path} holds a line that is no score: {line[:80]!r}; remove the run to redo it") from error
 
 
 def _lock(run: Path) -> IO[bytes]:
@@ -258,22 +291,10 @@ def _append(file: IO[bytes], data: bytes) -> None:
         ) from error
 
 
-def _cut_torn_line(path: Path) -> int:
-    """Cut what follows the last newline; how many lines are left."""
-    lines = whole = 0
+def _cut_torn_line(path: Path) -> None:
+    """Cut what follows the last newline."""
+    whole = 0
     with open(path, "rb") as file:
         for line in file:
-            if line.endswith(b"\n"):
-                lines += 1
-                whole += len(line)
+            whole += len(line) if line.endswith(b"\n") else 0
     os.truncate(path, whole)
-    return lines
-
-
-def _keep_lines(path: Path, count: int) -> None:
-    """Cut what follows the first `count` lines."""
-    with open(path, "rb") as file:
-        for _ in range(count):
-            file.readline()
-        end = file.tell()
-    os.truncate(path, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,7 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         for name, low in (("n", 1), ("max_tokens", 1), ("top_k", 0), ("temperature", 0), ("seed", 0)):
-            if getattr(self, name) < low:
+            if not low <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least {low}, not {getattr(self, name)}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")

@@ -11,6 +11,7 @@ Programs run in a container (`docker`) or in namespaces (`bubblewrap`), never on
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable
@@ -28,12 +29,12 @@ from sandbox.types import (
     Verdict,
     ceiling,
 )
-from sandbox.worker import GuestInfo
+from sandbox.worker import GuestInfo, guest_fingerprint
 
 __all__ = [
     "BACKENDS", "CallTests", "Execution", "GuestInfo", "ImageError", "Limits", "Pool", "Program", "SandboxError",
     "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend",
-    "contents", "default_workers", "open", "prepare",
+    "contents", "default_workers", "guest_digest", "open", "prepare",
 ]  # fmt: skip
 
 BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
@@ -79,6 +80,11 @@ def contents(backend: str) -> str:
     return label
 
 
+def guest_digest() -> str:
+    """A digest of what runs beside the programs: a change of it may change a verdict."""
+    return hashlib.sha256(guest_fingerprint().encode()).hexdigest()[:16]
+
+
 def open(  # noqa: A001 - `sandbox.open()` reads as what it does
     backend: str = "auto", *, workers: int | None = None, ceiling: Limits | None = None, runtime: str | None = None
 ) -> Pool:
@@ -97,7 +103,7 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
         start = docker.Starter(ceiling, docker.Options(runtime=runtime))
         return Pool(start, backend=name, workers=workers, ceiling=ceiling, uids=docker.UIDS)
     if runtime is not None:
-        raise ValueError(f"a runtime is an option of the docker sandbox, not of {name}")
+        raise SandboxUnavailable(f"a runtime ({runtime}) is an option of the docker sandbox, not of {name}")
     from sandbox.backends import bubblewrap
 
     life = 1000 if bubblewrap.UIDS else 1

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a checked thing failed, 2 bad input, 3 our own failure.
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -54,6 +55,9 @@ def main() -> None:
         _fail(error, 130)
     except (HarnessError, SandboxError) as error:
         _fail(error, 3)
+    except Exception:  # a fault in the harness: show it whole, and never as "a checked thing failed"
+        traceback.print_exc()
+        sys.exit(3)
 
 
 def _fail(error: Exception, code: int) -> None:

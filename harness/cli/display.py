@@ -23,8 +23,8 @@ from rich.text import Text
 from harness.types import Completion
 from sandbox import Verdict
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
@@ -147,6 +147,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
     )
+    if coverage["omitted"]:
+        out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
     line = Text("verdicts: ")
     for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
         line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")

@@ -35,10 +35,10 @@ def execute(
     flags = {"sandbox": sandbox, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib}
     config = load_config(None, flags)
     program = boxes.Program(
-        source=sys.stdin.read() if source == "-" else _text(Path(source)),
+        source=_decoded(sys.stdin.buffer.read(), "standard input") if source == "-" else _text(Path(source)),
         argv=tuple(arguments or ()),
         stdin=_text(stdin) if stdin else "",
-        files={path.name: _bytes(path) for path in file or []},
+        files=_files(file or []),
     )
     backend = boxes.choose_backend(config.sandbox)
     boxes.prepare(backend, lambda message: display.err.print(message, style="dim"))
@@ -83,8 +83,21 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _files(paths: list[Path]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for path in paths:
+        if path.name in files:
+            raise InputError(f"two files are called {path.name}; they would lie in one folder")
+        files[path.name] = _bytes(path)
+    return files
+
+
 def _text(path: Path) -> str:
+    return _decoded(_bytes(path), str(path))
+
+
+def _decoded(data: bytes, name: str) -> str:
     try:
-        return _bytes(path).decode()
+        return data.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error}") from error
+        raise InputError(f"{name} is not UTF-8 text: {error}") from error

@@ -47,14 +47,13 @@ def run(
         "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
         "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency, "sandbox": sandbox, "runtime": runtime,
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
-        **options.environment(),
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness import pipeline
     from harness.cli import display
     from harness.config import load_config
 
-    parsed = load_config(config, flags)
+    parsed = load_config(config, flags, options.environment())
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(parsed, observer)
     if as_json:

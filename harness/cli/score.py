@@ -33,10 +33,8 @@ def score(
     flags = {
         "samples": samples, "engine": "replay", "problems": problems, "k": options.parse_ks(k), "sandbox": sandbox,
         "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
-        "results": results, **options.environment(),
+        "results": results,
     }  # fmt: skip
-    if problems is None and config is None:
-        flags["problems"] = "humaneval"
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness import pipeline
     from harness import samples as sample_files
@@ -45,7 +43,7 @@ def score(
 
     target = out or sample_files.results_path(samples)
     sample_files.check_writable(target)
-    parsed = load_config(config, flags)
+    parsed = load_config(config, flags, {"problems": "humaneval", **options.environment()})
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(parsed, observer)
     pipeline.write_results(parsed, result, target)

@@ -34,9 +34,9 @@ def verify(
 
     flags = {
         "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
-        "memory_mib": memory_mib, **options.environment(),
+        "memory_mib": memory_mib,
     }  # fmt: skip
-    config = load_config(None, flags)
+    config = load_config(None, flags, options.environment())
     loaded = load_set(config.problems, config.cache)
     backend = boxes.choose_backend(config.sandbox)
     boxes.prepare(backend, lambda message: display.err.print(Text(message, style="dim")))

@@ -9,8 +9,9 @@ import gzip
 import hashlib
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ class ProblemSet:
     path: Path
     sha256: str
     problems: tuple[Problem, ...]
+    _index: dict[str, Problem] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index = {problem.id: problem for problem in self.problems}
+        tails = [problem.id.rpartition("/")[2] for problem in self.problems]
+        counts = Counter(tails)
+        for tail, problem in zip(tails, self.problems, strict=True):
+            if tail.isdigit() and counts[tail] == 1:
+                index.setdefault(tail, problem)
+        object.__setattr__(self, "_index", index)
 
     def version(self) -> str:
         """As it stands in a signature: `humaneval@9f3c2b1a`."""
@@ -38,23 +49,7 @@ class ProblemSet:
 
     def find(self, task_id: object) -> Problem | None:
         """The problem of an id as sample files write it: the id itself, or the number at its end (MBPP: 11)."""
-        return _index(self).get(str(task_id))
-
-
-_INDEX: dict[int, tuple[ProblemSet, dict[str, Problem]]] = {}
-
-
-def _index(problem_set: ProblemSet) -> dict[str, Problem]:
-    held = _INDEX.get(id(problem_set))
-    if held is None or held[0] is not problem_set:
-        table = {problem.id: problem for problem in problem_set.problems}
-        for problem in problem_set.problems:
-            tail = problem.id.rpartition("/")[2]
-            if tail.isdigit():
-                table.setdefault(tail, problem)
-        _INDEX.clear()
-        _INDEX[id(problem_set)] = held = (problem_set, table)
-    return held[1]
+        return self._index.get(str(task_id))
 
 
 def shipped_folder() -> Path:
@@ -113,7 +108,7 @@ def rows(path: Path) -> Iterator[tuple[int, dict[str, Any], bytes]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProblemError(f"{path}, line {number}: not JSON ({error})") from error
         if not isinstance(row, dict):
             raise ProblemError(f"{path}, line {number}: a JSON object is expected, not {type(row).__name__}")
@@ -130,7 +125,7 @@ def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
         name = name or _set_name(module, path)
         try:
             problem: Problem = module.problem(row, name)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, IndexError) as error:
             what = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
             raise ProblemError(f"{path}, line {number}: {what}") from error
         if problem.id in problems:

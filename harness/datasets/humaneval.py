@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.datasets._fetch import Source
+from harness.datasets._rows import text
 from harness.datasets.files import STOP
 from harness.types import Problem
 from sandbox.types import CallTests, Limits
@@ -32,17 +33,15 @@ def recognizes(row: dict[str, Any]) -> bool:
 
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:
-    """One row as a Problem. Raises KeyError for a missing key, ValueError for an id that is no text."""
-    entry_point = row["entry_point"]
-    if not isinstance(row["task_id"], str):
-        raise ValueError(f"task_id: text is expected, not {row['task_id']!r}")
+    """One row as a Problem. Raises KeyError for a missing key, ValueError for one that is no text."""
+    entry_point = text(row, "entry_point")
     return Problem(
-        id=row["task_id"],
+        id=text(row, "task_id"),
         dataset=dataset,
-        prompt=row["prompt"],
-        tests=CallTests(source=f"{row['test']}\ncheck({entry_point})\n", entry_point=entry_point),
+        prompt=text(row, "prompt"),
+        tests=CallTests(source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point),
         entry_point=entry_point,
-        references=(row["canonical_solution"],),
+        references=(text(row, "canonical_solution"),),
         limits=LIMITS,
         stop=STOP,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.datasets import humaneval
 from harness.datasets._fetch import Source
+from harness.datasets._rows import text
 from harness.types import Problem
 from sandbox.types import MIB, Limits
 
@@ -40,6 +41,6 @@ def recognizes(row: dict[str, Any]) -> bool:
 def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem, with limits for the larger tests."""
     if row["task_id"] == "HumanEval/32":
-        row = {**row, "test": row["test"].replace(*REPAIR)}
+        row = {**row, "test": text(row, "test").replace(*REPAIR)}
     limits = SLOW_LIMITS if row["task_id"] in SLOW else LIMITS
     return dataclasses.replace(humaneval.problem(row, dataset), limits=limits)

@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from harness.datasets._fetch import Source
+from harness.datasets._rows import text, texts
 from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
@@ -55,25 +56,26 @@ def recognizes(row: dict[str, Any]) -> bool:
 
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:
-    """One row as a Problem. Raises KeyError for a missing key."""
-    tests: list[str] = row["test_list"]
+    """One row as a Problem. Raises KeyError for a missing key, ValueError for one of another type."""
+    tests = texts(row, "test_list")
+    setup = text(row, "test_setup_code") if "test_setup_code" in row else ""
     entry_point = called(tests[0])
     problem_id = f"Mbpp/{row['task_id']}"
     return Problem(
         id=problem_id,
         dataset=dataset,
-        prompt=docstring(row["text"], tests[0]),
-        tests=CallTests(source="\n".join([row.get("test_setup_code", ""), *tests, ""]), entry_point=entry_point),
+        prompt=docstring(text(row, "text"), tests[0]),
+        tests=CallTests(source="\n".join([setup, *tests, ""]), entry_point=entry_point),
         entry_point=entry_point,
-        references=(row["code"],),
+        references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),
         stop=STOP,
     )
 
 
-def docstring(text: str, example: str) -> str:
+def docstring(sentence: str, example: str) -> str:
     """The prompt: a module docstring, after which a model writes the function."""
-    return f'"""\n{text}\n{example}\n"""\n'
+    return f'"""\n{sentence}\n{example}\n"""\n'
 
 
 def called(assertion: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.datasets import mbpp
 from harness.datasets._fetch import Source
+from harness.datasets._rows import text
 from harness.types import Problem
 from sandbox.types import MIB, CallTests, Limits
 
@@ -41,15 +42,17 @@ def recognizes(row: dict[str, Any]) -> bool:
 def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem. Raises KeyError for a missing key, ValueError for a list that is none."""
     examples, imports = _list(row["test_list"]), _list(row.get("test_imports", "[]"))
+    if not examples:
+        raise ValueError("test_list: at least one test is expected")
     entry_point = mbpp.called(examples[0])
     problem_id = f"Mbpp/{row['task_id']}"
     return Problem(
         id=problem_id,
         dataset=dataset,
-        prompt=mbpp.docstring(row["prompt"], examples[0]),
-        tests=CallTests(source=row["test"], entry_point=entry_point, setup="\n".join(imports)),
+        prompt=mbpp.docstring(text(row, "prompt"), examples[0]),
+        tests=CallTests(source=text(row, "test"), entry_point=entry_point, setup="\n".join(imports)),
         entry_point=entry_point,
-        references=(row["code"],),
+        references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),
         stop=mbpp.STOP,
     )
@@ -57,7 +60,10 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
 
 def _list(value: object) -> list[str]:
     """A list of strings, given as one or as its Python literal."""
-    found = ast.literal_eval(value) if isinstance(value, str) else value
+    try:
+        found = ast.literal_eval(value) if isinstance(value, str) else value
+    except SyntaxError:
+        found = None
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise ValueError(f"a list of strings is expected, not {value!r}")
     return found

@@ -1,16 +1,18 @@
 """Engines: where completions come from. One module each; the module's name is the option's value.
 
-A module has `open_engine(options) -> Engine`. Options are the engine's own dataclass, made from the run's configuration
-by `options(config)`, so that no engine's knobs are known elsewhere.
+A module has `Options`, its own frozen dataclass, and `open_engine(options) -> Engine`. `harness.resolve` makes the
+options from a run's configuration.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 from harness.types import Completion, Form, Request
 
 SEED_SPACE = 2**31 - 1
+log = logging.getLogger("harness")
 
 
 class Engine(Protocol):
@@ -24,6 +26,20 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model or the connections."""
+
+
+def unanswered(request: Request, form: Form) -> list[Completion]:
+    """n empty completions, cut by length at once, for a prompt that the model's context does not hold."""
+    log.warning("%s: the prompt is longer than the model's context; its completions are empty", request.problem_id)
+    return [
+        Completion(problem_id=request.problem_id, index=index, text="", form=form, finish_reason="length")
+        for index in range(request.sampling.n)
+    ]
+
+
+def valid_text(text: str) -> str:
+    """`text` as it can be written: half of a surrogate pair, as an answer cut in an emoji has it, becomes `?`."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:

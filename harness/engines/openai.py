@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import tenacity
 
-from harness.engines import cut, sample_seed
+from harness.engines import cut, sample_seed, unanswered, valid_text
 from harness.errors import EngineError, InputError, near
 from harness.types import Completion, Form, Request, SamplingParams
 
@@ -55,6 +55,8 @@ class OpenAIEngine:
         try:
             answer = self._send(request)
         except openai.APIStatusError as error:
+            if error.status_code == 400 and "context length" in _message(error):
+                return unanswered(request, self.form)
             raise EngineError(
                 f"{self._options.base_url} refused the request for {request.problem_id}: "
                 f"HTTP {error.status_code}: {_message(error)}{self._hint(error)}"
@@ -82,6 +84,8 @@ class OpenAIEngine:
             raise InputError(
                 f"{self._options.base_url}/models answers HTTP {error.status_code}: {_message(error)}"
             ) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"{self._options.base_url}/models gives no list of models; mend --base-url") from error
         except openai.OpenAIError as error:
             raise InputError(
                 f"no model server answers at {self._options.base_url} ({error}); start one, or mend --base-url"
@@ -115,7 +119,7 @@ class OpenAIEngine:
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
         answered = choice.message.content if request.messages is not None else choice.text
-        text, stopped = cut(answered or "", request.sampling.stop)
+        text, stopped = cut(valid_text(answered or ""), request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,

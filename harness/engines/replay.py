@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.datasets import ProblemSet
+from harness.engines import valid_text
 from harness.errors import SamplesError
 from harness.types import Completion, Form, Request
 
@@ -67,6 +68,7 @@ class ReplayEngine:
                 self._file.seek(offset)
                 row = json.loads(self._file.readline())
             form, text = _answer(row)
+            text = valid_text(text)
             completions.append(Completion(problem_id=request.problem_id, index=index, text=text, form=form))
         return completions
 
@@ -107,7 +109,7 @@ class ReplayEngine:
         where = f"{self._path}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SamplesError(f"{where}: not JSON ({error})") from error
         if not isinstance(row, dict) or "task_id" not in row:
             raise SamplesError(f"{where}: an object with task_id and completion (or solution) is expected")

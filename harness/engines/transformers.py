@@ -7,6 +7,7 @@ shapes this holds as far as the logits do.)
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import torch
 import transformers
 
-from harness.engines import cut, sample_seed
-from harness.errors import EngineError, InputError
+from harness.engines import cut, sample_seed, unanswered
+from harness.errors import InputError
 from harness.types import Completion, Form, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
@@ -33,7 +34,7 @@ class Options:
 
 
 class TransformersEngine:
-    """A loaded model. Raises EngineError where it cannot be loaded, InputError where it cannot chat."""
+    """A loaded model. Raises InputError where it cannot be loaded or cannot chat."""
 
     concurrency = 1
 
@@ -49,8 +50,8 @@ class TransformersEngine:
             dtype = torch.float32 if self._device == "cpu" else "auto"
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
             self._model = model.to(self._device)
-        except (OSError, ValueError, RuntimeError, ImportError) as error:
-            raise EngineError(f"the model {options.model!r} cannot be loaded: {_first_line(error)}") from error
+        except Exception as error:  # the library and its readers raise what they like: all of it is about this model
+            raise InputError(f"the model {options.model!r} cannot be loaded: {_in_one_line(error)}") from error
         self._model.eval()
         if self._device == "cpu" and self._model.num_parameters() < SMALL:
             torch.set_num_threads(1)
@@ -63,8 +64,12 @@ class TransformersEngine:
         start = time.monotonic()
         inputs = self._encode(request)
         length = inputs["input_ids"].shape[1]
+        room = self._context() - length
+        if room < 1:
+            return unanswered(request, self.form)
+        arguments = self._arguments(request, min(request.sampling.max_tokens, room))
         with torch.inference_mode():
-            output = self._model.generate(**inputs, **self._arguments(request), logits_processor=self._sampler(request))
+            output = self._model.generate(**inputs, **arguments, logits_processor=self._sampler(request))
         taken = time.monotonic() - start
         return [self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)]
 
@@ -80,19 +85,19 @@ class TransformersEngine:
         else:
             inputs = self._tokenizer(request.prompt, return_tensors="pt")
         inputs.pop("token_type_ids", None)
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        length = inputs["input_ids"].shape[1]
-        if limit is not None and length >= limit:
-            raise EngineError(f"the prompt of {request.problem_id} has {length} tokens; the model takes {limit}")
         # One row per sample: generate() makes several sequences of one input only where it draws them itself.
         rows = {name: tensor.repeat(request.sampling.n, 1) for name, tensor in inputs.items()}
         return {name: tensor.to(self._device) for name, tensor in rows.items()}
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _context(self) -> int:
+        """How many tokens the model takes; no limit where its configuration names none."""
+        return int(getattr(self._model.config, "max_position_embeddings", None) or sys.maxsize)
+
+    def _arguments(self, request: Request, max_tokens: int) -> dict[str, Any]:
         sampling = request.sampling
         pad = self._tokenizer.pad_token_id
         arguments: dict[str, Any] = {
-            "max_new_tokens": sampling.max_tokens,
+            "max_new_tokens": max_tokens,
             # Sampling is done by our own processor, row by row; what generate() sees has one token left.
             "do_sample": False,
             "pad_token_id": self._tokenizer.eos_token_id if pad is None else pad,
@@ -118,13 +123,12 @@ class TransformersEngine:
         if ended is not None:
             kept = kept[:ended]
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
-        limit = len(kept) >= request.sampling.max_tokens
         return Completion(
             problem_id=request.problem_id,
             index=index,
             text=text,
             form=self.form,
-            finish_reason="length" if not stopped and ended is None and limit else "stop",
+            finish_reason="stop" if stopped or ended is not None else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
             seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
@@ -165,9 +169,9 @@ class _SampleByRow(transformers.LogitsProcessor):
         return only.scatter_(1, tokens.gather(1, chosen), 0.0)  # type: ignore[return-value]
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+def _in_one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines)[:400] if lines else type(error).__name__
 
 
 def open_engine(options: Options) -> TransformersEngine:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.models import model_dir
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ESTIMATE_KEYS = {"metric", "value", "low", "high", "n_problems", "n_completions", "method", "signature"}
@@ -105,7 +108,7 @@ def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, tmp_pat
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            output, _ = process.communicate(timeout=8 + kills)
+            output, _ = process.communicate(timeout=6 + kills)
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -262,6 +265,19 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown option": (["run", "--temprature", "1"], "No such option"),
     "program that is missing": (["exec", "no.py"], "cannot be read"),
     "run that is none": (["show", "."], "no run directory"),
+    "samples nested without end": (["score", "deep.jsonl", "--problems", "mini.jsonl"], "line 1: not JSON"),
+    "temperature that is no number": (["run", "--temperature", "nan"], "temperature must be at least 0"),
+    "endless limit": (["exec", "-", "--cpu-s", "inf"], "cpu_s must be above 0 and at most"),
+    "results that are a folder": (["score", "one.jsonl", "--problems", "mini.jsonl", "--out", "."], "--out"),
+    "n for saved completions": (
+        ["run", "--samples", "one.jsonl", "--problems", "mini.jsonl", "--n", "3"],
+        "has its own",
+    ),
+    "model with torn weights": (["run", "--model", "torn"], "cannot be loaded"),
+    "source that is no text": (["exec", "latin1.py"], "not UTF-8"),
+    "two files of one name": (["exec", "p.py", "--file", "p.py", "--file", "torn/p.py"], "two files are called p.py"),
+    "MBPP without tests": (["verify", "mbpp.jsonl"], "line 1: test_list"),
+    "HumanEval of numbers": (["verify", "he.jsonl"], "line 1: prompt: text is expected, not int"),
     "set of nothing": (["verify", "empty.jsonl"], "holds no problems"),
 }
 
@@ -276,12 +292,57 @@ def test_bad_input_gives_one_clear_message_and_exit_code_2(
     write(tmp_path / "twice.jsonl", PROBLEM, PROBLEM)
     write(tmp_path / "alien.jsonl", {"task_id": "alien/1", "completion": ""})
     write(tmp_path / "one.jsonl", {"task_id": "mini/double", "completion": ""})
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000)
+    (tmp_path / "latin1.py").write_bytes(b"print('\xe9')")
+    (tmp_path / "p.py").write_text("")
+    shutil.copytree(model_dir("nano"), tmp_path / "torn")
+    (tmp_path / "torn" / "p.py").write_text("")
+    os.truncate(tmp_path / "torn" / "model.safetensors", 1000)
+    write(tmp_path / "mbpp.jsonl", {"task_id": 1, "text": "", "code": "", "test_list": []})
+    write(
+        tmp_path / "he.jsonl", {"task_id": "a", "prompt": 5, "entry_point": "f", "canonical_solution": "", "test": ""}
+    )
     before = sorted(tmp_path.rglob("*"))
     arguments, message = BAD[name]
     answer = harness(*arguments, cwd=tmp_path)
     assert answer.returncode == 2, answer
     assert message in re.sub(r"\s*[│\n]\s*", " ", answer.stderr) and "Traceback" not in answer.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_half_an_emoji_in_a_completion_is_only_a_wrong_program(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    samples = tmp_path / "s.jsonl"
+    samples.write_text('{"task_id": "mini/double", "completion": "    return 2 * x \\ud83d"}\n')
+    answer = harness("score", samples, "--problems", mini, "--json", cwd=tmp_path)
+    assert answer.returncode == 0 and json.loads(answer.stdout)["verdicts"] == {"COMPILE_ERROR": 1}
+
+
+def test_no_program_leaves_itself_out_of_the_score(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    hostile = [
+        "    import os\n    for i in range(3000): os.mkdir('d'); os.chdir('d')\n    os._exit(0)",
+        "    import os; os.kill(os.getpid(), 40)",
+        "    import os; os.kill(1, 9); os.kill(-1, 9)",
+    ]
+    rows = [{"task_id": "mini/double", "completion": text} for text in [*hostile, "    return 2 * x"]]
+    samples = write(tmp_path / "s.jsonl", *rows)
+    answer = harness("score", samples, "--problems", mini, "--k", "1,4", "--json", cwd=tmp_path)
+    summary = json.loads(answer.stdout)
+    assert answer.returncode == 0 and summary["coverage"]["completions_scored"] == 4
+    assert [each["value"] for each in summary["estimates"]] == [0.25, 1.0]
+
+
+def test_a_prompt_above_the_model_s_context_costs_only_its_own_problem(harness: Harness, tmp_path: Path) -> None:
+    long = {**PROBLEM, "id": "mini/long", "prompt": "# words\n" * 2000 + str(PROBLEM["prompt"])}
+    problems = write(tmp_path / "p.jsonl", long, PROBLEM)
+    answer = harness("run", "--problems", problems, "--k", "1", "--n", "2", "--json", cwd=tmp_path)
+    summary = json.loads(answer.stdout)
+    assert answer.returncode == 0 and summary["coverage"]["complete"] and summary["problems"]["mini/long"]["c"] == 0
+
+
+def test_names_are_shown_as_they_are(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    answer = harness("score", samples, "--problems", mini, "--results", "x[/y][red]", cwd=tmp_path)
+    assert answer.returncode == 0 and "run: x[/y][red]/mini/s/" in answer.stdout
 
 
 def test_flags_can_come_from_a_toml_file(harness: Harness, tmp_path: Path, mini: Path) -> None:
