@@ -123,7 +123,7 @@ def test_a_base_model_asked_to_chat_gives_the_server_s_reason(server: str) -> No
 
 @pytest.fixture
 def failing() -> Iterator[tuple[str, list[float]]]:
-    """A server that answers 503 with Retry-After twice, then well; its address and when it was asked."""
+    """A server that answers 503 with Retry-After twice, then, for n of 1, well; its address and when it was asked."""
     asked: list[float] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -131,12 +131,13 @@ def failing() -> Iterator[tuple[str, list[float]]]:
             self._answer(200, {"object": "list", "data": [{"id": "m", "object": "model"}]})
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(time.monotonic())
             if len(asked) <= 2:
                 return self._answer(503, {"error": {"message": "busy"}})
             choice = {"index": 0, "text": "ok", "finish_reason": "stop"}
-            return self._answer(200, {"id": "1", "object": "text_completion", "model": "m", "choices": [choice]})
+            body = {"id": "1", "object": "text_completion", "model": "m", "choices": [choice] * wanted["n"]}
+            return self._answer(200, body)
 
         def _answer(self, status: int, body: object) -> None:
             data = json.dumps(body).encode()
@@ -164,4 +165,11 @@ def test_a_busy_server_is_asked_again_after_the_time_that_it_names(failing: tupl
     (completion,) = opened.complete(ask(1))
     assert completion.text == "ok" and len(asked) == 3
     assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(asked))
+    opened.close()
+
+
+def test_answers_that_are_not_the_n_that_were_asked_for_are_refused(failing: tuple[str, list[float]]) -> None:
+    opened = engine.open_engine(engine.Options(base_url=failing[0], model=None, seed=0))
+    with pytest.raises(EngineError, match="index 0, 0, 0"):
+        opened.complete(ask(3))
     opened.close()
