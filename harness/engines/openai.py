@@ -67,11 +67,14 @@ class OpenAIEngine:
                 f"{error}; what is done is kept, the same command goes on from there"
             ) from error
         taken = round(time.monotonic() - start, 4)
-        if len(answer.choices) != request.sampling.n:
+        if sorted(choice.index for choice in answer.choices) != list(range(request.sampling.n)):
+            found = ", ".join(str(choice.index) for choice in answer.choices)
             raise EngineError(
-                f"{self._options.base_url} gave {len(answer.choices)} completions, not {request.sampling.n}"
+                f"{self._options.base_url} was asked for {request.sampling.n} completions, "
+                f"and gave those of index {found}"
             )
-        return [self._completion(request, choice, answer, taken) for choice in answer.choices]
+        choices = sorted(answer.choices, key=lambda choice: choice.index)
+        return [self._completion(request, choice, answer, taken) for choice in choices]
 
     def close(self) -> None:
         """Close the connections."""
