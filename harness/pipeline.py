@@ -89,6 +89,8 @@ def _run(config: RunConfig, observer: Observer) -> Result:
             engine.get()  # what the user got wrong must show before anything is written
             found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
         with Store(found, job.owed) as opened:
+            if opened.complete():
+                observer.note("this run is complete: nothing is done again")
             with _logging_to(found / store.LOG):
                 internal = _Stream(job, opened, engine, observer, config).run()
             return _close(job, opened, config, internal)

@@ -75,8 +75,9 @@ def read_manifest(run: Path) -> Manifest:
     """Raises InputError where the folder is no run directory."""
     try:
         return _manifest.validate_json((run / MANIFEST).read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(f"{run} is no run directory: it has no {MANIFEST}") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
+        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
 
@@ -133,6 +134,10 @@ class Store:
     def generated(self, problem_id: str) -> bool:
         """Whether the problem's completions are all there."""
         return problem_id in self._generated
+
+    def complete(self) -> bool:
+        """Whether every completion has its score."""
+        return all(all(marks) for marks in self._verdicts.values())
 
     def backlog(self) -> Iterator[Completion]:
         """Completions that were there at opening and have no score yet, in the file's order."""

@@ -15,9 +15,13 @@ Ks = Annotated[str | None, typer.Option("--k", help="The ks of pass@k, such as 1
 Sandbox = Annotated[str | None, typer.Option(help="auto, docker or bubblewrap. Code never runs without one.")]
 Runtime = Annotated[str | None, typer.Option(help="An OCI runtime of the Docker engine, such as runsc.")]
 Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 2 per core.")]
-CpuS = Annotated[float | None, typer.Option(help="CPU seconds per program, instead of the set's own limit.")]
-WallS = Annotated[float | None, typer.Option(help="Seconds per program by the clock.")]
-MemoryMib = Annotated[int | None, typer.Option(help="Memory per program in MiB.")]
+CpuS = Annotated[
+    float | None, typer.Option(help="CPU seconds per program. Default: the problem set's own; 5 for exec.")
+]
+WallS = Annotated[
+    float | None, typer.Option(help="Seconds per program by the clock. Default: the set's own; 10 for exec.")
+]
+MemoryMib = Annotated[int | None, typer.Option(help="Memory per program in MiB. Default: the set's own; 512 for exec.")]
 Results = Annotated[Path | None, typer.Option(help="Where run directories are kept. Default: results.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -89,6 +89,10 @@ def _show_completion(row: dict[str, Any]) -> None:
     if row["finish_reason"] == "length":
         title.append("  cut at max_tokens", style="yellow")
     display.out.print(Rule(title, align="left"))
-    display.out.print(Syntax(display.printable(row["text"]), "python", theme="ansi_dark", background_color="default"))
+    if row["text"].strip():
+        text = display.printable(row["text"])
+        display.out.print(Syntax(text, "python", theme="ansi_dark", background_color="default"))
+    else:
+        display.out.print(Text("(empty)", style="dim"))
     if execution and execution["detail"]:
         display.out.print(Text(display.printable(execution["detail"]), style="dim"))

@@ -65,7 +65,8 @@ def shipped() -> list[str]:
 
 def known_names() -> list[str]:
     """Every name that `--problems` takes."""
-    return shipped() + [name for name in registry.names("harness.datasets") if name != OWN_FORMAT]
+    published = [name for name in registry.names("harness.datasets") if name != OWN_FORMAT]
+    return shipped() + [name.replace("plus", "+") for name in published]
 
 
 def load_set(name_or_path: str, cache: Path) -> ProblemSet:

@@ -7,6 +7,7 @@ shapes this holds as far as the logits do.)
 
 from __future__ import annotations
 
+import logging as stdlib_logging
 import sys
 import time
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class TransformersEngine:
         logging: Any = transformers.utils.logging
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        stdlib_logging.getLogger("huggingface_hub").setLevel(stdlib_logging.ERROR)  # a line per retry without network
         self._seed = options.seed
         source = options.model
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -51,7 +53,10 @@ class TransformersEngine:
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
             self._model = model.to(self._device)
         except Exception as error:  # the library and its readers raise what they like: all of it is about this model
-            raise InputError(f"the model {options.model!r} cannot be loaded: {_in_one_line(error)}") from error
+            raise InputError(
+                f"the model {options.model!r} cannot be loaded: {_in_one_line(error)} "
+                "(without network, pass a directory)"
+            ) from error
         self._model.eval()
         if self._device == "cpu" and self._model.num_parameters() < SMALL:
             torch.set_num_threads(1)
