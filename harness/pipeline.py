@@ -32,7 +32,7 @@ from harness import manifest, samples, store
 from harness.config import RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
-from harness.errors import HarnessError, InputError, Interrupted
+from harness.errors import InputError, Interrupted
 from harness.resolve import Model, find_model, open_model
 from harness.store import Store
 from harness.tasks import codegen
@@ -91,7 +91,7 @@ def _run(config: RunConfig, observer: Observer) -> Result:
         with Store(found, job.owed) as opened:
             if opened.complete():
                 observer.note("this run is complete: nothing is done again")
-            with _logging_to(found / store.LOG):
+            with store.logging_to(found):
                 internal = _Stream(job, opened, engine, observer, config).run()
             return _close(job, opened, config, internal)
 
@@ -387,19 +387,3 @@ def _close(job: _Job, opened: Store, config: RunConfig, internal: int) -> Result
     }
     store.write_whole(opened.run / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     return Result(run=opened.run, summary=summary, complete=scored == expected)
-
-
-@contextlib.contextmanager
-def _logging_to(file: Path) -> Iterator[None]:
-    handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    except HarnessError as error:
-        log.error("stopped: %s", error)
-        raise
-    finally:
-        log.removeHandler(handler)
-        handler.close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from typing import IO, Any, Self
 
 from pydantic import TypeAdapter
 
-from harness.errors import InputError, StoreError
+from harness.errors import HarnessError, InputError, StoreError
 from harness.manifest import Manifest
 from harness.types import Completion, Score
 from sandbox.types import Execution, Verdict
@@ -31,6 +32,7 @@ COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scor
 MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
 KEPT_OUTPUT_CHARS = 2000  # of stdout and stderr each, in executions.jsonl
 VERDICTS = tuple(Verdict)
+log = logging.getLogger("harness")
 
 _completion: TypeAdapter[Completion] = TypeAdapter(Completion)
 _execution: TypeAdapter[Execution] = TypeAdapter(Execution)
@@ -264,6 +266,23 @@ def _lock(run: Path) -> IO[bytes]:
         guard.close()
         raise StoreError(f"another process is working on {run}; wait for it, or stop it") from error
     return guard
+
+
+@contextlib.contextmanager
+def logging_to(run: Path) -> Iterator[None]:
+    """What is logged meanwhile goes to the run's log, and the error that ends it, if one does."""
+    handler = logging.FileHandler(run / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    except HarnessError as error:
+        log.error("stopped: %s", error)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def executions(run: Path) -> Iterator[dict[str, Any]]:
