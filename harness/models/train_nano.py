@@ -37,7 +37,7 @@ from harness.models.nano_corpus import (
     read_held_out,
 )
 
-LOG_EVERY = 100
+LOG_POINTS = 13  # of a loss curve
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", "<|eos|>"
 Report = Callable[[str], None]
 Row = tuple[list[int], list[int]]  # the tokens, and the labels (-100 where there is no loss)
@@ -204,6 +204,7 @@ def train(model: LlamaForCausalLM, phase: Phase, plan: Plan, report: Report) -> 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, phase.steps, plan.warm_up))
     stream = batches(phase.rows, phase.batch, random.Random(plan.seed))
     curve, recent, tokens, began = [], 0.0, 0, time.monotonic()
+    every = max(phase.steps // LOG_POINTS, 1)
     for step in range(1, phase.steps + 1):
         batch = next(stream)
         loss = loss_of(model, batch)
@@ -214,8 +215,8 @@ def train(model: LlamaForCausalLM, phase: Phase, plan: Plan, report: Report) -> 
         optimizer.zero_grad()
         recent += loss.item()
         tokens += sum(len(ids) for ids, _ in batch)
-        if step % LOG_EVERY == 0 or step == phase.steps:
-            count = step % LOG_EVERY or LOG_EVERY
+        if step % every == 0 or step == phase.steps:
+            count = step % every or every
             held = validate(model, phase.validation)
             curve.append({"step": step, "train_loss": round(recent / count, 4), "held_out_loss": round(held, 4)})
             recent, passed = 0.0, time.monotonic() - began
