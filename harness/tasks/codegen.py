@@ -13,7 +13,6 @@ from harness.types import Completion, Estimate, Form, Problem, Request, Sampling
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
 VERSION = "codegen.v1"  # raised by every change that can move a number
-FENCE_STOP = "\n```"
 CHAT = (
     "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
     "```python\n{prompt}\n```\n"

@@ -6,7 +6,9 @@ this interpreter and numpy. As root each program gets a uid of its own, as under
 exists inside, so a sandbox serves one program and is thrown away; the supervisor is safe from it all the same, being
 the first process of the namespace (signals from inside do not reach it) and not dumpable.
 
-Weaker than `docker` in one point: without cgroups memory is limited per process, not for all processes of a program.
+Weaker than `docker` in two points, for want of a cgroup: memory is limited per process, not for all processes of a
+program; and the CPU time of children that a program reaps unseen (it ignores SIGCHLD) is not counted, so that for such
+a program the wall limit is what holds.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.types import Limits
 from sandbox.worker import BOOTSTRAP
 
-NAME = "bubblewrap"
 UIDS = os.geteuid() == 0
 INSTALL = "install bubblewrap (Debian: apt-get install bubblewrap)"
 CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]

@@ -32,7 +32,6 @@ from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
 from sandbox.types import MIB, Limits
 from sandbox.worker import BOOTSTRAP
 
-NAME = "docker"
 UIDS = True
 IMAGE = "codegen-harness-sandbox"
 LABEL = "codegen-harness.sandbox"

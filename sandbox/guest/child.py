@@ -112,8 +112,7 @@ def _drop_privileges(uid: int | None) -> None:
 
 def control_process(option: int, value: int) -> None:
     """prctl(2). Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0) != 0:
+    if seccomp.libc().prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import platform
 import struct
 from dataclasses import dataclass
@@ -68,16 +69,27 @@ _TABLES = {
 }
 
 
-def install() -> None:
-    """Filter this process and all that it starts. Needs no_new_privs. Raises OSError where it cannot."""
+@functools.cache
+def libc() -> ctypes.CDLL:
+    """The C library, for what Python does not wrap. Loaded once, before programs are forked."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+@functools.cache
+def prepare() -> bytes:
+    """The filter of this machine. Made once, before programs are forked. Raises OSError where there is none."""
     table = _TABLES.get(platform.machine())
     if table is None:
         raise OSError(errno.ENOSYS, f"no system call filter for {platform.machine()}")
-    program = _program(table)
+    return _program(table)
+
+
+def install() -> None:
+    """Filter this process and all that it starts. Needs no_new_privs. Raises OSError where it cannot."""
+    program = prepare()
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
+    if libc().prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 

@@ -5,7 +5,7 @@ supervisor is the first process of its pid namespace, so no program can kill it,
 host goes away (end of file on stdin) its exit ends everything. For each job it
 
     forks a child with its own uid, session, pipes and working directory (`child`),
-    watches it (`watch`): CPU time from /proc, the clock, the bytes it prints, the end of the host's stream,
+    watches it (`watch`): CPU time, the clock, the bytes it prints, the end of the host's stream,
     kills every other process of the namespace with one kill(-1): atomic, so that no fork can run ahead of it,
     empties the temporary file systems and looks for anything else that a program could leave (IPC objects),
     and says `dirty` where it is not sure, whereupon the host destroys the whole sandbox.
@@ -25,7 +25,7 @@ import signal
 import sys
 from typing import Any
 
-from sandbox.guest import child, wire
+from sandbox.guest import child, seccomp, wire
 from sandbox.guest.watch import Watch, others
 
 PRELOADABLE = ("numpy",)
@@ -78,6 +78,7 @@ def main(first_uid: int | None) -> None:
         sys.exit("the supervisor must be the first process of a pid namespace: it ends programs with kill(-1)")
     # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
     child.control_process(child.PR_SET_DUMPABLE, 0)
+    seccomp.prepare()
     for name in WARM:
         __import__(name)
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))

@@ -1,7 +1,8 @@
 """One running program, seen from outside: its pipes, its clock, its CPU time, its end.
 
-Runs in the supervisor. Time is counted so that the machine's load does not decide: CPU time of all processes here from
-/proc, and the clock less the time that the program was ready and no processor was free.
+Runs in the supervisor. Time is counted so that the machine's load does not decide: CPU time of all processes here, from
+/proc and, where there is one, the cgroup; and the clock less the time that the program was ready and no processor was
+free.
 """
 
 from __future__ import annotations
