@@ -22,7 +22,8 @@ from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, Stream, Worker
 
 PROGRAMS_PER_WORKER = 1000
-UID_BLOCKS = 2_000_000  # blocks of PROGRAMS_PER_WORKER uids above 1,000,000; a uid counts its processes host-wide
+# Blocks of uids above 1,000,000, one for the judge and one for each program; a uid counts its processes host-wide.
+UID_BLOCKS, UID_BLOCK = 2_000_000, 1024
 
 
 class Starter(Protocol):
@@ -138,7 +139,7 @@ class Pool:
                 raise SandboxError("the sandbox is closed")
             if self._idle:
                 return self._idle.pop()
-        first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * PROGRAMS_PER_WORKER if self._uids else None
+        first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
         worker = Worker(self._start(), first_uid=first_uid)
         with self._lock:
             if not self._closed:

@@ -28,6 +28,29 @@ class Verdict(enum.StrEnum):
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
+class Integrity(enum.StrEnum):
+    """Who saw the tests end.
+
+    JUDGED: a process that the program cannot reach, which has the tests and compares. IN_SANDBOX: the program's own
+    process, for tests that cannot be split; a program that sets out to forge its verdict can.
+    """
+
+    JUDGED = "judged"
+    IN_SANDBOX = "in-sandbox"
+
+
+class Compare(enum.StrEnum):
+    """How printed output is compared.
+
+    EXACT: byte for byte. TRIMMED: by lines, without white space at their ends and empty lines at the end of all.
+    TOKENS: by words; two numbers may differ by the tolerance, absolutely or relatively.
+    """
+
+    EXACT = "exact"
+    TRIMMED = "trimmed"
+    TOKENS = "tokens"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one program may use, with all its threads and children.
@@ -108,13 +131,18 @@ class Program:
 class CallTests:
     """Test source that calls an entry point of the program.
 
-    setup: trusted code that is run before the program, in the same namespace (imports, definitions).
-    source: run after the program; ends normally (accepted) or raises.
+    source: run after the program; ends normally (accepted) or raises. In the judge the entry point's name is a proxy:
+        arguments and results are copied and must be data (`sandbox.guest.codec`).
+    setup: code that the program and its tests both find run before them (imports, definitions).
+    prelude: what only the judge runs, before the tests: the prompt with its helpers, whatever the program makes of them.
+    integrity: IN_SANDBOX for tests that cannot be split: of classes, functions or instances, or with unittest.
     """
 
     source: str
     entry_point: str
     setup: str = ""
+    prelude: str = ""
+    integrity: Integrity = Integrity.JUDGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +155,20 @@ class StdioCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdioTests:
-    """The program is run once per case; limits hold for each run. Lines are compared without trailing white space."""
+    """The program is run once per case, up to the first that fails; limits hold for each run.
+
+    tolerance: for numbers with Compare.TOKENS. Raises ValueError for no cases, or a tolerance that is not used.
+    """
 
     cases: tuple[StdioCase, ...]
+    compare: Compare = Compare.TRIMMED
+    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.cases:
             raise ValueError("stdio tests need at least one case")
+        if self.tolerance < 0 or (self.tolerance and self.compare is not Compare.TOKENS):
+            raise ValueError(f"tolerance {self.tolerance}: at least 0, and only with compare {Compare.TOKENS}")
 
 
 Tests = CallTests | StdioTests
@@ -144,20 +179,24 @@ class Execution:
     """What one program did.
 
     detail: one line for people: the error, the limit that was hit. Text in it comes from the program: escape it.
+    integrity: who saw the tests end; None where there were none.
     cases: for stdio tests the verdict of each case that ran, in order; empty otherwise.
     exit_code, signal: of the program's first process; None where it was killed (exit_code) or exited (signal).
     peak_memory_bytes: the largest resident set of a process, the interpreter's own pages included.
     stdout, stderr: decoded as UTF-8 with replacement, at most `Limits.output_bytes` together; `truncated` tells a cut.
+    judge_cpu_s: CPU time of the judge, which does not count against the program's limit.
     worker: which sandbox ran it, for logs.
     """
 
     verdict: Verdict
     detail: str = ""
+    integrity: Integrity | None = None
     cases: tuple[Verdict, ...] = ()
     exit_code: int | None = None
     signal: int | None = None
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    judge_cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     stdout: str = ""
     stderr: str = ""

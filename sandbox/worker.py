@@ -6,19 +6,25 @@ image holds an interpreter and nothing of ours, and guest and host are always of
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.resources
 import json
 import re
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from sandbox import verdicts
 from sandbox.errors import WorkerLost
 from sandbox.guest import wire
+from sandbox.guest.judge import TestCache
 from sandbox.guest.watch import LOAD_FACTOR
-from sandbox.types import CallTests, Execution, Limits, Program, Tests, Verdict
+from sandbox.types import CallTests, Execution, Limits, Program, StdioTests, Tests, Verdict
 
-GUEST_MODULES = ("wire", "seccomp", "child", "watch", "supervisor")
+GUEST_MODULES = (
+    "wire", "codec", "compare", "seccomp", "child", "conversation", "judge", "cleaning", "bench", "watch", "supervisor",
+)  # fmt: skip
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
 # Runs in the guest: reads one frame with the sources, makes modules of them, and serves.
@@ -81,10 +87,11 @@ class Worker:
         self._stream = stream
         self.name = stream.name
         self.programs = 0
+        self._sent = TestCache()
         self.usable = True
         try:
             stream.send(wire.encode({"first_uid": first_uid, "modules": _guest_sources()}), START_TIMEOUT_S)
-            hello = self._receive(START_TIMEOUT_S)
+            hello = wire.decode(self._payload(time.monotonic() + START_TIMEOUT_S))
         except BaseException:
             stream.close()
             raise
@@ -92,19 +99,21 @@ class Worker:
 
     def run(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
         """Run one program. Raises WorkerLost where the worker ended or fell silent; it is then of no more use."""
-        runs = 1 if tests is None or isinstance(tests, CallTests) else len(tests.cases)
         self.programs += 1
+        runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
+        ended: list[verdicts.RunEnd] = []
         try:
-            self._stream.send(wire.encode(_job(program, tests, limits)), START_TIMEOUT_S)
-            reply = self._receive(limits.wall_s * LOAD_FACTOR * runs + GRACE_S)
-            execution = _execution(reply, self.name)
+            self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
+            while not ended or not ended[-1].measured["last"]:
+                ended.append(self._run_end(limits.wall_s * LOAD_FACTOR + GRACE_S))
+            execution = verdicts.execution(ended, tests, self.name)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {error}") from error
         if execution.verdict is Verdict.INTERNAL_ERROR:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {execution.detail}")
-        self.usable = not reply["dirty"]
+        self.usable = not ended[-1].measured["dirty"]
         return execution
 
     def close(self) -> None:
@@ -112,10 +121,51 @@ class Worker:
         self.usable = False
         self._stream.close()
 
-    def _receive(self, timeout_s: float) -> dict[str, Any]:
+    def _run_end(self, timeout_s: float) -> verdicts.RunEnd:
         deadline = time.monotonic() + timeout_s
-        size = wire.length(self._stream.receive(wire.HEADER_BYTES, timeout_s))
-        return wire.decode(self._stream.receive(size, max(deadline - time.monotonic(), 1.0)))
+        finding = self._payload(deadline)
+        measured = wire.decode(self._payload(deadline))
+        return verdicts.RunEnd(finding=wire.decode(finding) if finding else {}, measured=measured)
+
+    def _job(self, program: Program, tests: Tests | None, limits: Limits, runs: int) -> bytes:
+        """The order for the supervisor, then what goes past it to the judge. Tests travel once per worker."""
+        key, about = (None, b"") if tests is None else _packed_tests(tests)
+        follow = key is not None and self._sent.get(key) is None
+        if key is not None and follow:
+            self._sent.put(key, len(about), True)
+        job = {
+            "program": {
+                "source": program.source,
+                "files": {name: content.hex() for name, content in program.files.items()},
+                "argv": list(program.argv),
+                "stdin": program.stdin,
+            },
+            "key": key,
+            "follow": follow,
+        }
+        body = wire.encode(job) + (wire.frame(about) if follow else b"")
+        preload = _PRELOAD.search(program.source)
+        order = {
+            "limits": asdict(limits),
+            "runs": runs,
+            "tests": key,
+            "preload": preload[1] if preload else None,
+            "bytes": len(body),
+        }
+        return wire.encode(order) + body
+
+    def _payload(self, deadline: float) -> bytes:
+        """The next frame's payload."""
+        size = wire.length(self._stream.receive(wire.HEADER_BYTES, max(deadline - time.monotonic(), 0.001)))
+        return self._stream.receive(size, max(deadline - time.monotonic(), 1.0)) if size else b""
+
+
+@functools.lru_cache(maxsize=64)
+def _packed_tests(tests: Tests) -> tuple[str, bytes]:
+    """A key of the tests, and the tests as the judge takes them."""
+    kind = "call" if isinstance(tests, CallTests) else "stdio"
+    about = json.dumps({"kind": kind, **asdict(tests)}).encode()
+    return hashlib.sha256(about).hexdigest(), about
 
 
 def _guest_sources() -> list[tuple[str, str]]:
@@ -126,39 +176,3 @@ def _guest_sources() -> list[tuple[str, str]]:
 def guest_fingerprint() -> str:
     """All guest source text as one string: what a cache key of anything that depends on the guest is made of."""
     return json.dumps(_guest_sources())
-
-
-def _job(program: Program, tests: Tests | None, limits: Limits) -> dict[str, object]:
-    about_tests: dict[str, object] | None = None
-    preload: list[str] = []
-    if isinstance(tests, CallTests):
-        about_tests = {"kind": "call", **asdict(tests)}
-        preload = sorted(set(_PRELOAD.findall(tests.source) + _PRELOAD.findall(tests.setup)))
-    elif tests is not None:
-        about_tests = {"kind": "stdio", **asdict(tests)}
-    return {
-        "source": program.source,
-        "files": {name: content.hex() for name, content in program.files.items()},
-        "argv": list(program.argv),
-        "stdin": program.stdin,
-        "tests": about_tests,
-        "preload": preload,
-        "limits": asdict(limits),
-    }
-
-
-def _execution(reply: dict[str, Any], worker: str) -> Execution:
-    return Execution(
-        verdict=Verdict(reply["verdict"]),
-        detail=str(reply["detail"]),
-        cases=tuple(Verdict(case) for case in reply["cases"]),
-        exit_code=reply["exit_code"],
-        signal=reply["signal"],
-        wall_s=float(reply["wall_s"]),
-        cpu_s=float(reply["cpu_s"]),
-        peak_memory_bytes=int(reply["peak_memory_bytes"]),
-        stdout=str(reply["stdout"]),
-        stderr=str(reply["stderr"]),
-        truncated=bool(reply["truncated"]),
-        worker=worker,
-    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.datasets._integrity import call_tests
 from harness.types import Problem
-from sandbox.types import CallTests, Limits, StdioCase, StdioTests, Tests
+from sandbox.types import Compare, Integrity, Limits, StdioCase, StdioTests, Tests
 
 # Where a base model's completion of a function ends: the next thing at the left margin, the most frequent first.
 STOP = ("\ndef", "\nclass", "\nprint", "\nif", "\n#", "\n@", "\n```")
@@ -20,6 +22,7 @@ class _Strict(BaseModel):
 class _Call(_Strict):
     kind: Literal["call"]
     source: str
+    integrity: Integrity | None = None
 
 
 class _Case(_Strict):
@@ -30,6 +33,8 @@ class _Case(_Strict):
 class _Stdio(_Strict):
     kind: Literal["stdio"]
     cases: tuple[_Case, ...]
+    compare: Compare = Compare.TRIMMED
+    tolerance: float = 0.0
 
 
 class _Limits(_Strict):
@@ -78,5 +83,9 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
 
 def _tests(row: _Row) -> Tests:
     if isinstance(row.tests, _Stdio):
-        return StdioTests(cases=tuple(StdioCase(stdin=case.stdin, stdout=case.stdout) for case in row.tests.cases))
-    return CallTests(source=f"{row.tests.source}\ncheck({row.entry_point})\n", entry_point=row.entry_point)
+        cases = tuple(StdioCase(stdin=case.stdin, stdout=case.stdout) for case in row.tests.cases)
+        return StdioTests(cases=cases, compare=row.tests.compare, tolerance=row.tests.tolerance)
+    # a suite of unittest classes runs itself; a function `check` is called
+    call = f"\ncheck({row.entry_point})\n" if "def check(" in row.tests.source else "\n"
+    tests = call_tests(row.tests.source + call, row.entry_point, prelude=row.prompt)
+    return dataclasses.replace(tests, integrity=row.tests.integrity) if row.tests.integrity else tests

@@ -3,8 +3,9 @@
 Source: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d43fb9 (the sha256 holds it). A row:
     {"task_id": "HumanEval/0", "prompt": imports, signature and docstring, "entry_point": "has_close_elements",
      "canonical_solution": the body, "test": defines check(candidate)}
-The program is assembled as its own evaluator does: prompt + completion, test, check(entry_point). The time limit is its
-own 3 seconds, here of CPU time.
+The program is assembled as its own evaluator does: prompt + completion, then test and check(entry_point). The judge runs
+the prompt too: the tests of 32, 38 and 50 call its helpers, which are the data set's and not the program's. The time
+limit is its own 3 seconds, here of CPU time.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ def recognizes(row: dict[str, Any]) -> bool:
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem. Raises KeyError for a missing key, ValueError for one that is no text."""
-    entry_point = text(row, "entry_point")
+    entry_point, prompt = text(row, "entry_point"), text(row, "prompt")
     return Problem(
         id=text(row, "task_id"),
         dataset=dataset,
-        prompt=text(row, "prompt"),
-        tests=CallTests(source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point),
+        prompt=prompt,
+        tests=CallTests(
+            source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point, prelude=prompt
+        ),
         entry_point=entry_point,
         references=(text(row, "canonical_solution"),),
         limits=LIMITS,

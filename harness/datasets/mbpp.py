@@ -5,7 +5,8 @@ Source: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-C
      "test_setup_code": "", "challenge_test_list": []}
 The prompt is the zero-shot docstring of the BigCode harness: the sentence and the first assertion. The program is
 assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927 (the only two that have one) builds
-trees of the class that the completion defines.
+trees of the class that the completion defines. These two and Mbpp/601 (pairs of its class) cannot be judged apart from
+the program; their verdicts are marked.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import re
 from typing import Any
 
 from harness.datasets._fetch import Source
+from harness.datasets._integrity import call_tests
 from harness.datasets._rows import text, texts
 from harness.types import Problem
-from sandbox.types import CallTests, Limits
+from sandbox.types import Limits
 
 SOURCE = Source(
     urls=(
@@ -65,7 +67,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         id=problem_id,
         dataset=dataset,
         prompt=docstring(text(row, "text"), tests[0]),
-        tests=CallTests(source="\n".join([setup, *tests, ""]), entry_point=entry_point),
+        tests=call_tests("\n".join([setup, *tests, ""]), entry_point),
         entry_point=entry_point,
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),

@@ -9,13 +9,15 @@ EvalPlus's own file (MbppPlus.jsonl) has lost tuples, sets and complex numbers t
 from __future__ import annotations
 
 import ast
+import dataclasses
 from typing import Any
 
 from harness.datasets import mbpp
 from harness.datasets._fetch import Source
+from harness.datasets._integrity import call_tests
 from harness.datasets._rows import text
 from harness.types import Problem
-from sandbox.types import MIB, CallTests, Limits
+from sandbox.types import MIB, Limits
 
 SOURCE = Source(
     urls=("https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus-OriginFmt.jsonl.gz",),
@@ -46,11 +48,13 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         raise ValueError("test_list: at least one test is expected")
     entry_point = mbpp.called(examples[0])
     problem_id = f"Mbpp/{row['task_id']}"
+    # the whole test calls as its examples do, and is up to 800 kB long
+    tests = call_tests("\n".join(examples), entry_point, setup="\n".join(imports))
     return Problem(
         id=problem_id,
         dataset=dataset,
         prompt=mbpp.docstring(text(row, "prompt"), examples[0]),
-        tests=CallTests(source=text(row, "test"), entry_point=entry_point, setup="\n".join(imports)),
+        tests=dataclasses.replace(tests, source=text(row, "test")),
         entry_point=entry_point,
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),

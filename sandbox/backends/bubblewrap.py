@@ -156,6 +156,7 @@ def _command(ceiling: Limits) -> list[str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
+        "MALLOC_TOP_PAD_": "1048576",
         "PYTHONPATH": GUEST_PACKAGES,
     }
     for name, value in environment.items():

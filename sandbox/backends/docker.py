@@ -168,14 +168,16 @@ class Starter:
         self._client.close()
 
     def _config(self) -> dict[str, Any]:
+        # the program's memory, and as much again for the judge, which holds what the program returns
+        memory_bytes = 2 * self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES
         host = self._client.api.create_host_config(
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
             cap_add=CAPABILITIES,
             security_opt=["no-new-privileges"],
-            mem_limit=self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES,
-            memswap_limit=self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES,
+            mem_limit=memory_bytes,
+            memswap_limit=memory_bytes,
             pids_limit=self._ceiling.processes + 8,
             nano_cpus=1_000_000_000,
             ipc_mode="private",
@@ -200,6 +202,7 @@ class Starter:
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 "MALLOC_ARENA_MAX": "2",
+                "MALLOC_TOP_PAD_": "1048576",
                 "LC_ALL": "C.UTF-8",
             },
             labels={LABEL: secrets.token_hex(4), f"{LABEL}.pid": str(os.getpid())},

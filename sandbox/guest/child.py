@@ -1,27 +1,28 @@
-"""What happens inside the process of one program: limits, identity, the program, its tests.
+"""What happens inside the process of one program: limits, identity, the program, the calls that the judge asks for.
 
-Runs in a fresh fork of the supervisor and never returns to it. What it reports (how far it came, which exception ended
-it) goes down a pipe of its own with a nonce. The tests run in the program's process, after the program: a program that
-sets out to forge its verdict can reach them. What the process cannot do is outlive its supervisor, touch another
-program's files or change what the supervisor measures.
+Runs in a fresh fork of the supervisor and never returns to it. The program arrives over the channel from the judge,
+which has the tests and the expected results and decides; here is nothing that a program could use: no test, no other
+program, no verdict. Only for tests that cannot be split (mode `in-sandbox`) do the tests arrive after the program and
+run in its process, where a program that sets out to forge its verdict can reach them.
+
+What the process cannot do is outlive its supervisor, touch another program's files or change what is measured.
 """
 
 from __future__ import annotations
 
 import ctypes
-import io
-import json
 import linecache
 import os
 import resource
 import sys
 import traceback
 import types
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import seccomp
+from sandbox.guest import codec, seccomp, wire
 
-REPORT_FD = 3
+CHANNEL_FD = 3
 DETAIL_CHARS = 500
 # Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
 _ballast = [bytearray(2**20)]
@@ -36,23 +37,22 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+SOURCES = ("program.py", "tests.py", "main.py")
 
 
-def main(job: dict[str, Any], stdio: tuple[int, int, int], report: int, uid: int | None, workdir: str) -> NoReturn:
-    """Become the program of `job`. `stdio` and `report` are descriptors; a uid of None keeps the present user."""
+def main(limits: dict[str, Any], stdio: tuple[int, int, int], channel: int, uid: int | None, workdir: str) -> NoReturn:
+    """Become the program that arrives on `channel`. All four are descriptors above 3; no uid keeps the present user."""
     code = 1
-    job = {**job, "nonce": (job["nonce"], os.getpid())}
     try:
-        _adopt_descriptors(stdio, report)
-        try:
-            _volunteer()
-            _drop_privileges(uid)
-            _enter(workdir, job)
-            _limit(job["limits"])
-        except OSError as error:  # before any of the program's code: our failure
-            _report({"nonce": job["nonce"], "phase": "start", "detail": f"cannot prepare the process: {error}"})
+        _adopt_descriptors(stdio, channel)
+        ready = _prepare(limits, uid, workdir)
+        channel = _Channel()
+        (job,) = channel.receive()
+        if ready is not None:
+            channel.send("failed", "start", "OSError", ready)
             os._exit(1)
-        code = _run_script(job) if job["tests"] is None else _run_call(job)
+        _write_files(job["files"])
+        code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, channel)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
         traceback.print_exc()
     finally:
@@ -60,73 +60,50 @@ def main(job: dict[str, Any], stdio: tuple[int, int, int], report: int, uid: int
         os._exit(code)
 
 
-def _adopt_descriptors(stdio: tuple[int, int, int], report: int) -> None:
-    """Descriptors 0-2 are the program's pipes, 3 the report; every other one is closed. All sources are above 2."""
+def _adopt_descriptors(stdio: tuple[int, int, int], channel: int) -> None:
+    """Descriptors 0-2 are the program's pipes, 3 the channel; every other one is closed.
+
+    The interpreter's own stream objects are fresh: the supervisor never uses them.
+    """
     os.setsid()
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
-    if report != REPORT_FD:
-        os.dup2(report, REPORT_FD)
-    os.set_inheritable(REPORT_FD, False)
-    _close_from(REPORT_FD + 1)
-    sys.stdin = sys.__stdin__ = _text(0, "r")  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _text(1, "w")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(2, "w")  # type: ignore[misc]
+    os.dup2(channel, CHANNEL_FD, inheritable=False)
+    os.closerange(CHANNEL_FD + 1, 1024)
 
 
-def _close_from(lowest: int) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) >= lowest:
-            try:
-                os.close(int(name))
-            except OSError:  # the listing's own descriptor
-                pass
-
-
-def _text(fd: int, mode: str) -> io.TextIOWrapper:
-    raw = io.FileIO(fd, mode, closefd=False)
-    if mode == "r":
-        return io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", errors="surrogateescape")
-    errors = "backslashreplace" if fd == 2 else "surrogateescape"
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors=errors, line_buffering=fd == 2)
+def _prepare(limits: dict[str, Any], uid: int | None, workdir: str) -> str | None:
+    """Give up what a program must not have. The reason where that failed: no program is run then."""
+    try:
+        _volunteer()
+        if uid is not None:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+        control_process(PR_SET_DUMPABLE, 1)  # its own /proc entries are its own again
+        os.umask(0o077)
+        os.mkdir(workdir, 0o700)
+        os.chdir(workdir)
+        os.environ["HOME"] = os.environ["TMPDIR"] = workdir
+        _limit(limits)
+    except OSError as error:
+        return f"cannot prepare the process: {error}"
+    return None
 
 
 def _volunteer() -> None:
     """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
     try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(b"1000")
     except OSError:  # a read-only /proc: the supervisor's size still speaks for it
         pass
-
-
-def _drop_privileges(uid: int | None) -> None:
-    control_process(PR_SET_NO_NEW_PRIVS, 1)
-    if uid is not None:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-    seccomp.install()
-    control_process(PR_SET_DUMPABLE, 1)  # its own /proc entries are its own again
 
 
 def control_process(option: int, value: int) -> None:
     """prctl(2). Raises OSError."""
     if seccomp.libc().prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
-
-
-def _enter(workdir: str, job: dict[str, Any]) -> None:
-    os.umask(0o077)
-    os.mkdir(workdir, 0o700)
-    os.chdir(workdir)
-    os.environ.clear()
-    os.environ.update(ENVIRONMENT, HOME=workdir, TMPDIR=workdir)
-    for name, content in job["files"].items():
-        if "/" in name:
-            os.makedirs(os.path.dirname(name), exist_ok=True)
-        with open(name, "wb") as file:
-            file.write(bytes.fromhex(content))
 
 
 def _limit(limits: dict[str, Any]) -> None:
@@ -143,8 +120,16 @@ def _limit(limits: dict[str, Any]) -> None:
         resource.setrlimit(what, (value, value))
     memory = limits["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory + RELIEF_BYTES))
-    if not os.path.isdir("/sys/fs/cgroup"):  # no cgroup bounds what is shared; reserved but unused space needs room
+    if not limits["cgroup"]:  # no cgroup bounds what is shared; reserved but unused space needs room
         resource.setrlimit(resource.RLIMIT_AS, (memory + RESERVED_BYTES, memory + RESERVED_BYTES))
+
+
+def _write_files(files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        if "/" in name:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(content)
 
 
 def _relieve() -> None:
@@ -166,40 +151,142 @@ def _remember(file: str, source: str) -> None:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
 
 
-def _run_call(job: dict[str, Any]) -> int:
-    """The program as a module, then its tests in the same namespace. Reports the phase that was reached."""
-    tests, nonce = job["tests"], job["nonce"]
+class _Channel:
+    """The program's end of the channel. Only the first process speaks: one that it forked is silent."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._nonce = ""
+        self._decode = codec.Decoder(iter)
+
+    def receive(self) -> list[Any]:
+        """The next question, without its nonce. Ends the process where the judge is gone."""
+        payload = wire.receive_payload(CHANNEL_FD)
+        if payload is None:
+            _flush()
+            os._exit(0)
+        self._nonce, *message = self._decode(payload)
+        return message
+
+    def send(self, *message: Any) -> None:
+        """One answer to the judge, with the nonce of the question."""
+        if os.getpid() == self._pid:
+            wire.write_all(CHANNEL_FD, wire.frame(codec.encode([self._nonce, *message])))
+
+    def end_if_forked(self) -> None:
+        """A process that the program forked ends where its copy of the program does: the calls are not for it."""
+        if os.getpid() != self._pid:
+            _flush()
+            os._exit(0)
+
+
+class _Iterators:
+    """Iterators that the program returned, by number; the judge asks for their items one at a time."""
+
+    def __init__(self) -> None:
+        self._kept: list[Iterator[Any]] = []
+
+    def iterator(self, value: Iterator[Any]) -> int:
+        """Its number."""
+        self._kept.append(value)
+        return len(self._kept) - 1
+
+    def opaque(self, value: Any) -> None:
+        """Nothing of it crosses."""
+
+    def next(self, number: int) -> Any:
+        """The next item. Raises StopIteration, and whatever the program raises."""
+        return next(self._kept[number])
+
+
+def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
+    """The program as a module, then calls of its entry point until the judge has enough."""
+    namespace = _load(job, channel)
+    if namespace is None:
+        return 1
+    iterators = _Iterators()
+    channel.send("ready")
+    while True:
+        kind, *rest = channel.receive()
+        try:
+            if kind == "call":
+                name, args, kwargs = rest
+                value = namespace[name](*args, **kwargs)
+            else:
+                value = iterators.next(rest[0])
+            answer = ["value", codec.pack(value, iterators)]
+            channel.end_if_forked()
+            _flush()
+            channel.send(*answer)
+        except BaseException as error:  # the program's errors are data: every one is reported, none escapes
+            channel.end_if_forked()
+            _flush()
+            if kind == "next" and isinstance(error, StopIteration):
+                channel.send("stop")
+            else:
+                _ballast.clear()
+                channel.send("error", codec.exception_name(error), *_describe(error))
+
+
+def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
+    """The namespace in which the program ran as a module; None where it did not get to its end."""
     namespace = _module("candidate", "program.py").__dict__
     sys.argv = ["program.py", *job["argv"]]
     _remember("program.py", job["source"])
-    _remember("tests.py", tests["source"])
     phase = "setup"
     try:
-        if tests["setup"]:
-            exec(compile(tests["setup"], "setup.py", "exec"), namespace)
+        if job["setup"]:
+            exec(compile(job["setup"], "setup.py", "exec"), namespace)
         phase = "compile"
         code = compile(job["source"], "program.py", "exec")
         phase = "program"
         exec(code, namespace)
-        _end_if_forked(nonce)
-        phase = "tests"
-        exec(compile(tests["source"], "tests.py", "exec"), namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
         _ballast.clear()
-        _report({"nonce": nonce, "phase": phase, **_describe(error)})
+        channel.send("failed", phase, _kind(error), _describe(error)[0])
+        return None
+    channel.end_if_forked()
+    return namespace
+
+
+def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
+    """The program as a module, then its tests in the same namespace; the nonce shows that they came to their end."""
+    namespace = _load(job, channel)
+    if namespace is None:
         return 1
-    _report({"nonce": nonce, "phase": "done"})
+    channel.send("ready")
+    (source,) = channel.receive()
+    _remember("tests.py", source)
+    try:
+        exec(compile(source, "tests.py", "exec"), namespace)
+        run_suites(namespace)
+    except BaseException as error:  # as above
+        _ballast.clear()
+        channel.send("failed", "tests", _kind(error), _describe(error)[0])
+        return 1
+    channel.send("done")
     return 0
 
 
-def _end_if_forked(nonce: tuple[str, int]) -> None:
-    """A process that the program forked ends where its copy of the program does: the tests are not for it."""
-    if os.getpid() != nonce[1]:
-        _flush()
-        os._exit(0)
+def run_suites(namespace: dict[str, Any]) -> None:
+    """Run the unittest classes of a namespace, if any. Raises AssertionError with the first failure."""
+    if "unittest" not in sys.modules:
+        return
+    import unittest
+
+    cases = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, unittest.TestCase)]
+    load = unittest.TestLoader().loadTestsFromTestCase
+    suite = unittest.TestSuite(load(case) for case in dict.fromkeys(cases) if case is not unittest.TestCase)
+    if not suite.countTestCases():
+        return
+    result = unittest.TestResult(failfast=True)
+    suite.run(result)
+    if not result.wasSuccessful():
+        wrong = [text.strip().rpartition("\n")[2] for _, text in result.failures + result.errors]
+        raise AssertionError(wrong[0] if wrong else "a test that must fail did not")
 
 
-def _run_script(job: dict[str, Any]) -> int:
+def _run_script(job: dict[str, Any], channel: _Channel) -> int:
     """The program as `python main.py` would run it; its exit code."""
     main_module = _module("__main__", "main.py")
     sys.argv = ["main.py", *job["argv"]]
@@ -209,7 +296,7 @@ def _run_script(job: dict[str, Any]) -> int:
         code = compile(job["source"], "main.py", "exec")
     except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
         traceback.print_exception(error, limit=0)
-        _report({"nonce": job["nonce"], "phase": "compile", **_describe(error)})
+        channel.send("failed", "compile", _kind(error), _describe(error)[0])
         return 1
     try:
         exec(code, main_module.__dict__)
@@ -222,7 +309,7 @@ def _run_script(job: dict[str, Any]) -> int:
             _relieve()
         own_frame = error.__traceback__
         traceback.print_exception(error.with_traceback(own_frame.tb_next if own_frame else None))
-        _report({"nonce": job["nonce"], "phase": "program", **_describe(error)})
+        channel.send("failed", "program", _kind(error), _describe(error)[0])
         return _finish(1)
 
 
@@ -253,15 +340,16 @@ def _flush() -> None:
             pass
 
 
-def _describe(error: BaseException) -> dict[str, str]:
+def _describe(error: BaseException) -> tuple[str, str]:
+    """The error as one line for people with the place in the program where it left, and its own text alone."""
     if isinstance(error, MemoryError):
         _relieve()
     try:
         text = "".join(traceback.format_exception_only(type(error), error)).strip()
+        own = str(error)
     except BaseException:  # an exception whose own __str__ raises
-        text = type(error).__name__
-    line = _line_of(error)
-    return {"error": _kind(error), "detail": (text + line)[:DETAIL_CHARS]}
+        text, own = type(error).__name__, ""
+    return (text + _line_of(error))[:DETAIL_CHARS], str.__str__(own)[:DETAIL_CHARS]
 
 
 def _kind(error: BaseException) -> str:
@@ -275,16 +363,6 @@ def _line_of(error: BaseException) -> str:
     """The source line of the program or its tests where the exception left it."""
     place = ""
     for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename in ("program.py", "tests.py", "main.py"):
+        if frame.filename in SOURCES:
             place = f" ({frame.filename}:{frame.lineno}: {frame.line})"
     return place
-
-
-def _report(message: dict[str, Any]) -> None:
-    nonce, pid = message["nonce"]
-    if os.getpid() != pid:  # a process that the program forked arrived here as well
-        return
-    try:
-        os.write(REPORT_FD, json.dumps({**message, "nonce": nonce}).encode())
-    except OSError:  # the program closed the pipe; the supervisor then sees no report
-        pass

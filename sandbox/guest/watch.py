@@ -1,136 +1,121 @@
-"""One running program, seen from outside: its pipes, its clock, its CPU time, its end.
+"""One running program, seen from outside: its clock, its CPU time, its end.
 
-Runs in the supervisor. Time is counted so that the machine's load does not decide: CPU time of all processes here, from
-/proc and, where there is one, the cgroup; and the clock less the time that the program was ready and no processor was
-free.
+Runs in the supervisor. Time is counted so that the machine's load does not decide: CPU time of all the program's
+processes, from /proc and, where there is one, the cgroup; and the clock less the time that the program or its judge was
+ready and no processor was free.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import secrets
 import select
-import signal
 import time
 from typing import Any
 
-from sandbox.guest import child, wire
+from sandbox.guest import wire
+from sandbox.guest.bench import Bench
 
 TICKS = os.sysconf("SC_CLK_TCK")
-REPORT_BYTES = 8192
+GRACE_S = 1.0  # for the judge to see that its program is over
 LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many times its wall limit, and no more
 
 
 class Watch:
-    """One running program: its descriptors, what it printed, when and how it ended."""
+    """One running program: when and how it ended.
 
-    def __init__(self, job: dict[str, Any], uid: int | None, nonce: str) -> None:
-        limits = job["limits"]
-        self.cpu_limit_s, self.wall_limit_s = limits["cpu_s"], limits["wall_s"]
-        self.room = limits["output_bytes"]
-        self.overflow = self.over_time = False
+    cgroup_start: what `outside_cpu` said before it was started.
+    """
+
+    def __init__(self, pid: int, limits: dict[str, Any], court: Bench, cgroup_start: float) -> None:
+        self._limits, self._court, self._control = limits, court, court.control
+        self.pid = pid
+        self.over_time = False
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.cpu_s = self.wall_s = 0.0
         self.peak_memory_bytes = 0
-        self.stdin = memoryview(job["stdin"].encode("utf-8", "surrogatepass"))
-        stdin_read, self.stdin_write = os.pipe()
-        self.out, out_write = os.pipe()
-        self.err, err_write = os.pipe()
-        self.report, report_write = os.pipe()
-        self.cgroup_start = _outside_cpu()
+        self._reaped = False
         self.start = time.monotonic()
-        self.pid = os.fork()
-        if self.pid == 0:
-            # The name is drawn at random: a program that learns its uid could otherwise prepare the next one's path.
-            child.main({**job, "nonce": nonce}, (stdin_read, out_write, err_write), report_write, uid,
-                       f"/tmp/{secrets.token_hex(8)}")  # fmt: skip
-        for fd in (stdin_read, out_write, err_write, report_write):
-            os.close(fd)
-        for fd in (self.stdin_write, self.out, self.err, self.report):
-            os.set_blocking(fd, False)
-        self.streams = {self.out: bytearray(), self.err: bytearray(), self.report: bytearray()}
-        self.pidfd = os.pidfd_open(self.pid)
-        self.poll = select.poll()
-        for fd in (self.out, self.err, self.report, self.pidfd):
-            self.poll.register(fd, select.POLLIN)
-        self.poll.register(wire.HOST_IN, 0)
-        self._feed()
-        if self.stdin_write >= 0:
-            self.poll.register(self.stdin_write, select.POLLOUT)
+        self._next_check = min(limits["cpu_s"], limits["wall_s"])
+        self._cgroup_start = cgroup_start
+        self._pidfd = os.pidfd_open(pid)
+        self._poll = select.poll()
+        for fd in (self._control, self._pidfd):
+            self._poll.register(fd, select.POLLIN)
+        self._poll.register(wire.HOST_IN, 0)
 
     def until_end(self) -> None:
-        """Return when the first process ended or a limit was passed, whatever its children hold open."""
-        next_check = min(self.cpu_limit_s, self.wall_limit_s)
+        """Return when the first process ended, a limit was passed, or the judge has something to say."""
+        while not self._wait():
+            pass
+
+    def until_judged(self) -> bool:
+        """Whether the judge came to its end within the limits, or soon after them. The program is over by now."""
+        grace_ends = time.monotonic() + GRACE_S if self.over_time else math.inf
         while True:
-            left = self.start + next_check - time.monotonic()
-            for fd, _ in self.poll.poll(max(left, 0) * 1000 + 1):
-                if fd == wire.HOST_IN:
-                    os._exit(0)  # the host is gone: the end of the namespace's first process ends all
-                if fd == self.pidfd:
-                    return self._reap()
-                if fd == self.stdin_write:
-                    self._feed()
-                elif fd in self.streams:
-                    self._read(fd)
-            elapsed = time.monotonic() - self.start
-            if self.overflow:
-                return self._kill()
-            if elapsed >= next_check:
-                cpu_left = self.cpu_limit_s - max(cpu_of_others(), self.cgroup_cpu_s())
-                wall_left = self.wall_limit_s - (elapsed - run_delay(self.pid))
-                if cpu_left <= 0 or wall_left <= 0 or elapsed >= LOAD_FACTOR * self.wall_limit_s:
-                    self.over_time = True
-                    return self._kill()
-                next_check = elapsed + max(min(cpu_left, wall_left), 0.02)
+            if self._control in self._ready():
+                return True
+            if time.monotonic() > grace_ends or (not self.over_time and self._passed()):
+                return False
 
-    def cgroup_cpu_s(self) -> float:
-        """CPU seconds that the kernel counted here since the start, less the supervisor's own; 0 without a cgroup.
+    def _wait(self) -> bool:
+        ready = self._ready()
+        if self._pidfd in ready:
+            self.reap()
+            return True
+        self.over_time = self._passed()
+        return self.over_time or self._control in ready
 
-        Holds what /proc cannot tell: children that were reaped unseen, because the program ignored SIGCHLD.
+    def _ready(self) -> list[int]:
+        left = self.start + self._next_check - time.monotonic() if not self.over_time else GRACE_S
+        ready = [fd for fd, _ in self._poll.poll(max(left, 0) * 1000 + 1)]
+        if wire.HOST_IN in ready:
+            os._exit(0)  # the host is gone: the end of the namespace's first process ends all
+        return ready
+
+    def _passed(self) -> bool:
+        elapsed = time.monotonic() - self.start
+        if elapsed < self._next_check:
+            return False
+        wall_limit = self._limits["wall_s"]
+        cpu_left = self._limits["cpu_s"] - self._program_cpu_s() if not self._reaped else wall_limit
+        wall_left = wall_limit - (elapsed - self._run_delays())
+        if cpu_left <= 0 or wall_left <= 0 or elapsed >= LOAD_FACTOR * wall_limit:
+            return True
+        self._next_check = elapsed + max(min(cpu_left, wall_left), 0.02)
+        return False
+
+    def _program_cpu_s(self) -> float:
+        """CPU seconds of the program so far: of its processes and, by the cgroup, of those that were reaped unseen."""
+        judges = self._judges()
+        theirs = sum(max(_scheduled(pid)[0] - self._court.used.get(pid, 0.0), 0.0) for pid in judges)
+        return max(_cpu_of([pid for pid in _others() if pid not in judges]), self.cgroup_cpu_s(theirs))
+
+    def cgroup_cpu_s(self, judge_cpu_s: float) -> float:
+        """CPU seconds that the kernel counted since the start, less those of the supervisor and of the judge.
+
+        Holds what /proc cannot tell: children that were reaped unseen, because the program ignored SIGCHLD. 0 without
+        a cgroup.
         """
-        return max(_outside_cpu() - self.cgroup_start, 0.0)
+        return max(outside_cpu() - self._cgroup_start - judge_cpu_s, 0.0)
 
-    def _feed(self) -> None:
-        try:
-            while self.stdin:
-                self.stdin = self.stdin[os.write(self.stdin_write, self.stdin) :]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            pass
-        try:
-            self.poll.unregister(self.stdin_write)
-        except KeyError:
-            pass
-        os.close(self.stdin_write)
-        self.stdin_write = -1
+    def _run_delays(self) -> float:
+        mine = 0.0 if self._reaped else _scheduled(str(self.pid))[1]
+        return mine + sum(_scheduled(pid)[1] for pid in self._judges() if pid != str(self._court.pid))
 
-    def _read(self, fd: int) -> None:
-        """Take what is there, up to the limit; more than the limit is an overflow."""
-        held = self.streams[fd]
-        room = REPORT_BYTES - len(held) if fd == self.report else self.room
-        try:
-            data = os.read(fd, min(room + 1, 1 << 16))
-        except BlockingIOError:
-            return
-        if not data:
-            self.poll.unregister(fd)
-            return
-        held += data[:room]
-        if fd == self.report:
-            if len(data) > room:
-                self.poll.unregister(fd)
-            return
-        self.room -= min(len(data), room)
-        self.overflow = self.overflow or len(data) > room
+    def _judges(self) -> list[str]:
+        """The judge and the process that it forked for this run."""
+        own = str(self._court.pid)
+        return [pid for pid in _others() if pid == own or _stat(pid)[1:2] == [own.encode()]]
 
-    def _kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        self._reap()
-
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """Wait for the first process, which ends or was killed. Safe to call twice."""
+        if self._reaped:
+            return
         _, status, usage = os.wait4(self.pid, 0)
+        self._reaped = True
+        self._poll.unregister(self._pidfd)
         self.wall_s = time.monotonic() - self.start
         self.cpu_s = usage.ru_utime + usage.ru_stime
         self.peak_memory_bytes = usage.ru_maxrss * 1024
@@ -139,47 +124,36 @@ class Watch:
         else:
             self.exit_code = os.WEXITSTATUS(status)
 
-    def drain(self) -> None:
-        """Read what is left in the pipes; all writers are dead, so each ends."""
-        for fd in self.streams:
-            before = -1
-            while len(self.streams[fd]) != before and not self.overflow:
-                before = len(self.streams[fd])
-                try:
-                    self._read(fd)
-                except KeyError:  # at its end already
-                    break
-
     def close(self) -> None:
-        for fd in (self.stdin_write, self.out, self.err, self.report, self.pidfd):
-            if fd >= 0:
-                os.close(fd)
+        """Give its descriptor back."""
+        os.close(self._pidfd)
 
 
-def others() -> list[str]:
+def _others() -> list[str]:
     """The pids of every other process of the namespace."""
     own = str(os.getpid())
     return [name for name in os.listdir("/proc") if name.isdigit() and name != own]
 
 
-def cpu_of_others() -> float:
-    """CPU seconds of every other process here, with their waited-for children."""
-    ticks = 0
-    for pid in others():
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / TICKS
+def _stat(pid: str) -> list[bytes]:
+    """The fields of /proc/PID/stat after the name: state, parent, ...; empty where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
-def _outside_cpu() -> float:
-    """CPU seconds of this cgroup without those of this process."""
+def _cpu_of(pids: list[str]) -> float:
+    """CPU seconds of processes, with their waited-for children."""
+    return sum(sum(map(int, _stat(pid)[11:15])) for pid in pids) / TICKS
+
+
+def outside_cpu() -> float:
+    """CPU seconds of this cgroup without those of this process; 0 without a cgroup."""
     used = 0.0
     try:
-        with open("/sys/fs/cgroup/cpuacct/cpuacct.usage") as file:
+        with open("/sys/fs/cgroup/cpuacct/cpuacct.usage", "rb") as file:
             used = int(file.read()) / 1e9
     except OSError:
         try:
@@ -190,13 +164,14 @@ def _outside_cpu() -> float:
     return used - time.process_time()
 
 
-def run_delay(pid: int) -> float:
-    """Seconds that a process was ready to run and had no processor: the machine's load, not the program's doing.
+def _scheduled(pid: str) -> tuple[float, float]:
+    """Seconds that a process ran, and that it was ready and had no processor: the machine's load, not its doing.
 
-    The second field of /proc/PID/schedstat, in nanoseconds; 0 on kernels without it.
+    The first two fields of /proc/PID/schedstat, in nanoseconds; 0 on kernels without it.
     """
     try:
         with open(f"/proc/{pid}/schedstat", "rb") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
+            ran, waited, *_ = file.read().split()
+            return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0

@@ -1,0 +1,127 @@
+"""Can tests run apart from the program? Decided from the tests alone, so that no program has a say in it.
+
+They can where all that goes between tests and program is data. They cannot where they use names that only the program
+defines, pass functions or objects of their own, call or take apart what the program returns, or are a suite of
+unittest or pytest, whose mocks and fixtures live in one process.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import collections
+import decimal
+import fractions
+import sys
+from collections.abc import Iterator
+
+from sandbox.types import CallTests, Integrity
+
+_FRAMEWORKS = {"unittest", "pytest", "mock"}
+_DATA = (list, tuple, dict, set, frozenset, str, bytes, bytearray, int, float, complex, range, collections.deque,
+         decimal.Decimal, fractions.Fraction)  # fmt: skip
+_METHODS = {name for kind in _DATA for name in dir(kind) if not name.startswith("__")}
+
+
+def call_tests(source: str, entry_point: str, *, setup: str = "", prelude: str = "") -> CallTests:
+    """The tests with the integrity that they can have. Raises ValueError where `source` is no Python."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"tests: not Python ({error})") from error
+    known = _names(setup) | _names(prelude)
+    # in one process the program's own imports serve the tests too
+    imports = [f"import {name}" for name in sorted(_free(tree, known, entry_point) & sys.stdlib_module_names)]
+    split = not _reasons(tree, entry_point, known | {line.removeprefix("import ") for line in imports})
+    prelude = "\n".join([prelude, *imports]) if imports else prelude
+    integrity = Integrity.JUDGED if split else Integrity.IN_SANDBOX
+    return CallTests(source=source, entry_point=entry_point, setup=setup, prelude=prelude, integrity=integrity)
+
+
+def _names(source: str) -> set[str]:
+    """The names that a text binds; none where it is no Python by itself."""
+    try:
+        return _bound(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return set()
+
+
+def _reasons(tree: ast.AST, entry_point: str, known: set[str]) -> list[str]:
+    """Why the tests cannot be split; empty where they can."""
+    modules = {name.partition(".")[0] for name in _imported(tree)}
+    found = [f"uses {name}, which is the program's" for name in sorted(_free(tree, known, entry_point))]
+    found += [f"is a suite of {name}" for name in sorted(modules & _FRAMEWORKS)]
+    aliases = _aliases(tree, entry_point)
+    local = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - aliases
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _calls(node.func, aliases):
+            found.append("calls what the program returns")
+        elif isinstance(node, ast.Attribute) and _calls(node.value, aliases) and node.attr not in _METHODS:
+            found.append(f"takes .{node.attr} of what the program returns")
+        elif _calls(node, aliases) and any(_is_code(argument, local) for argument in _arguments(node)):
+            found.append("passes code to the program")
+    return found
+
+
+def _free(tree: ast.AST, known: set[str], entry_point: str) -> set[str]:
+    """The names that the tests use and that neither they nor Python define."""
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return loaded - _bound(tree) - known - {entry_point} - set(dir(builtins))
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    names = set(_imported(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            names.add(node.name)
+    return names
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+            for alias in node.names:
+                yield (alias.asname or alias.name).partition(".")[0]
+
+
+def _aliases(tree: ast.AST, entry_point: str) -> set[str]:
+    """The names under which the tests call the entry point: also as the parameter of a function of theirs."""
+    parameters = {node.name: [each.arg for each in node.args.args] for node in ast.walk(tree)
+                  if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    names = {entry_point, "candidate"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            for name, argument in zip(parameters.get(node.func.id, []), node.args, strict=False):
+                if isinstance(argument, ast.Name) and argument.id == entry_point:
+                    names.add(name)
+    return names
+
+
+def _calls(node: ast.AST, aliases: set[str]) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in aliases
+
+
+def _arguments(node: ast.AST) -> list[ast.expr]:
+    assert isinstance(node, ast.Call)
+    return [*node.args, *[keyword.value for keyword in node.keywords]]
+
+
+def _is_code(argument: ast.expr, local: set[str]) -> bool:
+    """Whether an argument is, or holds, a function or an object of the tests; the result of a call is taken for data."""
+    called = {id(node.func) for node in ast.walk(argument) if isinstance(node, ast.Call)}
+    return any(
+        isinstance(node, ast.Lambda)
+        or (isinstance(node, ast.Name) and node.id in local and id(node) not in called)
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id[:1].isupper())
+        for node in ast.walk(argument)
+    )

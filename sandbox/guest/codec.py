@@ -1,0 +1,258 @@
+"""Values between the judge and a program: a closed set of data types, bounded, decoded into exact built-ins.
+
+JSON, in which every object is one tagged value: {"t": [1, 2]} is a tuple. None, booleans, integers, floats, strings
+and lists stand for themselves. Subclasses are flattened to the built-in they derive from; what is none of these
+crosses as `Opaque`, equal to nothing, not even to itself. An iterator of a program stays there and is asked for one
+item at a time; an iterator of the tests is sent whole.
+
+Nothing is unpickled, evaluated or looked up by name. What decoding can cost is bounded: the size of a frame and of
+single numbers, the depth (the interpreter's own limit), keys of equal hash (each of n such keys costs n comparisons);
+and the judge's own limits of CPU time and memory stand behind these.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NoReturn, Protocol
+
+MAX_FRAME_BYTES = 64 * 2**20
+MAX_ITEMS = 100_000  # of an iterator
+MAX_RANGE = 10**6
+MAX_HEX_DIGITS = 2**20
+MAX_EXPONENT = 5000
+MAX_EQUAL_HASHES = 32
+PLAIN_INT = 2**12_000  # beyond it (3,613 digits) the interpreter refuses decimal text
+_FLAT = frozenset((type(None), bool, float, str))
+
+
+# Built-in types are values too: an argument `int`, a result of type().
+TYPES = {
+    each.__name__: each
+    for each in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, type(None))
+}
+
+
+class CodecError(Exception):
+    """What arrived is no value of this codec, or beyond its bounds."""
+
+
+class Opaque:
+    """A program's object that is not data: equal to nothing, with no attribute, no text and no behaviour."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "<opaque>"
+
+
+class CandidateError(Exception):
+    """An exception of a program that is no built-in `Exception`: its own classes, SystemExit, StopIteration and kin."""
+
+
+def _exceptions() -> dict[str, type[Exception]]:
+    """Name -> class of every built-in exception that is made of one text, and that no loop takes for its own end."""
+    found: dict[str, type[Exception]] = {}
+    for name, value in vars(builtins).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            try:
+                value("text")
+            except TypeError:  # UnicodeDecodeError and its kin, exception groups
+                continue
+            found[name] = value
+    for name in ("StopIteration", "StopAsyncIteration"):
+        del found[name]
+    return found
+
+
+EXCEPTIONS = _exceptions()
+
+
+def exception_name(error: BaseException) -> str:
+    """The name under which an exception crosses: the nearest built-in of its class; empty where there is none."""
+    for base in type(error).__mro__:
+        if base.__name__ in EXCEPTIONS and EXCEPTIONS[base.__name__] is base:
+            return base.__name__ if base is not Exception else ""
+    return ""
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def encode(message: list[Any]) -> bytes:
+    """A message whose values are packed. Raises RecursionError for a value that nests too deep or holds itself."""
+    return _encode(message).encode("utf-8", "surrogatepass")
+
+
+class Odd(Protocol):
+    """What becomes of values that are no plain data."""
+
+    def iterator(self, value: Iterator[Any]) -> Any:
+        """What stands for an iterator."""
+
+    def opaque(self, value: Any) -> Any:
+        """What stands for a value beyond the codec: None."""
+
+
+def pack(value: Any, odd: Odd) -> Any:
+    """`value` as JSON holds it. Raises RecursionError for one that nests too deep, and as `odd` does."""
+    kind = type(value)
+    if kind in _FLAT:
+        return value
+    if kind is int:
+        return value if -PLAIN_INT < value < PLAIN_INT else {"i": hex(value)}
+    if kind is list:
+        return _pack_list(value, odd)
+    if kind is tuple:
+        return {"t": _pack_list(value, odd)}
+    if kind is dict:
+        return {"d": [[pack(key, odd), pack(each, odd)] for key, each in value.items()]}
+    return _pack_other(value, odd)
+
+
+def _pack_list(value: Collection[Any], odd: Odd) -> list[Any]:
+    kinds = set(map(type, value))
+    flat = kinds <= _FLAT or (kinds == {int} and max(value) < PLAIN_INT and min(value) > -PLAIN_INT)
+    return list(value) if flat else [pack(each, odd) for each in value]
+
+
+def _pack_other(value: Any, odd: Odd) -> Any:
+    for base, flatten in _FLATTEN:
+        if isinstance(value, base):
+            return flatten(value, odd)
+    if isinstance(value, Iterator):
+        return {"g": odd.iterator(value)}
+    if TYPES.get(getattr(value, "__name__", "")) is value:
+        return {"T": value.__name__}
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", (0,)):
+        return pack(value.item(), odd)
+    return {"o": odd.opaque(value)}
+
+
+_FLATTEN: list[tuple[type | tuple[type, ...], Callable[[Any, Any], Any]]] = [
+    (bool, lambda value, _: bool(value)),
+    (int, lambda value, odd: pack(int.__int__(value), odd)),
+    (float, lambda value, _: float.__float__(value)),
+    (str, lambda value, _: str.__str__(value)),
+    (list, lambda value, odd: _pack_list(list.copy(value), odd)),
+    (tuple, lambda value, odd: {"t": [pack(each, odd) for each in tuple.__iter__(value)]}),
+    (dict, lambda value, odd: pack(dict(dict.items(value)), odd)),
+    (frozenset, lambda value, odd: {"f": _pack_list(frozenset.copy(value), odd)}),
+    (set, lambda value, odd: {"s": _pack_list(set.copy(value), odd)}),
+    (bytes, lambda value, _: {"b": bytes.decode(value, "latin-1")}),
+    (bytearray, lambda value, _: {"B": bytearray.decode(value, "latin-1")}),
+    (complex, lambda value, _: {"c": [value.real, value.imag]}),
+    (range, lambda value, _: {"r": [value.start, value.stop, value.step]}),
+    (deque, lambda value, odd: {"q": _pack_list(list(value), odd)}),
+    ((type({}.keys()), type({}.items())), lambda value, odd: {"k": _pack_list(list(value), odd)}),
+    (type({}.values()), lambda value, odd: {"v": _pack_list(list(value), odd)}),
+    (Decimal, lambda value, _: {"D": str(value)}),
+    (Fraction, lambda value, odd: {"F": [pack(value.numerator, odd), pack(value.denominator, odd)]}),
+]
+
+
+class Decoder:
+    """Decodes what `encode` made. `iterator` makes an iterator of the number or the list that stands for one."""
+
+    def __init__(self, iterator: Callable[[Any], Iterator[Any]]) -> None:
+        self._make: dict[str, Callable[[Any], Any]] = {
+            "t": lambda body: tuple(_list(body)),
+            "d": _dict,
+            "s": lambda body: set(_hashed(_list(body))),
+            "f": lambda body: frozenset(_hashed(_list(body))),
+            "b": lambda body: _text(body).encode("latin-1"),
+            "B": lambda body: bytearray(_text(body).encode("latin-1")),
+            "c": lambda body: complex(*_numbers(body, float, 2)),
+            "i": _big,
+            "r": _range,
+            "q": lambda body: deque(_list(body)),
+            "k": lambda body: dict.fromkeys(_hashed(_list(body))).keys(),
+            "v": lambda body: dict(enumerate(_list(body))).values(),
+            "T": TYPES.__getitem__,
+            "D": _decimal,
+            "F": lambda body: Fraction(*_numbers(body, int, 2)),
+            "o": lambda body: Opaque(),
+            "g": iterator,
+        }
+        self._decode = json.JSONDecoder(object_hook=self._value).decode
+
+    def __call__(self, data: bytes | bytearray) -> Any:
+        """The message in `data`. Raises CodecError; MemoryError as anything does."""
+        try:
+            return self._decode(data.decode("utf-8", "surrogatepass"))
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+            raise CodecError(f"not a value of the codec ({type(error).__name__})") from None
+
+    def _value(self, found: dict[str, Any]) -> Any:
+        if len(found) != 1:
+            raise CodecError("not one tag")
+        ((tag, body),) = found.items()
+        return self._make[tag](body)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise CodecError(what)
+
+
+def _list(body: Any) -> list[Any]:
+    return body if type(body) is list else _refuse("a list is expected")
+
+
+def _text(body: Any) -> str:
+    return body if type(body) is str else _refuse("a text is expected")
+
+
+def _numbers(body: Any, kind: type, count: int) -> list[Any]:
+    if type(body) is list and len(body) == count and all(type(each) is kind for each in body):
+        return body
+    _refuse(f"{count} numbers are expected")
+
+
+def _hashed(keys: list[Any]) -> list[Any]:
+    if len(keys) - len(set(map(hash, keys))) > MAX_EQUAL_HASHES:
+        # the number of equal keys is bounded with it: nobody sends a key twice
+        _refuse("too many keys of one hash")
+    return keys
+
+
+def _dict(body: Any) -> dict[Any, Any]:
+    pairs = _list(body)
+    if not all(type(pair) is list and len(pair) == 2 for pair in pairs):
+        _refuse("pairs are expected")
+    _hashed([pair[0] for pair in pairs])
+    return dict(pairs)
+
+
+def _big(body: Any) -> int:
+    if len(_text(body)) > MAX_HEX_DIGITS:
+        _refuse("an integer is too large")
+    return int(body, 16)
+
+
+def _range(body: Any) -> range:
+    start, stop, step = _numbers(body, int, 3)
+    made = range(start, stop, step)
+    if max(abs(start), abs(stop), abs(step)) >= 2**62 or len(made) > MAX_RANGE:
+        _refuse("a range is too long")
+    return made
+
+
+def _decimal(body: Any) -> Decimal:
+    if len(_text(body)) > MAX_EXPONENT:
+        _refuse("a decimal is too long")
+    made = Decimal(body)
+    exponent = made.as_tuple().exponent
+    if isinstance(exponent, int) and abs(exponent) > MAX_EXPONENT:
+        _refuse("a decimal's exponent is too large")
+    return made

@@ -1,0 +1,237 @@
+"""The judge's end of one program: its channel, what it prints, what it reads.
+
+Everything that arrives here is hostile. An answer counts only if it carries the nonce of the question that was just
+asked, is one frame within its bounds, and nothing follows it; all else is `Tampered`. While the judge waits it also
+takes what the program prints, up to the limit, and feeds its standard input, so that neither side can block the other.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from sandbox.guest import codec, wire
+
+CHUNK = 1 << 16
+
+
+class Over(BaseException):
+    """The conversation is over. Not an Exception, and raised again by `finish`: no test can catch it for good."""
+
+
+class Ended(Over):
+    """The program closed its channel, or ended."""
+
+
+class Tampered(Over):
+    """The program wrote what is no answer."""
+
+
+class Overflow(Over):
+    """The program printed more than its limit."""
+
+
+class RemoteIterator:
+    """An iterator that stays in the program's process: one question per item, a bounded number of items."""
+
+    def __init__(self, ask: Callable[..., Any], number: int) -> None:
+        self._ask, self._number, self._left = ask, number, codec.MAX_ITEMS
+
+    def __iter__(self) -> RemoteIterator:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._left:
+            raise codec.CandidateError(f"an iterator gave more than {codec.MAX_ITEMS} items")
+        self._left -= 1
+        return self._ask("next", self._number)
+
+
+class Conversation:
+    """Questions and answers with one program. `stdin`, `out` and `err` are the judge's ends of its pipes.
+
+    data: its standard input. room: how many bytes it may print in all.
+    """
+
+    def __init__(self, channel: socket.socket, stdin: int, out: int, err: int, *, data: bytes, room: int) -> None:
+        self._channel, self._socket = channel, channel.fileno()
+        self._stdin, self._data = stdin, memoryview(data)
+        self.out, self.err, self._room = bytearray(), bytearray(), room
+        self._printed = {out: self.out, err: self.err}
+        self._decode = codec.Decoder(self._iterator)
+        self._over: Over | None = None
+        self._ends = {stdin, out, err}
+        self._poll = select.poll()
+        for fd in (self._socket, out, err):
+            os.set_blocking(fd, False)
+            self._poll.register(fd, select.POLLIN)
+        os.set_blocking(stdin, False)
+        self._poll.register(stdin, select.POLLOUT)
+        self._feed()
+
+    def send(self, *packed: Any) -> str:
+        """Send a question of packed values; the nonce that its answer must carry. Raises Ended, Overflow."""
+        nonce = secrets.token_hex(8)
+        view = memoryview(wire.frame(codec.encode([nonce, *packed])))
+        while view:
+            try:
+                view = view[self._channel.send(view) :]
+            except BlockingIOError:
+                self._poll.modify(self._socket, select.POLLIN | select.POLLOUT)
+                self._wait()
+                self._poll.modify(self._socket, select.POLLIN)
+            except OSError:
+                raise Ended from None
+        return nonce
+
+    def answer(self, nonce: str) -> list[Any]:
+        """The answer to the question of `nonce`. Raises Ended, Tampered, Overflow."""
+        data = bytearray()
+        size = wire.HEADER_BYTES
+        while len(data) < size:
+            while self._socket not in self._wait():
+                pass
+            try:
+                chunk = self._channel.recv(CHUNK)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise Ended
+            data += chunk
+            if size == wire.HEADER_BYTES and len(data) >= size:
+                size += _announced(data)
+        return self._message(data, size, nonce)
+
+    def ask(self, kind: str, *rest: Any) -> Any:
+        """A question for a value. Raises what the program raised, as a built-in exception, and as `answer` does."""
+        try:
+            found = self.answer(self.send(kind, *rest))
+        except Over as error:
+            self._over = error
+            raise
+        match found:
+            case ["value", value]:
+                return value
+            case ["stop"] if kind == "next":
+                raise StopIteration
+            case ["error", str(name), str(line), str(text)]:
+                _raise(name, line, text)
+        self._over = Tampered("an answer of no known form")
+        raise self._over
+
+    def finish(self) -> None:
+        """The tests are through. Raises how the conversation ended before, and Tampered for what nobody asked for."""
+        if self._over:
+            raise self._over
+        try:
+            if self._channel.recv(1):
+                raise Tampered("wrote more than was asked for")
+        except OSError:  # nothing there, or a connection that it reset
+            pass
+        self.drain()
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._channel.close()
+        for fd in self._ends:
+            os.close(fd)
+
+    def drain(self) -> None:
+        """Take what is printed already. Raises Overflow."""
+        for fd in list(self._printed):
+            while fd in self._printed and self._take(fd):
+                pass
+
+    def until_end(self, nonce: str) -> list[Any]:
+        """Take all that a script prints until it and its children are gone; the report it sent, empty without one.
+
+        Raises Overflow, Tampered.
+        """
+        sent = bytearray()
+        listening = True
+        while listening or self._printed:
+            if self._socket in self._wait() and listening:
+                try:
+                    chunk = self._channel.recv(CHUNK)
+                except OSError:
+                    chunk = b""
+                sent += chunk
+                listening = bool(chunk) and len(sent) <= CHUNK
+                if not listening:
+                    self._poll.unregister(self._socket)
+        return self._message(sent, wire.HEADER_BYTES + _announced(sent), nonce) if sent else []
+
+    def _message(self, data: bytearray, size: int, nonce: str) -> list[Any]:
+        if len(data) != size:
+            raise Tampered("wrote more than one answer, or less")
+        try:
+            message = self._decode(data[wire.HEADER_BYTES :])
+        except codec.CodecError as error:
+            raise Tampered(str(error)) from None
+        if type(message) is not list or len(message) < 2 or type(message[0]) is not str or message[0] != nonce:
+            raise Tampered("answered another question than was asked")
+        return message[1:]
+
+    def _iterator(self, number: Any) -> Iterator[Any]:
+        if type(number) is not int or number < 0:
+            raise codec.CodecError("an iterator without a number")
+        return RemoteIterator(self.ask, number)
+
+    def _wait(self) -> list[int]:
+        """Wait until something can be done; what is printed is taken and stdin fed, the rest of the ready returned."""
+        ready = []
+        for fd, _ in self._poll.poll():
+            if fd in self._printed:
+                self._take(fd)
+            elif fd == self._stdin:
+                self._feed()
+            else:
+                ready.append(fd)
+        return ready
+
+    def _take(self, fd: int) -> int:
+        """Read once what was printed there; the number of bytes. Raises Overflow."""
+        try:
+            data = os.read(fd, min(self._room + 1, CHUNK))
+        except BlockingIOError:
+            return 0
+        if not data:
+            self._poll.unregister(fd)
+            del self._printed[fd]
+            return 0
+        self._printed[fd] += data[: self._room]
+        if len(data) > self._room:
+            raise Overflow
+        self._room -= len(data)
+        return len(data)
+
+    def _feed(self) -> None:
+        try:
+            while self._data:
+                self._data = self._data[os.write(self._stdin, self._data) :]
+        except BlockingIOError:
+            return
+        except OSError:  # it does not read
+            pass
+        self._poll.unregister(self._stdin)
+        self._ends.remove(self._stdin)
+        os.close(self._stdin)
+
+
+def _announced(data: bytearray) -> int:
+    if len(data) < wire.HEADER_BYTES:
+        raise Tampered("wrote less than a frame")
+    try:
+        return wire.length(data[: wire.HEADER_BYTES], codec.MAX_FRAME_BYTES)
+    except wire.FrameError:
+        raise Tampered("announced a frame that is too large") from None
+
+
+def _raise(name: str, line: str, text: str) -> NoReturn:
+    error = codec.EXCEPTIONS.get(name, codec.CandidateError)(text[:500])
+    error.line_in_program = line[:500]  # type: ignore[attr-defined]
+    raise error from None

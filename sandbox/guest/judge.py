@@ -1,0 +1,410 @@
+"""The judge: a process with a uid of its own that has the tests, asks the program and decides.
+
+Theory of operation. The supervisor starts one judge per sandbox. For each run it hands over the judge's ends of the
+program's channel and pipes; what the job holds (program, tests, standard input) comes through a pipe into which the
+supervisor splices it, so that no process from which programs are forked ever holds a test, an expected result or
+another program. The judge keeps compiled tests and forks a process for each set of tests (`_Sitting`), which judges
+program after program of one problem: it sends the program over the channel, runs the tests with a proxy in the place
+of the entry point, and sends its finding back through a pipe that the supervisor splices to the host. When it sees
+(MSG_PEEK) that the next run has other tests, it ends, and the process above it takes that. A fork per program instead
+would cost as much again as the program's own (CONTRIBUTING.md has the measurement).
+
+Where the judge lives was decided by measurement (CONTRIBUTING.md, "Where the judge lives"): its own uid in the guest
+costs 0.06 ms a call; another container 0.19 ms and its frames pass the engine; the host would run a data set's code.
+
+Tests are the data set's, not the model's: trusted to say what is right, and with nothing else. The judge's processes
+have no capability, the same system call filter as programs, and limits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import resource
+import socket
+import sys
+import time
+import traceback
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sandbox.guest import child, codec, compare, wire
+from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered
+
+CACHED_BYTES = 16 * 2**20
+CONTROL_BYTES = 4096
+SPARE_CPU_S = 1.0
+SPARE_BYTES = 64 * 2**20
+KEPT_BYTES = 64 * 2**20  # a judge that grew by more is not used again
+PRELOADABLE = ("numpy",)
+TESTS_FILE = "tests.py"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """The tests of a problem, and their compiled parts: the error where they do not compile."""
+
+    about: dict[str, Any]
+    prelude: types.CodeType | None = None
+    source: types.CodeType | None = None
+
+
+class TestCache:
+    """The tests that were sent last, at most CACHED_BYTES of them; host and judge keep equal books of it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[int, Any]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: str) -> Any:
+        """What was put under `key`; None where it is not there."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][1]
+
+    def put(self, key: str, size: int, value: Any) -> None:
+        """Keep `value`; the oldest go until all fit."""
+        self._kept[key] = (size, value)
+        self._bytes += size
+        while self._bytes > CACHED_BYTES and len(self._kept) > 1:
+            _, (gone, _) = self._kept.popitem(last=False)
+            self._bytes -= gone
+
+
+def main(control: int, body: int, result: int, uid: int | None) -> NoReturn:
+    """Serve runs until the supervisor closes `control`. All three are descriptors; no uid keeps the present user."""
+    try:
+        if uid is not None:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+        child.control_process(child.PR_SET_DUMPABLE, 0)  # closed to programs, even where they share its uid
+        os.umask(0o077)
+        _serve(socket.socket(fileno=control), body, result)
+    except BaseException:  # the last frame of this process
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _serve(control: socket.socket, body: int, result: int) -> NoReturn:
+    cache = TestCache()
+    while True:
+        order, fds = _receive(control)
+        job = _read_job(body, cache)
+        pid = os.fork()
+        if pid == 0:
+            _Sitting(control, body, result, job).run(order, fds)
+        for fd in fds:
+            os.close(fd)
+        _, status = os.waitpid(pid, 0)
+        if status != 0:
+            control.send(json.dumps({"died": status, "used": {str(os.getpid()): time.process_time()}}).encode())
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    message, fds, _, _ = socket.recv_fds(control, CONTROL_BYTES, 4)
+    if not message:
+        os._exit(0)
+    return json.loads(message), fds
+
+
+def _read_program(body: int) -> dict[str, Any]:
+    """The job without its tests: {"program": ..., "key": of the tests or None, "follow": whether they come next}."""
+    job = wire.receive(body)
+    if job is None:
+        os._exit(0)
+    return job
+
+
+def _read_job(body: int, cache: TestCache) -> dict[str, Any]:
+    """The job with its tests as _Tests, or None. Tests travel once, then by their key."""
+    job = _read_program(body)
+    if job["follow"]:
+        payload = wire.receive_payload(body)
+        if payload is None:
+            os._exit(0)
+        cache.put(job["key"], len(payload), _prepare(json.loads(payload)))
+    return {**job, "tests": None if job["key"] is None else cache.get(job["key"])}
+
+
+def _prepare(about: dict[str, Any]) -> _Tests:
+    """Compile once what every program of a problem is tested with, and load what it imports."""
+    if about["kind"] != "call" or about["integrity"] != "judged":
+        return _Tests(about)
+    for name in PRELOADABLE:
+        if name in about["source"]:
+            try:
+                __import__(name)
+            except ImportError:  # the tests' own import will say so
+                pass
+    try:
+        prelude = compile(f"{about['setup']}\n{about['prelude']}", "prelude.py", "exec")
+    except (SyntaxError, ValueError):
+        prelude = compile(about["setup"], "prelude.py", "exec")  # a prompt that is no program by itself
+    return _Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
+
+
+class _Sitting:
+    """The judge of one set of tests, in a process of its own: runs, one after the other, until others are asked for.
+
+    Between runs nothing is kept but the compiled tests: the namespace is new, and what tests can change of the
+    interpreter is set back. A process whose memory grew, or whose program did anything odd, ends and is not used again.
+    """
+
+    def __init__(self, control: socket.socket, body: int, result: int, job: dict[str, Any]) -> None:
+        os.dup2(0, 2)  # what tests print is of no interest, and nobody would read it
+        self._control, self._body, self._result, self._job = control, body, result, job
+        self._key = job["key"]
+        self._parent = {str(os.getppid()): time.process_time()}  # what it used until it forked this process
+        self._before = 0.0
+        self._memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
+        """Judge runs until one with other tests is next; then end, and leave that to the process above."""
+        while True:
+            _set_back(order["limits"])
+            fresh = self._judge(order, fds)
+            stays = order["more"] or (fresh and self._small())
+            order = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}") if stays else {}
+            if order.get("tests", "") != self._key:
+                os._exit(0)
+            order, fds = _receive(self._control)
+            if order["run"] == 0:
+                self._job = {**self._job, **_read_program(self._body)}
+
+    def _small(self) -> bool:
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self._memory_kib
+        return grown * 1024 < KEPT_BYTES
+
+    def _judge(self, order: dict[str, Any], fds: list[int]) -> bool:
+        """One run: its finding goes to the supervisor. Whether this process may judge another."""
+        limits = order["limits"]
+        tests: _Tests | None = self._job["tests"]
+        cases = tests.about["cases"] if tests and tests.about["kind"] == "stdio" else None
+        text = cases[order["run"]]["stdin"] if cases else self._job["program"]["stdin"]
+        data = text.encode("utf-8", "surrogatepass")
+        channel = socket.socket(fileno=fds[0])
+        talk = Conversation(channel, *fds[1:], data=data, room=limits["output_bytes"])
+        finding = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
+        fresh = True
+        try:
+            if tests is None or cases is not None:
+                _watch_script(self._job, talk, tests.about if tests else None, order["run"])
+            elif tests.about["integrity"] == "judged":
+                _call(self._job, tests, talk)
+            else:
+                _run_beside(self._job, tests, talk)
+        except _Verdict as found:
+            finding.update(verdict=found.args[0], detail=found.args[1])
+        except Ended:
+            finding.update(verdict="RUNTIME_ERROR", detail="ended before its tests did")
+        except Overflow:
+            fresh = False
+            printed = limits["output_bytes"]
+            finding.update(verdict="OUTPUT_LIMIT", detail=f"printed more than {printed} bytes", truncated=True)
+        except Tampered as error:
+            fresh = False
+            finding.update(verdict="TAMPERED", detail=str(error))
+        except MemoryError:
+            fresh = False
+            finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
+        self._send(finding, talk)
+        talk.close()
+        return fresh
+
+    def _send(self, finding: dict[str, Any], talk: Conversation) -> None:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # room to say that memory ran out
+        if finding["verdict"] != "OUTPUT_LIMIT":
+            try:
+                talk.drain()
+            except Overflow:
+                finding["truncated"] = True
+        finding["stdout"], finding["stderr"] = talk.out.decode("utf-8", "replace"), talk.err.decode("utf-8", "replace")
+        payload = json.dumps(finding).encode()
+        own = time.process_time()
+        message = {
+            "result": len(payload),
+            "go_on": finding["verdict"] == "ACCEPTED",
+            "pid": os.getpid(),
+            "used": {**self._parent, str(os.getpid()): own},
+        }
+        self._control.send(json.dumps(message).encode())
+        wire.write_all(self._result, payload)
+
+
+def _set_back(limits: dict[str, Any]) -> None:
+    """What tests may have changed, and the judge's limits for one program: as much as it may use, and a little more."""
+    random.seed(0)
+    sys.setrecursionlimit(1000)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    cpu_s = int(time.process_time() + limits["cpu_s"] + SPARE_CPU_S + 1)
+    memory = limits["memory_bytes"] + SPARE_BYTES
+    for what, value in (
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
+
+
+class _Verdict(BaseException):
+    """args: verdict and detail."""
+
+
+def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: Conversation) -> str:
+    program = job["program"]
+    files = [[name, {"b": bytes.fromhex(content).decode("latin-1")}] for name, content in program["files"].items()]
+    fields = {
+        "mode": mode,
+        "source": program["source"],
+        "argv": program["argv"],
+        "files": {"d": files},
+        "setup": tests["setup"] if tests and tests["kind"] == "call" else "",
+    }
+    return talk.send({"d": [[name, value] for name, value in fields.items()]})
+
+
+def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversation) -> None:
+    """Have the program run to its end as a module. Raises _Verdict where it does not."""
+    match talk.answer(_start(job, mode, tests, talk)):
+        case ["ready"]:
+            return
+        case ["failed", str(phase), str(error), str(detail)]:
+            raise _Verdict(*_verdict_of_failure(phase, error, detail))
+    raise Tampered("an answer of no known form")
+
+
+def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
+    if error == "MemoryError":
+        return "MEMORY_LIMIT", "MemoryError: over its memory limit"
+    if phase == "start":
+        return "INTERNAL_ERROR", detail
+    if phase == "compile":
+        return "COMPILE_ERROR", detail
+    if phase == "tests" and error == "AssertionError":
+        return "WRONG_ANSWER", detail
+    return "RUNTIME_ERROR", detail
+
+
+def _call(job: dict[str, Any], tests: _Tests, talk: Conversation) -> None:
+    """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
+    _load(job, "call", tests.about, talk)
+    assert tests.source and tests.prelude
+    name = tests.about["entry_point"]
+    namespace = {"__name__": "tests", "__builtins__": __builtins__}
+    try:
+        exec(tests.prelude, namespace)
+        namespace[name] = _proxy(name, talk)
+        exec(tests.source, namespace)
+        child.run_suites(namespace)
+        talk.finish()
+    except Exception as error:
+        talk.finish()  # an end of the conversation that the tests turned into another error
+        raise _Verdict(*_verdict_of_tests(error, tests)) from None
+    except (SystemExit, KeyboardInterrupt):
+        raise _Verdict("RUNTIME_ERROR", "the tests ended the judge") from None
+
+
+def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
+    """What the tests call: the program's function, in the program's process."""
+    odd = _Arguments()
+
+    def candidate(*args: Any, **kwargs: Any) -> Any:
+        return talk.ask("call", name, [codec.pack(each, odd) for each in args], codec.pack(kwargs, odd))
+
+    candidate.__name__ = candidate.__qualname__ = name
+    return candidate
+
+
+class _Arguments:
+    """How what tests pass is packed: iterators whole, nothing opaque."""
+
+    def iterator(self, value: Iterator[Any]) -> list[Any]:
+        """All its items. Raises TypeError for too many."""
+        items = [codec.pack(item, self) for item in itertools.islice(value, codec.MAX_ITEMS + 1)]
+        if len(items) > codec.MAX_ITEMS:
+            raise TypeError(f"an argument is an iterator of more than {codec.MAX_ITEMS} items")
+        return items
+
+    def opaque(self, value: Any) -> None:
+        """Raises TypeError: a function or an object of the tests has no place in another process."""
+        raise TypeError(f"an argument is no data but {type(value).__name__}; such tests need integrity in-sandbox")
+
+
+def _verdict_of_tests(error: Exception, tests: _Tests) -> tuple[str, str]:
+    """Verdict and detail of an exception that ended the tests, without the text of any object of the program."""
+    line = getattr(error, "line_in_program", None)
+    if isinstance(error, MemoryError):
+        where = "its" if line is not None else "with its results the judge"
+        return "MEMORY_LIMIT", f"MemoryError: over {where} memory limit"
+    if line is not None:
+        return "RUNTIME_ERROR", line
+    text = str(error) if isinstance(error, AssertionError) and all(type(a) is str for a in error.args) else ""
+    place = _place(error, tests.about["source"])
+    name = type(error).__name__
+    if isinstance(error, AssertionError):
+        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: child.DETAIL_CHARS]
+    if isinstance(error, RecursionError):
+        return "RUNTIME_ERROR", f"its result nests too deep{place}"
+    return "RUNTIME_ERROR", f"{name} in the tests{place}: {_plain(error)}"[: child.DETAIL_CHARS]
+
+
+def _plain(error: Exception) -> str:
+    """An exception's text where it is one already: no object of a program is asked for its text."""
+    return error.args[0][:200] if error.args and type(error.args[0]) is str else ""
+
+
+def _place(error: Exception, source: str) -> str:
+    """The line of the tests where the exception was raised last."""
+    number = 0
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == TESTS_FILE:
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    lines = source.splitlines()
+    return f" (tests.py:{number}: {lines[number - 1].strip()[:200]})" if 0 < number <= len(lines) else ""
+
+
+def _run_beside(job: dict[str, Any], tests: _Tests, talk: Conversation) -> None:
+    """Tests that cannot be split run in the program's process, and it says itself that they came to their end."""
+    _load(job, "in-sandbox", tests.about, talk)
+    match talk.answer(talk.send(tests.about["source"])):
+        case ["done"]:
+            talk.finish()
+        case ["failed", str(phase), str(error), str(detail)]:
+            raise _Verdict(*_verdict_of_failure(phase, error, detail))
+        case _:
+            raise Tampered("an answer of no known form")
+
+
+def _watch_script(job: dict[str, Any], talk: Conversation, tests: dict[str, Any] | None, run: int) -> None:
+    """A program as a script: take what it prints, then compare. Its exit code is the supervisor's to tell."""
+    try:
+        nonce = _start(job, "script", None, talk)
+    except Ended:
+        return
+    match talk.until_end(nonce):
+        case []:
+            pass
+        case ["failed", str(phase), str(error), str(detail)]:
+            raise _Verdict(*_verdict_of_failure(phase, error, detail))
+        case _:
+            raise Tampered("an answer of no known form")
+    if tests is not None:
+        expected = tests["cases"][run]["stdout"]
+        difference = compare.difference(bytes(talk.out), expected, tests["compare"], tests["tolerance"])
+        if difference:
+            raise _Verdict("WRONG_ANSWER", difference)
+
+

@@ -1,0 +1,86 @@
+"""What came of a program: the supervisor's measurements and the judge's finding, put together on the host.
+
+A limit that was measured from outside comes first. Then the judge's word; for a script also the exit code, which only
+the supervisor knows. Nothing that the program wrote decides here.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.types import CallTests, Execution, Integrity, StdioTests, Tests, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How one run ended. finding: the judge's word, empty where it did not come to one; measured: the supervisor's."""
+
+    finding: Mapping[str, Any]
+    measured: Mapping[str, Any]
+
+
+def execution(runs: Sequence[RunEnd], tests: Tests | None, worker: str) -> Execution:
+    """The Execution of a program from its runs: one per case of stdio tests, else one. Raises KeyError, ValueError."""
+    last = runs[-1]
+    verdict, detail = _verdict(last, tests)
+    cases: tuple[Verdict, ...] = ()
+    if isinstance(tests, StdioTests):
+        if verdict is Verdict.ACCEPTED and len(runs) < len(tests.cases):
+            verdict, detail = Verdict.RUNTIME_ERROR, "left something behind for the next case"
+        cases = (*[Verdict.ACCEPTED] * (len(runs) - 1), verdict)
+        detail = f"case {len(runs)}: {detail}" if detail else ""
+    return Execution(
+        verdict=verdict,
+        detail=detail,
+        integrity=_integrity(tests),
+        cases=cases,
+        exit_code=last.measured["exit_code"],
+        signal=last.measured["signal"],
+        wall_s=sum(float(run.measured["wall_s"]) for run in runs),
+        cpu_s=sum(float(run.measured["cpu_s"]) for run in runs),
+        judge_cpu_s=sum(float(run.measured["judge_cpu_s"]) for run in runs),
+        peak_memory_bytes=max(int(run.measured["peak_memory_bytes"]) for run in runs),
+        stdout=str(last.finding.get("stdout", "")),
+        stderr=str(last.finding.get("stderr", "")),
+        truncated=bool(last.finding.get("truncated", False)),
+        worker=worker,
+    )
+
+
+def _integrity(tests: Tests | None) -> Integrity | None:
+    if tests is None:
+        return None
+    return tests.integrity if isinstance(tests, CallTests) else Integrity.JUDGED
+
+
+def _verdict(run: RunEnd, tests: Tests | None) -> tuple[Verdict, str]:
+    finding, measured = run.finding, run.measured
+    found = Verdict(finding["verdict"]) if finding else None
+    if found is Verdict.OUTPUT_LIMIT:
+        return found, str(finding["detail"])
+    if measured["limit"] is not None:
+        return Verdict(measured["limit"][0]), str(measured["limit"][1])
+    if found is None:
+        raise ValueError("neither a finding nor a limit")
+    detail = str(finding["detail"])
+    if isinstance(tests, CallTests):
+        if found is Verdict.RUNTIME_ERROR and measured["signal"] not in (None, signal.SIGKILL):
+            return found, f"killed by {_signal_name(measured['signal'])}"
+        return found, detail
+    if found in (Verdict.TAMPERED, Verdict.MEMORY_LIMIT, Verdict.COMPILE_ERROR, Verdict.INTERNAL_ERROR):
+        return found, detail
+    if measured["signal"] is not None:
+        return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(measured['signal'])}"
+    if measured["exit_code"] != 0:
+        return Verdict.RUNTIME_ERROR, detail if found is Verdict.RUNTIME_ERROR else f"exit code {measured['exit_code']}"
+    return found, detail
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
