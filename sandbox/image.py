@@ -49,7 +49,7 @@ def write_tar(target: Path) -> None:
     """
     files = _files()
     with tarfile.open(target, "w") as tar:
-        for folder in ("tmp", "proc", "sys", "dev", "root", "etc", "usr/local/bin"):
+        for folder in ("tmp", "proc", "sys", "dev", "root", "etc", "run", "run/harness", "usr/local/bin"):
             _add_folder(tar, folder, 0o1777 if folder == "tmp" else 0o755)
         _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/false\n")
         for name, path in sorted(files.items()):

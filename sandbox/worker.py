@@ -45,7 +45,9 @@ for name, source in start['modules']:
     sys.modules[module.__name__] = module
     setattr(guest, name, module)
     exec(compile(source, 'guest/' + name + '.py', 'exec'), module.__dict__)
-guest.supervisor.main(start['first_uid'])
+first_uid, meeting = start['first_uid'], start['meeting']
+del start, name, source, module
+guest.supervisor.main(first_uid, meeting)
 """
 _PRELOAD = re.compile(r"^\s*(?:import|from)\s+(numpy)\b", re.MULTILINE)
 
@@ -54,6 +56,7 @@ class Stream(Protocol):
     """A byte stream to a started sandbox, and the sandbox's life. Implemented by each backend."""
 
     name: str
+    meeting: str | None  # where the guest may connect to instead, a UNIX socket's path inside; None: only this stream
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Send all of `data`. Raises WorkerLost."""
@@ -90,7 +93,8 @@ class Worker:
         self._sent = TestCache()
         self.usable = True
         try:
-            stream.send(wire.encode({"first_uid": first_uid, "modules": _guest_sources()}), START_TIMEOUT_S)
+            start = {"first_uid": first_uid, "meeting": stream.meeting, "modules": _guest_sources()}
+            stream.send(wire.encode(start), START_TIMEOUT_S)
             hello = wire.decode(self._payload(time.monotonic() + START_TIMEOUT_S))
         except BaseException:
             stream.close()

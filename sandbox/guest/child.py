@@ -37,22 +37,33 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+WORKDIR = "/tmp/program"  # no program can prepare it for the next: all is removed between them, or the sandbox is
+HIGHEST_FD = 1024
+_decode = codec.Decoder(iter)
 SOURCES = ("program.py", "tests.py", "main.py")
 
 
-def main(limits: dict[str, Any], stdio: tuple[int, int, int], channel: int, uid: int | None, workdir: str) -> NoReturn:
-    """Become the program that arrives on `channel`. All four are descriptors above 3; no uid keeps the present user."""
+def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | None) -> NoReturn:
+    """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
+
+    uid: the program's own; None keeps the present user. Everything here is brief for a reason: each page of memory that
+    a fork touches first costs microseconds, and this runs for every program.
+    """
     code = 1
     try:
-        _adopt_descriptors(stdio, channel)
-        ready = _prepare(limits, uid, workdir)
-        channel = _Channel()
-        (job,) = channel.receive()
-        if ready is not None:
-            channel.send("failed", "start", "OSError", ready)
+        os.setsid()
+        for target, fd in enumerate(stdio):
+            os.dup2(fd, target)
+        os.dup2(channel, CHANNEL_FD, inheritable=False)
+        os.closerange(CHANNEL_FD + 1, HIGHEST_FD)
+        failed = _prepare(start, uid)
+        peer = _Channel()
+        (job,) = peer.receive()
+        if failed is not None:
+            peer.send("failed", "start", "OSError", failed)
             os._exit(1)
         _write_files(job["files"])
-        code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, channel)
+        code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
         traceback.print_exc()
     finally:
@@ -60,32 +71,55 @@ def main(limits: dict[str, Any], stdio: tuple[int, int, int], channel: int, uid:
         os._exit(code)
 
 
-def _adopt_descriptors(stdio: tuple[int, int, int], channel: int) -> None:
-    """Descriptors 0-2 are the program's pipes, 3 the channel; every other one is closed.
+class Start:
+    """What every process of a job begins with, worked out before the fork.
 
-    The interpreter's own stream objects are fresh: the supervisor never uses them.
+    limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`.
     """
-    os.setsid()
-    for target, fd in enumerate(stdio):
-        os.dup2(fd, target)
-    os.dup2(channel, CHANNEL_FD, inheritable=False)
-    os.closerange(CHANNEL_FD + 1, 1024)
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
+        memory = limits["memory_bytes"]
+        wanted = [
+            (resource.RLIMIT_CPU, cpu, cpu),
+            (resource.RLIMIT_FSIZE, limits["disk_bytes"], limits["disk_bytes"]),
+            (resource.RLIMIT_NOFILE, limits["open_files"], limits["open_files"]),
+            (resource.RLIMIT_NPROC, limits["processes"], limits["processes"]),
+            (resource.RLIMIT_DATA, memory, memory + RELIEF_BYTES),
+        ]
+        if not limits["cgroup"]:  # no cgroup bounds what is shared; reserved but unused space needs room
+            wanted.append((resource.RLIMIT_AS, memory + RESERVED_BYTES, memory + RESERVED_BYTES))
+        self.limits = [(what, (_at_most(what, soft), _at_most(what, hard))) for what, soft, hard in wanted]
 
 
-def _prepare(limits: dict[str, Any], uid: int | None, workdir: str) -> str | None:
+def _at_most(what: int, value: int) -> int:
+    hard = resource.getrlimit(what)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def settle() -> None:
+    """In the supervisor, once: what its forks inherit."""
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
+    control_process(PR_SET_DUMPABLE, 0)
+    control_process(PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install()
+
+
+def _prepare(start: Start, uid: int | None) -> str | None:
     """Give up what a program must not have. The reason where that failed: no program is run then."""
     try:
         _volunteer()
         if uid is not None:
-            os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-        control_process(PR_SET_DUMPABLE, 1)  # its own /proc entries are its own again
-        os.umask(0o077)
-        os.mkdir(workdir, 0o700)
-        os.chdir(workdir)
-        os.environ["HOME"] = os.environ["TMPDIR"] = workdir
-        _limit(limits)
+        os.mkdir(WORKDIR, 0o700)
+        os.chdir(WORKDIR)
+        for what, limit in start.limits:
+            resource.setrlimit(what, limit)
     except OSError as error:
         return f"cannot prepare the process: {error}"
     return None
@@ -94,8 +128,9 @@ def _prepare(limits: dict[str, Any], uid: int | None, workdir: str) -> str | Non
 def _volunteer() -> None:
     """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
     try:
-        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"1000")
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
     except OSError:  # a read-only /proc: the supervisor's size still speaks for it
         pass
 
@@ -104,24 +139,6 @@ def control_process(option: int, value: int) -> None:
     """prctl(2). Raises OSError."""
     if seccomp.libc().prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
-
-
-def _limit(limits: dict[str, Any]) -> None:
-    cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
-    for what, value in (
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
-        (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
-    memory = limits["memory_bytes"]
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory + RELIEF_BYTES))
-    if not limits["cgroup"]:  # no cgroup bounds what is shared; reserved but unused space needs room
-        resource.setrlimit(resource.RLIMIT_AS, (memory + RESERVED_BYTES, memory + RESERVED_BYTES))
 
 
 def _write_files(files: dict[str, bytes]) -> None:
@@ -148,7 +165,7 @@ def _module(name: str, file: str) -> types.ModuleType:
 
 def _remember(file: str, source: str) -> None:
     """Let tracebacks and inspect show the program's lines."""
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    linecache.cache[file] = (lambda: source,)  # split into lines where somebody asks
 
 
 class _Channel:
@@ -157,7 +174,6 @@ class _Channel:
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._nonce = ""
-        self._decode = codec.Decoder(iter)
 
     def receive(self) -> list[Any]:
         """The next question, without its nonce. Ends the process where the judge is gone."""
@@ -165,7 +181,7 @@ class _Channel:
         if payload is None:
             _flush()
             os._exit(0)
-        self._nonce, *message = self._decode(payload)
+        self._nonce, *message = _decode(payload)
         return message
 
     def send(self, *message: Any) -> None:

@@ -6,7 +6,6 @@ Runs in the supervisor, as root where there are uids. Nothing here follows a lin
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 
@@ -106,7 +105,7 @@ def _empty(root: str) -> bool:
                 entries += len(inside)
                 for child_name in inside[:MAX_ENTRIES]:
                     if not _unlink(child_name, folder):
-                        pending.append(f"moved-{secrets.token_hex(8)}")
+                        pending.append(f"moved-{os.urandom(8).hex()}")
                         os.rename(child_name, pending[-1], src_dir_fd=folder, dst_dir_fd=top)
             finally:
                 os.close(folder)

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, NoReturn, Protocol
 
 MAX_FRAME_BYTES = 64 * 2**20
@@ -133,7 +132,11 @@ def _pack_other(value: Any, odd: Odd) -> Any:
             return flatten(value, odd)
     if isinstance(value, Iterator):
         return {"g": odd.iterator(value)}
-    if TYPES.get(getattr(value, "__name__", "")) is value:
+    if _is_a(value, "decimal", "Decimal"):
+        return {"D": str(value)}
+    if _is_a(value, "fractions", "Fraction"):
+        return {"F": [pack(value.numerator, odd), pack(value.denominator, odd)]}
+    if isinstance(value, type) and TYPES.get(value.__name__) is value:
         return {"T": value.__name__}
     if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", (0,)):
         return pack(value.item(), odd)
@@ -157,8 +160,6 @@ _FLATTEN: list[tuple[type | tuple[type, ...], Callable[[Any, Any], Any]]] = [
     (deque, lambda value, odd: {"q": _pack_list(list(value), odd)}),
     ((type({}.keys()), type({}.items())), lambda value, odd: {"k": _pack_list(list(value), odd)}),
     (type({}.values()), lambda value, odd: {"v": _pack_list(list(value), odd)}),
-    (Decimal, lambda value, _: {"D": str(value)}),
-    (Fraction, lambda value, odd: {"F": [pack(value.numerator, odd), pack(value.denominator, odd)]}),
 ]
 
 
@@ -181,24 +182,39 @@ class Decoder:
             "v": lambda body: dict(enumerate(_list(body))).values(),
             "T": TYPES.__getitem__,
             "D": _decimal,
-            "F": lambda body: Fraction(*_numbers(body, int, 2)),
+            "F": _fraction,
             "o": lambda body: Opaque(),
             "g": iterator,
         }
-        self._decode = json.JSONDecoder(object_hook=self._value).decode
+        self._scan = json.JSONDecoder(object_hook=self._value).scan_once
 
     def __call__(self, data: bytes | bytearray) -> Any:
         """The message in `data`. Raises CodecError; MemoryError as anything does."""
         try:
-            return self._decode(data.decode("utf-8", "surrogatepass"))
-        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+            text = data.decode("utf-8", "surrogatepass")
+            value, end = self._scan(text, 0)
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, StopIteration) as error:
             raise CodecError(f"not a value of the codec ({type(error).__name__})") from None
+        if end != len(text):
+            raise CodecError("more than a value")
+        return value
 
     def _value(self, found: dict[str, Any]) -> Any:
         if len(found) != 1:
             raise CodecError("not one tag")
         ((tag, body),) = found.items()
         return self._make[tag](body)
+
+
+def _is_a(value: Any, module: str, name: str) -> bool:
+    """Whether a value is of a class of a module that may not be loaded: loading it costs every fork its pages."""
+    return module in sys.modules and isinstance(value, getattr(sys.modules[module], name))
+
+
+def _fraction(body: Any) -> Any:
+    from fractions import Fraction
+
+    return Fraction(*_numbers(body, int, 2))
 
 
 def _refuse(what: str) -> NoReturn:
@@ -248,7 +264,9 @@ def _range(body: Any) -> range:
     return made
 
 
-def _decimal(body: Any) -> Decimal:
+def _decimal(body: Any) -> Any:
+    from decimal import Decimal
+
     if len(_text(body)) > MAX_EXPONENT:
         _refuse("a decimal is too long")
     made = Decimal(body)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
+import re
 import resource
 import socket
 import sys
@@ -30,8 +30,7 @@ import traceback
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from sandbox.guest import child, codec, compare, wire
 from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered
@@ -43,10 +42,10 @@ SPARE_BYTES = 64 * 2**20
 KEPT_BYTES = 64 * 2**20  # a judge that grew by more is not used again
 PRELOADABLE = ("numpy",)
 TESTS_FILE = "tests.py"
+_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tests:
+class _Tests(NamedTuple):
     """The tests of a problem, and their compiled parts: the error where they do not compile."""
 
     about: dict[str, Any]
@@ -81,11 +80,9 @@ def main(control: int, body: int, result: int, uid: int | None) -> NoReturn:
     """Serve runs until the supervisor closes `control`. All three are descriptors; no uid keeps the present user."""
     try:
         if uid is not None:
-            os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
         child.control_process(child.PR_SET_DUMPABLE, 0)  # closed to programs, even where they share its uid
-        os.umask(0o077)
         _serve(socket.socket(fileno=control), body, result)
     except BaseException:  # the last frame of this process
         traceback.print_exc()
@@ -138,8 +135,8 @@ def _prepare(about: dict[str, Any]) -> _Tests:
     """Compile once what every program of a problem is tested with, and load what it imports."""
     if about["kind"] != "call" or about["integrity"] != "judged":
         return _Tests(about)
-    for name in PRELOADABLE:
-        if name in about["source"]:
+    for name in set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
+        if name in PRELOADABLE or name in sys.stdlib_module_names:
             try:
                 __import__(name)
             except ImportError:  # the tests' own import will say so
@@ -242,10 +239,10 @@ class _Sitting:
 
 def _set_back(limits: dict[str, Any]) -> None:
     """What tests may have changed, and the judge's limits for one program: as much as it may use, and a little more."""
-    random.seed(0)
     sys.setrecursionlimit(1000)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
+    for module in ("random", "numpy.random"):
+        if module in sys.modules:
+            sys.modules[module].seed(0)
     cpu_s = int(time.process_time() + limits["cpu_s"] + SPARE_CPU_S + 1)
     memory = limits["memory_bytes"] + SPARE_BYTES
     for what, value in (

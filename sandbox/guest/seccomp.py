@@ -17,7 +17,7 @@ import errno
 import functools
 import platform
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -29,8 +29,7 @@ FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 X32 = 0x40000000
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """System call numbers of one architecture; `audit` is its AUDIT_ARCH value."""
 
     audit: int
