@@ -22,6 +22,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,7 +238,7 @@ class _Stream:
         self._lock = threading.Lock()  # protects _internal and the iterator of owed problems
         workers = config.workers or sandbox.default_workers()
         self._workers = min(workers, sum(job.owed.values()))
-        self._queue: queue.Queue[Completion | None] = queue.Queue(maxsize=4 * self._workers)
+        self._queue = _Waiting(16 * self._workers)
 
     def run(self) -> int:
         """Do what is owed; how many executions failed for our own reasons. Raises the first error of any thread."""
@@ -321,7 +322,8 @@ class _Stream:
 
     def _consume(self, box: Pool) -> None:
         def work() -> None:
-            while (completion := self._get()) is not None:
+            completion = None
+            while (completion := self._get(completion)) is not None:
                 problem = self._problems[completion.problem_id]
                 program = codegen.program(problem, completion)
                 execution = box.run(program, problem.tests, self._job.limits[problem.id])
@@ -336,20 +338,76 @@ class _Stream:
         self._guard(work)
 
     def _put(self, completion: Completion | None) -> None:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(completion, timeout=0.2)
-                return
-            except queue.Full:
-                continue
+        while not self._stop.is_set() and not self._queue.put(completion, 0.2):
+            pass
 
-    def _get(self) -> Completion | None:
+    def _get(self, last: Completion | None) -> Completion | None:
+        """The next completion; None at the end. Raises nothing; `last` is what this thread had before."""
         while not self._stop.is_set():
-            try:
-                return self._queue.get(timeout=0.2)
-            except queue.Empty:
-                continue
+            taken = self._queue.get(None if last is None else last.problem_id, 0.2)
+            if taken is not None:
+                return taken.completion
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a consumer took; no completion where there will be no more."""
+
+    completion: Completion | None
+
+
+class _Waiting:
+    """Completions on their way to the sandbox, at most `most`.
+
+    A consumer goes on with the problem that it has, else takes one that no other has: a sandbox whose judge already has
+    a problem's tests in hand runs a program in two thirds of the time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()  # protects all below
+        self._room, self._some = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._problems: dict[str, deque[Completion]] = {}
+        self._count = self._ends = 0
+        self._held: Counter[str] = Counter()
+
+    def put(self, completion: Completion | None, timeout_s: float) -> bool:
+        """Whether there was room in time. None: one consumer is to end, after all completions."""
+        with self._lock:
+            if completion is None:
+                self._ends += 1
+                self._some.notify()
+                return True
+            if not self._room.wait_for(lambda: self._count < self._most, timeout_s):
+                return False
+            self._problems.setdefault(completion.problem_id, deque()).append(completion)
+            self._count += 1
+            self._some.notify()
+            return True
+
+    def get(self, last: str | None, timeout_s: float) -> _Taken | None:
+        """The next for a consumer that had `last`; None where there was nothing in time."""
+        with self._lock:
+            if not self._some.wait_for(lambda: self._count or self._ends, timeout_s):
+                return None
+            if last is not None:
+                self._held[last] -= 1
+            if not self._count:
+                self._ends -= 1
+                return _Taken(None)
+            problem = last if last in self._problems else self._free()
+            self._held[problem] += 1
+            completions = self._problems[problem]
+            completion = completions.popleft()
+            if not completions:
+                del self._problems[problem]
+            self._count -= 1
+            self._room.notify()
+            return _Taken(completion)
+
+    def _free(self) -> str:
+        return min(self._problems, key=lambda problem: self._held[problem])
 
 
 def _join(threads: list[threading.Thread], patience_s: float = 0.2) -> None:

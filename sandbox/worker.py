@@ -150,7 +150,7 @@ class Worker:
         body = wire.encode(job) + (wire.frame(about) if follow else b"")
         preload = _PRELOAD.search(program.source)
         order = {
-            "limits": asdict(limits),
+            "limits": _packed_limits(limits),
             "runs": runs,
             "tests": key,
             "preload": preload[1] if preload else None,
@@ -162,6 +162,11 @@ class Worker:
         """The next frame's payload."""
         size = wire.length(self._stream.receive(wire.HEADER_BYTES, max(deadline - time.monotonic(), 0.001)))
         return self._stream.receive(size, max(deadline - time.monotonic(), 1.0)) if size else b""
+
+
+@functools.lru_cache(maxsize=64)
+def _packed_limits(limits: Limits) -> dict[str, float]:
+    return asdict(limits)
 
 
 @functools.lru_cache(maxsize=64)

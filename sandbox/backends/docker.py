@@ -13,7 +13,9 @@ against: a bug in the shared kernel.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import secrets
 import select
@@ -80,10 +82,11 @@ class DockerStream:
         if self._meeting is not None:
             self._met = self._meeting.wait(self._stdio, timeout_s)
             self._meeting = None
-        if self._met is not None:
-            return self._raw(self._met, size, deadline)
         while len(self._buffer) < size:
-            self._frame(deadline)
+            if self._met is not None:
+                self._buffer += self._some(self._met, 1 << 18, deadline)
+            else:
+                self._frame(deadline)
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
@@ -100,17 +103,21 @@ class DockerStream:
     def _raw(self, source: socket.socket, size: int, deadline: float) -> bytes:
         data = bytearray()
         while len(data) < size:
-            source.settimeout(max(deadline - time.monotonic(), 0.001))
-            try:
-                chunk = source.recv(min(size - len(data), 1 << 20))
-            except TimeoutError as error:
-                raise WorkerLost(f"no answer in time{self._said()}") from error
-            except OSError as error:
-                raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
-            if not chunk:
-                raise WorkerLost(f"the container ended{self._said()}")
-            data += chunk
+            data += self._some(source, min(size - len(data), 1 << 20), deadline)
         return bytes(data)
+
+    def _some(self, source: socket.socket, most: int, deadline: float) -> bytes:
+        """What is there, at least one byte and at most `most`. Raises WorkerLost."""
+        source.settimeout(max(deadline - time.monotonic(), 0.001))
+        try:
+            chunk = source.recv(most)
+        except TimeoutError as error:
+            raise WorkerLost(f"no answer in time{self._said()}") from error
+        except OSError as error:
+            raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
+        if not chunk:
+            raise WorkerLost(f"the container ended{self._said()}")
+        return chunk
 
     def _said(self) -> str:
         if self._met is not None:
@@ -160,12 +167,15 @@ class Meeting:
         self._folder.cleanup()
 
 
+@functools.cache
 def _connect() -> docker.DockerClient:
+    """The one client of this process. Raises SandboxUnavailable; a failure is not remembered."""
     try:
         client = docker.from_env(timeout=60, max_pool_size=64)
         client.ping()
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise SandboxUnavailable(f"no Docker engine answers ({_short(error)}); {INSTALL}") from error
+    atexit.register(client.close)
     return client
 
 
@@ -181,8 +191,8 @@ def _short(error: Exception) -> str:
 def available() -> str | None:
     """None where an engine answers; else what is missing and how to mend it."""
     try:
-        _connect().close()
-    except SandboxUnavailable as error:
+        _connect().ping()
+    except (SandboxUnavailable, docker.errors.DockerException, requests.exceptions.RequestException) as error:
         return str(error)
     return None
 
@@ -222,8 +232,7 @@ class Starter:
         return DockerStream(self._client, container_id, attached, meeting)
 
     def close(self) -> None:
-        """Close the connections to the engine."""
-        self._client.close()
+        """The client serves the whole process and stays."""
 
     def _config(self, meeting: Meeting | None) -> dict[str, Any]:
         # the program's memory, and as much again for the judge, which holds what the program returns
@@ -299,8 +308,7 @@ def contents(image: str = IMAGE) -> str:
 
     Raises ImageError where the image is missing, SandboxUnavailable.
     """
-    with contextlib.closing(_connect()) as client:
-        found = _image(client, image)
+    found = _image(_connect(), image)
     return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
 
 
@@ -313,11 +321,10 @@ def _image(client: docker.DockerClient, image: str) -> Any:
 
 def has_image(image: str = IMAGE) -> bool:
     """Whether the engine has the image. Raises SandboxUnavailable."""
-    with contextlib.closing(_connect()) as client:
-        try:
-            _image(client, image)
-        except ImageError:
-            return False
+    try:
+        _image(_connect(), image)
+    except ImageError:
+        return False
     return True
 
 
@@ -338,9 +345,9 @@ def import_image(tar: str, label: str, image: str = IMAGE) -> str:
     Raises SandboxUnavailable, ImageError.
     """
     changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
-    with contextlib.closing(_connect()) as client:
-        try:
-            client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
-            return str(client.images.get(image).id)
-        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-            raise ImageError(f"the engine did not take the sandbox image: {error}") from error
+    client = _connect()
+    try:
+        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
+        return str(client.images.get(image).id)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise ImageError(f"the engine did not take the sandbox image: {error}") from error
