@@ -166,6 +166,7 @@ class _Sitting:
     def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
         """Judge runs until one with other tests is next; then end, and leave that to the process above."""
         while True:
+            os.sched_setaffinity(0, (order["cpu"],))
             _set_back(order["limits"])
             fresh = self._judge(order, fds)
             stays = order["more"] or (fresh and self._small())
