@@ -35,6 +35,7 @@ from sandbox.guest.watch import Watch, outside_cpu
 INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and numpy's
 TICK_S = 0.05  # what the measures of CPU time may differ by
 CGROUP = "/sys/fs/cgroup"
+PROCESSORS = os.sched_getaffinity(0)
 # What programs import most: forked children find it loaded. Every other module costs each fork its pages (3 µs a page).
 WARM = (
     "bisect", "collections", "copy", "functools", "heapq", "itertools", "linecache", "math", "operator", "os", "re",
@@ -140,6 +141,7 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
         "last": last or not go_on,
     }
     watch.close()
+    os.sched_setaffinity(0, PROCESSORS)
     wire.write_all(wire.HOST_OUT, wire.encode(measured))
     return go_on
 
@@ -155,6 +157,7 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     cpu = seccomp.libc().sched_getcpu()
+    os.sched_setaffinity(0, (cpu,))
     about = {"run": run, "more": not last, "tests": order["tests"], "limits": limits, "cpu": cpu}
     court.order(about, [ours.fileno(), stdin_write, out_read, err_read])
     for fd in (ours.detach(), stdin_write, out_read, err_read):
@@ -165,7 +168,6 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
     cgroup_start = outside_cpu()
     pid = os.fork()
     if pid == 0:
-        os.sched_setaffinity(0, (cpu,))
         child.main(start, (stdin_read, out_write, err_write), theirs.fileno(), uid)
     for fd in (theirs.detach(), stdin_read, out_write, err_write):
         os.close(fd)
