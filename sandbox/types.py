@@ -134,7 +134,7 @@ class CallTests:
     source: run after the program; ends normally (accepted) or raises. In the judge the entry point's name is a proxy:
         arguments and results are copied and must be data (`sandbox.guest.codec`).
     setup: code that the program and its tests both find run before them (imports, definitions).
-    prelude: what only the judge runs, before the tests: the prompt with its helpers, whatever the program makes of them.
+    prelude: what only the judge runs, before the tests: the prompt, with its helpers as the data set has them.
     integrity: IN_SANDBOX for tests that cannot be split: of classes, functions or instances, or with unittest.
     """
 

@@ -40,9 +40,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         id=text(row, "task_id"),
         dataset=dataset,
         prompt=prompt,
-        tests=CallTests(
-            source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point, prelude=prompt
-        ),
+        tests=CallTests(source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point, prelude=prompt),
         entry_point=entry_point,
         references=(text(row, "canonical_solution"),),
         limits=LIMITS,

@@ -38,7 +38,7 @@ class BubblewrapStream:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin and process.stdout and process.stderr
         self.name = f"bubblewrap:{process.pid}"
-        self.meeting = None
+        self.meeting: str | None = None
         self._process = process
         self._in, self._out, self._err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
         os.set_blocking(self._in, False)

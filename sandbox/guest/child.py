@@ -181,7 +181,8 @@ class _Channel:
         if payload is None:
             _flush()
             os._exit(0)
-        self._nonce, *message = _decode(payload)
+        message: list[Any] = _decode(payload)
+        self._nonce = message.pop(0)
         return message
 
     def send(self, *message: Any) -> None:
@@ -295,7 +296,8 @@ def run_suites(namespace: dict[str, Any]) -> None:
     suite = unittest.TestSuite(load(case) for case in dict.fromkeys(cases) if case is not unittest.TestCase)
     if not suite.countTestCases():
         return
-    result = unittest.TestResult(failfast=True)
+    result = unittest.TestResult()
+    result.failfast = True
     suite.run(result)
     if not result.wasSuccessful():
         wrong = [text.strip().rpartition("\n")[2] for _, text in result.failures + result.errors]

@@ -5,14 +5,19 @@ Runs in the supervisor, as root where there are uids. Nothing here follows a lin
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 import signal
 import time
+
+from sandbox.guest import seccomp
 
 TEMPORARY = ("/tmp", "/dev/shm", "/dev/mqueue")
 MAX_ENTRIES = 10_000
 ROUNDS = 200
 ROUND_S = 0.005
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG = 1, 2
 
 
 def kill_as(uid: int) -> None:
@@ -24,6 +29,21 @@ def kill_as(uid: int) -> None:
         pass
     finally:
         os.seteuid(0)
+        if _death_signal():  # which a change of user clears
+            seccomp.libc().prctl(PR_SET_PDEATHSIG, _death_signal(), 0, 0, 0)
+
+
+@functools.cache
+def _death_signal() -> int:
+    """The signal with which this process follows its parent; 0 where it does not (in a container)."""
+    found = ctypes.c_int(0)
+    seccomp.libc().prctl(PR_GET_PDEATHSIG, ctypes.byref(found), 0, 0, 0)
+    return found.value
+
+
+def prepare() -> None:
+    """In the supervisor, once, before any change of user."""
+    _death_signal()
 
 
 def kill_program(uid: int | None, spared: set[int]) -> None:

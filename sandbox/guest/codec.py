@@ -30,10 +30,10 @@ _FLAT = frozenset((type(None), bool, float, str))
 
 
 # Built-in types are values too: an argument `int`, a result of type().
-TYPES = {
-    each.__name__: each
-    for each in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, type(None))
-}
+_BUILT_IN: tuple[type, ...] = (
+    bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, type(None),
+)  # fmt: skip
+TYPES = {each.__name__: each for each in _BUILT_IN}
 
 
 class CodecError(Exception):
@@ -186,7 +186,7 @@ class Decoder:
             "o": lambda body: Opaque(),
             "g": iterator,
         }
-        self._scan = json.JSONDecoder(object_hook=self._value).scan_once
+        self._scan = json.JSONDecoder(object_hook=self._value).scan_once  # type: ignore[attr-defined]
 
     def __call__(self, data: bytes | bytearray) -> Any:
         """The message in `data`. Raises CodecError; MemoryError as anything does."""

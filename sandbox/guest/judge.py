@@ -404,5 +404,3 @@ def _watch_script(job: dict[str, Any], talk: Conversation, tests: dict[str, Any]
         difference = compare.difference(bytes(talk.out), expected, tests["compare"], tests["tolerance"])
         if difference:
             raise _Verdict("WRONG_ANSWER", difference)
-
-

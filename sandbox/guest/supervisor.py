@@ -56,6 +56,7 @@ def main(first_uid: int | None, meeting: str | None) -> None:
     for name in WARM:
         __import__(name)
     child.settle()
+    cleaning.prepare()
     if first_uid is not None:
         os.setgroups([])
     gc.freeze()
@@ -68,7 +69,7 @@ def main(first_uid: int | None, meeting: str | None) -> None:
 
 
 def _move(meeting: str) -> None:
-    """Speak over a socket from here on: without the engine's relay between. Where it cannot be reached nothing moves."""
+    """Speak over a socket from here on, without the engine's relay between; stay where it cannot be reached."""
     found = socket.socket(socket.AF_UNIX)
     try:
         found.connect(meeting)
@@ -82,7 +83,7 @@ def _move(meeting: str) -> None:
 
 def _hello() -> dict[str, object]:
     """The versions of what is here, from the names of their metadata: importlib.metadata loads 3 MB for it."""
-    versions = {}
+    versions: dict[str, str] = {}
     for folder in filter(os.path.isdir, sys.path):
         for entry in os.listdir(folder):
             name, _, version = entry.removesuffix(".dist-info").partition("-")

@@ -46,7 +46,7 @@ SCRIPTS = {
     "fork bomb": ("import os\nwhile True: os.fork()", Verdict.RUNTIME_ERROR),
     "fills the disk": ("open('f', 'wb').write(b'x' * 2**24)", Verdict.RUNTIME_ERROR),
     "too many open files": ("files = [open('/dev/null') for _ in range(9999)]", Verdict.RUNTIME_ERROR),
-    "kills everything": ("import os\nos.kill(-1, 9)", Verdict.RUNTIME_ERROR),
+    "kills all it may": ("import os\nos.kill(-1, 9)", Verdict.ACCEPTED),
     "reaches for the network": ("import socket; socket.create_connection(('192.0.2.1', 80), 1)", Verdict.RUNTIME_ERROR),
     "writes to the root": ("open('/usr/bin/x', 'w')", Verdict.RUNTIME_ERROR),
     "a message of many bytes": ("raise ValueError('\U0001F600' * 600)", Verdict.RUNTIME_ERROR),
@@ -94,7 +94,7 @@ def test_a_script_ends_in_its_verdict_and_leaves_the_worker_clean(box: Pool, nam
     after = box.run(
         Program(source="import os; print(os.listdir('.'), len([p for p in os.listdir('/proc') if p.isdigit()]))")
     )
-    assert after.stdout == "[] 2\n", after
+    assert after.stdout == "[] 4\n", after  # the supervisor, two judges, itself
 
 
 @pytest.mark.parametrize("name", INNOCENT)
@@ -224,7 +224,7 @@ if os.fork() == 0:
     for _ in range(3):
         assert box.run(Program(source=plant)).verdict is Verdict.ACCEPTED
         look = "import os\nprint([os.listdir(p) for p in ('.', '/dev/shm')], len(os.listdir('/tmp')), sum(p.isdigit() for p in os.listdir('/proc')))"
-        assert box.run(Program(source=look)).stdout == "[[], []] 1 2\n"
+        assert box.run(Program(source=look)).stdout == "[[], []] 1 4\n"
 
 
 @pytest.mark.parametrize("step", ["x.append(object())", "x = [x]", "x.append(bytes(100))"])
