@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import InputError, near
 from harness.types import SamplingParams
-from sandbox.types import MIB, Limits
+from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
 LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
@@ -21,7 +21,8 @@ class RunConfig(BaseModel):
     """One run. Frozen; an invalid one cannot exist.
 
     k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place
-    of the problem set's own limits. workers: sandboxes at once. concurrency: requests at once to a server.
+    of the problem set's own limits. isolation: what programs share. dedup: equal programs of a problem are executed
+    once. workers: sandboxes at once. concurrency: requests at once to a server.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -42,6 +43,8 @@ class RunConfig(BaseModel):
     seed: int = 0
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     runtime: str | None = None
+    isolation: Isolation = Isolation.POOL
+    dedup: bool = True
     workers: int | None = None
     concurrency: int = 16
     cpu_s: float | None = None

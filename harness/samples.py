@@ -50,7 +50,8 @@ def _fields(execution: dict[str, Any]) -> dict[str, Any]:
         result = "passed"
     elif verdict is Verdict.TIME_LIMIT:
         result = "timed out"
-    return {"result": result, "passed": verdict is Verdict.ACCEPTED, "verdict": verdict.value}
+    integrity = execution.get("integrity")
+    return {"result": result, "passed": verdict is Verdict.ACCEPTED, "verdict": verdict.value, "integrity": integrity}
 
 
 def _places(run: Path) -> dict[str, array.array[int]]:

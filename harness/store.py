@@ -10,8 +10,10 @@ disk: a power cut may lose the last seconds of work, never mix or invent any.
 
 from __future__ import annotations
 
+import array
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -120,6 +122,7 @@ class Store:
         self._lock = threading.Lock()  # protects the three files, the two tables and _broken
         self._guard = _lock(run)
         self._files = {name: open(run / name, "ab", buffering=0) for name in (COMPLETIONS, EXECUTIONS, SCORES)}
+        self._twins: dict[str, array.array[int]] = {}
         self._generated = self._mend_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
         self._mend_scores()
@@ -151,10 +154,26 @@ class Store:
 
     def add_completions(self, completions: list[Completion]) -> None:
         """All n completions of one problem, in one write."""
-        lines = b"".join(_completion.dump_json(each) + b"\n" for each in completions)
+        rows = [_completion.dump_python(each, mode="json") for each in completions]
         with self._writing():
-            _append(self._files[COMPLETIONS], lines)
+            _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
             self._generated.add(completions[0].problem_id)
+            firsts: dict[bytes, int] = {}
+            for each in completions:
+                self._note_text(each.problem_id, each.index, each.text, firsts)
+
+    def twin(self, problem_id: str, index: int) -> int:
+        """The first completion of the problem that has the same text: its own index where there is none before it."""
+        return self._twins[problem_id][index]
+
+    def repeated(self) -> int:
+        """How many completions have the same text as an earlier one of their problem."""
+        return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
+
+    def _note_text(self, problem_id: str, index: int, text: str, firsts: dict[bytes, int]) -> None:
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._twins.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
+        known[index] = firsts.setdefault(key, index)
 
     def add_result(self, execution: Execution, score: Score) -> None:
         """What one completion did, and what it is worth."""
@@ -209,18 +228,23 @@ class Store:
         _cut_torn_line(path)
         whole: set[str] = set()
         start, current, count = 0, None, 0
+        firsts: dict[bytes, int] = {}
         with open(path, "rb") as file:
             place = 0
             for line in file:
-                problem_id = _parsed(line, path)["problem_id"]
+                row = _parsed(line, path)
+                problem_id = row["problem_id"]
                 if problem_id != current:
-                    start, current, count = place, problem_id, 0
+                    start, current, count, firsts = place, problem_id, 0, {}
+                if problem_id in self._owed:
+                    self._note_text(problem_id, row["index"], row["text"], firsts)
                 count += 1
                 place += len(line)
                 if count == self._owed.get(problem_id):
                     whole.add(problem_id)
         if current is not None and current not in whole:
             os.truncate(path, start)
+            self._twins.pop(current, None)
         return whole
 
     def _mend_scores(self) -> None:

@@ -10,7 +10,7 @@ import sandbox
 from harness.datasets import ProblemSet
 from harness.tasks import codegen
 from harness.types import Completion, Problem
-from sandbox import Execution, Limits, Pool, Verdict
+from sandbox import Execution, Isolation, Limits, Pool, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ def verify(
     *,
     limits: Callable[[Problem], Limits],
     workers: int | None,
+    isolation: Isolation,
     done: Callable[[Check], None],
 ) -> list[Check]:
     """Run every reference and wrong solution; `done` is told each. The checks in the set's order.
@@ -46,7 +47,7 @@ def verify(
     ceiling = sandbox.ceiling([limits(problem) for problem in problems.problems])
     workers = workers or sandbox.default_workers()
     with (
-        sandbox.open(backend, workers=workers, ceiling=ceiling) as box,
+        sandbox.open(backend, workers=workers, ceiling=ceiling, isolation=isolation) as box,
         concurrent.futures.ThreadPoolExecutor(workers) as threads,
     ):
 

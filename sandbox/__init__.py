@@ -17,10 +17,13 @@ import os
 from collections.abc import Callable
 
 from sandbox.errors import ImageError, SandboxError, SandboxUnavailable, WorkerLost
-from sandbox.pool import Pool
+from sandbox.pool import PROGRAMS_PER_WORKER, Pool
 from sandbox.types import (
     CallTests,
+    Compare,
     Execution,
+    Integrity,
+    Isolation,
     Limits,
     Program,
     StdioCase,
@@ -32,9 +35,9 @@ from sandbox.types import (
 from sandbox.worker import GuestInfo, guest_fingerprint
 
 __all__ = [
-    "BACKENDS", "CallTests", "Execution", "GuestInfo", "ImageError", "Limits", "Pool", "Program", "SandboxError",
-    "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend",
-    "contents", "default_workers", "guest_digest", "open", "prepare",
+    "BACKENDS", "CallTests", "Compare", "Execution", "GuestInfo", "ImageError", "Integrity", "Isolation", "Limits",
+    "Pool", "Program", "SandboxError", "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict",
+    "WorkerLost", "ceiling", "choose_backend", "contents", "default_workers", "guest_digest", "open", "prepare",
 ]  # fmt: skip
 
 BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
@@ -86,11 +89,17 @@ def guest_digest() -> str:
 
 
 def open(  # noqa: A001 - `sandbox.open()` reads as what it does
-    backend: str = "auto", *, workers: int | None = None, ceiling: Limits | None = None, runtime: str | None = None
+    backend: str = "auto",
+    *,
+    workers: int | None = None,
+    ceiling: Limits | None = None,
+    isolation: Isolation = Isolation.POOL,
+    runtime: str | None = None,
 ) -> Pool:
     """A pool of sandboxes. Nothing is started until the first program runs.
 
-    ceiling: the largest limits that a program may ask for. runtime: the OCI runtime of the docker backend.
+    ceiling: the largest limits that a program may ask for. isolation: what programs share. runtime: the OCI runtime of
+    the docker backend, such as runsc.
     Raises SandboxUnavailable, ImageError, ValueError.
     """
     name = choose_backend(backend)
@@ -101,12 +110,13 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
         from sandbox.backends import docker
 
         start = docker.Starter(ceiling, docker.Options(runtime=runtime))
-        return Pool(start, backend=name, workers=workers, ceiling=ceiling, uids=docker.UIDS)
+        life = 1 if isolation is Isolation.CONTAINER else PROGRAMS_PER_WORKER
+        return Pool(start, backend=name, workers=workers, ceiling=ceiling, uids=docker.UIDS, programs_per_worker=life)
     if runtime is not None:
         raise SandboxUnavailable(f"a runtime ({runtime}) is an option of the docker sandbox, not of {name}")
     from sandbox.backends import bubblewrap
 
-    life = 1000 if bubblewrap.UIDS else 1
+    life = 1 if isolation is Isolation.CONTAINER or not bubblewrap.UIDS else PROGRAMS_PER_WORKER
     return Pool(
         bubblewrap.Starter(ceiling),
         backend=name,

@@ -1,11 +1,14 @@
 """A pool of workers: run programs from many threads, replace what is not clean, give up on nothing silently.
 
-Theory of operation. At most `workers` sandboxes live at once; each is started when a program first needs it and serves
-one program at a time. `run` takes an idle one or starts one, and blocks while all are busy: the pool itself is the
-back-pressure. A worker goes back only clean: one that is dirty, lost or at the end of its bounded life is destroyed,
-and the next program starts a fresh one. A program whose worker was lost is run once more on a fresh worker. A second
-loss is the program's own RUNTIME_ERROR if a harmless program then runs well, else INTERNAL_ERROR: no program can get
-itself left out of a score. A program that passed a limit is never run again.
+Theory of operation. At most `workers` sandboxes are busy at once; each serves one program at a time. `run` takes an
+idle one or starts one, and blocks while all are busy: the pool itself is the back-pressure. A worker goes back only
+clean: one that is dirty, lost or at the end of its bounded life is destroyed, and the next program starts a fresh one.
+Before the first program the pool proves what it must deny (`preflight`) on its first worker while the others start.
+With one sandbox per program (Isolation.CONTAINER, or a backend without uids) as many are started ahead as may be busy.
+
+A program whose worker was lost is run once more on a fresh worker. A second loss is the program's own RUNTIME_ERROR if
+a harmless program then runs well, else INTERNAL_ERROR: no program can get itself left out of a score. A program that
+passed a limit is never run again.
 """
 
 from __future__ import annotations
@@ -14,14 +17,17 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
-from sandbox.errors import SandboxError, WorkerLost
+from sandbox import preflight
+from sandbox.errors import SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, Stream, Worker
 
 PROGRAMS_PER_WORKER = 1000
+STARTING_AT_ONCE = 4
 # Blocks of uids above 1,000,000, one for the judge and one for each program; a uid counts its processes host-wide.
 UID_BLOCKS, UID_BLOCK = 2_000_000, 1024
 
@@ -61,8 +67,13 @@ class Pool:
         self._start = start
         self._uids = uids
         self._life = min(programs_per_worker, PROGRAMS_PER_WORKER)
+        self._spare = workers if self._life == 1 else 0
         self._places = threading.Semaphore(workers)
-        self._lock = threading.Lock()  # protects _idle, _live and _closed
+        self._proof = threading.Lock()  # held while the pool proves itself; protects _proven
+        self._proven = False
+        self._lock = threading.Condition()  # protects _idle, _starting, _live and _closed
+        self._starters: ThreadPoolExecutor | None = None
+        self._starting = 0
         self._idle: list[Worker] = []
         self._live: set[Worker] = set()
         self._closed = False
@@ -82,14 +93,38 @@ class Pool:
         limits = limits or self.ceiling
         if not limits.within(self.ceiling):
             raise ValueError(f"limits {limits} are above those that the sandbox was opened for: {self.ceiling}")
+        self._prove()
+        try:
+            return self._twice(program, tests, limits)
+        except WorkerLost as error:
+            return self._blame(error)
+
+    def examine(self) -> list[preflight.Finding]:
+        """What this sandbox must deny, and whether it does, asked for now. Raises SandboxError where none runs."""
+        try:
+            return preflight.examine(self._twice, self.ceiling)
+        except WorkerLost as error:
+            raise SandboxUnavailable(f"the {self.backend} sandbox does not stay up: {error}") from error
+
+    def _twice(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
         try:
             return self._attempt(program, tests, limits)
         except WorkerLost:
-            pass
-        try:
             return self._attempt(program, tests, limits)
-        except WorkerLost as error:
-            return self._blame(error)
+
+    def _prove(self) -> None:
+        """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
+        with self._proof:
+            if self._proven:
+                return
+            self._start_ahead(self.workers)
+            faults = [f"{each.name}: {each.fault}" for each in self.examine() if each.fault]
+            if faults:
+                raise SandboxUnavailable(
+                    f"the {self.backend} sandbox does not keep on this host what it must, and runs nothing:\n  "
+                    + "\n  ".join(faults)
+                )
+            self._proven = True
 
     def _blame(self, error: WorkerLost) -> Execution:
         """Whose fault two lost workers are: the program's, if a harmless one runs well on the next."""
@@ -110,6 +145,10 @@ class Pool:
         """Destroy all workers, busy ones too."""
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
+        if self._starters is not None:
+            self._starters.shutdown(cancel_futures=True)
+        with self._lock:
             doomed = list(self._live)
             self._live.clear()
             self._idle.clear()
@@ -135,10 +174,16 @@ class Pool:
 
     def _take(self) -> Worker:
         with self._lock:
+            # one that is being started is nearer than one that is not
+            self._lock.wait_for(lambda: self._idle or not self._starting or self._closed)
             if self._closed:
                 raise SandboxError("the sandbox is closed")
-            if self._idle:
-                return self._idle.pop()
+            taken = self._idle.pop() if self._idle else None
+        if self._spare:
+            self._start_ahead(self._spare)
+        return taken or self._new()
+
+    def _new(self) -> Worker:
         first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
         worker = Worker(self._start(), first_uid=first_uid)
         with self._lock:
@@ -148,10 +193,35 @@ class Pool:
         worker.close()
         raise SandboxError("the sandbox is closed")
 
+    def _start_ahead(self, wanted: int) -> None:
+        """Have `wanted` idle workers, or on their way, without waiting for them."""
+        with self._lock:
+            missing = 0 if self._closed else wanted - len(self._idle) - self._starting
+            if missing <= 0:
+                return
+            self._starters = self._starters or ThreadPoolExecutor(STARTING_AT_ONCE)
+            self._starting += missing
+            for _ in range(missing):
+                self._starters.submit(self._start_idle)
+
+    def _start_idle(self) -> None:
+        worker = None
+        try:
+            worker = self._new()
+        except SandboxError:  # whoever needs a worker then starts one, and has the error
+            pass
+        finally:
+            with self._lock:
+                self._starting -= 1
+                if worker is not None:
+                    self._idle.append(worker)
+                self._lock.notify_all()
+
     def _give_back(self, worker: Worker) -> None:
         with self._lock:
             if worker.usable and worker.programs < self._life and not self._closed:
                 self._idle.append(worker)
+                self._lock.notify()
                 return
             self._live.discard(worker)
         worker.close()

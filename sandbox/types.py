@@ -39,6 +39,13 @@ class Integrity(enum.StrEnum):
     IN_SANDBOX = "in-sandbox"
 
 
+class Isolation(enum.StrEnum):
+    """What programs share: POOL a sandbox, one after the other, cleaned between; CONTAINER nothing, one each."""
+
+    POOL = "pool"
+    CONTAINER = "container"
+
+
 class Compare(enum.StrEnum):
     """How printed output is compared.
 

@@ -147,6 +147,14 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
     )
+    if coverage["repeated"]:
+        out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
+    beside = summary["integrity"]["in_sandbox"]
+    if beside:
+        named = ", ".join(beside[:5]) + (f" and {len(beside) - 5} more" if len(beside) > 5 else "")
+        out.print(
+            Text(f"integrity in-sandbox: {len(beside)} problems, whose tests a program can reach ({named})", "yellow")
+        )
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
     line = Text("verdicts: ")

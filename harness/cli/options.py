@@ -14,6 +14,12 @@ Problems = Annotated[
 Ks = Annotated[str | None, typer.Option("--k", help="The ks of pass@k, such as 1,10.", metavar="K,K")]
 Sandbox = Annotated[str | None, typer.Option(help="auto, docker or bubblewrap. Code never runs without one.")]
 Runtime = Annotated[str | None, typer.Option(help="An OCI runtime of the Docker engine, such as runsc.")]
+Isolation = Annotated[
+    str | None, typer.Option(help="pool: sandboxes are cleaned between programs; container: each program has its own.")
+]
+Dedup = Annotated[
+    bool, typer.Option("--dedup/--no-dedup", help="Execute equal programs of a problem once, and share the verdict.")
+]
 Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 2 per core.")]
 CpuS = Annotated[
     float | None, typer.Option(help="CPU seconds per program. Default: the problem set's own; 5 for exec.")

@@ -30,6 +30,8 @@ def run(
     concurrency: Annotated[int | None, typer.Option(help="Requests at once to a server. Default: 16.")] = None,
     sandbox: options.Sandbox = None,
     runtime: options.Runtime = None,
+    isolation: options.Isolation = None,
+    dedup: options.Dedup = True,
     workers: options.Workers = None,
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
@@ -47,6 +49,7 @@ def run(
         "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
         "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency, "sandbox": sandbox, "runtime": runtime,
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
+        "isolation": isolation, "dedup": None if dedup else False,
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness import pipeline

@@ -18,6 +18,8 @@ def score(
     out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
     sandbox: options.Sandbox = None,
     runtime: options.Runtime = None,
+    isolation: options.Isolation = None,
+    dedup: options.Dedup = True,
     workers: options.Workers = None,
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
@@ -33,7 +35,7 @@ def score(
     flags = {
         "samples": samples, "engine": "replay", "problems": problems, "k": options.parse_ks(k), "sandbox": sandbox,
         "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
-        "results": results,
+        "results": results, "isolation": isolation, "dedup": None if dedup else False,
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness import pipeline

@@ -14,6 +14,7 @@ from harness.cli import options
 def verify(
     problems: Annotated[str, typer.Argument(help="A set's name or a JSONL file.")],
     sandbox: options.Sandbox = None,
+    isolation: options.Isolation = None,
     workers: options.Workers = None,
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
@@ -34,7 +35,7 @@ def verify(
 
     flags = {
         "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
-        "memory_mib": memory_mib,
+        "memory_mib": memory_mib, "isolation": isolation,
     }  # fmt: skip
     config = load_config(None, flags, options.environment())
     loaded = load_set(config.problems, config.cache)
@@ -47,6 +48,7 @@ def verify(
             backend,
             limits=lambda problem: config.limits(problem.limits),
             workers=config.workers,
+            isolation=config.isolation,
             done=lambda _: progress.advance(task),
         )
     failed = [check for check in checks if not check.right]

@@ -78,9 +78,7 @@ def _bound(tree: ast.AST) -> set[str]:
             names.add(node.arg)
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names.add(node.id)
-        elif (isinstance(node, ast.ExceptHandler) and node.name) or (
-            isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
-        ):
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
             names.add(node.name)
     return names
 
@@ -117,7 +115,7 @@ def _arguments(node: ast.AST) -> list[ast.expr]:
 
 
 def _is_code(argument: ast.expr, local: set[str]) -> bool:
-    """Whether an argument is, or holds, a function or an object of the tests; the result of a call is taken for data."""
+    """Whether an argument is, or holds, a function or object of the tests; the result of a call is taken for data."""
     called = {id(node.func) for node in ast.walk(argument) if isinstance(node, ast.Call)}
     return any(
         isinstance(node, ast.Lambda)

@@ -3,9 +3,9 @@
 Source: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d43fb9 (the sha256 holds it). A row:
     {"task_id": "HumanEval/0", "prompt": imports, signature and docstring, "entry_point": "has_close_elements",
      "canonical_solution": the body, "test": defines check(candidate)}
-The program is assembled as its own evaluator does: prompt + completion, then test and check(entry_point). The judge runs
-the prompt too: the tests of 32, 38 and 50 call its helpers, which are the data set's and not the program's. The time
-limit is its own 3 seconds, here of CPU time.
+The program is assembled as its own evaluator does: prompt + completion, then test and check(entry_point). The judge
+runs the prompt too: the tests of 32, 38 and 50 call its helpers, which are the data set's and not the program's. The
+time limit is its own 3 seconds, here of CPU time.
 """
 
 from __future__ import annotations

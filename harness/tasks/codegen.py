@@ -10,9 +10,9 @@ import numpy as np
 from harness import extract, stats
 from harness.errors import InputError
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution, Program, StdioTests, Verdict
+from sandbox.types import CallTests, Execution, Integrity, Program, StdioTests, Verdict
 
-VERSION = "codegen.v1"  # raised by every change that can move a number
+VERSION = "codegen.v2"  # raised by every change that can move a number
 CHAT = (
     "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
     "```python\n{prompt}\n```\n"
@@ -37,6 +37,11 @@ def program(problem: Problem, completion: Completion) -> Program:
         return Program(source=completion.text)
     code = extract.code(completion.text, problem.entry_point)
     return Program(source=extract.preamble(problem.prompt, problem.entry_point) + code)
+
+
+def integrity(problem: Problem) -> Integrity:
+    """Who sees a problem's tests end: the judge, but for tests that cannot run apart from the program."""
+    return problem.tests.integrity if isinstance(problem.tests, CallTests) else Integrity.JUDGED
 
 
 def score(completion: Completion, execution: Execution) -> Score:

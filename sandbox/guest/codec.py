@@ -183,7 +183,7 @@ class Decoder:
             "T": TYPES.__getitem__,
             "D": _decimal,
             "F": _fraction,
-            "o": lambda body: Opaque(),
+            "o": lambda _: Opaque(),
             "g": iterator,
         }
         self._scan = json.JSONDecoder(object_hook=self._value).scan_once  # type: ignore[attr-defined]
