@@ -147,9 +147,9 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
     )
-    if coverage["repeated"]:
+    if coverage.get("repeated"):
         out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
-    beside = summary["integrity"]["in_sandbox"]
+    beside = summary.get("integrity", {}).get("in_sandbox", [])
     if beside:
         named = ", ".join(beside[:5]) + (f" and {len(beside) - 5} more" if len(beside) > 5 else "")
         out.print(

@@ -36,8 +36,11 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
     from harness.cli import display
 
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    beside = set()
     for record in store.executions(run):
         verdicts[record["problem_id"]][record["verdict"]] += 1
+        if record.get("integrity") == "in-sandbox":
+            beside.add(record["problem_id"])
     summary = store.read_summary(run)
     if as_json:
         problems = {name: dict(counts) for name, counts in verdicts.items()}
@@ -48,7 +51,8 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
         rest = ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common() if verdict != "ACCEPTED")
         passed = f"{counts['ACCEPTED']} of {counts.total()}"
         style = "green" if counts["ACCEPTED"] == counts.total() else "red" if not counts["ACCEPTED"] else "yellow"
-        table.add_row(Text(display.printable(name)), Text(passed, style=style), rest)
+        marked = f"{display.printable(name)} (integrity: in-sandbox)" if name in beside else display.printable(name)
+        table.add_row(Text(marked), Text(passed, style=style), rest)
     display.out.print(table)
     if summary:
         display.show_summary(summary)
@@ -86,6 +90,8 @@ def _show_completion(row: dict[str, Any]) -> None:
     execution = row["execution"]
     title = Text(f"{display.printable(row['problem_id'])} [{row['index']}]  ")
     title.append(display.verdict_text(execution["verdict"]) if execution else Text("not executed", style="dim"))
+    if execution and execution.get("integrity") == "in-sandbox":
+        title.append("  integrity: in-sandbox", style="yellow")
     if row["finish_reason"] == "length":
         title.append("  cut at max_tokens", style="yellow")
     display.out.print(Rule(title, align="left"))

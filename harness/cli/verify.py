@@ -69,5 +69,9 @@ def verify(
             f"{loaded.version()}: {sum(check.right for check in references)} of {len(references)} references pass, "
             f"{sum(check.right for check in wrong)} of {len(wrong)} wrong solutions fail"
         )
+        beside = {check.problem_id for check in checks if check.execution.integrity is boxes.Integrity.IN_SANDBOX}
+        if beside:
+            names = Text(f"integrity in-sandbox, tests beside the program: {', '.join(sorted(beside))}", "yellow")
+            display.out.print(names)
     if failed:
         raise typer.Exit(1)
