@@ -69,7 +69,8 @@ def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tm
     assert 0 < first["low"] < first["value"] < first["high"] < 1 and first["value"] < second["value"]
     assert first["n_completions"] == 2 * first["n_problems"] == summary["coverage"]["completions"]
     assert re.fullmatch(
-        r"pass@1\|n:2\|T:0\.8\|top_p:0\.95\|.*data:starter@[0-9a-f]{8}\|img:\S+\|v:[\d.]+", first["signature"]
+        r"pass@1\|n:2\|T:0\.8\|top_p:0\.95\|.*data:starter@[0-9a-f]{8}\|integrity:judged\|img:\S+\|v:[\d.]+",
+        first["signature"],
     )
     run = tmp_path / summary["run"]
     assert {"manifest.json", "completions.jsonl", "executions.jsonl", "scores.jsonl", "summary.json", "run.log"} <= {
