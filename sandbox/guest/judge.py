@@ -46,11 +46,12 @@ _IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 
 
 class _Tests(NamedTuple):
-    """The tests of a problem, and their compiled parts: the error where they do not compile."""
+    """The tests of a problem, and their compiled parts; `fault` says why they do not compile."""
 
     about: dict[str, Any]
     prelude: types.CodeType | None = None
     source: types.CodeType | None = None
+    fault: str = ""
 
 
 class TestCache:
@@ -143,9 +144,15 @@ def _prepare(about: dict[str, Any]) -> _Tests:
                 pass
     try:
         prelude = compile(f"{about['setup']}\n{about['prelude']}", "prelude.py", "exec")
-    except (SyntaxError, ValueError):
-        prelude = compile(about["setup"], "prelude.py", "exec")  # a prompt that is no program by itself
-    return _Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
+    except (SyntaxError, ValueError):  # a prompt that is no program by itself
+        try:
+            prelude = compile(about["setup"], "prelude.py", "exec")
+        except (SyntaxError, ValueError) as error:
+            return _Tests(about, fault=f"the setup does not compile: {error}")
+    try:
+        return _Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return _Tests(about, fault=f"the tests do not compile: {error}")
 
 
 class _Sitting:
@@ -166,7 +173,8 @@ class _Sitting:
     def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
         """Judge runs until one with other tests is next; then end, and leave that to the process above."""
         while True:
-            os.sched_setaffinity(0, (order["cpu"],))
+            if order["cpu"] is not None:
+                os.sched_setaffinity(0, (order["cpu"],))
             _set_back(order["limits"])
             fresh = self._judge(order, fds)
             stays = order["more"] or (fresh and self._small())
@@ -296,8 +304,9 @@ def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
 
 def _call(job: dict[str, Any], tests: _Tests, talk: Conversation) -> None:
     """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
+    if tests.source is None or tests.prelude is None:
+        raise _Verdict("RUNTIME_ERROR", tests.fault)
     _load(job, "call", tests.about, talk)
-    assert tests.source and tests.prelude
     name = tests.about["entry_point"]
     namespace = {"__name__": "tests", "__builtins__": __builtins__}
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import signal
 import time
 from typing import Any
 
@@ -123,6 +124,12 @@ class Watch:
             self.signal = os.WTERMSIG(status)
         else:
             self.exit_code = os.WEXITSTATUS(status)
+
+    def kill(self) -> None:
+        """End the first process, by its pid too: it may not have its own user yet. Safe to call twice."""
+        if not self._reaped:
+            os.kill(self.pid, signal.SIGKILL)
+            self.reap()
 
     def close(self) -> None:
         """Give its descriptor back."""

@@ -168,3 +168,14 @@ def test_a_sandbox_that_denies_too_little_runs_nothing(backend: str, monkeypatch
     monkeypatch.setitem(preflight._ASKED, "reading its own status", "open('/proc/self/status').read()")
     with sandbox.open(backend, workers=1) as box, pytest.raises(SandboxUnavailable, match="reading its own status"):
         box.run(Program(source="print(1)"))
+
+
+@pytest.mark.parametrize("fields", [{"source": "assert f( == 1"}, {"source": "assert f() == 1", "setup": "x ="}])
+def test_tests_that_do_not_compile_say_so(box: Pool, fields: dict[str, str]) -> None:
+    execution = box.run(Program(source="def f():\n    return 1"), CallTests(entry_point="f", **fields))
+    assert execution.verdict is Verdict.RUNTIME_ERROR and "compile" in execution.detail
+
+
+def test_a_limit_that_passes_before_the_program_began_ends_it_all_the_same(box: Pool) -> None:
+    soon = Limits(cpu_s=0.0001, wall_s=0.0001)
+    assert box.run(Program(source="while True: pass"), limits=soon).verdict is Verdict.TIME_LIMIT
