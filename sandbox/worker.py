@@ -18,12 +18,13 @@ from typing import Protocol
 from sandbox import verdicts
 from sandbox.errors import WorkerLost
 from sandbox.guest import wire
-from sandbox.guest.judge import TestCache
+from sandbox.guest.testcode import TestCache
 from sandbox.guest.watch import LOAD_FACTOR
 from sandbox.types import CallTests, Execution, Limits, Program, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
-    "wire", "codec", "compare", "seccomp", "child", "conversation", "judge", "cleaning", "bench", "watch", "supervisor",
+    "wire", "codec", "compare", "seccomp", "child", "conversation", "testcode", "judge", "cleaning", "bench",
+    "watch", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost

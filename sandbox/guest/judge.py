@@ -21,60 +21,23 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import resource
 import socket
 import sys
 import time
 import traceback
-import types
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
-from sandbox.guest import child, codec, compare, wire
+from sandbox.guest import child, codec, compare, testcode, wire
 from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered
+from sandbox.guest.testcode import TestCache, Tests, prepare
 
-CACHED_BYTES = 16 * 2**20
 CONTROL_BYTES = 4096
 SPARE_CPU_S = 1.0
 SPARE_BYTES = 64 * 2**20
+USUAL = ("ACCEPTED", "WRONG_ANSWER", "RUNTIME_ERROR", "COMPILE_ERROR")  # after others the process is not used again
 KEPT_BYTES = 64 * 2**20  # a judge that grew by more is not used again
-PRELOADABLE = ("numpy",)
-TESTS_FILE = "tests.py"
-_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
-
-
-class _Tests(NamedTuple):
-    """The tests of a problem, and their compiled parts; `fault` says why they do not compile."""
-
-    about: dict[str, Any]
-    prelude: types.CodeType | None = None
-    source: types.CodeType | None = None
-    fault: str = ""
-
-
-class TestCache:
-    """The tests that were sent last, at most CACHED_BYTES of them; host and judge keep equal books of it."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, Any]] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: str) -> Any:
-        """What was put under `key`; None where it is not there."""
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key][1]
-
-    def put(self, key: str, size: int, value: Any) -> None:
-        """Keep `value`; the oldest go until all fit."""
-        self._kept[key] = (size, value)
-        self._bytes += size
-        while self._bytes > CACHED_BYTES and len(self._kept) > 1:
-            _, (gone, _) = self._kept.popitem(last=False)
-            self._bytes -= gone
 
 
 def main(control: int, body: int, result: int, uid: int | None) -> NoReturn:
@@ -96,9 +59,10 @@ def _serve(control: socket.socket, body: int, result: int) -> NoReturn:
     while True:
         order, fds = _receive(control)
         job = _read_job(body, cache)
+        used = {str(os.getpid()): time.process_time()}
         pid = os.fork()
         if pid == 0:
-            _Sitting(control, body, result, job).run(order, fds)
+            _Sitting(control, body, result, job, used).run(order, fds)
         for fd in fds:
             os.close(fd)
         _, status = os.waitpid(pid, 0)
@@ -122,37 +86,14 @@ def _read_program(body: int) -> dict[str, Any]:
 
 
 def _read_job(body: int, cache: TestCache) -> dict[str, Any]:
-    """The job with its tests as _Tests, or None. Tests travel once, then by their key."""
+    """The job with its tests as Tests, or None. Tests travel once, then by their key."""
     job = _read_program(body)
     if job["follow"]:
         payload = wire.receive_payload(body)
         if payload is None:
             os._exit(0)
-        cache.put(job["key"], len(payload), _prepare(json.loads(payload)))
+        cache.put(job["key"], len(payload), prepare(json.loads(payload)))
     return {**job, "tests": None if job["key"] is None else cache.get(job["key"])}
-
-
-def _prepare(about: dict[str, Any]) -> _Tests:
-    """Compile once what every program of a problem is tested with, and load what it imports."""
-    if about["kind"] != "call" or about["integrity"] != "judged":
-        return _Tests(about)
-    for name in set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
-        if name in PRELOADABLE or name in sys.stdlib_module_names:
-            try:
-                __import__(name)
-            except ImportError:  # the tests' own import will say so
-                pass
-    try:
-        prelude = compile(f"{about['setup']}\n{about['prelude']}", "prelude.py", "exec")
-    except (SyntaxError, ValueError):  # a prompt that is no program by itself
-        try:
-            prelude = compile(about["setup"], "prelude.py", "exec")
-        except (SyntaxError, ValueError) as error:
-            return _Tests(about, fault=f"the setup does not compile: {error}")
-    try:
-        return _Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return _Tests(about, fault=f"the tests do not compile: {error}")
 
 
 class _Sitting:
@@ -162,12 +103,13 @@ class _Sitting:
     interpreter is set back. A process whose memory grew, or whose program did anything odd, ends and is not used again.
     """
 
-    def __init__(self, control: socket.socket, body: int, result: int, job: dict[str, Any]) -> None:
+    def __init__(
+        self, control: socket.socket, body: int, result: int, job: dict[str, Any], used: dict[str, float]
+    ) -> None:
         os.dup2(0, 2)  # what tests print is of no interest, and nobody would read it
         self._control, self._body, self._result, self._job = control, body, result, job
         self._key = job["key"]
-        self._parent = {str(os.getppid()): time.process_time()}  # what it used until it forked this process
-        self._before = 0.0
+        self._parent_used = used  # CPU seconds of the process above, by its pid, when it forked this one
         self._memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
@@ -176,8 +118,9 @@ class _Sitting:
             if order["cpu"] is not None:
                 os.sched_setaffinity(0, (order["cpu"],))
             _set_back(order["limits"])
-            fresh = self._judge(order, fds)
-            stays = order["more"] or (fresh and self._small())
+            finding = self._judge(order, fds)
+            fresh = finding["verdict"] in USUAL and self._small()
+            stays = fresh or (order["more"] and finding["verdict"] == "ACCEPTED")
             order = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}") if stays else {}
             if order.get("tests", "") != self._key:
                 os._exit(0)
@@ -189,17 +132,16 @@ class _Sitting:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self._memory_kib
         return grown * 1024 < KEPT_BYTES
 
-    def _judge(self, order: dict[str, Any], fds: list[int]) -> bool:
-        """One run: its finding goes to the supervisor. Whether this process may judge another."""
+    def _judge(self, order: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """One run: its finding, which goes to the supervisor."""
         limits = order["limits"]
-        tests: _Tests | None = self._job["tests"]
+        tests: Tests | None = self._job["tests"]
         cases = tests.about["cases"] if tests and tests.about["kind"] == "stdio" else None
         text = cases[order["run"]]["stdin"] if cases else self._job["program"]["stdin"]
         data = text.encode("utf-8", "surrogatepass")
         channel = socket.socket(fileno=fds[0])
         talk = Conversation(channel, *fds[1:], data=data, room=limits["output_bytes"])
-        finding = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
-        fresh = True
+        finding: dict[str, Any] = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
         try:
             if tests is None or cases is not None:
                 _watch_script(self._job, talk, tests.about if tests else None, order["run"])
@@ -212,18 +154,15 @@ class _Sitting:
         except Ended:
             finding.update(verdict="RUNTIME_ERROR", detail="ended before its tests did")
         except Overflow:
-            fresh = False
             printed = limits["output_bytes"]
             finding.update(verdict="OUTPUT_LIMIT", detail=f"printed more than {printed} bytes", truncated=True)
         except Tampered as error:
-            fresh = False
             finding.update(verdict="TAMPERED", detail=str(error))
         except MemoryError:
-            fresh = False
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
         self._send(finding, talk)
         talk.close()
-        return fresh
+        return finding
 
     def _send(self, finding: dict[str, Any], talk: Conversation) -> None:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
@@ -240,7 +179,7 @@ class _Sitting:
             "result": len(payload),
             "go_on": finding["verdict"] == "ACCEPTED",
             "pid": os.getpid(),
-            "used": {**self._parent, str(os.getpid()): own},
+            "used": {**self._parent_used, str(os.getpid()): own},
         }
         self._control.send(json.dumps(message).encode())
         wire.write_all(self._result, payload)
@@ -302,7 +241,7 @@ def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
     return "RUNTIME_ERROR", detail
 
 
-def _call(job: dict[str, Any], tests: _Tests, talk: Conversation) -> None:
+def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
     """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
     if tests.source is None or tests.prelude is None:
         raise _Verdict("RUNTIME_ERROR", tests.fault)
@@ -348,7 +287,7 @@ class _Arguments:
         raise TypeError(f"an argument is no data but {type(value).__name__}; such tests need integrity in-sandbox")
 
 
-def _verdict_of_tests(error: Exception, tests: _Tests) -> tuple[str, str]:
+def _verdict_of_tests(error: Exception, tests: Tests) -> tuple[str, str]:
     """Verdict and detail of an exception that ended the tests, without the text of any object of the program."""
     line = getattr(error, "line_in_program", None)
     if isinstance(error, MemoryError):
@@ -376,14 +315,14 @@ def _place(error: Exception, source: str) -> str:
     number = 0
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == TESTS_FILE:
+        if trace.tb_frame.f_code.co_filename == testcode.TESTS_FILE:
             number = trace.tb_lineno
         trace = trace.tb_next
     lines = source.splitlines()
     return f" (tests.py:{number}: {lines[number - 1].strip()[:200]})" if 0 < number <= len(lines) else ""
 
 
-def _run_beside(job: dict[str, Any], tests: _Tests, talk: Conversation) -> None:
+def _run_beside(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
     """Tests that cannot be split run in the program's process, and it says itself that they came to their end."""
     _load(job, "in-sandbox", tests.about, talk)
     match talk.answer(talk.send(tests.about["source"])):

@@ -28,7 +28,7 @@ import socket
 import sys
 from typing import Any
 
-from sandbox.guest import child, cleaning, judge, seccomp, wire
+from sandbox.guest import child, cleaning, seccomp, testcode, wire
 from sandbox.guest.bench import Bench
 from sandbox.guest.watch import Watch, outside_cpu
 
@@ -89,14 +89,14 @@ def _hello() -> dict[str, object]:
     for folder in filter(os.path.isdir, sys.path):
         for entry in os.listdir(folder):
             name, _, version = entry.removesuffix(".dist-info").partition("-")
-            if entry.endswith(".dist-info") and name in judge.PRELOADABLE:
+            if entry.endswith(".dist-info") and name in testcode.PRELOADABLE:
                 versions.setdefault(name, version)
     return {"python": ".".join(map(str, sys.version_info[:3])), "packages": versions}
 
 
 def _serve(order: dict[str, Any], uid: int | None, court: Bench) -> None:
     """All runs of a job, up to the first that is not accepted."""
-    if order["preload"] in judge.PRELOADABLE:
+    if order["preload"] in testcode.PRELOADABLE:
         _preload(order["preload"])
     limits = {**order["limits"], "cgroup": os.path.isdir(CGROUP)}
     for run in range(order["runs"]):

@@ -1,0 +1,69 @@
+"""The tests of problems as the judge keeps them: compiled once, the most recent ones."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+CACHED_BYTES = 16 * 2**20
+PRELOADABLE = ("numpy",)
+TESTS_FILE = "tests.py"
+_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
+
+
+class Tests(NamedTuple):
+    """The tests of a problem, and their compiled parts; `fault` says why they do not compile."""
+
+    about: dict[str, Any]
+    prelude: types.CodeType | None = None
+    source: types.CodeType | None = None
+    fault: str = ""
+
+
+class TestCache:
+    """The tests that were sent last, at most CACHED_BYTES of them; host and judge keep equal books of it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[int, Any]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: str) -> Any:
+        """What was put under `key`; None where it is not there."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][1]
+
+    def put(self, key: str, size: int, value: Any) -> None:
+        """Keep `value`; the oldest go until all fit."""
+        self._kept[key] = (size, value)
+        self._bytes += size
+        while self._bytes > CACHED_BYTES and len(self._kept) > 1:
+            _, (gone, _) = self._kept.popitem(last=False)
+            self._bytes -= gone
+
+
+def prepare(about: dict[str, Any]) -> Tests:
+    """Compile once what every program of a problem is tested with, and load what it imports."""
+    if about["kind"] != "call" or about["integrity"] != "judged":
+        return Tests(about)
+    for name in set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
+        if name in PRELOADABLE or name in sys.stdlib_module_names:
+            try:
+                __import__(name)
+            except ImportError:  # the tests' own import will say so
+                pass
+    try:
+        prelude = compile(f"{about['setup']}\n{about['prelude']}", "prelude.py", "exec")
+    except (SyntaxError, ValueError):  # a prompt that is no program by itself
+        try:
+            prelude = compile(about["setup"], "prelude.py", "exec")
+        except (SyntaxError, ValueError) as error:
+            return Tests(about, fault=f"the setup does not compile: {error}")
+    try:
+        return Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return Tests(about, fault=f"the tests do not compile: {error}")
