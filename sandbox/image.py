@@ -31,6 +31,7 @@ SKIPPED = {
 }
 SKIPPED_SUFFIXES = (".a", ".o", ".pyi")
 ZONES = Path("/usr/share/zoneinfo")
+LOCALE = Path("/usr/lib/locale/C.utf8")
 
 
 def contents() -> str:
@@ -80,8 +81,8 @@ def _files() -> dict[str, Path]:
     objects = [path for path in files.values() if ".so" in path.name or path == interpreter]
     for needed in _libraries(objects):
         files.setdefault(_canonical(needed), Path(os.path.realpath(needed)))
-    if ZONES.is_dir():
-        for path in _tree(ZONES, skip=frozenset({"right", "posix"})):
+    for folder in (LOCALE, ZONES):  # nothing where there is none
+        for path in _tree(folder, skip=frozenset({"right", "posix"})):
             files[str(path).lstrip("/")] = path
     return files
 

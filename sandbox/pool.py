@@ -102,7 +102,7 @@ class Pool:
     def examine(self) -> list[preflight.Finding]:
         """What this sandbox must deny, and whether it does, asked for now. Raises SandboxError where none runs."""
         try:
-            return preflight.examine(self._twice, self.ceiling)
+            return preflight.examine(self._twice, self.ceiling, self._uids)
         except WorkerLost as error:
             raise SandboxUnavailable(f"the {self.backend} sandbox does not stay up: {error}") from error
 

@@ -125,8 +125,13 @@ class Finding:
     fault: str
 
 
-def examine(run: Run, ceiling: Limits) -> list[Finding]:
-    """Every property, asked for through `run`, which takes limits within `ceiling`. Raises as `run` does."""
+def examine(run: Run, ceiling: Limits, uids: bool) -> list[Finding]:
+    """Every property, asked for through `run`, which takes limits within `ceiling`. Raises as `run` does.
+
+    uids: whether each program has a user of its own. Without, it may signal its judge, which gains it nothing: a judge
+    that is gone accepts nobody, and the sandbox serves one program.
+    """
+    asked = {name: what for name, what in _ASKED.items() if uids or name != "signals to the judge"}
     limits = dataclasses.replace(
         LIMITS,
         memory_bytes=min(LIMITS.memory_bytes, ceiling.memory_bytes),
@@ -138,11 +143,11 @@ def examine(run: Run, ceiling: Limits) -> list[Finding]:
     def limited(program: Program, tests: Tests | None = None, cpu_s: float = limits.cpu_s) -> Execution:
         return run(program, tests, dataclasses.replace(limits, cpu_s=cpu_s))
 
-    return [*_denials(limited), *_between_programs(limited), *_limits(limited), *_judging(limited)]
+    return [*_denials(limited, asked), *_between_programs(limited), *_limits(limited), *_judging(limited)]
 
 
-def _denials(run: Limited) -> list[Finding]:
-    asks = "\n".join(f"ask({name!r}, {what!r})" for name, what in _ASKED.items())
+def _denials(run: Limited, asked: dict[str, str]) -> list[Finding]:
+    asks = "\n".join(f"ask({name!r}, {what!r})" for name, what in asked.items())
     tail = "\nprint([line for line in open('/proc/self/status') if line[:7] == 'CapEff:'][0].split()[1])"
     execution = run(Program(source=_PRELUDE + asks + tail))
     *granted, capabilities = execution.stdout.splitlines() or [""]
@@ -151,7 +156,7 @@ def _denials(run: Limited) -> list[Finding]:
             Finding(name="denials", fault=f"the program that asks ended in {execution.verdict}: {execution.detail}")
         ]
     held = "" if int(capabilities, 16) == 0 else f"a program holds {capabilities}"
-    found = [Finding(name=name, fault="granted" if name in granted else "") for name in _ASKED]
+    found = [Finding(name=name, fault="granted" if name in granted else "") for name in asked]
     return [*found, Finding(name="capabilities", fault=held)]
 
 

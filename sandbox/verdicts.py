@@ -65,7 +65,7 @@ def _verdict(run: RunEnd, tests: Tests | None) -> tuple[Verdict, str]:
         return Verdict(measured["limit"][0]), str(measured["limit"][1])
     if found is None:
         raise ValueError("neither a finding nor a limit")
-    detail = str(finding["detail"])
+    detail = " ".join(str(finding["detail"]).split())
     if isinstance(tests, CallTests):
         if found is Verdict.RUNTIME_ERROR and measured["signal"] not in (None, signal.SIGKILL):
             return found, f"killed by {_signal_name(measured['signal'])}"

@@ -171,12 +171,18 @@ def _interpreter_binds() -> list[str]:
     binds = _folders(Path(GUEST_PACKAGES) / "numpy")
     if not prefix.is_relative_to("/usr"):
         binds += [*_folders(prefix), "--ro-bind", str(prefix), str(prefix)]
-    own = prefix / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    if own.is_dir() and not prefix.is_relative_to("/usr"):
-        binds += ["--tmpfs", str(own)]  # what is installed beside the interpreter is none of the program's business
+    for installed in _packages(prefix):  # what is installed beside the interpreter is none of the program's business
+        binds += ["--tmpfs", str(installed)]
     for found in image.numpy_parts():
         binds += ["--ro-bind", str(found), f"{GUEST_PACKAGES}/{found.name}"]
     return binds
+
+
+def _packages(prefix: Path) -> list[Path]:
+    """The folders of installed packages that the sandbox would show."""
+    roots = [prefix / "lib", Path("/usr/lib"), Path("/usr/local/lib")]
+    kinds = ("python3*/site-packages", "python3*/dist-packages")
+    return sorted({found.resolve() for root in roots for kind in kinds for found in root.glob(kind)})
 
 
 def _folders(path: Path) -> list[str]:

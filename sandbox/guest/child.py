@@ -39,6 +39,7 @@ ENVIRONMENT = {
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 WORKDIR = "/tmp/program"  # no program can prepare it for the next: all is removed between them, or the sandbox is
 HIGHEST_FD = 1024
+UP = "up"
 _decode = codec.Decoder(iter)
 SOURCES = ("program.py", "tests.py", "main.py")
 
@@ -56,12 +57,9 @@ def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | Non
             os.dup2(fd, target)
         os.dup2(channel, CHANNEL_FD, inheritable=False)
         os.closerange(CHANNEL_FD + 1, HIGHEST_FD)
-        failed = _prepare(start, uid)
         peer = _Channel()
+        peer.send(_prepare(start, uid))  # before any of the program is here: what fails until then is not its doing
         (job,) = peer.receive()
-        if failed is not None:
-            peer.send("failed", "start", "OSError", failed)
-            os._exit(1)
         _write_files(job["files"])
         code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
@@ -109,8 +107,8 @@ def settle() -> None:
     seccomp.install()
 
 
-def _prepare(start: Start, uid: int | None) -> str | None:
-    """Give up what a program must not have. The reason where that failed: no program is run then."""
+def _prepare(start: Start, uid: int | None) -> str:
+    """Give up what a program must not have. UP, or why that failed: no program is sent then."""
     try:
         _volunteer()
         if uid is not None:
@@ -122,7 +120,7 @@ def _prepare(start: Start, uid: int | None) -> str | None:
             resource.setrlimit(what, limit)
     except OSError as error:
         return f"cannot prepare the process: {error}"
-    return None
+    return UP
 
 
 def _volunteer() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import builtins
 import json
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NoReturn, Protocol
 
@@ -24,7 +24,8 @@ MAX_ITEMS = 100_000  # of an iterator
 MAX_RANGE = 10**6
 MAX_HEX_DIGITS = 2**20
 MAX_EXPONENT = 5000
-MAX_EQUAL_HASHES = 32
+MAX_EQUAL_HASHES = 32  # looked at more closely beyond it
+MAX_COMPARISONS = 10**7
 PLAIN_INT = 2**12_000  # beyond it (3,613 digits) the interpreter refuses decimal text
 _FLAT = frozenset((type(None), bool, float, str))
 
@@ -236,9 +237,10 @@ def _numbers(body: Any, kind: type, count: int) -> list[Any]:
 
 
 def _hashed(keys: list[Any]) -> list[Any]:
-    if len(keys) - len(set(map(hash, keys))) > MAX_EQUAL_HASHES:
-        # the number of equal keys is bounded with it: nobody sends a key twice
-        _refuse("too many keys of one hash")
+    if len(keys) - len(set(map(hash, keys))) > MAX_EQUAL_HASHES:  # some are honest: hash(-1) is hash(-2)
+        comparisons = sum(count * count for count in Counter(map(hash, keys)).values())
+        if comparisons > MAX_COMPARISONS + len(keys):
+            _refuse("too many keys of one hash")
     return keys
 
 

@@ -216,6 +216,9 @@ def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: C
         "files": {"d": files},
         "setup": tests["setup"] if tests and tests["kind"] == "call" else "",
     }
+    (said,) = talk.answer("")
+    if said != child.UP:
+        raise _Verdict("INTERNAL_ERROR", str(said)[:500])
     return talk.send({"d": [[name, value] for name, value in fields.items()]})
 
 
@@ -232,8 +235,6 @@ def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversat
 def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
     if error == "MemoryError":
         return "MEMORY_LIMIT", "MemoryError: over its memory limit"
-    if phase == "start":
-        return "INTERNAL_ERROR", detail
     if phase == "compile":
         return "COMPILE_ERROR", detail
     if phase == "tests" and error == "AssertionError":

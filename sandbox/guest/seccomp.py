@@ -2,7 +2,8 @@
 
 Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
 io_uring, tracing and reading of other processes, userfaultfd, bpf, perf, memory files (no limit of a process counts
-them), mounts, new namespaces, file handles, and changing another process's limits. Sockets are UNIX, IPv4 or IPv6
+them), mounts, new namespaces, file handles, scheduling classes (a process of the idle class waits for what its
+siblings do), and changing another process's limits. Sockets are UNIX, IPv4 or IPv6
 only; clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture
 kills the process.
 
@@ -44,12 +45,13 @@ class _Table(NamedTuple):
 _COMMON = (447, 425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
 _TABLES = {
     # keyrings; System V memory, semaphores, queues; POSIX queues; memfd_create, ptrace, process_vm_*; userfaultfd, bpf,
-    # perf, unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify
+    # perf, unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify; sched_set*
     "x86_64": _Table(
         audit=0xC000003E,
         denied=(
             *(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),
-            *(319, 101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, *_COMMON),
+            *(319, 101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, 142, 144, 314),
+            *_COMMON,
         ),
         clone=56,
         socket=41,
@@ -59,7 +61,8 @@ _TABLES = {
         audit=0xC00000B7,
         denied=(
             *(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
-            *(279, 117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, *_COMMON),
+            *(279, 117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, 118, 119, 274),
+            *_COMMON,
         ),
         clone=220,
         socket=198,

@@ -124,6 +124,7 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
     by_itself = watch.signal == signal.SIGKILL
     watch.kill()
     cleaning.kill_program(uid, {court.pid})
+    watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
     leftovers_s = cleaning.reap()
     if watch.until_judged():
         court.take()
@@ -131,7 +132,9 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
         watch.over_time = True
         court.kill()
     clean = court.alive and cleaning.all_gone(uid, court.pids) and cleaning.wipe()
-    cpu_s = max(watch.cpu_s + leftovers_s, watch.cgroup_cpu_s(court.run_cpu_s))
+    cpu_s = watch.cpu_s + leftovers_s
+    if court.alive and court.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
+        cpu_s = max(cpu_s, watch.cgroup_cpu_s(court.run_cpu_s))
     oom = by_itself and _oom_kills() != oom_before
     passed = _limit_passed(limits, watch, cpu_s, oom) or court.fault
     go_on = court.go_on and passed is None and watch.exit_code == 0 and clean
@@ -162,6 +165,8 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
     stdin_read, stdin_write = os.pipe()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    for fd in (stdin_read, out_write, err_write):
+        os.fchmod(fd, 0o666)  # /dev/stdin and its kin are opened by the program's own user
     cpu = _stay()
     about = {"run": run, "more": not last, "tests": order["tests"], "limits": limits, "cpu": cpu}
     court.order(about, [ours.fileno(), stdin_write, out_read, err_read])

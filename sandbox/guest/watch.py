@@ -126,10 +126,9 @@ class Watch:
             self.exit_code = os.WEXITSTATUS(status)
 
     def kill(self) -> None:
-        """End the first process, by its pid too: it may not have its own user yet. Safe to call twice."""
+        """Kill the first process, by its pid: it may not have its own user yet. Does not wait for its end."""
         if not self._reaped:
             os.kill(self.pid, signal.SIGKILL)
-            self.reap()
 
     def close(self) -> None:
         """Give its descriptor back."""
