@@ -90,7 +90,7 @@ _ENDS = {
     "output": ("while True: print('x' * 1000)", Verdict.OUTPUT_LIMIT),
     "processes": ("import os\nwhile True: os.fork()", Verdict.RUNTIME_ERROR),
     "open files": ("files = [open('/dev/null') for _ in range(9999)]", Verdict.RUNTIME_ERROR),
-    "disk": ("open('f', 'wb').write(bytes(2**24))", Verdict.RUNTIME_ERROR),
+    "disk": ("open('f', 'wb').write(bytes(9 << 20))", Verdict.RUNTIME_ERROR),
 }
 _TESTS = CallTests(source="assert answer() == 'marker-of-the-tests'", entry_point="answer")
 _FORGED = """
@@ -174,7 +174,7 @@ def _limits(run: Limited) -> list[Finding]:
     for name, (source, expected) in _ENDS.items():
         verdict = run(Program(source=source)).verdict
         findings.append(Finding(name=f"limit of {name}", fault="" if verdict is expected else f"ended in {verdict}"))
-    verdict = run(Program(source="while True: pass"), None, 0.1).verdict
+    verdict = run(Program(source="while True: pass"), None, 0.05).verdict
     fault = "" if verdict is Verdict.TIME_LIMIT else f"ended in {verdict}"
     return [*findings, Finding(name="limit of CPU time", fault=fault)]
 

@@ -133,7 +133,23 @@ if os.fork() == 0:
 os.sched_setscheduler(0, os.SCHED_IDLE | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 while True: pass
 """,
+        CRASH,  # the class of idle processes is refused
+    ),
+    Attack(
+        "waiting at the lowest priority, with children that are reaped unseen",
+        f"""
+import os, signal, time
+{_BURN}
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    while True:
+        if os.fork() == 0: burn(.05); os._exit(0)
+        time.sleep(.04)
+os.nice(19)
+while True: pass
+""",
         LATE,
+        seconds=8.0,
     ),
 ]
 MEMORY = [
