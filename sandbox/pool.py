@@ -72,7 +72,7 @@ class Pool:
         self._proof = threading.Lock()  # held while the pool proves itself; protects _proven
         self._proven = False
         self._lock = threading.Condition()  # protects _idle, _starting, _live and _closed
-        self._starters: ThreadPoolExecutor | None = None
+        self._starters = ThreadPoolExecutor(max(STARTING_AT_ONCE, workers))
         self._starting = 0
         self._idle: list[Worker] = []
         self._live: set[Worker] = set()
@@ -110,7 +110,7 @@ class Pool:
         try:
             return self._attempt(program, tests, limits)
         except WorkerLost:
-            return self._attempt(program, tests, limits)
+            return self._attempt(program, tests, limits, fresh=True)
 
     def _prove(self) -> None:
         """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
@@ -129,7 +129,7 @@ class Pool:
     def _blame(self, error: WorkerLost) -> Execution:
         """Whose fault two lost workers are: the program's, if a harmless one runs well on the next."""
         try:
-            harmless = self._attempt(Program(source="pass"), None, self.ceiling)
+            harmless = self._attempt(Program(source="pass"), None, self.ceiling, fresh=True)
         except WorkerLost:
             return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
         if harmless.verdict is not Verdict.ACCEPTED:
@@ -146,8 +146,7 @@ class Pool:
         with self._lock:
             self._closed = True
             self._lock.notify_all()
-        if self._starters is not None:
-            self._starters.shutdown(cancel_futures=True)
+        self._starters.shutdown()
         with self._lock:
             doomed = list(self._live)
             self._live.clear()
@@ -159,29 +158,33 @@ class Pool:
             thread.join()
         self._start.close()
 
-    def _attempt(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
-        with self._worker() as worker:
+    def _attempt(self, program: Program, tests: Tests | None, limits: Limits, *, fresh: bool = False) -> Execution:
+        with self._worker(fresh) as worker:
             return worker.run(program, tests, limits)
 
     @contextlib.contextmanager
-    def _worker(self) -> Iterator[Worker]:
+    def _worker(self, fresh: bool = False) -> Iterator[Worker]:
         with self._places:
-            worker = self._take()
+            worker = self._take(fresh)
             try:
                 yield worker
             finally:
                 self._give_back(worker)
 
-    def _take(self) -> Worker:
+    def _take(self, fresh: bool) -> Worker:
         with self._lock:
             # one that is being started is nearer than one that is not
             self._lock.wait_for(lambda: self._idle or not self._starting or self._closed)
             if self._closed:
                 raise SandboxError("the sandbox is closed")
-            taken = self._idle.pop() if self._idle else None
+            taken = self._idle.pop() if self._idle and not fresh else None
         if self._spare:
             self._start_ahead(self._spare)
-        return taken or self._new()
+        # never in this thread: a sandbox may end with the thread that started it (bwrap's --die-with-parent)
+        try:
+            return taken or self._starters.submit(self._new).result()
+        except RuntimeError as error:  # closed meanwhile: no thread starts anything
+            raise SandboxError("the sandbox is closed") from error
 
     def _new(self) -> Worker:
         first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
@@ -199,7 +202,6 @@ class Pool:
             missing = 0 if self._closed else wanted - len(self._idle) - self._starting
             if missing <= 0:
                 return
-            self._starters = self._starters or ThreadPoolExecutor(STARTING_AT_ONCE)
             self._starting += missing
             for _ in range(missing):
                 self._starters.submit(self._start_idle)

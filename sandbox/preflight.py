@@ -90,7 +90,7 @@ _ENDS = {
     "output": ("while True: print('x' * 1000)", Verdict.OUTPUT_LIMIT),
     "processes": ("import os\nwhile True: os.fork()", Verdict.RUNTIME_ERROR),
     "open files": ("files = [open('/dev/null') for _ in range(9999)]", Verdict.RUNTIME_ERROR),
-    "disk": ("open('f', 'wb').write(bytes(9 << 20))", Verdict.RUNTIME_ERROR),
+    "disk": ("f = open('f', 'wb', 0)\nfor _ in range(160): f.write(bytes(65536))", Verdict.RUNTIME_ERROR),
 }
 _TESTS = CallTests(source="assert answer() == 'marker-of-the-tests'", entry_point="answer")
 _FORGED = """

@@ -48,9 +48,11 @@ def _names(source: str) -> set[str]:
 
 def _reasons(tree: ast.AST, entry_point: str, known: set[str]) -> list[str]:
     """Why the tests cannot be split; empty where they can."""
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     modules = {name.partition(".")[0] for name in _imported(tree)}
     found = [f"uses {name}, which is the program's" for name in sorted(_free(tree, known, entry_point))]
     found += [f"is a suite of {name}" for name in sorted(modules & _FRAMEWORKS)]
+    found += [f"runs text as code by {name}" for name in sorted(loaded & {"eval", "exec", "compile", "__import__"})]
     aliases = _aliases(tree, entry_point)
     local = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - aliases
     for node in ast.walk(tree):

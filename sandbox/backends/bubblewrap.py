@@ -49,8 +49,7 @@ class BubblewrapStream:
         deadline = time.monotonic() + timeout_s
         view = memoryview(data)
         while view:
-            _, ready, _ = select.select([], [self._in], [], max(deadline - time.monotonic(), 0))
-            if not ready:
+            if not _ready(self._in, select.POLLOUT, deadline):
                 raise WorkerLost("the sandbox does not read")
             try:
                 view = view[os.write(self._in, view) :]
@@ -62,8 +61,7 @@ class BubblewrapStream:
         deadline = time.monotonic() + timeout_s
         data = bytearray()
         while len(data) < size:
-            ready, _, _ = select.select([self._out], [], [], max(deadline - time.monotonic(), 0))
-            if not ready:
+            if not _ready(self._out, select.POLLIN, deadline):
                 raise WorkerLost(f"no answer in time{self._said()}")
             chunk = os.read(self._out, min(size - len(data), 1 << 20))
             if not chunk:
@@ -88,6 +86,13 @@ class BubblewrapStream:
                     pipe.close()
                 except BrokenPipeError:  # unsent bytes for a process that is gone
                     pass
+
+
+def _ready(fd: int, event: int, deadline: float) -> bool:
+    """Whether `event` came in time. poll(2), which takes any number of descriptors."""
+    poll = select.poll()
+    poll.register(fd, event)
+    return bool(poll.poll(max(deadline - time.monotonic(), 0) * 1000))
 
 
 def available() -> str | None:

@@ -19,6 +19,7 @@ import functools
 import os
 import secrets
 import select
+import shutil
 import socket
 import struct
 import tempfile
@@ -46,6 +47,8 @@ SHM_BYTES = 32 * MIB
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
 INSTALL = "install one (Debian: apt-get install docker.io) and start it (dockerd, or systemctl start docker)"
 STDOUT, STDERR = 1, 2
+STALE_S = 120.0
+FOLDERS = "codegen-harness-"
 MEETING, SOCKET = "/run/harness", "socket"
 
 
@@ -147,7 +150,7 @@ class Meeting:
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="harness-")  # closed to other users
+        self._folder = tempfile.TemporaryDirectory(prefix=FOLDERS)  # closed to other users
         self.bind = f"{self._folder.name}:{MEETING}:ro"
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(os.path.join(self._folder.name, SOCKET))
@@ -155,9 +158,19 @@ class Meeting:
 
     def wait(self, stdio: socket.socket, timeout_s: float) -> socket.socket | None:
         """The guest's connection; None where it speaks over its stdio instead, or is gone."""
-        ready, _, _ = select.select([self._socket, stdio], [], [], timeout_s)
+        deadline = time.monotonic() + timeout_s
+        poll = select.poll()
+        for each in (self._socket, stdio):
+            poll.register(each, select.POLLIN)
         try:
-            return self._socket.accept()[0] if self._socket in ready else None
+            while left := max(deadline - time.monotonic(), 0):
+                ready = [fd for fd, _ in poll.poll(left * 1000)]
+                if self._socket.fileno() in ready:
+                    return self._socket.accept()[0]
+                if ready and stdio.recv(1, socket.MSG_PEEK) != bytes([STDERR]):  # its answer, or its end
+                    return None
+                time.sleep(0.01)  # a warning on its stderr, which is read later
+            return None
         finally:
             self.close()
 
@@ -220,16 +233,26 @@ class Starter:
     def __call__(self) -> DockerStream:
         """A started container. Raises SandboxUnavailable where the engine refuses."""
         api = self._client.api
-        meeting = Meeting() if self._local else None
+        meeting = self._meet()
+        container_id = ""
         try:
-            container_id: str = api.create_container_from_config(self._config(meeting), name=None)["Id"]
+            container_id = api.create_container_from_config(self._config(meeting), name=None)["Id"]
             attached = api.attach_socket(container_id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             api.start(container_id)
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             if meeting is not None:
                 meeting.close()
+            with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
+                api.remove_container(container_id, force=True)
             raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
         return DockerStream(self._client, container_id, attached, meeting)
+
+    def _meet(self) -> Meeting | None:
+        """A meeting beside an engine on this machine; None where the attached stdio is all there can be."""
+        try:
+            return Meeting() if self._local else None
+        except OSError:  # a path that is too long for a socket
+            return None
 
     def close(self) -> None:
         """The client serves the whole process and stays."""
@@ -273,17 +296,21 @@ class Starter:
                 "MALLOC_TOP_PAD_": "1048576",
                 "LC_ALL": "C.UTF-8",
             },
-            labels={LABEL: secrets.token_hex(4), f"{LABEL}.pid": str(os.getpid())},
+            labels={LABEL: secrets.token_hex(4)},
             host_config=host,
         )
         config["StdinOnce"] = True  # the engine closes stdin when this process goes away
         return config
 
     def _prune(self) -> None:
-        """Remove containers that a killed process created and never started; running ones end by themselves."""
+        """Remove what a killed process made and never used: containers not started, folders of meetings."""
+        for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > STALE_S:
+                    shutil.rmtree(folder)
         for container in self._client.containers.list(all=True, filters={"label": LABEL, "status": "created"}):
             created = container.attrs.get("Created", 0)
-            if isinstance(created, str) and _age_s(created) > 120:
+            if isinstance(created, str) and _age_s(created) > STALE_S:
                 try:
                     container.remove(force=True)
                 except docker.errors.APIError:  # somebody else removed it

@@ -186,7 +186,10 @@ class _Channel:
     def send(self, *message: Any) -> None:
         """One answer to the judge, with the nonce of the question."""
         if os.getpid() == self._pid:
-            wire.write_all(CHANNEL_FD, wire.frame(codec.encode([self._nonce, *message])))
+            payload = codec.encode([self._nonce, *message])
+            if len(payload) > codec.MAX_FRAME_BYTES:
+                raise codec.Unfit(f"{len(payload) >> 20} MiB of text")
+            wire.write_all(CHANNEL_FD, wire.frame(payload))
 
     def end_if_forked(self) -> None:
         """A process that the program forked ends where its copy of the program does: the calls are not for it."""
@@ -233,6 +236,9 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
             channel.end_if_forked()
             _flush()
             channel.send(*answer)
+        except codec.Unfit as error:
+            channel.end_if_forked()
+            channel.send("unfit", str(error))
         except BaseException as error:  # the program's errors are data: every one is reported, none escapes
             channel.end_if_forked()
             _flush()
@@ -240,7 +246,17 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
                 channel.send("stop")
             else:
                 _ballast.clear()
-                channel.send("error", codec.exception_name(error), *_describe(error))
+                line, text = _describe(error)
+                channel.send("error", codec.exception_name(error), line, _arguments(error, text))
+
+
+def _arguments(error: BaseException, text: str) -> list[Any]:
+    """An exception's arguments where they are brief and plain, else its text."""
+    args = error.args if type(error.args) is tuple else (text,)
+    plain = len(args) <= 4 and all(type(each) in (type(None), bool, int, float, str) for each in args)
+    if not plain or len(repr(args)) > DETAIL_CHARS:
+        return [text]
+    return list(args)
 
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
@@ -261,6 +277,9 @@ def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
         channel.send("failed", phase, _kind(error), _describe(error)[0])
         return None
     channel.end_if_forked()
+    if job["mode"] == "call" and job["entry_point"] not in namespace:
+        channel.send("failed", "program", "NameError", f"it does not define {job['entry_point']!r}")
+        return None
     return namespace
 
 

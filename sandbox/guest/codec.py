@@ -41,6 +41,10 @@ class CodecError(Exception):
     """What arrived is no value of this codec, or beyond its bounds."""
 
 
+class Unfit(Exception):  # noqa: N818
+    """A value that is data, but more than crosses; its text says what of it."""
+
+
 class Opaque:
     """A program's object that is not data: equal to nothing, with no attribute, no text and no behaviour."""
 
@@ -111,7 +115,11 @@ def pack(value: Any, odd: Odd) -> Any:
     if kind in _FLAT:
         return value
     if kind is int:
-        return value if -PLAIN_INT < value < PLAIN_INT else {"i": hex(value)}
+        if -PLAIN_INT < value < PLAIN_INT:
+            return value
+        if value.bit_length() > 4 * (MAX_HEX_DIGITS - 4):
+            raise Unfit("an integer is too large")
+        return {"i": hex(value)}
     if kind is list:
         return _pack_list(value, odd)
     if kind is tuple:
@@ -134,6 +142,9 @@ def _pack_other(value: Any, odd: Odd) -> Any:
     if isinstance(value, Iterator):
         return {"g": odd.iterator(value)}
     if _is_a(value, "decimal", "Decimal"):
+        exponent = value.as_tuple().exponent
+        if len(str(value)) > MAX_EXPONENT or (isinstance(exponent, int) and abs(exponent) > MAX_EXPONENT):
+            raise Unfit("a decimal is too long")
         return {"D": str(value)}
     if _is_a(value, "fractions", "Fraction"):
         return {"F": [pack(value.numerator, odd), pack(value.denominator, odd)]}
@@ -142,6 +153,12 @@ def _pack_other(value: Any, odd: Odd) -> Any:
     if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", (0,)):
         return pack(value.item(), odd)
     return {"o": odd.opaque(value)}
+
+
+def _short(value: range) -> list[int]:
+    if max(abs(value.start), abs(value.stop), abs(value.step)) >= 2**62 or len(value) > MAX_RANGE:
+        raise Unfit("a range is too long")
+    return [value.start, value.stop, value.step]
 
 
 _FLATTEN: list[tuple[type | tuple[type, ...], Callable[[Any, Any], Any]]] = [
@@ -157,7 +174,7 @@ _FLATTEN: list[tuple[type | tuple[type, ...], Callable[[Any, Any], Any]]] = [
     (bytes, lambda value, _: {"b": bytes.decode(value, "latin-1")}),
     (bytearray, lambda value, _: {"B": bytearray.decode(value, "latin-1")}),
     (complex, lambda value, _: {"c": [value.real, value.imag]}),
-    (range, lambda value, _: {"r": [value.start, value.stop, value.step]}),
+    (range, lambda value, _: {"r": _short(value)}),
     (deque, lambda value, odd: {"q": _pack_list(list(value), odd)}),
     ((type({}.keys()), type({}.items())), lambda value, odd: {"k": _pack_list(list(value), odd)}),
     (type({}.values()), lambda value, odd: {"v": _pack_list(list(value), odd)}),

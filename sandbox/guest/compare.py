@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 
-MODES = ("exact", "trimmed", "tokens")
-
 
 def difference(printed: bytes, expected: str, mode: str, tolerance: float) -> str:
     """Where they differ, in words that do not give the expected text away; empty where they agree."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -32,6 +33,14 @@ class Tampered(Over):
 
 class Overflow(Over):
     """The program printed more than its limit."""
+
+
+class Unfit(Over):
+    """The program's result is data, but more than crosses."""
+
+
+class TooMuch(Over):
+    """The program's result does not fit into the judge's memory."""
 
 
 class RemoteIterator:
@@ -63,6 +72,7 @@ class Conversation:
         self._printed = {out: self.out, err: self.err}
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
+        self._asking = threading.Lock()  # protects one question with its answer
         self._ends = {stdin, out, err}
         self._poll = select.poll()
         for fd in (self._socket, out, err):
@@ -80,7 +90,7 @@ class Conversation:
             try:
                 view = view[self._channel.send(view) :]
             except BlockingIOError:
-                self._poll.modify(self._socket, select.POLLIN | select.POLLOUT)
+                self._poll.modify(self._socket, select.POLLOUT)
                 self._wait()
                 self._poll.modify(self._socket, select.POLLIN)
             except OSError:
@@ -107,18 +117,27 @@ class Conversation:
 
     def ask(self, kind: str, *rest: Any) -> Any:
         """A question for a value. Raises what the program raised, as a built-in exception, and as `answer` does."""
-        try:
-            found = self.answer(self.send(kind, *rest))
-        except Over as error:
-            self._over = error
-            raise
+        with self._asking:  # tests may call from several threads
+            if self._over:
+                raise self._over
+            try:
+                found = self.answer(self.send(kind, *rest))
+            except Over as error:
+                self._over = error
+                raise
+            except BaseException:  # an alarm of the tests: what is answered now answers another question
+                self._over = Ended()
+                raise
         match found:
             case ["value", value]:
                 return value
             case ["stop"] if kind == "next":
                 raise StopIteration
-            case ["error", str(name), str(line), str(text)]:
-                _raise(name, line, text)
+            case ["error", str(name), str(line), [*args]]:
+                _raise(name, line, args)
+            case ["unfit", str(what)]:
+                self._over = Unfit(what[:200])
+                raise self._over
         self._over = Tampered("an answer of no known form")
         raise self._over
 
@@ -171,6 +190,8 @@ class Conversation:
             message = self._decode(data[wire.HEADER_BYTES :])
         except codec.CodecError as error:
             raise Tampered(str(error)) from None
+        except MemoryError:
+            raise TooMuch from None
         if type(message) is not list or len(message) < 2 or type(message[0]) is not str or message[0] != nonce:
             raise Tampered("answered another question than was asked")
         return message[1:]
@@ -230,7 +251,11 @@ def _announced(data: bytearray) -> int:
         raise Tampered("announced a frame that is too large") from None
 
 
-def _raise(name: str, line: str, text: str) -> NoReturn:
-    error = codec.EXCEPTIONS.get(name, codec.CandidateError)(text[:500])
+def _raise(name: str, line: str, args: list[Any]) -> NoReturn:
+    kind = codec.EXCEPTIONS.get(name, codec.CandidateError)
+    try:
+        error = kind(*args)
+    except (TypeError, ValueError):
+        error = kind()
     error.line_in_program = line[:500]  # type: ignore[attr-defined]
     raise error from None

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from sandbox.guest import child, codec, compare, testcode, wire
-from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered
+from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
 
 CONTROL_BYTES = 4096
@@ -99,14 +99,14 @@ def _read_job(body: int, cache: TestCache) -> dict[str, Any]:
 class _Sitting:
     """The judge of one set of tests, in a process of its own: runs, one after the other, until others are asked for.
 
-    Between runs nothing is kept but the compiled tests: the namespace is new, and what tests can change of the
-    interpreter is set back. A process whose memory grew, or whose program did anything odd, ends and is not used again.
+    Between runs the compiled tests are kept; the namespace is new and random numbers begin again. Tests that may change
+    more than their namespace (`testcode.Tests.lasting`) have a process for each run, and so has what follows a run
+    whose program did anything odd or made the process grow.
     """
 
     def __init__(
         self, control: socket.socket, body: int, result: int, job: dict[str, Any], used: dict[str, float]
     ) -> None:
-        os.dup2(0, 2)  # what tests print is of no interest, and nobody would read it
         self._control, self._body, self._result, self._job = control, body, result, job
         self._key = job["key"]
         self._parent_used = used  # CPU seconds of the process above, by its pid, when it forked this one
@@ -119,7 +119,8 @@ class _Sitting:
                 os.sched_setaffinity(0, (order["cpu"],))
             _set_back(order["limits"])
             finding = self._judge(order, fds)
-            fresh = finding["verdict"] in USUAL and self._small()
+            tests = self._job["tests"]
+            fresh = finding["verdict"] in USUAL and self._small() and not (tests and tests.lasting)
             stays = fresh or (order["more"] and finding["verdict"] == "ACCEPTED")
             order = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}") if stays else {}
             if order.get("tests", "") != self._key:
@@ -158,7 +159,9 @@ class _Sitting:
             finding.update(verdict="OUTPUT_LIMIT", detail=f"printed more than {printed} bytes", truncated=True)
         except Tampered as error:
             finding.update(verdict="TAMPERED", detail=str(error))
-        except MemoryError:
+        except Unfit as error:
+            finding.update(verdict="RUNTIME_ERROR", detail=f"its result is more than the judge takes: {error}")
+        except (TooMuch, MemoryError):
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
         self._send(finding, talk)
         talk.close()
@@ -214,6 +217,7 @@ def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: C
         "source": program["source"],
         "argv": program["argv"],
         "files": {"d": files},
+        "entry_point": tests["entry_point"] if tests and tests["kind"] == "call" else "",
         "setup": tests["setup"] if tests and tests["kind"] == "call" else "",
     }
     (said,) = talk.answer("")

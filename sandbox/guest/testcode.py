@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import opcode
 import re
 import sys
 import types
@@ -9,18 +10,29 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 CACHED_BYTES = 16 * 2**20
+# What tests can import and use without a trace, as long as they assign no attribute. `random` is seeded anew each time.
+_HARMLESS = {
+    "abc", "bisect", "collections", "copy", "enum", "fractions", "functools", "hashlib", "heapq", "inspect",
+    "itertools", "json", "math", "numpy", "operator", "random", "re", "string", "typing",
+}  # fmt: skip
+_CHANGING = {"__import__", "delattr", "eval", "exec", "globals", "importlib", "setattr", "vars"}
+_ASSIGNING = {opcode.opmap["STORE_ATTR"], opcode.opmap["DELETE_ATTR"]}
 PRELOADABLE = ("numpy",)
 TESTS_FILE = "tests.py"
 _IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 
 
 class Tests(NamedTuple):
-    """The tests of a problem, and their compiled parts; `fault` says why they do not compile."""
+    """The tests of a problem, and their compiled parts; `fault` says why they do not compile.
+
+    lasting: whether a run of them may change more than its own namespace: then no process runs them twice.
+    """
 
     about: dict[str, Any]
     prelude: types.CodeType | None = None
     source: types.CodeType | None = None
     fault: str = ""
+    lasting: bool = False
 
 
 class TestCache:
@@ -46,6 +58,21 @@ class TestCache:
             self._bytes -= gone
 
 
+def _lasting(code: types.CodeType) -> bool:
+    """Whether code assigns attributes, imports more than harmless modules, or may do either unseen."""
+    operations = set(code.co_code[::2])
+    if operations & _ASSIGNING or _CHANGING & set(code.co_names):
+        return True
+    if opcode.opmap["IMPORT_NAME"] in operations:
+        steps = zip(code.co_code[::2], code.co_code[1::2], strict=True)
+        imported = {
+            code.co_names[at] for step, at in steps if step == opcode.opmap["IMPORT_NAME"] and at < len(code.co_names)
+        }
+        if len(code.co_names) > 255 or not {name.partition(".")[0] for name in imported} <= _HARMLESS:
+            return True
+    return any(_lasting(each) for each in code.co_consts if isinstance(each, types.CodeType))
+
+
 def prepare(about: dict[str, Any]) -> Tests:
     """Compile once what every program of a problem is tested with, and load what it imports."""
     if about["kind"] != "call" or about["integrity"] != "judged":
@@ -64,6 +91,7 @@ def prepare(about: dict[str, Any]) -> Tests:
         except (SyntaxError, ValueError) as error:
             return Tests(about, fault=f"the setup does not compile: {error}")
     try:
-        return Tests(about, prelude, compile(about["source"], TESTS_FILE, "exec"))
+        source = compile(about["source"], TESTS_FILE, "exec")
+        return Tests(about, prelude, source, lasting=_lasting(prelude) or _lasting(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Tests(about, fault=f"the tests do not compile: {error}")

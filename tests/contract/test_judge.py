@@ -179,3 +179,35 @@ def test_tests_that_do_not_compile_say_so(box: Pool, fields: dict[str, str]) -> 
 def test_a_limit_that_passes_before_the_program_began_ends_it_all_the_same(box: Pool) -> None:
     soon = Limits(cpu_s=0.0001, wall_s=0.0001)
     assert box.run(Program(source="while True: pass"), limits=soon).verdict is Verdict.TIME_LIMIT
+
+
+def test_tests_that_change_more_than_their_names_have_a_process_for_each_run(box: Pool) -> None:
+    tests = "import math\nold = math.sqrt\nmath.sqrt = lambda x: 7\nassert f(9) == 9\nmath.sqrt = old"
+    right, wrong = "def f(x):\n    return x", "def f(x):\n    return 0"
+    found = [verdict(box, source, f"{tests}\nassert math.sqrt(9) == 3") for source in (right, wrong, right)]
+    assert found == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER, Verdict.ACCEPTED]
+
+
+def test_what_tests_print_and_warn_of_blocks_nobody(box: Pool) -> None:
+    tests = "\n".join("assert f(1) is 2" for _ in range(1000)) + "\nprint('x' * 10**6)"
+    assert verdict(box, "def f(x):\n    return 2", tests) is Verdict.ACCEPTED
+
+
+def test_tests_may_call_from_several_threads(box: Pool) -> None:
+    tests = "from concurrent.futures import ThreadPoolExecutor\nassert list(ThreadPoolExecutor(4).map(f, range(50))) == list(range(0, 100, 2))"
+    assert verdict(box, "def f(x):\n    return 2 * x", tests) is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("value", ["range(10**7)", "1 << 5_000_000", "__import__('decimal').Decimal(10) ** 6000"])
+def test_a_result_that_is_too_large_is_no_tampering(box: Pool, value: str) -> None:
+    assert verdict(box, f"def f():\n    return {value}", "assert f()") is Verdict.RUNTIME_ERROR
+
+
+def test_a_missing_function_is_no_exception_that_tests_can_expect(box: Pool) -> None:
+    assert verdict(box, "pass", "try:\n    f(1)\nexcept KeyError:\n    pass") is Verdict.RUNTIME_ERROR
+
+
+def test_exceptions_have_their_arguments(box: Pool) -> None:
+    tests = "for kind, args in (KeyError, ('a',)), (FileNotFoundError, (2, 'No such file or directory')):\n    try:\n        f(kind is KeyError)\n    except kind as error:\n        assert error.args == args, error.args"
+    source = "def f(key):\n    return {}['a'] if key else open('none')"
+    assert verdict(box, source, tests) is Verdict.ACCEPTED
