@@ -55,10 +55,11 @@ def _reasons(tree: ast.AST, entry_point: str, known: set[str]) -> list[str]:
     found += [f"runs text as code by {name}" for name in sorted(loaded & {"eval", "exec", "compile", "__import__"})]
     aliases = _aliases(tree, entry_point)
     local = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - aliases
+    results = _results(tree, aliases)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _calls(node.func, aliases):
+        if isinstance(node, ast.Call) and _returned(node.func, aliases, results):
             found.append("calls what the program returns")
-        elif isinstance(node, ast.Attribute) and _calls(node.value, aliases) and node.attr not in _METHODS:
+        elif isinstance(node, ast.Attribute) and _returned(node.value, aliases, results) and node.attr not in _METHODS:
             found.append(f"takes .{node.attr} of what the program returns")
         elif _calls(node, aliases) and any(_is_code(argument, local) for argument in _arguments(node)):
             found.append("passes code to the program")
@@ -109,6 +110,16 @@ def _aliases(tree: ast.AST, entry_point: str) -> set[str]:
 
 def _calls(node: ast.AST, aliases: set[str]) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in aliases
+
+
+def _results(tree: ast.AST, aliases: set[str]) -> set[str]:
+    """The names that the tests give to what the program returns."""
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign) and _calls(node.value, aliases)]
+    return {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+
+
+def _returned(node: ast.AST, aliases: set[str], results: set[str]) -> bool:
+    return _calls(node, aliases) or (isinstance(node, ast.Name) and node.id in results)
 
 
 def _arguments(node: ast.AST) -> list[ast.expr]:
