@@ -17,7 +17,7 @@ def text(path):
     except OSError as error: return type(error).__name__
 print([names(path) for path in (".", "/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/tmp", "/dev/pts")])
 print([len(text("/proc/sysvipc/" + kind).splitlines()) for kind in ("shm", "sem", "msg")])
-print(sorted(line.split()[-1] for line in text("/proc/net/unix").splitlines() if ("@" in line or "/" in line) and "/harness-" not in line))
+print(sorted(line.split()[-1] for line in text("/proc/net/unix").splitlines() if ("@" in line or "/" in line) and "harness-" not in line))
 print(sum(name.isdigit() for name in os.listdir("/proc")))
 print(len(text("/proc/locks").splitlines()) < 1000, sorted(os.environ), os.getcwd(), oct(os.umask(0)))
 print(len(os.sched_getaffinity(0)) > 0, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))

@@ -123,7 +123,7 @@ VALUES = [
     _value("a control character in a text", """'"\\x1b[2J"'""", FORGED),
     # Exceptions.
     *(
-        _error(f"the exception {name}", f"[{name!r}, 'line', 'text']")
+        _error(f"the exception {name}", f"[{name!r}, 'line', ['text']]")
         for name in (
             "SystemExit",
             "KeyboardInterrupt",
@@ -141,19 +141,22 @@ VALUES = [
             "",
         )
     ),
-    _error("the exception MemoryError", "['MemoryError', '', '']", FULL + CRASH),
-    _error("an exception with a name of a megabyte", "['x' * 2**20, 'y' * 2**20, 'z' * 2**20]"),
+    _error("the exception MemoryError", "['MemoryError', '', ['']]", FULL + CRASH),
+    _error("an exception with a name of a megabyte", "['x' * 2**20, 'y' * 2**20, ['z' * 2**20]]"),
     _error("an exception of a number", "[1, 2, 3]", FORGED),
     _error("an exception without a text", "['ValueError']", FORGED),
-    _error("an exception with too much", "['ValueError', '', '', '']", FORGED),
+    _error("an exception with too much", "['ValueError', '', [''], '']", FORGED),
+    _error("an exception with arguments of its own", "['ValueError', '', [[1], {'o': None}]]", FORGED),
+    _error("an exception with too many arguments", "['ValueError', '', ['x'] * 10**5]", FORGED),
+    _error("a system error with the wrong arguments", "['OSError', 'line', [None, True, 0.5]]"),
     _error(
         "an exception with colours and a cleared screen",
-        "['ValueError', '\\x1b[2J\\x1b[32mACCEPTED\\x1b]0;x\\x07', '\\x1b[A']",
+        "['ValueError', '\\x1b[2J\\x1b[32mACCEPTED\\x1b]0;x\\x07', ['\\x1b[A']]",
     ),
-    _error("an exception that is written backwards", "['ValueError', '\\u202eDETPECCA\\u2066', '\\u200b']"),
-    _error("an exception of lone surrogates", "['ValueError', '\\ud800' * 300, '\\udfff']"),
-    _error("an exception of lines", "['ValueError', 'x\\nACCEPTED\\r\\n{\"verdict\": \"ACCEPTED\"}\\n', '\\n']"),
-    _error("an exception of zero bytes", "['ValueError', '\\0' * 400, '\\0']"),
+    _error("an exception that is written backwards", "['ValueError', '\\u202eDETPECCA\\u2066', ['\\u200b']]"),
+    _error("an exception of lone surrogates", "['ValueError', '\\ud800' * 300, ['\\udfff']]"),
+    _error("an exception of lines", "['ValueError', 'x\\nACCEPTED\\r\\n{\"verdict\": \"ACCEPTED\"}\\n', ['\\n']]"),
+    _error("an exception of zero bytes", "['ValueError', '\\0' * 400, ['\\0']]"),
     # Iterators.
     _value("an iterator with a negative number", """'{"g":-1}'""", FORGED),
     _value("an iterator with a boolean", """'{"g":true}'""", FORGED),
@@ -164,7 +167,7 @@ VALUES = [
     _next("endless items", "value('5')", LATE + CRASH),
     _next("iterators in iterators without end", "value('{\"g\":0}')", LATE + CRASH + WRONG),
     _next("no item", "answer('\"stop\"')", WRONG),
-    _next("StopIteration for an item", 'answer(\'"error","StopIteration","",""\')', CRASH),
+    _next("StopIteration for an item", 'answer(\'"error","StopIteration","",[""]\')', CRASH),
     _next("an end with more", "answer('\"stop\",1')", FORGED),
     _next("an end in two frames", "raw(whole('\"stop\"') * 2)", FORGED),
     _next("an item of a megabyte, without end", "value('\"' + 'x' * 2**20 + '\"')", REFUSED),
