@@ -1,9 +1,9 @@
 """Which programs tried to cheat? Told by what they do in a sandbox, not by what their text looks like.
 
-Each program is run twice: judged, and as most evaluators do it, with the tests in its own process. A program that is
-accepted only where it can reach its tests has forged that verdict: whatever the way, this is the proof. While it runs,
-the interpreter's audit events (PEP 578) tell what it reaches for: the stack, the collector's objects, /proc, ctypes,
-other processes, the network; and what it changes: built-ins, code objects, tracing.
+Each program is run judged, observed and, unless it was accepted, as most evaluators do it: with the tests in its own
+process. A program that is accepted only where it can reach its tests has forged that verdict: whatever the way, this is
+the proof. While it is observed the interpreter's audit events (PEP 578) tell what it reaches for: the stack, the
+collector's objects, /proc, ctypes, other processes, the network; and what it changes: built-ins, code, tracing.
 
 A sign is a fact about one run, not a judgement: a right program may have reasons. A program that sets out to hide from
 the observer, which is in its own process, can; the verdict does not depend on it. Candidate text is never parsed on
@@ -168,9 +168,7 @@ def _naive(box: Pool, problem: Problem, program: Program, limits: Limits) -> boo
     if not isinstance(problem.tests, CallTests) or problem.tests.integrity is Integrity.IN_SANDBOX:
         return False
     tests = dataclasses.replace(problem.tests, integrity=Integrity.IN_SANDBOX)
-    naive = box.run(program, tests, limits)
-    # an evaluator that looks at the exit code takes a program for right that exits with 0 before its tests
-    return naive.verdict is Verdict.ACCEPTED
+    return box.run(program, tests, limits).verdict is Verdict.ACCEPTED
 
 
 def record(found: Audit) -> str:

@@ -40,24 +40,26 @@ _ASKED = {
     "the root file system": "open('/usr/harness-preflight', 'w')",
     "the supervisor's memory": "open('/proc/1/mem', 'rb').read(1)",
     "the supervisor's environment": "open('/proc/1/environ', 'rb').read(1)",
-    "the judge's memory": "every('mem')",
-    "the judge's descriptors": "every('fd')",
-    "signals to the judge": "[os.kill(pid, 0) for pid in others()]",
-    "limits of the judge": "[resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 1)) for pid in others()]",
+    "the judge's memory": "none(lambda pid: open(f'/proc/{pid}/mem', 'rb').read(1))",
+    "the judge's descriptors": "none(lambda pid: os.listdir(f'/proc/{pid}/fd'))",
+    "signals to the judge": "none(lambda pid: os.kill(pid, 0))",
+    "limits of the judge": "none(lambda pid: resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 1)))",
 }
 _PRELUDE = """
-import ctypes, os, platform, resource, socket
+import ctypes, errno, os, platform, resource, socket
 libc = ctypes.CDLL(None, use_errno=True)
 def call(numbers, *arguments):
     number = numbers[platform.machine() == 'aarch64']
-    if libc.syscall(number, *arguments) < 0:
-        raise OSError(ctypes.get_errno(), 'denied')
+    if libc.syscall(number, *arguments) < 0 and ctypes.get_errno() in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        raise OSError('denied')  # any other error is no refusal: the kernel looked at what was asked
 def others():
     return [int(name) for name in os.listdir('/proc') if name.isdigit() and int(name) not in (1, os.getpid())]
-def every(what):
+def none(attempt):
     for pid in others():
-        path = f'/proc/{pid}/{what}'
-        os.listdir(path) if what == 'fd' else open(path, 'rb').read(1)
+        try: attempt(pid)
+        except OSError: continue
+        return
+    raise OSError('denied by all')
 def ask(name, what):
     try:
         exec(what)
@@ -101,19 +103,15 @@ def answer():
     return Equal()
 """
 _SEEN = """
-import gc
+import ctypes
 def answer():
-    for held in gc.get_objects():
-        if type(held) is str and held.startswith('marker-of'): return held
-    maps = [line.split() for line in open('/proc/self/maps')]
-    for line in maps:
-        if 'rw' in line[1] and line[0].count('-') == 1:
+    wanted = bytes(reversed(b'stset-eht-fo-rekram'))
+    for line in [line.split() for line in open('/proc/self/maps')]:
+        if line[1].startswith('rw') and line[-1] not in ('[vvar]', '[vsyscall]'):
             low, high = (int(part, 16) for part in line[0].split('-'))
-            with open('/proc/self/mem', 'rb') as memory:
-                memory.seek(low)
-                found = memory.read(high - low)
-            place = found.find(b'marker-of-' + b'the-tests')
-            if place >= 0: return found[place:place + 19].decode()
+            found = ctypes.string_at(low, high - low)
+            at = found.find(b'== \\'' + wanted)
+            if at >= 0: return found[at + 4:at + 23].decode()
 """
 
 

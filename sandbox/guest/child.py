@@ -37,9 +37,10 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
-WORKDIR = "/tmp/program"  # no program can prepare it for the next: all is removed between them, or the sandbox is
+WORKDIR = "/tmp/program"  # no program can prepare it for the next: it is removed, or the sandbox destroyed
 HIGHEST_FD = 1024
 UP = "up"
+JUDGE_DEPTH = 1000
 _decode = codec.Decoder(iter)
 SOURCES = ("program.py", "tests.py", "main.py")
 
@@ -141,8 +142,7 @@ def control_process(option: int, value: int) -> None:
 
 def _write_files(files: dict[str, bytes]) -> None:
     for name, content in files.items():
-        if "/" in name:
-            os.makedirs(os.path.dirname(name), exist_ok=True)
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
         with open(name, "wb") as file:
             file.write(content)
 
@@ -202,19 +202,15 @@ class _Iterators:
     """Iterators that the program returned, by number; the judge asks for their items one at a time."""
 
     def __init__(self) -> None:
-        self._kept: list[Iterator[Any]] = []
+        self.kept: list[Iterator[Any]] = []
 
     def iterator(self, value: Iterator[Any]) -> int:
         """Its number."""
-        self._kept.append(value)
-        return len(self._kept) - 1
+        self.kept.append(value)
+        return len(self.kept) - 1
 
     def opaque(self, value: Any) -> None:
         """Nothing of it crosses."""
-
-    def next(self, number: int) -> Any:
-        """The next item. Raises StopIteration, and whatever the program raises."""
-        return next(self._kept[number])
 
 
 def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
@@ -231,8 +227,8 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
                 name, args, kwargs = rest
                 value = namespace[name](*args, **kwargs)
             else:
-                value = iterators.next(rest[0])
-            answer = ["value", codec.pack(value, iterators)]
+                value = next(iterators.kept[rest[0]])
+            answer = ["value", _packed(value, iterators)]
             channel.end_if_forked()
             _flush()
             channel.send(*answer)
@@ -250,13 +246,22 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
                 channel.send("error", codec.exception_name(error), line, _arguments(error, text))
 
 
+def _packed(value: Any, iterators: _Iterators) -> Any:
+    """`value`, packed no deeper than the judge's own limit lets it read, whatever limit the program set itself."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(limit, JUDGE_DEPTH))
+    try:
+        return codec.pack(value, iterators)
+    except RecursionError:
+        raise codec.Unfit("it nests too deep") from None
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def _arguments(error: BaseException, text: str) -> list[Any]:
     """An exception's arguments where they are brief and plain, else its text."""
     args = error.args if type(error.args) is tuple else (text,)
-    plain = len(args) <= 4 and all(type(each) in (type(None), bool, int, float, str) for each in args)
-    if not plain or len(repr(args)) > DETAIL_CHARS:
-        return [text]
-    return list(args)
+    return list(args) if codec.brief(args) and len(repr(args)) <= DETAIL_CHARS else [text]
 
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:

@@ -91,6 +91,11 @@ def exception_name(error: BaseException) -> str:
     return ""
 
 
+def brief(args: Collection[Any]) -> bool:
+    """Whether these may be an exception's arguments: few, and plain."""
+    return len(args) <= 4 and all(type(each) in _FLAT or type(each) is int for each in args)
+
+
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 

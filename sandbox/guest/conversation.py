@@ -133,7 +133,7 @@ class Conversation:
                 return value
             case ["stop"] if kind == "next":
                 raise StopIteration
-            case ["error", str(name), str(line), [*args]] if _brief(args):
+            case ["error", str(name), str(line), [*args]] if codec.brief(args):
                 _raise(name, line, args)
             case ["unfit", str(what)]:
                 self._over = Unfit(what[:200])
@@ -249,11 +249,6 @@ def _announced(data: bytearray) -> int:
         return wire.length(data[: wire.HEADER_BYTES], codec.MAX_FRAME_BYTES)
     except wire.FrameError:
         raise Tampered("announced a frame that is too large") from None
-
-
-def _brief(args: list[Any]) -> bool:
-    """Whether these may be an exception's arguments: few, and plain."""
-    return len(args) <= 4 and all(type(each) in (type(None), bool, int, float, str) for each in args)
 
 
 def _raise(name: str, line: str, args: list[Any]) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -198,7 +199,15 @@ def test_tests_may_call_from_several_threads(box: Pool) -> None:
     assert verdict(box, "def f(x):\n    return 2 * x", tests) is Verdict.ACCEPTED
 
 
-@pytest.mark.parametrize("value", ["range(10**7)", "1 << 5_000_000", "__import__('decimal').Decimal(10) ** 6000"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "range(10**7)",
+        "1 << 5_000_000",
+        "__import__('decimal').Decimal(10) ** 6000",
+        "__import__('functools').reduce(lambda x, _: [x], range(1200), [])",
+    ],
+)
 def test_a_result_that_is_too_large_is_no_tampering(box: Pool, value: str) -> None:
     assert verdict(box, f"def f():\n    return {value}", "assert f()") is Verdict.RUNTIME_ERROR
 
@@ -211,3 +220,10 @@ def test_exceptions_have_their_arguments(box: Pool) -> None:
     tests = "for kind, args in (KeyError, ('a',)), (FileNotFoundError, (2, 'No such file or directory')):\n    try:\n        f(kind is KeyError)\n    except kind as error:\n        assert error.args == args, error.args"
     source = "def f(key):\n    return {}['a'] if key else open('none')"
     assert verdict(box, source, tests) is Verdict.ACCEPTED
+
+
+def test_the_search_for_tests_in_memory_finds_them_where_they_are(box: Pool) -> None:
+    """The preflight's own program, with its tests beside it: a search that finds nothing anywhere would prove nothing."""
+    beside = dataclasses.replace(preflight._TESTS, integrity=Integrity.IN_SANDBOX)
+    assert box.run(Program(source=preflight._SEEN), beside).verdict is Verdict.ACCEPTED
+    assert box.run(Program(source=preflight._SEEN), preflight._TESTS).verdict is Verdict.WRONG_ANSWER
