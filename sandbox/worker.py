@@ -23,7 +23,7 @@ from sandbox.guest.watch import LOAD_FACTOR
 from sandbox.types import CallTests, Execution, Limits, Program, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
-    "wire", "codec", "compare", "seccomp", "child", "conversation", "testcode", "judge", "cleaning", "bench",
+    "wire", "codec", "compare", "seccomp", "suites", "child", "conversation", "testcode", "judge", "cleaning", "bench",
     "watch", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0

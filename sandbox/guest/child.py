@@ -20,7 +20,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import codec, seccomp, wire
+from sandbox.guest import codec, seccomp, suites, wire
 
 CHANNEL_FD = 3
 DETAIL_CHARS = 500
@@ -298,32 +298,13 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
     _remember("tests.py", source)
     try:
         exec(compile(source, "tests.py", "exec"), namespace)
-        run_suites(namespace)
+        suites.run(namespace)
     except BaseException as error:  # as above
         _ballast.clear()
         channel.send("failed", "tests", _kind(error), _describe(error)[0])
         return 1
     channel.send("done")
     return 0
-
-
-def run_suites(namespace: dict[str, Any]) -> None:
-    """Run the unittest classes of a namespace, if any. Raises AssertionError with the first failure."""
-    if "unittest" not in sys.modules:
-        return
-    import unittest
-
-    cases = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, unittest.TestCase)]
-    load = unittest.TestLoader().loadTestsFromTestCase
-    suite = unittest.TestSuite(load(case) for case in dict.fromkeys(cases) if case is not unittest.TestCase)
-    if not suite.countTestCases():
-        return
-    result = unittest.TestResult()
-    result.failfast = True
-    suite.run(result)
-    if not result.wasSuccessful():
-        wrong = [text.strip().rpartition("\n")[2] for _, text in result.failures + result.errors]
-        raise AssertionError(wrong[0] if wrong else "a test that must fail did not")
 
 
 def _run_script(job: dict[str, Any], channel: _Channel) -> int:
