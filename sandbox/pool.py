@@ -46,7 +46,8 @@ class Pool:
     """Sandboxes of one backend behind `run`. A context manager: leaving it destroys every worker.
 
     start: the backend. uids: whether it can give each program a uid of its own.
-    After kill -9 of this process nothing stays: each supervisor ends at the end of its stream.
+    After kill -9 of this process no sandbox stays: each supervisor ends at the end of its stream. A folder of a sandbox
+    that was just starting may; the next pool removes it.
     """
 
     def __init__(
