@@ -22,7 +22,8 @@ class RunConfig(BaseModel):
 
     k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place
     of the problem set's own limits. isolation: what programs share. dedup: equal programs of a problem are executed
-    once. workers: sandboxes at once. concurrency: requests at once to a server.
+    once. workers: sandboxes at once. concurrency: requests at once to a server. extractor: how a chat model's reply
+    becomes a program.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -33,6 +34,7 @@ class RunConfig(BaseModel):
     base_url: str | None = None
     api_key: str = Field(default="EMPTY", repr=False)
     form: Literal["auto", "completion", "chat"] = "auto"
+    extractor: Literal["auto", "first", "last", "longest", "whole"] = "auto"
     samples: Path | None = None
     k: tuple[int, ...] = ()
     n: int | None = None

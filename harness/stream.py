@@ -24,6 +24,7 @@ from harness import manifest
 from harness.config import RunConfig
 from harness.datasets import ProblemSet
 from harness.engines import Engine, replay
+from harness.extractors import Extraction
 from harness.resolve import Model
 from harness.store import Store
 from harness.tasks import codegen
@@ -206,26 +207,28 @@ class Stream:
 
     def _execute(self, box: Pool, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
-        execution = box.run(codegen.program(problem, completion), problem.tests, self._job.limits[problem.id])
+        taken = codegen.extraction(problem, completion, self._config.extractor)
+        execution = box.run(codegen.program(problem, completion, taken), problem.tests, self._job.limits[problem.id])
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
-        self._record(completion, execution)
+        self._record(completion, execution, taken)
         with self._lock:
             twins = self._twins.pop((completion.problem_id, completion.index), [])
         for twin in twins:
             self._share(twin, completion.index, execution.verdict)
 
     def _share(self, completion: Completion, first: int, verdict: Verdict) -> None:
-        integrity = codegen.integrity(self._problems[completion.problem_id])
+        problem = self._problems[completion.problem_id]
         detail = f"the same program as sample {first}"
-        self._record(completion, Execution(verdict=verdict, detail=detail, integrity=integrity))
+        execution = Execution(verdict=verdict, detail=detail, integrity=codegen.integrity(problem))
+        self._record(completion, execution, codegen.extraction(problem, completion, self._config.extractor))
 
-    def _record(self, completion: Completion, execution: Execution) -> None:
+    def _record(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
         if execution.verdict is Verdict.INTERNAL_ERROR:
             with self._lock:
                 self._internal += 1
         else:
-            self._store.add_result(execution, codegen.score(completion, execution))
+            self._store.add_result(execution, codegen.score(completion, execution), taken)
         self._observer.executed(execution.verdict)
 
     def _put(self, completion: Completion | None) -> None:

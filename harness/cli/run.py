@@ -22,6 +22,7 @@ def run(
     base_url: Annotated[str | None, typer.Option(help="A compatible server, such as http://127.0.0.1:8000/v1.")] = None,
     samples: Annotated[Path | None, typer.Option(help="Saved completions, for engine replay.")] = None,
     form: Annotated[str | None, typer.Option(help="auto, completion or chat.")] = None,
+    extractor: options.Extractor = None,
     temperature: Annotated[float | None, typer.Option(help="Default: 0.8.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Default: 0.95.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Default: 0, every token.")] = None,
@@ -46,7 +47,7 @@ def run(
     """
     flags = {
         "k": options.parse_ks(k), "model": model, "problems": problems, "n": n, "engine": engine, "base_url": base_url,
-        "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
+        "samples": samples, "form": form, "extractor": extractor, "temperature": temperature, "top_p": top_p, "top_k": top_k,
         "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency, "sandbox": sandbox, "runtime": runtime,
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
         "isolation": isolation, "dedup": None if dedup else False,

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness import extract, stats
+from harness import stats
 from harness.errors import InputError
+from harness.extractors import DEFAULT, Extraction, extract
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import CallTests, Execution, Integrity, Program, StdioTests, Verdict
 
-VERSION = "codegen.v2"  # raised by every change that can move a number
+VERSION = "codegen.v3"  # raised by every change that can move a number
 CHAT = (
     "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
     "```python\n{prompt}\n```\n"
@@ -28,15 +29,23 @@ def request(problem: Problem, sampling: SamplingParams, form: Form) -> Request:
     return Request(problem_id=problem.id, sampling=sampling, prompt=problem.prompt)
 
 
-def program(problem: Problem, completion: Completion) -> Program:
-    """The program of a completion: see `Form`. An answer without code is an empty program, which its tests reject."""
+def extraction(problem: Problem, completion: Completion, extractor: str = DEFAULT) -> Extraction | None:
+    """What an extractor takes out of an answer; None for a completion that is program text already."""
+    if completion.form is not Form.CHAT:
+        return None
+    return extract(extractor, completion.text, problem.prompt, problem.entry_point)
+
+
+def program(problem: Problem, completion: Completion, taken: Extraction | None = None) -> Program:
+    """The program of a completion: see `Form`. `taken`: what was extracted from an answer, by `auto` if not given.
+
+    An answer without code is an empty program, which its tests reject.
+    """
     if completion.form is Form.COMPLETION:
         whole = isinstance(problem.tests, StdioTests)
         return Program(source=completion.text if whole else problem.prompt + completion.text)
-    if completion.form is Form.SOLUTION:
-        return Program(source=completion.text)
-    code = extract.code(completion.text, problem.entry_point)
-    return Program(source=extract.preamble(problem.prompt, problem.entry_point) + code)
+    taken = taken or extraction(problem, completion)
+    return Program(source=taken.source if taken else completion.text)
 
 
 def integrity(problem: Problem) -> Integrity:

@@ -1,0 +1,179 @@
+"""A chat model's reply as text: what is reasoning, what is fenced, where each piece stands in the reply.
+
+Knows markdown's fences (CommonMark 0.31, 4.5) and the tags of reasoning models; of Python it knows nothing. Offsets are
+those of the reply itself: reasoning is overwritten with spaces, not cut out. Every pass is over lines, once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_NAMES = r"think|thinking|thought|reasoning|seed:think"
+_OPEN = re.compile(rf"^[ \t]*(?:<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)", re.MULTILINE)
+# Closing tags count at a line's start or end: program text that mentions one has it between quotes.
+_TAG = rf"(?:</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>)"
+_CLOSE = re.compile(rf"^[ \t]*(?P<a>{_TAG})|(?P<b>{_TAG})[ \t\r]*$", re.MULTILINE)
+_MARKER = re.compile(r"(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}+(?!.*`)|~{3,}+)(?P<info>.*)")
+_FIRST_LINE = re.compile(r"[ \t]*(?:python3?|py)[ \t]+(?=(?:async[ \t]+def|def|class|import|from)[ \t]|@)", re.IGNORECASE)
+_PYTHON = {"", "python", "py", "python3", "py3", "ipython", "ipython3", "pycon", "sage"}
+_NESTED = 6  # fence lines that are tried as a block's end
+_MOST = 200  # fence lines that are looked at: a model that repeats itself writes any number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Text between two fences, or between a fence and the reply's end (not `closed`).
+
+    text: without the fence's own indentation, newlines as \\n. start, end: of the text, in the reply.
+    """
+
+    text: str
+    start: int
+    end: int
+    language: str
+    closed: bool
+
+    @property
+    def python(self) -> bool:
+        """Whether the fence says that it is Python, or says nothing."""
+        return self.language in _PYTHON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    start: int
+    end: int  # without the newline
+    marker: re.Match[str] | None
+
+    @property
+    def fence(self) -> str:
+        return self.marker["fence"] if self.marker else ""
+
+    @property
+    def info(self) -> str:
+        return self.marker["info"].strip() if self.marker else ""
+
+    @property
+    def margin(self) -> int:
+        return len(self.marker["indent"].expandtabs(4)) if self.marker else 0
+
+
+def unix(text: str) -> str:
+    """`text` with newlines as Python's own reader has them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def answer(reply: str) -> str:
+    """`reply` with its reasoning overwritten by spaces, each offset as it was.
+
+    Reasoning stands between tags, from an opening tag to the end of a reply that was cut, or, where the prompt already
+    opened it, from the start to a closing tag.
+    """
+    first_open, close = _OPEN.search(reply), _CLOSE.search(reply)
+    if close and (first_open is None or close.start() < first_open.start()):
+        return answer_after(reply, 0, _end(close))
+    if first_open is None or _fenced_before(reply, first_open.start()):
+        return reply
+    return answer_after(reply, first_open.start(), _end(close) if close else len(reply))
+
+
+def answer_after(reply: str, start: int, end: int) -> str:
+    """`reply` with [start, end) overwritten, and any further reasoning between tags."""
+    pieces, place = [reply[:start], _blank(end - start)], end
+    while opened := _OPEN.search(reply, place):
+        closed = _CLOSE.search(reply, opened.end())
+        if _fenced_before(reply[place : opened.start()], opened.start() - place):
+            break
+        stop = _end(closed) if closed else len(reply)
+        pieces += [reply[place : opened.start()], _blank(stop - opened.start())]
+        place = stop
+    return "".join([*pieces, reply[place:]])
+
+
+def _end(close: re.Match[str]) -> int:
+    return close.end("a") if close["a"] else close.end("b")
+
+
+def _blank(length: int) -> str:
+    return " " * (length - 1) + "\n" if length else ""
+
+
+def _fenced_before(text: str, place: int) -> bool:
+    """Whether an open fence stands before `place`: a tag in there is program text."""
+    opened = ""
+    for line in _lines(text[:place]):
+        if not opened:
+            opened = line.fence
+        elif _closes(line, opened, line.margin):
+            opened = ""
+    return bool(opened)
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    start = 0
+    for line in text.split("\n"):
+        yield _Line(start=start, end=start + len(line), marker=_MARKER.match(line.rstrip()))
+        start += len(line) + 1
+
+
+def _closes(line: _Line, fence: str, margin: int) -> bool:
+    return line.fence.startswith(fence) and not line.info and line.margin <= margin + 3
+
+
+def blocks(text: str, parses: Callable[[str], bool] | None = None) -> list[Block]:
+    """The fenced blocks of `text`, in order.
+
+    With `parses`, a Python block that does not parse up to its closing fence may end at another fence line: one that
+    stood in a string of the program, or the next block's where the model forgot to close.
+    """
+    markers = [line for line in _lines(text) if line.marker][:_MOST]
+    found, place = [], 0
+    while place < len(markers):
+        block, place = _block(text, markers, place, parses)
+        found.append(block)
+    return found
+
+
+def _block(text: str, markers: list[_Line], place: int, parses: Callable[[str], bool] | None) -> tuple[Block, int]:
+    """The block that the marker at `place` opens, and the place of the next one."""
+    opening = markers[place]
+    after = range(place + 1, len(markers))
+    own = next((at for at in after if _closes(markers[at], opening.fence, opening.margin)), None)
+    block = _cut(text, opening, markers[own] if own is not None else None)
+    following = len(markers) if own is None else own + 1
+    if parses is None or (block.python and parses(block.text)):
+        return block, following
+    for at in after[:_NESTED] if block.python else ():
+        other = _cut(text, opening, markers[at])
+        if at != own and parses(other.text):
+            return other, at if markers[at].info else at + 1
+    inner = next((at for at in after if at < following and _language(markers[at].info) in _PYTHON - {""}), None)
+    return (_cut(text, opening, markers[inner]), inner) if inner is not None else (block, following)
+
+
+def _cut(text: str, opening: _Line, closing: _Line | None) -> Block:
+    assert opening.marker is not None
+    inline = _FIRST_LINE.match(opening.marker["info"])  # the program starts on the fence's own line
+    start = opening.start + opening.marker.start("info") + inline.end() if inline else opening.end + 1
+    start = min(start, len(text))
+    end = max(start, closing.start if closing else len(text))
+    return Block(
+        text=_outdented(unix(text[start:end]), opening.margin),
+        start=start,
+        end=end,
+        language="python" if inline else _language(opening.info),
+        closed=closing is not None,
+    )
+
+
+def _language(info: str) -> str:
+    """The first word of an info string: `python` of `Python`, `{.python}`, `python:main.py`, `python title="x"`."""
+    word = re.match(r"[{.\s]*([\w+#-]*)", info)
+    return word[1].lower() if word else ""
+
+
+def _outdented(text: str, margin: int) -> str:
+    """Lines without up to `margin` leading spaces, as CommonMark has it for an indented fence."""
+    return re.sub(rf"^ {{1,{margin}}}", "", text, flags=re.MULTILINE) if margin else text
