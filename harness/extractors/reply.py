@@ -16,7 +16,9 @@ _OPEN = re.compile(rf"^[ \t]*(?:<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of
 _TAG = rf"(?:</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>)"
 _CLOSE = re.compile(rf"^[ \t]*(?P<a>{_TAG})|(?P<b>{_TAG})[ \t\r]*$", re.MULTILINE)
 _MARKER = re.compile(r"(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}+(?!.*`)|~{3,}+)(?P<info>.*)")
-_FIRST_LINE = re.compile(r"[ \t]*(?:python3?|py)[ \t]+(?=(?:async[ \t]+def|def|class|import|from)[ \t]|@)", re.IGNORECASE)
+_FIRST_LINE = re.compile(
+    r"[ \t]*(?:python3?|py)[ \t]+(?=(?:async[ \t]+def|def|class|import|from)[ \t]|@)", re.IGNORECASE
+)
 _PYTHON = {"", "python", "py", "python3", "py3", "ipython", "ipython3", "pycon", "sage"}
 _NESTED = 6  # fence lines that are tried as a block's end
 _MOST = 200  # fence lines that are looked at: a model that repeats itself writes any number

@@ -163,7 +163,7 @@ def _needed(node: ast.AST) -> set[str]:
 
 def function(tree: ast.Module, name: str) -> ast.stmt | None:
     """The last top-level statement that defines `name`, also inside `if` and `try`."""
-    found = None
+    found: ast.stmt | None = None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found = node if node.name == name else found

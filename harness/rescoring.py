@@ -1,0 +1,144 @@
+"""A run's completions, scored again: with another extractor, other limits, another sandbox or other tests.
+
+Nothing is generated. The new run directory has a copy of the completions and a manifest of its own, which keeps how
+they were drawn and replaces how they are scored; it is carried on like any run where it is interrupted. Problems whose
+completions are not all there, as in a run that was stopped, are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import store
+from harness.config import RunConfig
+from harness.datasets import ProblemSet, load_set
+from harness.engines import Engine
+from harness.errors import InputError, Interrupted
+from harness.manifest import Manifest
+from harness.pipeline import Drawn, Result, conduct, make_job
+from harness.resolve import Model
+from harness.stream import Lazy, Observer
+from harness.tasks import codegen
+from harness.types import Form
+
+# Fields of a signature that scoring decides; the others say how completions were drawn, and stay.
+SCORING = {"n", "task", "extractor", "data", "integrity", "img", "cpu", "wall", "mem", "v"}
+
+
+def settings(run: Path) -> dict[str, Any]:
+    """The configuration of a run, to be scored again beside it. Raises InputError where the folder is no run."""
+    known = store.read_manifest(run).config
+    values = {name: value for name, value in known.items() if name in RunConfig.model_fields}
+    return {**values, "results": run.resolve().parents[2]}
+
+
+def rescore(run: Path, config: RunConfig, observer: Observer, *, same_problems: bool) -> Result:
+    """Execute and score the completions of `run` under `config`; a run directory of its own.
+
+    same_problems: refuse a problem set that has changed since the run. Raises InputError, StoreError, SandboxError, and
+    Interrupted at Ctrl-C; what was done is kept.
+    """
+    try:
+        return _rescore(run, config, observer, same_problems)
+    except KeyboardInterrupt as error:
+        raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
+
+
+def _rescore(run: Path, config: RunConfig, observer: Observer, same_problems: bool) -> Result:
+    source = store.read_manifest(run)
+    problems = load_set(config.problems, config.cache)
+    if same_problems:
+        _check_same(source, problems)
+    of_run = drawn(run, source, problems)
+    if len(of_run.owed) < len(problems.problems):
+        observer.note(f"{run} has the completions of {len(of_run.owed)} of {len(problems.problems)} problems")
+    job = make_job(config, observer, of_run)
+    target = store.find_run(config.results, problems.name, job.model.name, job.manifest.fingerprint)
+    if target is None:
+        target = store.create_run(config.results, problems.name, job.model.name, job.manifest)
+    if not (target / store.COMPLETIONS).exists():
+        _copy(run, target, of_run.owed)
+    with Lazy(_no_engine) as engine:
+        return conduct(config, job, target, engine, observer)
+
+
+def drawn(run: Path, source: Manifest, problems: ProblemSet) -> Drawn:
+    """What a run has drawn, of the problems whose completions are all there. Raises InputError."""
+    owed = _owed(run, source, problems)
+    identity = {**source.identity, "completions": _digest(run, owed)}
+    return Drawn(problems, _model(source), owed, _drawn(source), identity)
+
+
+def _no_engine() -> Engine:
+    raise InputError("the copy of the completions is not whole; remove the new run directory and score again")
+
+
+def _check_same(source: Manifest, problems: ProblemSet) -> None:
+    drawn = source.identity["problems"]
+    if drawn["sha256"] != problems.sha256:
+        raise InputError(
+            f"the run was drawn from {drawn['name']}@{drawn['sha256'][:8]}, and the set is {problems.version()} now; "
+            f"to score against it as it is, say so with --problems"
+        )
+
+
+def _model(source: Manifest) -> Model:
+    known: Mapping[str, Any] = source.identity["model"]
+    name = str(known.get("name") or known.get("samples"))
+    engine = str(known.get("engine") or source.config.get("engine"))
+    return Model(name=name, source=None, engine=engine, form=Form(source.identity["form"]), identity=known)
+
+
+def _drawn(source: Manifest) -> str:
+    """The fields of the run's signature that say how its completions were drawn."""
+    fields = [field for field in source.signature.split("|") if field.partition(":")[0] not in SCORING]
+    if source.identity["task"] != codegen.VERSION:  # its prompts are that version's
+        fields.append(f"prompts:{source.identity['task']}")
+    return "|".join(dict.fromkeys(fields))
+
+
+def _lines(run: Path) -> Iterator[tuple[str, bytes]]:
+    """(problem id, line) of every completion; a torn last line is left out."""
+    path = run / store.COMPLETIONS
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)["problem_id"], line
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _owed(run: Path, source: Manifest, problems: ProblemSet) -> dict[str, int]:
+    """Problem id -> n, of the problems whose completions are all there."""
+    counts = Counter(problem_id for problem_id, _ in _lines(run))
+    unknown = counts.keys() - {problem.id for problem in problems.problems}
+    if unknown:
+        raise InputError(f"the run has completions of {min(unknown)!r}, which is not in {problems.version()}")
+    sampling = source.identity["sampling"]
+    n = sampling["n"] if sampling else 1
+    owed = {problem_id: count for problem_id, count in counts.items() if count >= n}
+    if not owed:
+        raise InputError(f"{run} has no problem whose completions are all there; nothing can be scored")
+    return owed
+
+
+def _digest(run: Path, owed: Mapping[str, int]) -> str:
+    digest = hashlib.sha256()
+    for problem_id, line in _lines(run):
+        if problem_id in owed:
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def _copy(run: Path, target: Path, owed: Mapping[str, int]) -> None:
+    temporary = target / f".{store.COMPLETIONS}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:
+        file.writelines(line for problem_id, line in _lines(run) if problem_id in owed)
+    os.replace(temporary, target / store.COMPLETIONS)
