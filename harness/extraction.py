@@ -29,20 +29,14 @@ from harness.tasks import codegen
 from harness.types import Completion, Estimate, Form, Problem
 from sandbox import Pool, Program, Verdict
 
-TEXTS = (
-    "response",
-    "raw_solution",
-    "raw",
-    "output",
-    "completion",
-    "solution",
-)  # a reply's keys, in this order
+# A reply's keys, in this order.
+TEXTS = ("response", "raw_solution", "raw", "output", "completion", "solution")
 Key = tuple[str, bytes]  # a problem's id and the digest of a program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """Replies to a problem set and how they were drawn; of a run also its manifest, and its verdicts by id and index."""
+    """Replies to a problem set, and how they were drawn; of a run its manifest, and its verdicts by id and index."""
 
     drawn: Drawn
     completions: Sequence[Completion]

@@ -47,10 +47,10 @@ def run(
     """
     flags = {
         "k": options.parse_ks(k), "model": model, "problems": problems, "n": n, "engine": engine, "base_url": base_url,
-        "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k, "extractor": extractor,
-        "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency, "sandbox": sandbox, "runtime": runtime,
-        "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
-        "isolation": isolation, "dedup": None if dedup else False,
+        "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
+        "extractor": extractor, "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency,
+        "sandbox": sandbox, "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
+        "memory_mib": memory_mib, "results": results, "isolation": isolation, "dedup": None if dedup else False,
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness import pipeline

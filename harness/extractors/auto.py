@@ -10,6 +10,7 @@ mistake keeps it: nothing inside a block is mended, and what was cut off in the 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from harness.extractors import reply, source
 from harness.extractors.reply import Block
 from harness.extractors.source import BUILTINS, SHOW, Reader, Statement
 
+RUNS = 100  # of unfenced program text that are looked at
 WHOLE, METHOD, BROKEN, BODY, STUB, NOTHING = 5, 4, 3, 2, 1, 0
+_EFFECTS = ast.Expr | ast.For | ast.While | ast.With | ast.If | ast.Try  # that are statements, not bindings
 _LINE_END_FENCE = re.compile(r"[ \t]*(?:```|~~~)[ \t]*$", re.MULTILINE)
 
 
@@ -92,6 +95,8 @@ def _candidate(block: Block, entry_point: str, reader: Reader) -> _Candidate:
 
 def _understood(text: str, closed: bool, entry_point: str, reader: Reader) -> tuple[str, ast.Module | None]:
     """The first reading of a block's text that parses; the text itself where none does."""
+    if not reader.may_scan(text):
+        return text, None
     for reading in _readings(text, closed, entry_point, reader):
         tree = reader.tree(reading)
         if tree is not None and tree.body:
@@ -101,7 +106,7 @@ def _understood(text: str, closed: bool, entry_point: str, reader: Reader) -> tu
 
 def _readings(text: str, closed: bool, entry_point: str, reader: Reader) -> Iterator[str]:
     yield text
-    flush = textwrap.dedent(text)
+    flush = reply.dedented(text)
     if flush != text:
         yield flush
     if source.has_prompts(flush):
@@ -135,9 +140,9 @@ def _unfenced(answer: str, blocks: list[Block], entry_point: str, reader: Reader
     offsets = [0]
     for line in lines:
         offsets.append(offsets[-1] + len(line) + 1)
-    for first, last in _runs(lines, reader):
+    for first, last in itertools.islice(_runs(lines, reader), RUNS):
         raw = reply.unix("\n".join(lines[first:last])) + "\n"
-        text = textwrap.dedent(raw)
+        text = reply.dedented(raw)
         tree = reader.tree(text)
         if tree is not None and source.has_substance(tree):
             yield _Candidate(
@@ -196,11 +201,11 @@ def _with_body(prompt: str, candidate: _Candidate, entry_point: str, reader: Rea
     """The prompt with its function's body; empty where the candidate is no such body."""
     head = prompt.rstrip() + "\n"
     raw = candidate.raw.strip("\n")
-    if not source.defines(head, entry_point) or not raw.strip():
+    if not source.defines(head, entry_point) or not raw.strip() or not reader.may_scan(raw):
         return ""
     if "\t" not in prompt:
         raw = re.sub(r"^\t+", lambda tabs: "    " * len(tabs[0]), raw, flags=re.MULTILINE)
-    flush = textwrap.dedent(raw)
+    flush = reply.dedented(raw)
     tree = reader.tree(flush)
     returns = tree is not None and source.has_return(tree)
     indented = raw[0] == " "
@@ -209,11 +214,10 @@ def _with_body(prompt: str, candidate: _Candidate, entry_point: str, reader: Rea
     for body in [raw, textwrap.indent(flush, "    ")] if indented else stripped:
         whole = reader.tree(f"{head}{body}\n")
         definition = source.function(whole, entry_point) if whole else None
-        if whole and definition is whole.body[-1] and not source.is_stub(definition):
-            if indented or any(
-                isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(definition)
-            ):
-                return f"{head}{body}\n"
+        if not whole or definition is not whole.body[-1] or source.is_stub(definition):
+            continue
+        if indented or any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(definition)):
+            return f"{head}{body}\n"
     return ""
 
 
@@ -286,7 +290,7 @@ def _without_show(text: str, found: list[Statement], shown: set[str]) -> str:
         each = found[at]
         definition = isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         # a definition is harmless; what else is kept changes something in use: sys.setrecursionlimit, fill(table)
-        effect = each.needs - BUILTINS and not each.binds and not isinstance(each.node, ast.Assert)
+        effect = bool(each.needs - BUILTINS) and isinstance(each.node, _EFFECTS)
         if (definition or effect) and each.needs <= bound | each.binds and not each.needs & tainted:
             kept.add(at)
             bound |= each.binds

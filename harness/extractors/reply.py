@@ -6,8 +6,10 @@ those of the reply itself: reasoning is overwritten with spaces, not cut out. Ev
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _NAMES = r"think|thinking|thought|reasoning|seed:think"
@@ -15,13 +17,17 @@ _OPEN = re.compile(rf"^[ \t]*(?:<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of
 # Closing tags count at a line's start or end: program text that mentions one has it between quotes.
 _TAG = rf"(?:</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>)"
 _CLOSE = re.compile(rf"^[ \t]*(?P<a>{_TAG})|(?P<b>{_TAG})[ \t\r]*$", re.MULTILINE)
-_MARKER = re.compile(r"(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}+(?!.*`)|~{3,}+)(?P<info>.*)")
+_MARKER = re.compile(
+    r"^(?P<indent>[ \t]*+(?:(?:[-*+]|\d{1,3}[.)])[ \t]++)?)(?P<fence>`{3,}+(?![^\n]*`)|~{3,}+)(?P<info>[^\n]*)",
+    re.MULTILINE,
+)
 _FIRST_LINE = re.compile(
     r"[ \t]*(?:python3?|py)[ \t]+(?=(?:async[ \t]+def|def|class|import|from)[ \t]|@)", re.IGNORECASE
 )
 _PYTHON = {"", "python", "py", "python3", "py3", "ipython", "ipython3", "pycon", "sage"}
-_NESTED = 6  # fence lines that are tried as a block's end
+_NESTED = 4  # fence lines that are tried as a block's end
 _MOST = 200  # fence lines that are looked at: a model that repeats itself writes any number
+_WINDOW = 30_000  # characters at either end of an answer that are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +49,23 @@ class Block:
         return self.language in _PYTHON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
-    start: int
-    end: int  # without the newline
-    marker: re.Match[str] | None
+    """A line that is a fence."""
+
+    marker: re.Match[str]
 
     @property
     def fence(self) -> str:
-        return self.marker["fence"] if self.marker else ""
+        return self.marker["fence"]
 
     @property
     def info(self) -> str:
-        return self.marker["info"].strip() if self.marker else ""
+        return self.marker["info"].strip()
 
     @property
     def margin(self) -> int:
-        return len(self.marker["indent"].expandtabs(4)) if self.marker else 0
+        return len(self.marker["indent"].expandtabs(4))
 
 
 def unix(text: str) -> str:
@@ -68,30 +74,34 @@ def unix(text: str) -> str:
 
 
 def answer(reply: str) -> str:
-    """`reply` with its reasoning overwritten by spaces, each offset as it was.
+    """`reply` with its reasoning overwritten by spaces, each offset as it was; of a huge one also the middle.
 
     Reasoning stands between tags, from an opening tag to the end of a reply that was cut, or, where the prompt already
     opened it, from the start to a closing tag.
     """
     first_open, close = _OPEN.search(reply), _CLOSE.search(reply)
     if close and (first_open is None or close.start() < first_open.start()):
-        return answer_after(reply, 0, _end(close))
-    if first_open is None or _fenced_before(reply, first_open.start()):
-        return reply
-    return answer_after(reply, first_open.start(), _end(close) if close else len(reply))
-
-
-def answer_after(reply: str, start: int, end: int) -> str:
-    """`reply` with [start, end) overwritten, and any further reasoning between tags."""
-    pieces, place = [reply[:start], _blank(end - start)], end
-    while opened := _OPEN.search(reply, place):
-        closed = _CLOSE.search(reply, opened.end())
-        if _fenced_before(reply[place : opened.start()], opened.start() - place):
+        pieces, place = [_blank(_end(close))], _end(close)
+    else:
+        pieces, place = [], 0
+    for _ in range(_MOST):
+        opened = _OPEN.search(reply, place)
+        if opened is None or _fenced_before(reply[place : opened.start()], opened.start() - place):
             break
+        closed = _CLOSE.search(reply, opened.end())
         stop = _end(closed) if closed else len(reply)
         pieces += [reply[place : opened.start()], _blank(stop - opened.start())]
         place = stop
-    return "".join([*pieces, reply[place:]])
+    return _bounded("".join([*pieces, reply[place:]]))
+
+
+def _bounded(text: str) -> str:
+    """`text` with its middle overwritten where more is written than a program and its prose take."""
+    start = len(text) - len(text.lstrip())
+    if start == len(text):
+        return _blank(len(text))
+    first, last = text.find("\n", start + _WINDOW), len(text) - _WINDOW
+    return text if not start < first < last else text[:first] + _blank(last - first) + text[last:]
 
 
 def _end(close: re.Match[str]) -> int:
@@ -104,20 +114,17 @@ def _blank(length: int) -> str:
 
 def _fenced_before(text: str, place: int) -> bool:
     """Whether an open fence stands before `place`: a tag in there is program text."""
-    opened = ""
-    for line in _lines(text[:place]):
-        if not opened:
-            opened = line.fence
-        elif _closes(line, opened, line.margin):
-            opened = ""
-    return bool(opened)
+    opened: _Line | None = None
+    for line in _fences(text[:place]):
+        if opened is None:
+            opened = line
+        elif _closes(line, opened.fence, opened.margin):
+            opened = None
+    return opened is not None
 
 
-def _lines(text: str) -> Iterator[_Line]:
-    start = 0
-    for line in text.split("\n"):
-        yield _Line(start=start, end=start + len(line), marker=_MARKER.match(line.rstrip()))
-        start += len(line) + 1
+def _fences(text: str) -> list[_Line]:
+    return [_Line(marker) for marker in itertools.islice(_MARKER.finditer(text), _MOST)]
 
 
 def _closes(line: _Line, fence: str, margin: int) -> bool:
@@ -130,7 +137,7 @@ def blocks(text: str, parses: Callable[[str], bool] | None = None) -> list[Block
     With `parses`, a Python block that does not parse up to its closing fence may end at another fence line: one that
     stood in a string of the program, or the next block's where the model forgot to close.
     """
-    markers = [line for line in _lines(text) if line.marker][:_MOST]
+    markers = _fences(text)
     found, place = [], 0
     while place < len(markers):
         block, place = _block(text, markers, place, parses)
@@ -156,11 +163,9 @@ def _block(text: str, markers: list[_Line], place: int, parses: Callable[[str], 
 
 
 def _cut(text: str, opening: _Line, closing: _Line | None) -> Block:
-    assert opening.marker is not None
     inline = _FIRST_LINE.match(opening.marker["info"])  # the program starts on the fence's own line
-    start = opening.start + opening.marker.start("info") + inline.end() if inline else opening.end + 1
-    start = min(start, len(text))
-    end = max(start, closing.start if closing else len(text))
+    start = opening.marker.start("info") + inline.end() if inline else min(opening.marker.end() + 1, len(text))
+    end = max(start, min(closing.marker.start() if closing else len(text), start + 2 * _WINDOW))
     return Block(
         text=_outdented(unix(text[start:end]), opening.margin),
         start=start,
@@ -178,4 +183,14 @@ def _language(info: str) -> str:
 
 def _outdented(text: str, margin: int) -> str:
     """Lines without up to `margin` leading spaces, as CommonMark has it for an indented fence."""
-    return re.sub(rf"^ {{1,{margin}}}", "", text, flags=re.MULTILINE) if margin else text
+    if not margin:
+        return text
+    return "\n".join(line[min(margin, len(line) - len(line.lstrip(" "))) :] for line in text.split("\n"))
+
+
+def dedented(text: str) -> str:
+    """`text` without the margin that all its lines share; lines of white space do not count."""
+    # textwrap.dedent makes a regular expression of the margin: a minute for a megabyte of spaces
+    lines = text.split("\n")
+    margin = os.path.commonprefix([line[: len(line) - len(line.lstrip())] for line in lines if line.strip()])  # noqa: RUF071
+    return "\n".join(line.removeprefix(margin) if line.strip() else "" for line in lines) if margin else text

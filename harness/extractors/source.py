@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-LARGEST = 50_000  # characters of one text that is parsed: some 6 µs each at the worst
-MOST = 100_000  # characters parsed for one reply
+LARGEST = 30_000  # characters of one text that is parsed: some 6 µs each at the worst
+MOST = 60_000  # characters parsed for one reply
 CALLS = 400
+SCANNED = 400_000  # characters looked at line by line for one reply
+STATEMENTS = 500  # of a program whose names are worked out
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 # What only a demonstration or a self-test uses; in a sandbox it fails or ends the program.
 SHOW = frozenset({"__name__", "input", "exit", "quit", "unittest", "doctest", "pytest", "timeit"})
@@ -39,7 +40,7 @@ class Reader:
     """`ast.parse` within bounds, for one reply; what was read is remembered."""
 
     def __init__(self) -> None:
-        self._left, self._calls = MOST, CALLS
+        self._left, self._calls, self._scans = MOST, CALLS, SCANNED
         self._known: dict[str, ast.Module | None] = {}
 
     def tree(self, text: str) -> ast.Module | None:
@@ -47,6 +48,11 @@ class Reader:
         if text not in self._known:
             self._known[text] = self._parse(text)
         return self._known[text]
+
+    def may_scan(self, text: str) -> bool:
+        """Whether `text` may be looked at line by line; it counts against the reply's share."""
+        self._scans -= len(text) + 100
+        return len(text) <= LARGEST and self._scans > 0
 
     def _parse(self, text: str) -> ast.Module | None:
         if len(text) > min(LARGEST, self._left) or not self._calls:
@@ -84,7 +90,9 @@ def preamble(prompt: str, entry_point: str) -> str:
 
 
 def statements(tree: ast.Module) -> list[Statement]:
-    """The top-level statements. Raises RecursionError for functions nested beyond reason."""
+    """The top-level statements. Raises RecursionError for functions nested, or statements, beyond reason."""
+    if len(tree.body) > STATEMENTS:
+        raise RecursionError("too many statements")
     return [
         Statement(
             node=node,
@@ -270,11 +278,8 @@ def _piece_end(lines: Sequence[str], first: int) -> int:
 
 def _open_text(line: str, mark: str | None) -> str | None:
     """The triple quotes that are open after `line`, if `mark` were before it."""
+    if '"""' not in line and "'''" not in line:
+        return mark
     for each in re.findall(r"\"\"\"|'''", line):
         mark = each if mark is None else None if each == mark else mark
     return mark
-
-
-def dedented(text: str) -> str:
-    """`text` without the margin that all its lines share."""
-    return textwrap.dedent(text)
