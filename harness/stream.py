@@ -110,7 +110,7 @@ class Stream:
             return 0
         log.info("owed: %d completions to generate, %d to execute", total - done, total - scored)
         owed = [self._problems[name] for name in self._job.owed if not self._store.generated(name)]
-        producers = 1
+        producers = 0
         if owed:
             producers = min(self._engine.get().concurrency, len(owed))
         box = sandbox.open(

@@ -45,7 +45,7 @@ def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
         return Extraction(extractor=name, source="", span=None)
     preamble = "" if found.complete else source.preamble(prompt, entry_point)
     text = _behind(("" if preamble.strip() in found.text else preamble) + found.lent, found.text)
-    return Extraction(extractor=name, source=text, span=_narrowed(raw, found))
+    return Extraction(extractor=name, source=text.strip("\n") + "\n", span=_narrowed(raw, found))
 
 
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:

@@ -32,7 +32,7 @@ AUTO = {
         '````python\ndef f(x):\n    """```"""\n    return x\n````',
         'def f(x):\n    """```"""\n    return x\n',
     ),
-    "usage after it is left out": (f"```python\n{TWO}\ny = f(1)\nprint(y)\n```", TWO + "\n\n"),
+    "usage after it is left out": (f"```python\n{TWO}\ny = f(1)\nprint(y)\n```", TWO),
     "main guard is left out": (f"```python\n{TWO}if __name__ == '__main__':\n    f(1)\n```", TWO),
     "what it needs is kept": (
         "```python\ndef f(x):\n    return K * x\nK = 2\n```",
