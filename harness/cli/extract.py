@@ -88,8 +88,8 @@ def _show(comparison: Comparison, replies: int) -> None:
     from harness.cli import display
 
     table = Table(header_style="bold")
-    for name in ("extractor", "pass@1", "95 % interval", "no program found", "passes where auto fails", "the reverse"):
-        table.add_column(name, justify="left" if name == "extractor" else "right")
+    for name in ("extractor", "pass@1", "95 % interval", "no program", "gained", "lost"):
+        table.add_column(name, justify="left" if name == "extractor" else "right", no_wrap=True)
     for name, each in comparison.estimates.items():
         sides = [(flip.verdicts[name] == "ACCEPTED", flip.verdicts["auto"] == "ACCEPTED") for flip in comparison.flips]
         table.add_row(
@@ -97,15 +97,19 @@ def _show(comparison: Comparison, replies: int) -> None:
             str(comparison.empty[name]), str(sides.count((True, False))), str(sides.count((False, True))),
         )  # fmt: skip
     display.out.print(table)
-    if comparison.flips:
-        flips = Table("reply", *comparison.estimates, header_style="bold")
-        for flip in comparison.flips[:SHOWN]:
+    display.out.print("gained, lost: replies that pass, or fail, otherwise than under auto")
+    # a reply with a fence in it is no program as it stands: that `whole` rejects it says nothing
+    shown = [name for name in comparison.estimates if name != "whole"]
+    telling = [flip for flip in comparison.flips if len({flip.verdicts[name] == "ACCEPTED" for name in shown}) > 1]
+    if telling:
+        flips = Table("reply", *shown, header_style="bold")
+        for flip in telling[:SHOWN]:
             reply = Text(display.printable(f"{flip.problem_id} [{flip.index}]"))
-            flips.add_row(reply, *(display.verdict_text(flip.verdicts[each]) for each in comparison.estimates))
+            flips.add_row(reply, *(display.verdict_text(flip.verdicts[name]) for name in shown))
         display.out.print(flips)
-    more = len(comparison.flips) - SHOWN
+    more = len(telling) - SHOWN
     display.out.print(
-        f"{replies} replies, {len(comparison.flips)} change sides"
+        f"{replies} replies, {len(telling)} change sides between {', '.join(shown)}"
         + (f" ({more} more than are shown: --json)" if more > 0 else "")
         + f"; {comparison.programs} different programs, {comparison.executed} executed now"
     )

@@ -268,7 +268,8 @@ def _piece_end(lines: Sequence[str], first: int) -> int:
     while last < len(lines):
         line = lines[last]
         margin = bool(line) and not line[0].isspace()
-        if last > first and margin and not (open_text or decorated or _GOES_ON.match(line)):
+        inside = line.startswith("#") and lines[last + 1 : last + 2] and lines[last + 1][:1] in (" ", "\t")
+        if last > first and margin and not (open_text or decorated or inside or _GOES_ON.match(line)):
             return last
         decorated = margin and line.startswith("@")
         open_text = _open_text(line, open_text)

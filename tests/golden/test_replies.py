@@ -34,7 +34,7 @@ def verdict(pool: Pool, problem: Problem, text: str, form: Form, extractor: str 
 
 @pytest.mark.parametrize("row", REPLIES, ids=lambda row: str(row["name"]))
 def test_a_right_reply_is_accepted_and_a_wrong_one_is_not(pool: Pool, row: dict[str, object]) -> None:
-    found = verdict(pool, PROBLEMS[str(row["problem"])], str(row["reply"]), Form.CHAT)
+    found = verdict(pool, PROBLEMS[str(row["task_id"])], str(row["response"]), Form.CHAT)
     assert (found is Verdict.ACCEPTED) == row["accepted"] and found is not Verdict.INTERNAL_ERROR, found
 
 
@@ -48,6 +48,6 @@ def test_the_problems_tell_right_from_wrong(pool: Pool, problem: Problem) -> Non
 def test_the_other_extractors_get_fewer_right(pool: Pool) -> None:
     rows = REPLIES[::4]
     for name in ("first", "last", "longest", "whole"):
-        found = [verdict(pool, PROBLEMS[row["problem"]], row["reply"], Form.CHAT, name) for row in rows]
+        found = [verdict(pool, PROBLEMS[row["task_id"]], row["response"], Form.CHAT, name) for row in rows]
         right = [(each is Verdict.ACCEPTED) == row["accepted"] for each, row in zip(found, rows, strict=True)]
         assert not all(right)

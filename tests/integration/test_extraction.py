@@ -29,7 +29,7 @@ NAMES = {
 
 def replies() -> dict[str, list[str]]:
     rows = [json.loads(line) for line in (GOLDEN / "replies.jsonl").read_text().splitlines()]
-    texts = {row["name"]: row["reply"] for row in rows}
+    texts = {row["name"]: row["response"] for row in rows}
     return {problem: [texts[name] for name in names] for problem, names in NAMES.items()}
 
 
