@@ -57,7 +57,10 @@ def find(raw: str, prompt: str, entry_point: str) -> Found | None:
     """The program in a reply; None where there is none."""
     reader = Reader()
     answer = reply.answer(raw)
-    blocks = reply.blocks(answer, lambda text: _understood(text, True, entry_point, reader)[1] is not None)
+    # a bare program's fences are in its strings
+    blocks = [] if _is_program(answer, reader) else reply.blocks(
+        answer, lambda text: _understood(text, True, entry_point, reader)[1] is not None
+    )  # fmt: skip
     candidates = [_candidate(block, entry_point, reader) for block in blocks]
     levels = [_level(each, prompt, entry_point, reader) for each in candidates]
     if max(levels, default=NOTHING) < METHOD:
@@ -76,6 +79,11 @@ def find(raw: str, prompt: str, entry_point: str) -> Found | None:
             text=_with_body(prompt, chosen, entry_point, reader), start=chosen.start, end=chosen.end, complete=True
         )
     return _finished(candidates, at, prompt, entry_point, reader)
+
+
+def _is_program(answer: str, reader: Reader) -> bool:
+    text = reply.unix(answer).strip("\n")
+    return source.looks_like_code(text) and reader.may_scan(text) and reader.tree(text + "\n") is not None
 
 
 def _last_block(candidates: list[_Candidate]) -> Found | None:

@@ -1,7 +1,8 @@
 """A chat model's reply as text: what is reasoning, what is fenced, where each piece stands in the reply.
 
 Knows markdown's fences (CommonMark 0.31, 4.5) and the tags of reasoning models; of Python it knows nothing. Offsets are
-those of the reply itself: reasoning is overwritten with spaces, not cut out. Every pass is over lines, once.
+those of the reply itself: reasoning is overwritten with spaces, not cut out. What is looked at has
+bounds: a hostile megabyte takes less than a second.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _Fence:
     """A line that is a fence."""
 
     marker: re.Match[str]
@@ -114,7 +115,7 @@ def _blank(length: int) -> str:
 
 def _fenced_before(text: str, place: int) -> bool:
     """Whether an open fence stands before `place`: a tag in there is program text."""
-    opened: _Line | None = None
+    opened: _Fence | None = None
     for line in _fences(text[:place]):
         if opened is None:
             opened = line
@@ -123,11 +124,11 @@ def _fenced_before(text: str, place: int) -> bool:
     return opened is not None
 
 
-def _fences(text: str) -> list[_Line]:
-    return [_Line(marker) for marker in itertools.islice(_MARKER.finditer(text), _MOST)]
+def _fences(text: str) -> list[_Fence]:
+    return [_Fence(marker) for marker in itertools.islice(_MARKER.finditer(text), _MOST)]
 
 
-def _closes(line: _Line, fence: str, margin: int) -> bool:
+def _closes(line: _Fence, fence: str, margin: int) -> bool:
     return line.fence.startswith(fence) and not line.info and line.margin <= margin + 3
 
 
@@ -145,7 +146,7 @@ def blocks(text: str, parses: Callable[[str], bool] | None = None) -> list[Block
     return found
 
 
-def _block(text: str, markers: list[_Line], place: int, parses: Callable[[str], bool] | None) -> tuple[Block, int]:
+def _block(text: str, markers: list[_Fence], place: int, parses: Callable[[str], bool] | None) -> tuple[Block, int]:
     """The block that the marker at `place` opens, and the place of the next one."""
     opening = markers[place]
     after = range(place + 1, len(markers))
@@ -162,7 +163,7 @@ def _block(text: str, markers: list[_Line], place: int, parses: Callable[[str], 
     return (_cut(text, opening, markers[inner]), inner) if inner is not None else (block, following)
 
 
-def _cut(text: str, opening: _Line, closing: _Line | None) -> Block:
+def _cut(text: str, opening: _Fence, closing: _Fence | None) -> Block:
     inline = _FIRST_LINE.match(opening.marker["info"])  # the program starts on the fence's own line
     start = opening.marker.start("info") + inline.end() if inline else min(opening.marker.end() + 1, len(text))
     end = max(start, min(closing.marker.start() if closing else len(text), start + 2 * _WINDOW))

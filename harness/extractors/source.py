@@ -248,13 +248,18 @@ class Chunk:
     likely: bool
 
 
+def looks_like_code(line: str) -> bool:
+    """Whether a text begins as a statement at the left margin does."""
+    return _CODE.match(line) is not None
+
+
 def chunks(lines: Sequence[str], reader: Reader) -> list[Chunk]:
     """A text's lines in pieces: prose by its lines, program text by its statements."""
     found: list[Chunk] = []
     first = 0
     while first < len(lines):
         last = _piece_end(lines, first)
-        likely = _CODE.match(lines[first]) is not None
+        likely = looks_like_code(lines[first])
         tree = reader.tree("\n".join(lines[first:last]) + "\n") if likely else None
         code = tree is not None and (not tree.body or has_substance(tree))
         found.append(Chunk(first=first, last=last, code=code, likely=likely))
