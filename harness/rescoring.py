@@ -32,10 +32,13 @@ SCORING = {"n", "task", "extractor", "data", "integrity", "img", "cpu", "wall", 
 
 
 def settings(run: Path) -> dict[str, Any]:
-    """The configuration of a run, to be scored again beside it. Raises InputError where the folder is no run."""
-    known = store.read_manifest(run).config
-    values = {name: value for name, value in known.items() if name in RunConfig.model_fields}
-    return {**values, "results": run.resolve().parents[2]}
+    """The configuration of a run, which is scored again beside it. Raises InputError where the folder is no run."""
+    source = store.read_manifest(run)
+    values = {name: value for name, value in source.config.items() if name in RunConfig.model_fields}
+    results = run.resolve().parents[2]
+    if results / store.model_folder(source.identity["problems"]["name"]) == run.resolve().parents[1]:
+        return {**values, "results": results}
+    return values  # a copy of a run that lies elsewhere
 
 
 def rescore(run: Path, config: RunConfig, observer: Observer, *, same_problems: bool) -> Result:
