@@ -158,7 +158,7 @@ class OpenAIEngine:
         return attempts(self._post, request)
 
     def _post(self, request: Request) -> Any:
-        arguments = {"model": self.model, **_sampling(request)}
+        arguments = {"model": self.model, **sampling_arguments(request)}
         if request.messages is not None:
             messages: Any = [dict(each) for each in request.messages]
             return self._client.chat.completions.create(messages=messages, **arguments)
@@ -209,7 +209,7 @@ def _pieces(request: Request, most: int) -> Iterator[Request]:
         yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
 
 
-def _sampling(request: Request) -> dict[str, Any]:
+def sampling_arguments(request: Request) -> dict[str, Any]:
     """Every parameter, always; those that are vLLM's own go beside the standard ones."""
     sampling = request.sampling
     return {
