@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.types import Limits, Tests, Verdict
 
@@ -28,13 +28,14 @@ class Problem:
     """One task for a model, with what decides whether an answer is right.
 
     prompt: Python source that a completion continues. references, wrong: completions of the prompt that must pass and
-    must fail. limits: None for the run's. stop: where a base model's completion is cut.
+    must fail; for the tasks about texts, which have no tests: the text, and the right answers. limits: None for the
+    run's. stop: where a base model's completion is cut.
     """
 
     id: str
     dataset: str
     prompt: str
-    tests: Tests
+    tests: Tests | None = None
     entry_point: str = ""
     references: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
@@ -69,13 +70,31 @@ class SamplingParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextScoring:
+    """How an engine tells the log-probabilities of given texts.
+
+    window: tokens of one input, None for the model's context less the one that a server insists on answering with.
+    stride: tokens from one window to the next, None for half a window. bos: whether a BOS token comes first; `auto` as
+    the tokenizer does it.
+    """
+
+    window: int | None = None
+    stride: int | None = None
+    bos: Literal["auto", "yes", "no"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation."""
+    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
+
+    continuations: instead of that, how probable each of these texts is after the prompt (see `harness.scoring`).
+    """
 
     problem_id: str
     sampling: SamplingParams
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
+    continuations: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
@@ -84,7 +103,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with."""
+    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
+
+    logprobs: for a request with continuations, those of each one's predicted tokens, in nats.
+    """
 
     problem_id: str
     index: int
@@ -95,16 +117,22 @@ class Completion:
     completion_tokens: int | None = None
     seed: int | None = None
     latency_s: float | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1."""
+    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1.
+
+    notes: how the values came about, in words, where that matters (which label was read, by which rule). verdict: None
+    where nothing was executed.
+    """
 
     problem_id: str
     index: int
-    verdict: Verdict
+    verdict: Verdict | None = None
     values: Mapping[str, float]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

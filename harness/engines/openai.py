@@ -8,13 +8,14 @@ i (checked against vLLM 0.32), which is what is recorded. Retries are tenacity's
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import tenacity
 
-from harness.engines import cut, sample_seed, unanswered, valid_text
+from harness.engines import Bos, cut, sample_seed, unanswered, valid_text
 from harness.errors import EngineError, InputError, near
 from harness.types import Completion, Form, Request, SamplingParams
 
@@ -75,6 +76,72 @@ class OpenAIEngine:
             )
         choices = sorted(answer.choices, key=lambda choice: choice.index)
         return [self._completion(request, choice, answer, taken) for choice in choices]
+
+    def context(self) -> int | None:
+        """vLLM's max_model_len; other servers do not tell."""
+        listed = self._ask("its models", lambda: self._client.models.list())
+        found = next((model for model in listed if model.id == self.model), None)
+        length = getattr(found, "max_model_len", None)
+        return length if isinstance(length, int) else None
+
+    def bos(self) -> Bos:
+        """What the server puts before a text; one that it does not add is not known."""
+        plain, whole = self._tokens("a", special=False), self._tokens("a", special=True)
+        added = len(whole) > len(plain) and whole[1 : 1 + len(plain)] == plain
+        return Bos(token=whole[0] if added else None, added=added)
+
+    def tokenize(self, text: str) -> list[int]:
+        """By the server's own tokenizer."""
+        return self._tokens(text, special=False)
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """By vLLM's `prompt_logprobs`: all sequences in one request, each answered with one token that is dropped."""
+        if not sequences:
+            return []
+        answer = self._ask(
+            "log-probabilities",
+            lambda: self._client.completions.create(
+                model=self.model,
+                prompt=[list(each) for each in sequences],
+                max_tokens=1,
+                temperature=0,
+                extra_body={"prompt_logprobs": 0},
+            ),
+        )
+        choices = sorted(answer.choices, key=lambda choice: choice.index)
+        if len(choices) != len(sequences) or any(not getattr(each, "prompt_logprobs", None) for each in choices):
+            raise EngineError(
+                f"{self._options.base_url} gives no log-probabilities of a prompt's tokens (vLLM's prompt_logprobs); "
+                "use a vLLM server, or the engine transformers"
+            )
+        return [
+            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]  # type: ignore[attr-defined]
+            for choice, each in zip(choices, sequences, strict=True)
+        ]
+
+    def _tokens(self, text: str, *, special: bool) -> list[int]:
+        root = self._options.base_url.rstrip("/").removesuffix("/v1")
+        body = {"model": self.model, "prompt": text, "add_special_tokens": special}
+        client = self._client.with_options(base_url=root)
+        answer: Any = self._ask("a text's tokens", lambda: client.post("/tokenize", cast_to=object, body=body))
+        tokens = answer.get("tokens") if isinstance(answer, dict) else None
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+            raise EngineError(f"{root}/tokenize gives no tokens; use a vLLM server, or the engine transformers")
+        return tokens
+
+    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
+        """The answer of a call under the retry policy. Raises EngineError."""
+        try:
+            return _retrying()(call)
+        except openai.APIStatusError as error:
+            missing = " (a vLLM server tells it; the engine transformers does too)" if error.status_code == 404 else ""
+            raise EngineError(
+                f"{self._options.base_url} did not tell {what}: HTTP {error.status_code}: {_message(error)}{missing}"
+            ) from error
+        except openai.OpenAIError as error:
+            raise EngineError(
+                f"{self._options.base_url} did not tell {what} in {ATTEMPTS} attempts: {error}"
+            ) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -143,6 +210,23 @@ class OpenAIEngine:
         if error.status_code == 404 and self.form is Form.COMPLETION:
             return "; the server may offer chat only: use --form chat"
         return ""
+
+
+def _retrying() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_passing),
+        wait=_wait_s,
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+
+
+def _logprob(entry: Any, token: int) -> float:
+    """Of one place of a prompt: {token id: {"logprob": ...}}, with the token's own among them."""
+    try:
+        return float(entry[str(token)]["logprob"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
 
 
 def _sampling(sampling: SamplingParams, problem_id: str, seed: int) -> dict[str, Any]:
