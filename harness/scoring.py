@@ -9,7 +9,7 @@ a BOS token, and one longer than the window is cut into windows (`harness.metric
 
 from __future__ import annotations
 
-import os
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ class ScoringEngine:
 
     def _joined(self, before: list[int], whole: str) -> _Sequence:
         tokens = self._scorer.tokenize(whole)
-        common = len(os.path.commonprefix([before, tokens]))
+        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, tokens, strict=False)))
         tokens = [*self.prefix, *tokens]
         return _Sequence(tokens, max(len(self.prefix) + common, 1))
 

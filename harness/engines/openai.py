@@ -115,7 +115,7 @@ class OpenAIEngine:
                 "use a vLLM server, or the engine transformers"
             )
         return [
-            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]  # type: ignore[attr-defined]
+            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]
             for choice, each in zip(choices, sequences, strict=True)
         ]
 

@@ -45,7 +45,7 @@ _DECORATION = string.punctuation.replace("?", "") + string.whitespace + "“”�
 _WORD = re.compile(r"[\w'’]+")
 _SENTENCE = re.compile(r"[.!?;\n]")
 _NEGATORS = {"not", "no", "never", "neither", "nor", "without", "non", "un", "cannot", "hardly", "barely", "unlikely",
-             "rather", "instead", "except", "wrong", "incorrect", "false", "opposite", "far", "lacks", "isnt", "aint"}  # fmt: skip
+             "rather", "instead", "except", "wrong", "incorrect", "false", "opposite", "far", "lacks"}  # fmt: skip
 WORDS_BEFORE, WORDS_AFTER = 4, 3  # how near to a label, in its sentence, a word of negation counts
 
 

@@ -1,4 +1,4 @@
-"""Task `classification`: choose one label for a text. The measures are accuracy and F1; what could not be read is wrong.
+"""Task `classification`: choose one label for a text. The measures are accuracy and F1; an answer not read is wrong.
 
 The label is read from the answer (`by=answer`, rules in `harness.metrics.labels`), or it is the one that is most
 probable after the prompt (`by=logprob`, for base models: the prompt is that of a completion whatever the form).
@@ -24,6 +24,7 @@ from sandbox.types import Execution
 
 VERSION = "classification.v1"  # raised by every change that can move a number
 INSTRUCTION = "Classify the following text."
+ONE_OF = "{instruction} Answer with one of these labels, and nothing else: {labels}.\n\nText: {text}"
 METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
 TIE, TOO_LONG, LOGPROB = "tie", "prompt too long", "log-probability"
 

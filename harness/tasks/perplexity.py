@@ -47,7 +47,7 @@ class Perplexity:
         return
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None = None) -> Score:  # noqa: ARG002
-        """loss (nats, of all predicted tokens), tokens, bytes, words. Raises InputError where there is no such token."""
+        """loss (nats, of all predicted tokens), tokens, bytes, words. Raises InputError where no token is predicted."""
         logprobs = completion.logprobs[0] if completion.logprobs else ()
         if not logprobs:
             raise InputError(
