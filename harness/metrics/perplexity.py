@@ -32,8 +32,8 @@ class Window:
 def windows(length: int, window: int, stride: int) -> Iterator[Window]:
     """The windows of a text of `length` tokens: together they predict each token but the first, once.
 
-    They begin `stride` tokens apart, as in the evaluation that the documentation of Hugging Face's transformers shows; a
-    token has at least window - stride tokens of context, or all there are. Raises ValueError unless
+    They begin `stride` tokens apart, as in the evaluation that the documentation of Hugging Face's transformers shows;
+    a token has at least window - stride tokens of context, or all there are. Raises ValueError unless
     1 <= stride < window: at stride = window the first token of each window would be predicted by none.
     """
     if not 1 <= stride < window:

@@ -37,8 +37,8 @@ def score(pair: Pair, *, stemmer: bool, copied_n: int) -> dict[str, float]:
 
     `rouge1` ... `rougeLsum`: F1, with `_precision` and `_recall` beside it; of several references the one with the best
     F1, for each type by itself (`score_multi`). length_ratio: words of the summary per word of the reference, of
-    several the one of the nearest length. copied: the share of the summary's n-grams, n = `copied_n`, that are in the source
-    (1 - the novel n-grams of See et al. 2017). empty: 1 for a summary without words.
+    several the one of the nearest length. copied: the share of the summary's n-grams, n = `copied_n`, that are in
+    the source (1 - the novel n-grams of See et al. 2017). empty: 1 for a summary without words.
     """
     scorer = _scorer(stemmer)
     found = scorer.score_multi(pair.references, pair.summary)
