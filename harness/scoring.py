@@ -1,25 +1,105 @@
 """Log-probabilities of given texts, from an engine that can tell them: what perplexity and choosing by label need.
 
-A request with `continuations` is answered with one Completion whose `logprobs` has, for each continuation, the
-log-probabilities of its tokens after the prompt. A continuation's tokens are those of prompt and continuation together
-that follow what these have in common with the prompt's own, so that a tokenizer that merges over the seam does not
-count a token twice. After an empty prompt the continuation is a text by itself: its first token is predicted only after
-a BOS token, and one longer than the window is cut into windows (`harness.metrics.perplexity.windows`).
+A text by itself has its first token predicted only after a BOS token; one longer than the window is cut into windows
+(`harness.metrics.perplexity.windows`). The tokens of a continuation are those of prompt and continuation together that
+follow what these have in common with the prompt's own, so that where a tokenizer merges over the seam no token is
+counted twice.
 """
 
 from __future__ import annotations
 
 import itertools
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from harness.engines import Scorer
-from harness.errors import InputError
+from harness.engines import Engine, Scorer
+from harness.errors import InputError, RequestRefused
 from harness.metrics.perplexity import Window, windows
-from harness.types import Completion, Form, Request, TextScoring
 
 BATCH = 16  # sequences in one call of the engine
+WINDOW = 2048  # tokens, where the model takes as many: so that all engines give the same number
+Logprobs = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """window: tokens of one input, None for WINDOW, or for the model's context where that is less.
+
+    stride: tokens from one window to the next, None for half a window. bos: whether a BOS token comes first; `auto` as
+    the tokenizer does it.
+    """
+
+    window: int | None = None
+    stride: int | None = None
+    bos: Literal["auto", "yes", "no"] = "auto"
+
+
+class Scoring:
+    """The options made out for one engine. Raises InputError for those that do not fit its model."""
+
+    def __init__(self, engine: Engine, options: Options) -> None:
+        if not isinstance(engine, Scorer):
+            raise InputError("saved completions have no log-probabilities; a model is needed (--model or --base-url)")
+        self._scorer = engine
+        context = engine.context()
+        self._longest = None if context is None else context - 1  # a server insists on answering with one token
+        self.window = _window(self._longest, options.window)
+        self.stride = options.stride or max(self.window // 2, 1)
+        try:
+            list(windows(1, self.window, self.stride))
+        except ValueError as error:
+            raise InputError(f"{error}; mend --set stride") from error
+        self.prefix = _prefix(engine, options.bos)
+
+    def text(self, text: str) -> Logprobs:
+        """Of a text's tokens, but for the first where no BOS precedes it. Raises EngineError."""
+        tokens = [*self.prefix, *self._scorer.tokenize(text)]
+        places = list(windows(len(tokens), self.window, self.stride))
+        found: list[float] = []
+        for start in range(0, len(places), BATCH):
+            found += self._predict(tokens, places[start : start + BATCH])
+        return tuple(found)
+
+    def continuations(self, prompt: str, texts: Sequence[str]) -> tuple[Logprobs, ...]:
+        """Of each text's tokens after the prompt. Raises EngineError; RequestRefused where the window is too short."""
+        before = self._scorer.tokenize(prompt)
+        sequences = [self._joined(before, prompt + each) for each in texts]
+        if any(self._longest is not None and len(each.tokens) > self._longest for each in sequences):
+            raise RequestRefused(f"the prompt and what follows have more than {self._longest} tokens")
+        answers = self._scorer.token_logprobs([each.tokens for each in sequences])
+        return tuple(tuple(answer[each.first - 1 :]) for each, answer in zip(sequences, answers, strict=True))
+
+    def _predict(self, tokens: Sequence[int], places: Sequence[Window]) -> list[float]:
+        answers = self._scorer.token_logprobs([tokens[place.start : place.stop] for place in places])
+        return [
+            logprob
+            for place, answer in zip(places, answers, strict=True)
+            for logprob in answer[place.first - place.start - 1 :]
+        ]
+
+    def _joined(self, before: list[int], whole: str) -> _Sequence:
+        tokens = self._scorer.tokenize(whole)
+        pairs = zip(before, tokens, strict=False)
+        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return _Sequence([*self.prefix, *tokens], max(len(self.prefix) + common, 1))
+
+
+class Scorings:
+    """The scoring of each engine that a task meets, made out once. Thread-safe."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._lock = threading.Lock()  # protects _last
+        self._last: tuple[Engine, Scoring] | None = None
+
+    def of(self, engine: Engine) -> Scoring:
+        """Raises InputError, EngineError."""
+        with self._lock:
+            if self._last is None or self._last[0] is not engine:
+                self._last = (engine, Scoring(engine, self._options))
+            return self._last[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,93 +110,14 @@ class _Sequence:
     first: int
 
 
-class ScoringEngine:
-    """An engine over a scorer. Raises InputError for a window that the model does not hold, and a BOS it has not."""
-
-    form = Form.COMPLETION
-
-    def __init__(self, scorer: Scorer, options: TextScoring) -> None:
-        self._scorer = scorer
-        self.concurrency = scorer.concurrency
-        self.window = _window(scorer, options.window)
-        self.stride = options.stride or max(self.window // 2, 1)
-        _check_stride(self.window, self.stride)
-        self.prefix = _prefix(scorer, options.bos)
-
-    def complete(self, request: Request) -> list[Completion]:
-        """One completion; its `logprobs` is None where the prompt with a continuation is longer than the window."""
-        assert request.continuations is not None and request.prompt is not None
-        start = time.monotonic()
-        if request.prompt:
-            found = self._after_prompt(request.prompt, request.continuations)
-        else:
-            found = tuple(self._text(text) for text in request.continuations)
-        return [
-            Completion(
-                problem_id=request.problem_id,
-                index=0,
-                text="",
-                form=self.form,
-                finish_reason="stop" if found is not None else "length",
-                prompt_tokens=sum(map(len, found)) if found is not None else None,
-                latency_s=round(time.monotonic() - start, 4),
-                logprobs=found,
-            )
-        ]
-
-    def close(self) -> None:
-        """Close the engine underneath."""
-        self._scorer.close()
-
-    def _text(self, text: str) -> tuple[float, ...]:
-        tokens = [*self.prefix, *self._scorer.tokenize(text)]
-        places = list(windows(len(tokens), self.window, self.stride))
-        found: list[float] = []
-        for start in range(0, len(places), BATCH):
-            found += self._predict(tokens, places[start : start + BATCH])
-        return tuple(found)
-
-    def _predict(self, tokens: Sequence[int], places: Sequence[Window]) -> list[float]:
-        answers = self._scorer.token_logprobs([tokens[place.start : place.stop] for place in places])
-        return [
-            logprob
-            for place, answer in zip(places, answers, strict=True)
-            for logprob in answer[place.first - place.start - 1 :]
-        ]
-
-    def _after_prompt(self, prompt: str, continuations: Sequence[str]) -> tuple[tuple[float, ...], ...] | None:
-        before = self._scorer.tokenize(prompt)
-        sequences = [self._joined(before, prompt + each) for each in continuations]
-        if any(len(each.tokens) > self.window for each in sequences):
-            return None
-        answers = self._scorer.token_logprobs([each.tokens for each in sequences])
-        return tuple(tuple(answer[each.first - 1 :]) for each, answer in zip(sequences, answers, strict=True))
-
-    def _joined(self, before: list[int], whole: str) -> _Sequence:
-        tokens = self._scorer.tokenize(whole)
-        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, tokens, strict=False)))
-        tokens = [*self.prefix, *tokens]
-        return _Sequence(tokens, max(len(self.prefix) + common, 1))
-
-
-def _window(scorer: Scorer, asked: int | None) -> int:
-    most = scorer.context()
+def _window(most: int | None, asked: int | None) -> int:
     if asked is None:
-        if most is None:
-            raise InputError("the model's context is not known; name a window with --set window=TOKENS")
-        return most - 1
-    if most is not None and asked > most - 1:
-        raise InputError(f"a window of {asked} tokens is too long: the model takes {most - 1}; mend --set window")
+        return WINDOW if most is None else min(WINDOW, most)
+    if most is not None and asked > most:
+        raise InputError(f"a window of {asked} tokens is too long: the model takes {most}; mend --set window")
     if asked < 2:
         raise InputError(f"a window has at least 2 tokens, not {asked}; mend --set window")
     return asked
-
-
-def _check_stride(window: int, stride: int) -> None:
-    try:
-        list(windows(1, window, stride))
-    except ValueError as error:
-        raise InputError(f"{error}; mend --set stride") from error
 
 
 def _prefix(scorer: Scorer, bos: str) -> tuple[int, ...]:

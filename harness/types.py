@@ -6,9 +6,9 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from sandbox.types import Limits, Tests, Verdict
+from sandbox.types import CallTests, Integrity, Limits, Tests, Verdict
 
 
 class Form(enum.StrEnum):
@@ -27,9 +27,9 @@ class Form(enum.StrEnum):
 class Problem:
     """One task for a model, with what decides whether an answer is right.
 
-    prompt: Python source that a completion continues. references, wrong: completions of the prompt that must pass and
-    must fail; for the tasks about texts, which have no tests: the text, and the right answers. limits: None for the
-    run's. stop: where a base model's completion is cut.
+    prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
+    references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
+    against. limits: None for the run's. stop: where a base model's completion is cut.
     """
 
     id: str
@@ -42,6 +42,12 @@ class Problem:
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def integrity(self) -> Integrity | None:
+        """Who sees its tests end: the judge, but for tests that cannot run apart from the program; None without."""
+        if self.tests is None:
+            return None
+        return self.tests.integrity if isinstance(self.tests, CallTests) else Integrity.JUDGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,42 +76,33 @@ class SamplingParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextScoring:
-    """How an engine tells the log-probabilities of given texts.
-
-    window: tokens of one input, None for the model's context less the one that a server insists on answering with.
-    stride: tokens from one window to the next, None for half a window. bos: whether a BOS token comes first; `auto` as
-    the tokenizer does it.
-    """
-
-    window: int | None = None
-    stride: int | None = None
-    bos: Literal["auto", "yes", "no"] = "auto"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
 
-    continuations: instead of that, how probable each of these texts is after the prompt (see `harness.scoring`).
+    first: the index of the first of them, for those that ask for a problem's samples in several requests.
     """
 
     problem_id: str
     sampling: SamplingParams
+    first: int = 0
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
-    continuations: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("a request has a prompt or messages, not both")
+
+    def form(self) -> Form:
+        """What its completions are: an answer to a conversation, or a prompt continued."""
+        return Form.CHAT if self.messages is not None else Form.COMPLETION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
 
-    logprobs: for a request with continuations, those of each one's predicted tokens, in nats.
+    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    its predicted tokens.
     """
 
     problem_id: str
@@ -124,14 +121,13 @@ class Completion:
 class Score:
     """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1.
 
-    notes: how the values came about, in words, where that matters (which label was read, by which rule). verdict: None
-    where nothing was executed.
+    verdict: None where nothing was executed. notes: what was read from the answer, by name, such as a label.
     """
 
     problem_id: str
     index: int
-    verdict: Verdict | None = None
     values: Mapping[str, float]
+    verdict: Verdict | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
 
 

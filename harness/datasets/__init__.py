@@ -10,9 +10,10 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness import registry
@@ -66,26 +67,24 @@ def shipped(task: str = CODE) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.jsonl"))
 
 
-def default_set(task: str) -> str:
-    """The set of a run that names none."""
-    return "starter" if task == CODE else shipped(task)[0]
-
-
 def known_names(task: str = CODE) -> list[str]:
     """Every name that `--problems` takes for a task."""
     published = [name for name in registry.names("harness.datasets") if name != OWN_FORMAT] if task == CODE else []
     return shipped(task) + [name.replace("plus", "+") for name in published]
 
 
-def load_set(name_or_path: str, cache: Path, task: str = CODE, labels: Sequence[str] = ()) -> ProblemSet:
+def load_set(
+    name_or_path: str, cache: Path, task: str = CODE, options: Mapping[str, Any] = MappingProxyType({})
+) -> ProblemSet:
     """The problem set of a shipped name, an upstream name (downloaded once into `cache`) or a path.
 
-    labels: those of a classification, empty where the file's own are meant. Raises ProblemError for an unknown name, a
-    file that cannot be read, and for each fault in it with its line.
+    options: of the task; `labels` (`a,b`) are those that a classification chooses from, in place of the file's own.
+    Raises ProblemError for an unknown name, a file that cannot be read, and for each fault in it with its line.
     """
     name = name_or_path.lower().replace("+", "plus").replace("human-eval", "humaneval")
     path = Path(name_or_path).expanduser()
     if task != CODE:
+        labels = [label.strip() for label in str(options.get("labels", "")).split(",") if label.strip()]
         if name in shipped(task):
             return _read_texts(shipped_folder() / task / f"{name}.jsonl", task, labels)
         if path.is_file():
@@ -200,7 +199,6 @@ def _format_of(row: dict[str, Any], path: Path) -> Any:
 __all__ = [
     "ProblemSet",
     "Source",
-    "default_set",
     "fetch",
     "known_names",
     "load_set",

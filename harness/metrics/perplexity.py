@@ -9,8 +9,9 @@ perplexity (words are what white space separates, bytes those of UTF-8; both of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,13 @@ class TextLoss:
     tokens: int
     bytes: int
     words: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> Self:
+        """As a score's values have it."""
+        return cls(
+            loss=values["loss"], tokens=int(values["tokens"]), bytes=int(values["bytes"]), words=int(values["words"])
+        )
 
 
 def measure(text: str, logprobs: Sequence[float]) -> TextLoss:

@@ -60,7 +60,7 @@ class RougePool:
 
     A pair of 60 words each takes 7 ms of this interpreter, which would hold up every other thread. Processes are
     spawned, not forked: a fork of a process with threads and torch may never return. They end with `close`, at the
-    latest with this process. Thread-safe.
+    latest with this process; what comes later begins anew. Thread-safe.
     """
 
     def __init__(self, *, stemmer: bool, copied_n: int, workers: int) -> None:
@@ -77,8 +77,10 @@ class RougePool:
 
     def close(self) -> None:
         """End the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+            self._pool, self._seen = None, 0
 
     def _choose(self) -> ProcessPoolExecutor | None:
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,17 +17,26 @@ import numpy as np
 from pydantic import field_validator
 
 from harness import stats
+from harness.engines import Engine
+from harness.errors import InputError
 from harness.metrics import agreement
+from harness.metrics.confusion import picture
 from harness.metrics.labels import LabelReader
-from harness.tasks import TaskOptions, by_problem
-from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score, TextScoring
-from sandbox.types import Execution
+from harness.scoring import Options as ScoringOptions
+from harness.scoring import Scorings
+from harness.tasks import Ended, Outcome
+from harness.tasks._options import TaskOptions
+from harness.tasks._scores import by_problem, estimates, means
+from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
+from sandbox.types import Execution, Program
 
+DEFAULTS: Mapping[str, Any] = {"problems": "remarks", "n": 1, "temperature": 0.0, "max_tokens": 64}
 VERSION = "classification.v1"  # raised by every change that can move a number
 INSTRUCTION = "Classify the following text."
 ONE_OF = "{instruction} Answer with one of these labels, and nothing else: {labels}.\n\nText: {text}"
 METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
-TIE, TOO_LONG, LOGPROB = "tie", "prompt too long", "log-probability"
+TIE, LOGPROB = "tie", "log-probability"
+PICTURE = "confusion.svg"
 
 
 class Options(TaskOptions):
@@ -48,40 +58,64 @@ class Options(TaskOptions):
 class Classification:
     """The task with its options."""
 
+    name = "classification"
     version = VERSION
+    executes = False
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.scoring = TextScoring() if options.by == "logprob" else None
+        self._scorings = Scorings(ScoringOptions())
+
+    def label(self) -> str:
+        """How the label is chosen."""
+        if self.options.by == "answer":
+            return "by:answer"
+        return f"by:logprob|normalize:{self.options.normalize}"
 
     def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
         """The instruction, the labels and the text; with `Label:` after it where the model goes on from there."""
         whole = problem.metadata.get("whole", False)
-        labels = problem.metadata["labels"]
-        asked = (
-            f"{problem.metadata.get('instruction') or INSTRUCTION} Answer with one of these labels, and nothing else: "
+        asked = ONE_OF.format(
+            instruction=problem.metadata.get("instruction") or INSTRUCTION,
+            labels=", ".join(problem.metadata["labels"]),
+            text=problem.prompt.strip(),
         )
-        asked = f"{asked}{', '.join(labels)}.\n\nText: {problem.prompt.strip()}"
-        if form is Form.CHAT and self.scoring is None:
+        if form is Form.CHAT:
             message = {"role": "user", "content": problem.prompt if whole else asked}
             return Request(problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=()), messages=(message,))
         prompt = problem.prompt if whole else f"{asked}\nLabel:"
-        if self.scoring is None:
-            sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n",))
-            return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
+        sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n",))
+        return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
+
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """One request; by log-probability one completion without text."""
+        if self.options.by == "answer":
+            return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
+        if sampling.n != 1:
+            raise InputError("by=logprob samples nothing: leave --n out")
+        start = time.monotonic()
+        prompt = self.request(problem, sampling, Form.COMPLETION).prompt or ""
         space = "" if prompt[-1:].isspace() else " "
-        return Request(
-            problem_id=problem.id,
-            sampling=dataclasses.replace(sampling, n=1),
-            prompt=prompt,
-            continuations=tuple(space + label for label in labels),
+        logprobs = self._scorings.of(engine).continuations(
+            prompt, [space + label for label in problem.metadata["labels"]]
         )
+        return [
+            Completion(
+                problem_id=problem.id,
+                index=first,
+                text="",
+                latency_s=round(time.monotonic() - start, 4),
+                logprobs=logprobs,
+            )
+        ]
 
-    def program(self, problem: Problem, completion: Completion) -> None:  # noqa: ARG002
-        """Nothing is executed."""
-        return
+    def program(self, problem: Problem, completion: Completion) -> Program:
+        """Never asked: nothing is executed."""
+        raise NotImplementedError
 
-    def score(self, problem: Problem, completion: Completion, execution: Execution | None = None) -> Score:  # noqa: ARG002
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """accuracy and unread, 0 or 1 each; the notes say the true label, the predicted one and how it was read."""
         predicted, rule = self._choose(problem, completion)
         truth = problem.references[0]
@@ -92,74 +126,38 @@ class Classification:
             notes={"label": truth, "predicted": predicted, "rule": rule},
         )
 
-    def summarize(self, scores: Sequence[Score], signature: str, seed: int) -> list[Estimate]:
-        """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read."""
-        if not scores:
-            return []
-        items, labels = _answers(scores)
+    def summarize(self, ended: Ended) -> Outcome:
+        """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read.
+
+        sections: `classification`, see `_section`. files: the confusion matrix as a picture.
+        """
+        groups = by_problem(ended.scores())
+        if not groups:
+            return Outcome(estimates=[], problems={}, omitted=["accuracy"])
+        items, labels = _answers(groups)
         values = agreement.measures(items, labels)
-        ends = agreement.intervals(items, labels, np.random.default_rng(seed))
-        unread = [sum(each.values["unread"] for each in group) / len(group) for group in by_problem(scores).values()]
-        share = stats.mean_interval(unread, np.random.default_rng(seed))
-        rows = {name: (value, *ends[name]) for name, value in values.items()}
-        rows["unread"] = (share.value, share.low, share.high)
-        return [
-            Estimate(
-                metric=metric,
-                value=value,
-                low=low,
-                high=high,
-                n_problems=len(items),
-                n_completions=len(scores),
-                method=METHOD,
-                signature=f"{metric}|{signature}",
-            )
-            for metric, (value, low, high) in rows.items()
-        ]
-
-    def values(self, scores: Sequence[Score]) -> dict[str, dict[str, float]]:
-        """Problem id -> n, accuracy and unread, means over its samples."""
-        return {
-            problem_id: {
-                "n": len(group),
-                **{name: sum(each.values[name] for each in group) / len(group) for name in ("accuracy", "unread")},
-            }
-            for problem_id, group in by_problem(scores).items()
+        ends = agreement.intervals(items, labels, np.random.default_rng(ended.seed))
+        intervals = {
+            name: stats.Interval(value=value, low=ends[name][0], high=ends[name][1]) for name, value in values.items()
         }
-
-    def details(self, scores: Sequence[Score]) -> dict[str, Any]:
-        """The report per class, the confusion matrix, how answers were read, the majority baseline, the imbalance."""
-        if not scores:
-            return {}
-        items, labels = _answers(scores)
-        label, share = agreement.majority(items)
-        support = collections.Counter(item.truth for item in items)
-        return {
-            "labels": labels,
-            "classes": agreement.report(items, labels),
-            "confusion": agreement.confusion(items, labels),
-            "rules": dict(collections.Counter(each.notes["rule"] for each in scores).most_common()),
-            "majority": {"label": label, "accuracy": share},
-            "imbalance": max(support.values()) / min(support.values()),
-        }
-
-    def label(self) -> str:
-        """The options as they stand in a signature."""
-        if self.options.by == "answer":
-            return "by:answer"
-        return f"by:logprob|normalize:{self.options.normalize}"
-
-    def close(self) -> None:
-        """Nothing is held."""
+        problems = {problem_id: means(group, ("accuracy", "unread")) for problem_id, group in groups.items()}
+        unread = [item["unread"] for item in problems.values()]
+        intervals["unread"] = stats.mean_interval(unread, np.random.default_rng(ended.seed))
+        section = _section(groups, items, labels)
+        return Outcome(
+            estimates=estimates(intervals, groups, METHOD, ended),
+            problems=problems,
+            sections={"classification": section},
+            files={PICTURE: picture(section["confusion"], labels).encode()},
+        )
 
     def _choose(self, problem: Problem, completion: Completion) -> tuple[str, str]:
         """The predicted label, UNREAD for none, and by which rule."""
         labels = problem.metadata["labels"]
-        if self.scoring is None:
+        if self.options.by == "answer":
             reading = _reader(labels).read(completion.text)
             return reading.label or agreement.UNREAD, reading.rule.value
-        if completion.logprobs is None:
-            return agreement.UNREAD, TOO_LONG
+        assert completion.logprobs is not None
         worth = [sum(each) / (len(each) if self.options.normalize == "tokens" else 1) for each in completion.logprobs]
         best = [label for label, each in zip(labels, worth, strict=True) if each == max(worth)]
         return (best[0], LOGPROB) if len(best) == 1 else (agreement.UNREAD, TIE)
@@ -170,14 +168,31 @@ def _reader(labels: tuple[str, ...]) -> LabelReader:
     return LabelReader(labels)
 
 
-def _answers(scores: Sequence[Score]) -> tuple[list[agreement.Answers], list[str]]:
+def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[agreement.Answers], list[str]]:
     """The items, and every label that is true or predicted somewhere."""
     items = [
         agreement.Answers(truth=group[0].notes["label"], predicted=tuple(each.notes["predicted"] for each in group))
-        for group in by_problem(scores).values()
+        for group in groups.values()
     ]
     labels = {item.truth for item in items} | {each for item in items for each in item.predicted}
     return items, sorted(labels - {agreement.UNREAD})
+
+
+def _section(
+    groups: Mapping[str, Sequence[Score]], items: Sequence[agreement.Answers], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Report per class, confusion matrix, how answers were read, majority baseline, largest to smallest class."""
+    label, share = agreement.majority(items)
+    support = collections.Counter(item.truth for item in items)
+    rules = collections.Counter(each.notes["rule"] for group in groups.values() for each in group)
+    return {
+        "labels": list(labels),
+        "classes": agreement.report(items, labels),
+        "confusion": agreement.confusion(items, labels),
+        "rules": dict(rules.most_common()),
+        "majority": {"label": label, "accuracy": share},
+        "imbalance": max(support.values()) / min(support.values()),
+    }
 
 
 def open_task(options: Mapping[str, Any]) -> Classification:

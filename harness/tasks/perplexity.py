@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from harness import stats
+from harness.engines import Engine
 from harness.errors import InputError
 from harness.metrics import perplexity
-from harness.tasks import TaskOptions, by_problem
-from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score, TextScoring
-from sandbox.types import Execution
+from harness.scoring import WINDOW, Scorings
+from harness.scoring import Options as ScoringOptions
+from harness.tasks import Ended, Outcome
+from harness.tasks._options import TaskOptions
+from harness.tasks._scores import by_problem, estimates
+from harness.types import Completion, Form, Problem, SamplingParams, Score
+from sandbox.types import Execution, Program
 
+DEFAULTS: Mapping[str, Any] = {"problems": "passages", "n": 1, "temperature": 0.0}
 VERSION = "perplexity.v1"  # raised by every change that can move a number
 METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {stats.RESAMPLES} resamples"
 ALONE = "over all predicted tokens; a single text has no interval"
@@ -31,82 +38,72 @@ class Options(TaskOptions):
 class Perplexity:
     """The task with its options."""
 
+    name = "perplexity"
     version = VERSION
+    executes = False
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.scoring = TextScoring(window=options.window, stride=options.stride, bos=options.bos)
+        self._scorings = Scorings(ScoringOptions(window=options.window, stride=options.stride, bos=options.bos))
 
-    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:  # noqa: ARG002
-        """The text after nothing: each of its tokens is predicted from those before it."""
-        sampling = dataclasses.replace(sampling, n=1)
-        return Request(problem_id=problem.id, sampling=sampling, prompt="", continuations=(problem.prompt,))
+    def label(self) -> str:
+        """The options."""
+        window, stride = self.options.window or f"auto{WINDOW}", self.options.stride or "half"
+        return f"window:{window}|stride:{stride}|bos:{self.options.bos}"
 
-    def program(self, problem: Problem, completion: Completion) -> None:  # noqa: ARG002
-        """Nothing is executed."""
-        return
-
-    def score(self, problem: Problem, completion: Completion, execution: Execution | None = None) -> Score:  # noqa: ARG002
-        """loss (nats, of all predicted tokens), tokens, bytes, words. Raises InputError where no token is predicted."""
-        logprobs = completion.logprobs[0] if completion.logprobs else ()
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """No text but the log-probabilities of the problem's. Raises InputError where no token is predicted."""
+        if sampling.n != 1:
+            raise InputError("perplexity samples nothing: leave --n out")
+        start = time.monotonic()
+        logprobs = self._scorings.of(engine).text(problem.prompt)
         if not logprobs:
             raise InputError(
                 f"{problem.metadata.get('where', problem.id)}: the text has one token, and so none to predict; "
                 "leave it out, or put a BOS token before each text with --set bos=yes"
             )
-        found = perplexity.measure(problem.prompt, logprobs)
-        return Score(problem_id=problem.id, index=completion.index, values=dataclasses.asdict(found))
-
-    def summarize(self, scores: Sequence[Score], signature: str, seed: int) -> list[Estimate]:
-        """Perplexity per token, and the measures that do not depend on the tokenizer."""
-        losses = [_loss(score) for score in scores]
-        found = perplexity.corpus(losses, np.random.default_rng(seed)) if losses else {}
         return [
-            Estimate(
-                metric=metric,
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
-                n_problems=len(losses),
-                n_completions=len(losses),
-                method=METHOD if len(losses) > 1 else ALONE,
-                signature=f"{metric}|{signature}",
+            Completion(
+                problem_id=problem.id,
+                index=first,
+                text="",
+                form=form,
+                prompt_tokens=len(logprobs),
+                latency_s=round(time.monotonic() - start, 4),
+                logprobs=(logprobs,),
             )
-            for metric, interval in found.items()
         ]
 
-    def values(self, scores: Sequence[Score]) -> dict[str, dict[str, float]]:
-        """Problem id -> n, loss (nats per predicted token), tokens (predicted), bytes, words."""
-        return {
-            problem_id: {"n": 1, **group[0].values, "loss": group[0].values["loss"] / group[0].values["tokens"]}
-            for problem_id, group in by_problem(scores).items()
+    def program(self, problem: Problem, completion: Completion) -> Program:
+        """Never asked: nothing is executed."""
+        raise NotImplementedError
+
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+        """loss (nats, of all predicted tokens), tokens (predicted), bytes, words."""
+        assert completion.logprobs is not None
+        found = perplexity.measure(problem.prompt, completion.logprobs[0])
+        return Score(problem_id=problem.id, index=completion.index, values=dataclasses.asdict(found))
+
+    def summarize(self, ended: Ended) -> Outcome:
+        """Perplexity per token, beside it the measures that do not depend on the tokenizer, and the totals."""
+        groups = by_problem(ended.scores())
+        losses = {problem_id: perplexity.TextLoss.of(group[0].values) for problem_id, group in groups.items()}
+        if not losses:
+            return Outcome(estimates=[], problems={}, omitted=tuple(perplexity.METRICS))
+        intervals = perplexity.corpus(list(losses.values()), np.random.default_rng(ended.seed))
+        problems = {
+            problem_id: {"n": 1, **dataclasses.asdict(each), "loss": each.loss / each.tokens}
+            for problem_id, each in losses.items()
         }
-
-    def details(self, scores: Sequence[Score]) -> Mapping[str, Any]:
-        """Totals over all texts. loss: nats per predicted token."""
-        losses = [_loss(score) for score in scores]
-        tokens = sum(each.tokens for each in losses)
-        return {
-            "texts": len(losses),
-            "tokens": tokens,
-            "bytes": sum(each.bytes for each in losses),
-            "words": sum(each.words for each in losses),
-            "loss": sum(each.loss for each in losses) / max(tokens, 1),
-        }
-
-    def label(self) -> str:
-        """The options as they stand in a signature."""
-        return f"window:{self.options.window or 'auto'}|stride:{self.options.stride or 'half'}|bos:{self.options.bos}"
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def _loss(score: Score) -> perplexity.TextLoss:
-    values = score.values
-    return perplexity.TextLoss(
-        loss=values["loss"], tokens=int(values["tokens"]), bytes=int(values["bytes"]), words=int(values["words"])
-    )
+        totals = {name: sum(getattr(each, name) for each in losses.values()) for name in ("tokens", "bytes", "words")}
+        return Outcome(
+            estimates=estimates(intervals, groups, METHOD if len(losses) > 1 else ALONE, ended),
+            problems=problems,
+            omitted=[metric for metric in perplexity.METRICS if metric not in intervals],
+            sections={"texts": {"texts": len(losses), **totals}},
+        )
 
 
 def open_task(options: Mapping[str, Any]) -> Perplexity:

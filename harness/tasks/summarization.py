@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from harness import stats
+from harness.engines import Engine
 from harness.metrics import rouge
 from harness.metrics.answers import spoken
-from harness.tasks import TaskOptions, by_problem
-from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution
+from harness.tasks import Ended, Outcome
+from harness.tasks._options import TaskOptions
+from harness.tasks._scores import by_problem, estimates, means
+from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
+from sandbox.types import Execution, Program
 
+DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
 VERSION = "summarization.v1"  # raised by every change that can move a number
 INSTRUCTION = "Summarize the following text in one or two sentences."
 METRICS = (*rouge.TYPES, *(f"{name}_{part}" for part in rouge.PARTS for name in rouge.TYPES),
@@ -36,14 +40,20 @@ class Options(TaskOptions):
 
 
 class Summarization:
-    """The task with its options."""
+    """The task with its options, and the processes that compute ROUGE where there is much of it."""
 
+    name = "summarization"
     version = VERSION
-    scoring = None
+    executes = False
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._pool = rouge.RougePool(stemmer=options.stemmer, copied_n=options.copied_n, workers=os.cpu_count() or 1)
+        workers = os.cpu_count() or 1
+        self._pool = rouge.RougePool(stemmer=options.stemmer, copied_n=options.copied_n, workers=workers)
+
+    def label(self) -> str:
+        """The options; of several references the best counts."""
+        return f"stemmer:{'yes' if self.options.stemmer else 'no'}|copied_n:{self.options.copied_n}|refs:best"
 
     def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
         """The instruction and the text: as one message for a chat model, else with `Summary:` after it."""
@@ -57,56 +67,33 @@ class Summarization:
         sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n\n",))
         return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
 
-    def program(self, problem: Problem, completion: Completion) -> None:  # noqa: ARG002
-        """Nothing is executed."""
-        return
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """One request."""
+        return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
 
-    def score(self, problem: Problem, completion: Completion, execution: Execution | None = None) -> Score:  # noqa: ARG002
-        """ROUGE and what stands beside it; a summary of a model that never ended its thinking is empty."""
-        pair = rouge.Pair(summary=spoken(completion.text) or "", references=problem.references, source=problem.prompt)
-        return Score(problem_id=problem.id, index=completion.index, values=self._pool.score(pair))
+    def program(self, problem: Problem, completion: Completion) -> Program:
+        """Never asked: nothing is executed."""
+        raise NotImplementedError
 
-    def summarize(self, scores: Sequence[Score], signature: str, seed: int) -> list[Estimate]:
-        """The mean of each measure over items, a mean over its samples within each."""
-        items = by_problem(scores)
-        data = np.array([[_mean(group, metric) for metric in METRICS] for group in items.values()])
-        intervals = stats.mean_intervals(data, np.random.default_rng(seed)) if items else []
-        return [
-            Estimate(
-                metric=metric,
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
-                n_problems=len(items),
-                n_completions=len(scores),
-                method=METHOD,
-                signature=f"{metric}|{signature}",
-            )
-            for metric, interval in zip(METRICS, intervals, strict=False)
-        ]
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+        """ROUGE and what stands beside it; the summary of a model that never ended its thinking is empty."""
+        summary = spoken(completion.text) or ""
+        values = self._pool.score(rouge.Pair(summary=summary, references=problem.references, source=problem.prompt))
+        return Score(problem_id=problem.id, index=completion.index, values=values)
 
-    def values(self, scores: Sequence[Score]) -> dict[str, dict[str, float]]:
-        """Problem id -> n and the mean of each measure."""
-        return {
-            problem_id: {"n": len(group), **{metric: _mean(group, metric) for metric in METRICS}}
-            for problem_id, group in by_problem(scores).items()
-        }
-
-    def details(self, scores: Sequence[Score]) -> Mapping[str, Any]:  # noqa: ARG002
-        """Nothing that the estimates do not say."""
-        return {}
-
-    def label(self) -> str:
-        """The options as they stand in a signature."""
-        return f"stemmer:{'yes' if self.options.stemmer else 'no'}|copied_n:{self.options.copied_n}|refs:best"
-
-    def close(self) -> None:
-        """End the processes that score."""
+    def summarize(self, ended: Ended) -> Outcome:
+        """The mean of each measure over items, within each item over its samples."""
         self._pool.close()
-
-
-def _mean(group: Sequence[Score], metric: str) -> float:
-    return sum(score.values[metric] for score in group) / len(group)
+        groups = by_problem(ended.scores())
+        values = {problem_id: means(group, METRICS) for problem_id, group in groups.items()}
+        if not values:
+            return Outcome(estimates=[], problems={}, omitted=METRICS)
+        data = np.array([[item[metric] for metric in METRICS] for item in values.values()])
+        intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
+        found = dict(zip(METRICS, intervals, strict=True))
+        return Outcome(estimates=estimates(found, groups, METHOD, ended), problems=values)
 
 
 def open_task(options: Mapping[str, Any]) -> Summarization:
