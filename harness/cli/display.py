@@ -187,11 +187,15 @@ def show_summary(summary: Mapping[str, Any]) -> None:
             out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"), soft_wrap=True)
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
-    line = Text("verdicts: ")
-    for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
-        line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
     if verdicts:
-        out.print(line)
+        _show_verdicts(verdicts)
     if summary["estimates"]:
         out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
     out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
+
+
+def _show_verdicts(verdicts: Mapping[str, int]) -> None:
+    line = Text("verdicts: ")
+    for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
+        line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
+    out.print(line)
