@@ -77,7 +77,7 @@ def _run(config: RunConfig, observer: Observer, engines: Engines, stack: context
 
 def write_results(config: RunConfig, result: Result, target: Path) -> None:
     """The samples' rows with their verdicts, for a run of engine replay."""
-    problems = load_set(config.problems, config.cache)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     opened = _open_samples(config, problems)
     if opened is None:
         raise InputError("only a run of saved completions has a results file")
@@ -89,7 +89,7 @@ def write_results(config: RunConfig, result: Result, target: Path) -> None:
 
 def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
     task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
-    problems = load_set(config.problems, config.cache)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     saved = _open_samples(config, problems)
     if saved:
         stack.callback(saved.close)

@@ -99,7 +99,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with."""
+    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
+
+    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    its predicted tokens.
+    """
 
     problem_id: str
     index: int
@@ -110,6 +114,7 @@ class Completion:
     completion_tokens: int | None = None
     seed: int | None = None
     latency_s: float | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
