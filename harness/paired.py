@@ -29,9 +29,9 @@ _BLOCK = 500
 class Difference:
     """The first system's mean minus the second's, in the values' own unit.
 
-    low, high: the 95 % interval. smallest_detectable: the difference that this many problems show with 80 % power; None
-    where no two problems differ in it, so that nothing is known of its spread. won, lost: problems where the first
-    system's value is above, below the second's.
+    low, high: the 95 % interval. variance: of the difference, from problem to problem. smallest_detectable: the
+    difference that this many problems show with 80 % power; None where the variance is 0, so that nothing is known of
+    other problems. won, lost: problems where the first system's value is above, below the second's.
     """
 
     value: float
@@ -39,6 +39,7 @@ class Difference:
     high: float
     p_value: float
     method: str
+    variance: float
     smallest_detectable: float | None
     n_problems: int
     won: int
@@ -74,13 +75,15 @@ def compare(
     interval_rng, test_rng = rng.spawn(2)
     low, high = _interval(gaps, shares, value, interval_rng, largest, resamples)
     p_value, method = sign_flip_p(gaps * shares, test_rng, resamples)
+    variance = _variance(gaps, shares, value)
     return Difference(
         value=value,
         low=low,
         high=high,
         p_value=p_value,
         method=method,
-        smallest_detectable=_smallest(gaps, shares, value),
+        variance=variance,
+        smallest_detectable=smallest_detectable(variance, len(gaps)) if variance else None,
         n_problems=len(gaps),
         won=int((gaps > 0).sum()),
         lost=int((gaps < 0).sum()),
@@ -150,12 +153,11 @@ def _without_spread(value: float, count: int, largest: float | None) -> tuple[fl
     return value - unseen * (value + largest), value + unseen * (largest - value)
 
 
-def _smallest(gaps: Values, shares: Values, value: float) -> float | None:
+def _variance(gaps: Values, shares: Values, value: float) -> float:
     if gaps.min() == gaps.max():
-        return None
-    # the variance of a ratio of two means, by its linear part (Cochran 1977, section 6.4); with equal shares the sample's
-    variance = math.fsum((shares * (gaps - value)) ** 2) / (len(gaps) - 1)
-    return smallest_detectable(variance, len(gaps))
+        return 0.0
+    # of a ratio of two means, by its linear part (Cochran 1977, section 6.4); with equal shares the sample's own
+    return math.fsum((shares * (gaps - value)) ** 2) / (len(gaps) - 1)
 
 
 def smallest_detectable(variance: float, n_problems: int, *, power: float = POWER, alpha: float = ALPHA) -> float:
