@@ -44,7 +44,7 @@ class Run:
     @property
     def model(self) -> str:
         """The model's name."""
-        identity = self.manifest.identity["model"]
+        identity = self.manifest.identity.get("model", {})
         return str(identity.get("name") or identity.get("samples") or self.path.name)
 
     @property
@@ -266,14 +266,14 @@ def _difference(first: Run, second: Run, metric: Metric, seed: int, resamples: i
 def _smallest(difference: Difference, alpha: float) -> float | None:
     if not difference.variance:
         return None
-    return paired.smallest_detectable(difference.variance, difference.n_problems, alpha=alpha)
+    return paired.smallest_detectable(difference.variance, difference.n_problems, step=difference.step, alpha=alpha)
 
 
 def _needed(difference: Difference, alpha: float) -> int | None:
     effect, variance = abs(difference.value), difference.variance
     if not variance or not effect or variance / effect**2 > FAR:
         return None
-    return paired.problems_needed(variance, effect, alpha=alpha)
+    return paired.problems_needed(variance, effect, step=difference.step, alpha=alpha)
 
 
 def _relative(difference: Difference) -> tuple[float, float, float]:
