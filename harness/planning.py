@@ -113,8 +113,8 @@ def measured(runs: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], baseli
     """The ability that one or two real runs show: names, and problem -> n, c. Two give the correlation as well.
 
     The variance between problems is that of the shares less what sampling adds to it, the mean of p (1 - p) / (n - 1);
-    the covariance of two runs needs no correction, as their samples are independent. Raises InputError for fewer than
-    two problems or samples.
+    the covariance of two runs needs no correction where their samples are independent (another model, or another seed).
+    Raises InputError for fewer than two problems or samples, and for runs that are not of code.
     """
     rates = [_rates(name, problems) for name, problems in runs]
     means = [math.fsum(each.values()) / len(each) for each in rates]

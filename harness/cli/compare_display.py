@@ -61,19 +61,17 @@ def _estimate(estimate: dict[str, float] | None, task: str) -> str:
 
 
 def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    several = len(found.runs) > 2
     units = {row.metric.unit for row in found.rows}
     difference = f"difference ({units.pop()})" if len(units) == 1 and units != {""} else "difference"
-    header = ["pair", "metric", difference, "95 % interval", "p", *(["p (Holm)"] if several else []),
-              "smallest detectable", "won / lost / tied"]  # fmt: skip
+    p_value = "p (Holm)" if len(found.runs) > 2 else "p"
+    header = ["pair", "metric", difference, "95 % interval", p_value, "smallest detectable", "won / lost / tied"]
     rows = []
     for row in found.rows:
         each, better = row.difference, row.metric.higher_is_better
         won, lost = (each.won, each.lost) if better else (each.lost, each.won)
         rows.append([
             f"{row.first.label} - {row.second.label}", row.metric.name, _amount(row, each.value),
-            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(each.p_value),
-            *([_p(row.p_adjusted)] if several else []),
+            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(row.p_adjusted),
             _amount(row, row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
             f"{won} / {lost} / {each.tied}",
         ])  # fmt: skip
@@ -188,7 +186,7 @@ def _program(example: Example | None, code: bool) -> Syntax | Text:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(header_style="bold")
     for name in header:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(Text(name), overflow="fold", no_wrap=name in ("pair", "p", "p (Holm)"))
     for row in rows:
         table.add_row(*(Text(display.printable(cell)) for cell in row))
     return table
