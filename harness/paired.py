@@ -61,13 +61,14 @@ def compare(
     weights: Sequence[float] | None = None,
     largest: float | None = 1.0,
     resamples: int = RESAMPLES,
+    flips: int = RESAMPLES,
 ) -> Difference:
     """The paired difference of two systems: a[i] and b[i] are their values on problem i.
 
     weights: what a problem counts (tokens of a text, say); all the same where absent. largest: how far two values can
     lie apart, None where nothing limits them; it bounds the interval where no two problems differ. The interval is the
-    expanded percentile bootstrap over problems (Hesterberg 2015, section 4.4), the test is `sign_flip_p`. Raises
-    ValueError for no problems, and for lists of different lengths.
+    expanded percentile bootstrap over problems (Hesterberg 2015), the test is `sign_flip_p`. Raises ValueError for no
+    problems, and for lists of different lengths.
     """
     if not len(a) == len(b) == len(a if weights is None else weights) or not len(a):
         raise ValueError(f"a comparison needs the same problems, and at least one: {len(a)} and {len(b)} values")
@@ -76,7 +77,7 @@ def compare(
     value = math.fsum(gaps * shares) / len(gaps)
     interval_rng, test_rng = rng.spawn(2)
     low, high = _interval(gaps, shares, value, interval_rng, largest, resamples)
-    p_value, method = sign_flip_p(gaps * shares, test_rng, resamples)
+    p_value, method = sign_flip_p(gaps * shares, test_rng, flips)
     variance = _variance(gaps, shares, value)
     step = float(np.abs(gaps * shares).max()) if method == MCNEMAR else 0.0
     return Difference(
@@ -94,12 +95,12 @@ def compare(
     )
 
 
-def sign_flip_p(gaps: Values, rng: np.random.Generator, resamples: int = RESAMPLES) -> tuple[float, str]:
+def sign_flip_p(gaps: Values, rng: np.random.Generator, flips: int = RESAMPLES) -> tuple[float, str]:
     """Two-sided p-value of "swapping the systems on a problem changes nothing", and the name of the test.
 
     Fisher's (1935) randomization test of a sum of paired differences. Where all that are not 0 have the same size, as
     for one sample per problem, their signs are binomial: the exact McNemar test. With few such problems every pattern
-    of signs is tried, else `resamples` random ones, with (count + 1) / (resamples + 1) (Phipson & Smyth 2010).
+    of signs is tried, else `flips` random ones, with (count + 1) / (flips + 1) (Phipson & Smyth 2010).
     """
     sizes = np.sort(np.abs(gaps[gaps != 0]))  # shape (problems that differ,)
     observed = abs(math.fsum(gaps)) * (1 - 1e-12) - 1e-12 * float(sizes.sum())  # equal sums must not differ by rounding
@@ -109,10 +110,10 @@ def sign_flip_p(gaps: Values, rng: np.random.Generator, resamples: int = RESAMPL
         patterns = np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1
         return float(np.mean(np.abs((2 * patterns - 1) @ sizes) >= observed)), FLIPS
     reached = 0
-    for start in range(0, resamples, _BLOCK):
-        signs = rng.integers(0, 2, size=(min(_BLOCK, resamples - start), len(sizes)), dtype=np.int8) * 2.0 - 1.0
+    for start in range(0, flips, _BLOCK):
+        signs = rng.integers(0, 2, size=(min(_BLOCK, flips - start), len(sizes)), dtype=np.int8) * 2.0 - 1.0
         reached += int((np.abs(signs @ sizes) >= observed).sum())
-    return (reached + 1) / (resamples + 1), f"sign-flip permutation test, {resamples} flips"
+    return (reached + 1) / (flips + 1), f"sign-flip permutation test, {flips} flips"
 
 
 def _binomial_p(won: int, differing: int) -> float:

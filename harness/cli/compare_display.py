@@ -62,7 +62,7 @@ def _estimate(estimate: dict[str, float] | None, task: str) -> str:
 
 def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
     units = {row.metric.unit for row in found.rows}
-    difference = f"difference ({units.pop()})" if len(units) == 1 and units != {""} else "difference"
+    difference = f"difference ({units.pop().split()[0]})" if len(units) == 1 and units != {""} else "difference"
     p_value = "p (Holm)" if len(found.runs) > 2 else "p"
     header = ["pair", "metric", difference, "95 % interval", p_value, "smallest detectable", "won / lost / tied"]
     rows = []
@@ -137,7 +137,8 @@ def _notes(found: Comparison, changed: Sequence[str]) -> list[str]:
         if each.kind is Kind.HARMLESS:
             lines.append(f"differs without harm: {describe(each, labels)} ({each.reason})")
     if changed:
-        lines.append(f"flipped, the largest first: {_named(changed)}")
+        what = "flipped" if found.runs[0].task == "codegen" else "differ"
+        lines.append(f"{what}, the largest first: {_named(changed)}")
     lines.extend(f"{run.label}: {run.path}" for run in found.runs)
     return [display.printable(line) for line in lines]
 

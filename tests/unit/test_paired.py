@@ -64,7 +64,7 @@ def test_many_problems_have_scipys_permutation_p_within_chance() -> None:
     theirs = scipy.stats.permutation_test(
         (a - b,), np.mean, permutation_type="samples", n_resamples=20_000, vectorized=True, rng=rng(1)
     ).pvalue
-    found, method = paired.sign_flip_p(a - b, rng(), resamples=20_000)
+    found, method = paired.sign_flip_p(a - b, rng(), flips=20_000)
     assert method == "sign-flip permutation test, 20000 flips"
     assert found == pytest.approx(theirs, abs=5 * math.sqrt(2 * theirs * (1 - theirs) / 20_000))
 
@@ -117,7 +117,10 @@ def test_holm_is_statsmodels(p_values: list[float]) -> None:
 @given(SHARES)
 def test_swapping_the_systems_mirrors_everything_and_keeps_p(pairs: list[tuple[int, int]]) -> None:
     a, b = shares(pairs)
-    one, other = paired.compare(a, b, rng(), resamples=500), paired.compare(b, a, rng(), resamples=500)
+    one, other = (
+        paired.compare(a, b, rng(), resamples=500, flips=500),
+        paired.compare(b, a, rng(), resamples=500, flips=500),
+    )
     assert other.value == -one.value and other.p_value == one.p_value
     assert (other.won, other.lost, other.tied) == (one.lost, one.won, one.tied)
     assert other.smallest_detectable == one.smallest_detectable
@@ -130,7 +133,9 @@ def test_swapping_the_systems_mirrors_everything_and_keeps_p(pairs: list[tuple[i
 def test_the_order_of_the_problems_does_not_matter(pairs: list[tuple[int, int]], shuffler: object) -> None:
     mixed = list(pairs)
     shuffler.shuffle(mixed)  # type: ignore[attr-defined]
-    assert paired.compare(*shares(mixed), rng(), resamples=500) == paired.compare(*shares(pairs), rng(), resamples=500)
+    assert paired.compare(*shares(mixed), rng(), resamples=500, flips=500) == paired.compare(
+        *shares(pairs), rng(), resamples=500, flips=500
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -145,7 +150,7 @@ def test_identical_systems_have_difference_0_and_p_1(values: list[float]) -> Non
 @settings(max_examples=40, deadline=None)
 @given(SHARES)
 def test_the_interval_holds_the_difference_and_stays_within_what_can_be(pairs: list[tuple[int, int]]) -> None:
-    found = paired.compare(*shares(pairs), rng(), resamples=1000)
+    found = paired.compare(*shares(pairs), rng(), resamples=1000, flips=100)
     assert -1 <= found.low <= found.value + 1e-12 and found.value - 1e-12 <= found.high <= 1
 
 
@@ -203,7 +208,7 @@ def null_draws(seed: int, problems: int, samples: int, count: int) -> list[tuple
 def test_equal_systems_are_told_apart_in_at_most_6_of_100_cases(problems: int, samples: int) -> None:
     count = 2000
     rejected = sum(
-        paired.sign_flip_p(a - b, rng(index), resamples=999)[0] <= 0.05
+        paired.sign_flip_p(a - b, rng(index), flips=999)[0] <= 0.05
         for index, (a, b) in enumerate(null_draws(1, problems, samples, count))
     )
     assert rejected / count <= 0.06
@@ -216,6 +221,17 @@ def test_the_interval_holds_the_truth_in_about_95_of_100_cases(problems: int, sa
         ability = drawn.beta(0.8, 0.8, problems)
         other = np.where(drawn.random(problems) < 0.7, ability, drawn.beta(1.2, 0.8, problems))
         a, b = drawn.binomial(samples, ability) / samples, drawn.binomial(samples, other) / samples
-        found = paired.compare(a, b, rng(index), resamples=600)
+        found = paired.compare(a, b, rng(index), resamples=600, flips=1)
         held += found.low <= 0.3 * (0.5 - 0.6) <= found.high
     assert 0.93 <= held / count <= 0.98
+
+
+def test_the_interval_of_a_weighted_difference_holds_the_truth_in_about_95_of_100_cases() -> None:
+    drawn, count, held = rng(6), 600, 0
+    for index in range(count):
+        weights = drawn.integers(20, 600, 60).astype(float)
+        a = 2 + drawn.normal(0, 0.4, 60)
+        b = a + 0.05 + drawn.normal(0, 0.1, 60)
+        found = paired.compare(a, b, rng(index), weights=weights, largest=None, resamples=600, flips=1)
+        held += found.low <= -0.05 <= found.high
+    assert 0.925 <= held / count <= 0.98

@@ -53,7 +53,7 @@ def simulate(ability: Ability, effect: float, problems: int, samples: int, *, pa
         second = latent * first + math.sqrt(1 - latent**2) * other
         a = rng.binomial(samples, beta_rates(norm.cdf(first), ability.baseline, ability.spread)) / samples
         b = rng.binomial(samples, beta_rates(norm.cdf(second), ability.baseline + effect, ability.spread)) / samples
-        seen += paired.sign_flip_p(a - b, rng, resamples=400)[0] <= 0.05
+        seen += paired.sign_flip_p(a - b, rng, flips=400)[0] <= 0.05
     return seen / COUNT
 
 
