@@ -21,12 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from harness import manifest, samples, store
+from harness import manifest, prompting, samples, store
 from harness.config import RunConfig
+from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
 from harness.errors import InputError, Interrupted
+from harness.prompt_files import load_prompting, measured
+from harness.prompting import Prompting
 from harness.resolve import Model, find_model, open_model
+from harness.sampling import Tally
 from harness.store import Store
 from harness.stream import Job, Lazy, Observer, Stream
 from harness.tasks import codegen
@@ -90,6 +94,8 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     if saved:
         stack.callback(saved.close)
     model = find_model(config)
+    prompted = load_prompting(config, problems, model.form)
+    problems = measured(problems, prompted)
     n = config.sampling().n
     owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
     _check_k(config, owed)
@@ -98,7 +104,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     sandbox.prepare(backend, observer.note)
     contents = sandbox.contents(backend)
     observer.note(f"problems {problems.version()}, model {model.name}, sandbox {backend} ({contents})")
-    signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved)
+    signature = _signature(config, problems, model, owed, limits, f"{backend}-{contents}", saved, prompted)
     identity = {
         "signature": signature,  # with the version: another version's numbers are another run's
         "guest": sandbox.guest_digest(),
@@ -108,6 +114,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         "samples": saved.sha256 if saved else None,
         "sampling": None if saved else dataclasses.asdict(config.sampling()),
         "form": model.form.value,
+        **prompting.identity(prompted),
         "task": codegen.VERSION,
         "sandbox": {
             "backend": backend,
@@ -121,6 +128,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     return Job(
         problems=problems,
         model=model,
+        prompting=prompted,
         saved=saved,
         owed=owed,
         limits=limits,
@@ -156,6 +164,7 @@ def _signature(
     limits: Mapping[str, Limits],
     image: str,
     saved: replay.ReplayEngine | None,
+    prompted: Prompting,
 ) -> str:
     """Everything that can change the number, without the metric's own name, in one line."""
     sampling = config.sampling()
@@ -163,7 +172,7 @@ def _signature(
         f"samples:{saved.sha256[:8]}"
         if saved
         else f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
-        f"|seed:{sampling.seed}|form:{model.form}|engine:{model.engine}"
+        f"|seed:{sampling.seed}|form:{model.form}{prompting.label(prompted)}|engine:{model.engine}"
     )
     from harness import __version__
 
@@ -219,7 +228,30 @@ def _close(job: Job, opened: Store, config: RunConfig, internal: int) -> Result:
             "in_sandbox": _beside(job.problems, job.owed),
         },
         "verdicts": verdicts,
+        **_drawn(job, opened, config),
         "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
     }
     store.write_whole(opened.run / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     return Result(run=opened.run, summary=summary, complete=scored == expected)
+
+
+def _drawn(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
+    """`sampling` and `cost` of a summary, in one pass over the completions."""
+    problems = {problem.id: problem for problem in job.problems.problems}
+    tally, ledger = Tally(), Ledger()
+    for completion in store.drawn(opened.run):
+        tally.add(completion, empty=codegen.is_empty(problems[completion.problem_id], completion))
+        ledger.add(completion)
+    audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
+    cost = ledger.cost(_prices(config))
+    return {
+        "sampling": dataclasses.asdict(audit) if audit else None,
+        "cost": dataclasses.asdict(cost) if cost else None,
+    }
+
+
+def _prices(config: RunConfig) -> Prices | None:
+    tokens = config.token_prices()
+    if tokens:
+        return Prices(prompt_token=tokens[0], completion_token=tokens[1])
+    return Prices(hour=config.price_per_hour) if config.price_per_hour is not None else None

@@ -166,6 +166,10 @@ class Store:
         """The first completion of the problem that has the same text: its own index where there is none before it."""
         return self._twins[problem_id][index]
 
+    def distinct(self) -> dict[str, int]:
+        """Problem id -> how many different texts its completions have."""
+        return {name: sum(map(int.__eq__, firsts, range(len(firsts)))) for name, firsts in self._twins.items()}
+
     def repeated(self) -> int:
         """How many completions have the same text as an earlier one of their problem."""
         return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
@@ -317,6 +321,14 @@ def executions(run: Path) -> Iterator[dict[str, Any]]:
 def completions(run: Path) -> Iterator[dict[str, Any]]:
     """The records of completions.jsonl; a torn last line is left out."""
     return _records(run / COMPLETIONS)
+
+
+def drawn(run: Path) -> Iterator[Completion]:
+    """The completions of completions.jsonl; a torn last line is left out."""
+    with open(run / COMPLETIONS, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _completion.validate_json(line)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ from harness import manifest
 from harness.config import RunConfig
 from harness.datasets import ProblemSet
 from harness.engines import Engine, replay
+from harness.prompting import Prompting
 from harness.resolve import Model
 from harness.store import Store
 from harness.tasks import codegen
@@ -56,6 +57,7 @@ class Job:
 
     problems: ProblemSet
     model: Model
+    prompting: Prompting
     saved: replay.ReplayEngine | None
     owed: Mapping[str, int]
     limits: Mapping[str, Limits]
@@ -172,7 +174,8 @@ class Stream:
                 sampling = self._config.sampling()
                 if self._job.saved is not None:  # what a file holds is taken as it is, however it was drawn
                     sampling = dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
-                completions = engine.complete(codegen.request(problem, sampling, self._job.model.form))
+                request = codegen.request(problem, sampling, self._job.model.form, self._job.prompting)
+                completions = engine.complete(request)
                 self._store.add_completions(completions)
                 self._observer.generated(completions)
                 for completion in completions:

@@ -28,7 +28,8 @@ class Problem:
     """One task for a model, with what decides whether an answer is right.
 
     prompt: Python source that a completion continues. references, wrong: completions of the prompt that must pass and
-    must fail. limits: None for the run's. stop: where a base model's completion is cut.
+    must fail. limits: None for the run's. stop: where a base model's completion is cut. instruction: the template of a
+    chat model's message, empty for the common one (`harness.prompting.INSTRUCTION`).
     """
 
     id: str
@@ -40,6 +41,7 @@ class Problem:
     wrong: tuple[str, ...] = ()
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
+    instruction: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -70,12 +72,16 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation."""
+    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
+
+    thinking_tokens: how many of max_tokens are there for reasoning.
+    """
 
     problem_id: str
     sampling: SamplingParams
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
+    thinking_tokens: int = 0
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
@@ -83,8 +89,27 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one request took, with all its samples.
+
+    prompt_tokens: the prompt's, once. completion_tokens: of all samples, with what was cut off or taken out of their
+    texts; both None where a server counts none. started_at, finished_at: seconds since the epoch, between which the
+    request was in flight. gpus: that served it; None where unknown.
+    """
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    started_at: float
+    finished_at: float
+    gpus: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with."""
+    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
+
+    usage: of the whole request, on the first of its completions only; so the usages of a run add up to what it took.
+    """
 
     problem_id: str
     index: int
@@ -95,6 +120,7 @@ class Completion:
     completion_tokens: int | None = None
     seed: int | None = None
     latency_s: float | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

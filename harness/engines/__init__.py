@@ -6,10 +6,12 @@ options from a run's configuration.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import time
 from typing import Protocol
 
-from harness.types import Completion, Form, Request
+from harness.types import Completion, Form, Request, Usage
 
 SEED_SPACE = 2**31 - 1
 log = logging.getLogger("harness")
@@ -35,6 +37,21 @@ def unanswered(request: Request, form: Form) -> list[Completion]:
         Completion(problem_id=request.problem_id, index=index, text="", form=form, finish_reason="length")
         for index in range(request.sampling.n)
     ]
+
+
+def with_usage(
+    completions: list[Completion], prompt_tokens: int | None, completion_tokens: int | None, gpus: int | None
+) -> list[Completion]:
+    """The completions of a request that has just come back, the first with what the whole request took."""
+    taken_s, finished_at = completions[0].latency_s or 0.0, time.time()
+    usage = Usage(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        started_at=round(finished_at - taken_s, 3),
+        finished_at=round(finished_at, 3),
+        gpus=gpus,
+    )
+    return [dataclasses.replace(completions[0], usage=usage), *completions[1:]]
 
 
 def valid_text(text: str) -> str:

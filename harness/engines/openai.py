@@ -1,7 +1,10 @@
 """Engine `openai`: any server that speaks `/v1/completions` or `/v1/chat/completions`: vLLM, SGLang, llama.cpp ...
 
 All n samples of a problem are one request. The request's seed is the first sample's; vLLM gives sample i the seed plus
-i (checked against vLLM 0.32), which is what is recorded. Retries are tenacity's alone: connection faults, time-outs,
+i (checked against vLLM 0.32), which is what is recorded. A server counts the tokens of a request, not of each sample:
+the counts stand as the request's usage on its first completion, and a completion has its own where it was the only one.
+Reasoning that the server's parser took out of an answer (`reasoning` in vLLM, `reasoning_content` in older and other
+ones) is put back in front of it, between <think> tags. Retries are tenacity's alone: connection faults, time-outs,
 429 and 5xx, at most ATTEMPTS times, with the server's Retry-After honoured.
 """
 
@@ -14,8 +17,9 @@ from typing import Any
 import openai
 import tenacity
 
-from harness.engines import cut, sample_seed, unanswered, valid_text
+from harness.engines import cut, sample_seed, unanswered, valid_text, with_usage
 from harness.errors import EngineError, InputError, near
+from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request, SamplingParams
 
 ATTEMPTS = 6
@@ -27,7 +31,7 @@ SERVER_STOPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """base_url: up to and including /v1. model: None for the one that the server serves."""
+    """base_url: up to and including /v1. model: None for the one that the server serves. gpus: of it, where known."""
 
     base_url: str
     model: str | None
@@ -35,6 +39,7 @@ class Options:
     api_key: str = "EMPTY"
     form: Form = Form.COMPLETION
     concurrency: int = 16
+    gpus: int | None = None
 
 
 class OpenAIEngine:
@@ -74,7 +79,10 @@ class OpenAIEngine:
                 f"and gave those of index {found}"
             )
         choices = sorted(answer.choices, key=lambda choice: choice.index)
-        return [self._completion(request, choice, answer, taken) for choice in choices]
+        completions = [self._completion(request, choice, answer, taken) for choice in choices]
+        counted = answer.usage
+        tokens = (counted.prompt_tokens, counted.completion_tokens) if counted else (None, None)
+        return with_usage(completions, *tokens, self._options.gpus)
 
     def close(self) -> None:
         """Close the connections."""
@@ -121,8 +129,7 @@ class OpenAIEngine:
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        answered = choice.message.content if request.messages is not None else choice.text
-        text, stopped = cut(valid_text(answered or ""), request.sampling.stop)
+        text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,
@@ -131,7 +138,6 @@ class OpenAIEngine:
             form=self.form,
             finish_reason="stop" if stopped else choice.finish_reason,
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
-            # a server counts the tokens of a request, not of each of its samples
             completion_tokens=answer.usage.completion_tokens if only else None,
             seed=None if greedy else sample_seed(self._options.seed, request.problem_id, choice.index),
             latency_s=taken,
@@ -143,6 +149,20 @@ class OpenAIEngine:
         if error.status_code == 404 and self.form is Form.COMPLETION:
             return "; the server may offer chat only: use --form chat"
         return ""
+
+
+def _answered(request: Request, choice: Any) -> str:
+    """A choice's text; a chat model's with its reasoning, which a server may give apart."""
+    if request.messages is None:
+        return choice.text or ""
+    message = choice.message
+    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    return with_thinking(
+        message.content or "",
+        reasoning if isinstance(reasoning, str) else "",
+        cut=choice.finish_reason == "length",
+        expected=request.thinking_tokens > 0,
+    )
 
 
 def _sampling(sampling: SamplingParams, problem_id: str, seed: int) -> dict[str, Any]:

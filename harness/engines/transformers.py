@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging as stdlib_logging
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from harness.engines import cut, sample_seed, unanswered
+from harness.engines import cut, sample_seed, unanswered, with_usage
 from harness.errors import InputError
+from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
@@ -76,7 +78,11 @@ class TransformersEngine:
         with torch.inference_mode():
             output = self._model.generate(**inputs, **arguments, logits_processor=self._sampler(request))
         taken = time.monotonic() - start
-        return [self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)]
+        completions = [
+            self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)
+        ]
+        drawn = sum(each.completion_tokens or 0 for each in completions)
+        return with_usage(completions, length, drawn, int(self._device == "cuda"))
 
     def close(self) -> None:
         """Free the model."""
@@ -128,12 +134,15 @@ class TransformersEngine:
         if ended is not None:
             kept = kept[:ended]
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
+        reason = "stop" if stopped or ended is not None else "length"
+        if request.messages is not None:
+            text = with_thinking(text, "", cut=reason == "length", expected=request.thinking_tokens > 0)
         return Completion(
             problem_id=request.problem_id,
             index=index,
             text=text,
             form=self.form,
-            finish_reason="stop" if stopped or ended is not None else "length",
+            finish_reason=reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
             seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
@@ -172,6 +181,20 @@ class _SampleByRow(transformers.LogitsProcessor):
         )
         only = torch.full_like(scores, -torch.inf)
         return only.scatter_(1, tokens.gather(1, chosen), 0.0)  # type: ignore[return-value]
+
+
+def render_chat(model: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """The text that a model's chat template makes of messages: what it is given. No weights are read.
+
+    Raises InputError where the tokenizer cannot be loaded or has no template.
+    """
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(model)
+    except Exception as error:  # the library and its readers raise what they like: all of it is about this model
+        raise InputError(f"the tokenizer of {model!r} cannot be loaded: {_in_one_line(error)}") from error
+    if not tokenizer.chat_template:
+        raise InputError(f"the model {model!r} has no chat template; use --form completion")
+    return str(tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False))
 
 
 def _in_one_line(error: Exception) -> str:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from harness import extract, stats
+from harness import prompting as prompts
 from harness.errors import InputError
+from harness.prompting import OWN, Prompting
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import CallTests, Execution, Integrity, Program, StdioTests, Verdict
 
-VERSION = "codegen.v2"  # raised by every change that can move a number
-CHAT = (
-    "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
-    "```python\n{prompt}\n```\n"
-)
+VERSION = "codegen.v3"  # raised by every change that can move a number
 
 
-def request(problem: Problem, sampling: SamplingParams, form: Form) -> Request:
-    """What the engine is asked: the prompt as it stands for a completion, one user message for a chat model."""
-    if form is Form.CHAT:
-        message = {"role": "user", "content": CHAT.format(prompt=problem.prompt.strip())}
-        return Request(problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=()), messages=(message,))
-    sampling = dataclasses.replace(sampling, stop=problem.stop)
-    return Request(problem_id=problem.id, sampling=sampling, prompt=problem.prompt)
+def request(problem: Problem, sampling: SamplingParams, form: Form, prompting: Prompting = OWN) -> Request:
+    """What the engine is asked: the prompt as it stands for a completion, messages for a chat model."""
+    return prompts.request(problem, sampling, form, prompting)
 
 
 def program(problem: Problem, completion: Completion) -> Program:
@@ -37,6 +30,13 @@ def program(problem: Problem, completion: Completion) -> Program:
         return Program(source=completion.text)
     code = extract.code(completion.text, problem.entry_point)
     return Program(source=extract.preamble(problem.prompt, problem.entry_point) + code)
+
+
+def is_empty(problem: Problem, completion: Completion) -> bool:
+    """Whether the model gave no program: an empty text, or an answer without code."""
+    if completion.form is Form.CHAT:
+        return not extract.code(completion.text, problem.entry_point).strip()
+    return not completion.text.strip()
 
 
 def integrity(problem: Problem) -> Integrity:
