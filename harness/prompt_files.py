@@ -1,4 +1,4 @@
-"""A run's prompting out of its configuration: the template and the examples are read and checked against the problems."""
+"""A run's prompting, out of its configuration: template and examples are read, and checked against the problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from harness import prompting, registry
 from harness.config import RunConfig
 from harness.datasets import OWN_FORMAT, ProblemSet, rows
-from harness.errors import InputError
+from harness.errors import InputError, near
 from harness.prompting import Examples, FewShot, Prompting, Shot
 from harness.types import Form
 
@@ -75,7 +75,7 @@ def _check_placeholders(found: Prompting, config: RunConfig, problems: ProblemSe
         for name in prompting.placeholders(template):
             if name not in known:
                 raise InputError(
-                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}; known for "
+                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}{near(name, known)}; known for "
                     f"{problem.id}: {', '.join(sorted(known))}; write {{{{ and }}}} for braces"
                 )
     needed = prompting.placeholders(prompting.template_of(problems.problems[0], form, found))

@@ -61,7 +61,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewShot:
-    """A data set's own few-shot prompt: the `task_id` of the rows that are its examples, and `Examples`' other fields."""
+    """A data set's own few-shot prompt: the `task_id` of the rows that are its examples; the rest as in `Examples`."""
 
     task_ids: tuple[str, ...]
     template: str
@@ -164,19 +164,19 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def with_thinking(text: str, reasoning: str, *, cut: bool, expected: bool) -> str:
+def with_thinking(text: str, reasoning: str, *, cut: bool, opened: bool) -> str:
     """An answer with its reasoning between <think> tags, so that nothing is lost and extraction can leave it out.
 
-    reasoning: what a server's parser took out of the answer. cut: the answer ended at max_tokens. expected: the model
-    was given a thinking budget. A chat template may end in the opening tag, which the answer then lacks: it is put back
-    where the closing one is there, and where a model that thinks was cut before it. An answer that was cut within its
-    reasoning so has no closing tag, and nothing after it.
+    reasoning: what a server's parser took out of the answer. cut: the answer ended at max_tokens. opened: the answer
+    begins within its reasoning, as where a chat template ends in the opening tag. That tag is put back there, and where
+    only the closing one is in the answer. An answer that was cut within its reasoning has no closing tag, and nothing
+    after it.
     """
     if reasoning:
         return f"<think>{reasoning}" if cut and not text else f"<think>{reasoning}</think>{text}"
     if "<think>" in text.partition("</think>")[0]:
         return text
-    return f"<think>{text}" if "</think>" in text or (cut and expected) else text
+    return f"<think>{text}" if opened or "</think>" in text else text
 
 
 def _stop(problem: Problem, form: Form, prompting: Prompting) -> tuple[str, ...]:
@@ -189,11 +189,11 @@ def _stop(problem: Problem, form: Form, prompting: Prompting) -> tuple[str, ...]
 
 def _prompt(problem: Problem, prompting: Prompting) -> str:
     template = template_of(problem, Form.COMPLETION, prompting)
-    examples = prompting.examples
-    before = (
-        [render(template, shot.fields) + shot.completion + examples.end for shot in examples.shots] if examples else []
-    )
-    return "".join([*before, render(template, fields(problem))])
+    parts = []
+    if prompting.examples:
+        end = prompting.examples.end
+        parts = [render(template, shot.fields) + shot.completion + end for shot in prompting.examples.shots]
+    return "".join([*parts, render(template, fields(problem))])
 
 
 def _messages(problem: Problem, prompting: Prompting) -> Iterator[dict[str, str]]:

@@ -6,9 +6,9 @@ Source: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-C
 The prompt is the zero-shot docstring of the BigCode harness (after InCoder): the sentence and the first assertion. With
 examples (`--shots 3`) a base model gets the paper's prompt instead: all three assertions, the program between [BEGIN]
 and [DONE], tasks 2, 3 and 4 before it. Zero-shot stays the default: it measures all 974 problems, and its signature is
-the same for every model. The program is assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927 (the only two that have one) builds
-trees of the class that the completion defines. These two and Mbpp/601 (pairs of its class) cannot be judged apart from
-the program; their verdicts are marked.
+the same for every model. The program is assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927
+(the only two that have one) builds trees of the class that the completion defines. These two and Mbpp/601 (pairs of its
+class) cannot be judged apart from the program; their verdicts are marked.
 """
 
 from __future__ import annotations

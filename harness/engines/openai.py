@@ -81,8 +81,9 @@ class OpenAIEngine:
         choices = sorted(answer.choices, key=lambda choice: choice.index)
         completions = [self._completion(request, choice, answer, taken) for choice in choices]
         counted = answer.usage
-        tokens = (counted.prompt_tokens, counted.completion_tokens) if counted else (None, None)
-        return with_usage(completions, *tokens, self._options.gpus)
+        prompt_tokens = counted.prompt_tokens if counted else None
+        completion_tokens = counted.completion_tokens if counted else None
+        return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,11 +158,12 @@ def _answered(request: Request, choice: Any) -> str:
         return choice.text or ""
     message = choice.message
     reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    reached = choice.finish_reason == "length"
+    # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
+    # its reasoning, is taken to have begun with it.
+    opened = reached and request.thinking_tokens > 0
     return with_thinking(
-        message.content or "",
-        reasoning if isinstance(reasoning, str) else "",
-        cut=choice.finish_reason == "length",
-        expected=request.thinking_tokens > 0,
+        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
     )
 
 

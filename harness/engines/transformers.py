@@ -100,6 +100,12 @@ class TransformersEngine:
         rows = {name: tensor.repeat(request.sampling.n, 1) for name, tensor in inputs.items()}
         return {name: tensor.to(self._device) for name, tensor in rows.items()}
 
+    def _opens_thinking(self, request: Request) -> bool:
+        """Whether the chat template ends in the opening tag of the reasoning."""
+        messages = list(request.messages or ())
+        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return str(text).rstrip().endswith("<think>")
+
     def _context(self) -> int:
         """How many tokens the model takes; no limit where its configuration names none."""
         return int(getattr(self._model.config, "max_position_embeddings", None) or sys.maxsize)
@@ -136,7 +142,8 @@ class TransformersEngine:
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
         reason = "stop" if stopped or ended is not None else "length"
         if request.messages is not None:
-            text = with_thinking(text, "", cut=reason == "length", expected=request.thinking_tokens > 0)
+            opened = self._opens_thinking(request) or (reason == "length" and request.thinking_tokens > 0)
+            text = with_thinking(text, "", cut=reason == "length", opened=opened)
         return Completion(
             problem_id=request.problem_id,
             index=index,

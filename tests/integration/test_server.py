@@ -96,6 +96,27 @@ def test_sample_i_of_a_request_is_the_sample_of_its_recorded_seed(server: str) -
         assert together == [draw(1, 100 + index)[0] for index in range(4)]
 
 
+def test_a_request_s_usage_is_the_sum_of_its_samples_and_stands_once(server: str) -> None:
+    opened = engine.open_engine(engine.Options(base_url=server, model=None, seed=5, gpus=0))
+    together = opened.complete(ask(4, temperature=1.5))
+    first, *rest = [each.usage for each in together]
+    assert first is not None and rest == [None] * 3 and first.gpus == 0
+    import openai
+
+    with openai.OpenAI(base_url=server, api_key="x", max_retries=0) as client:
+        alone = [
+            client.completions.create(
+                model="nano", prompt=PROMPT, seed=each.seed, temperature=1.5, top_p=0.95, max_tokens=40,
+                stop=list(ask(1).sampling.stop[: engine.SERVER_STOPS]),
+            ).usage
+            for each in together
+        ]  # fmt: skip
+    assert first.completion_tokens == sum(each.completion_tokens for each in alone if each)
+    assert first.prompt_tokens == alone[0].prompt_tokens  # type: ignore[union-attr]
+    assert 0 < first.finished_at - first.started_at == pytest.approx(together[0].latency_s, abs=0.01)
+    opened.close()
+
+
 def test_a_run_on_the_server_gives_what_the_engine_in_process_gives_within_error(
     server: str, harness: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -135,6 +156,12 @@ def failing() -> Iterator[tuple[str, list[float]]]:
             asked.append(time.monotonic())
             if len(asked) <= 2:
                 return self._answer(503, {"error": {"message": "busy"}})
+            if (
+                "messages" in wanted
+            ):  # as vLLM's reasoning parser answers (ChatMessage in its chat_completion/protocol.py)
+                message = {"role": "assistant", "content": None, "reasoning": "hm"}
+                choice = {"index": 0, "message": message, "finish_reason": "length"}
+                return self._answer(200, {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]})
             choice = {"index": 0, "text": "ok", "finish_reason": "stop"}
             body = {"id": "1", "object": "text_completion", "model": "m", "choices": [choice] * wanted["n"]}
             return self._answer(200, body)
@@ -172,4 +199,15 @@ def test_answers_that_are_not_the_n_that_were_asked_for_are_refused(failing: tup
     opened = engine.open_engine(engine.Options(base_url=failing[0], model=None, seed=0))
     with pytest.raises(EngineError, match="index 0, 0, 0"):
         opened.complete(ask(3))
+    opened.close()
+
+
+def test_reasoning_that_the_server_gives_apart_is_kept_and_cut_in_it_leaves_no_program(
+    failing: tuple[str, list[float]],
+) -> None:
+    opened = engine.open_engine(engine.Options(base_url=failing[0], model=None, seed=0, form=Form.CHAT))
+    message = ({"role": "user", "content": "hello"},)
+    (completion,) = opened.complete(Request(problem_id="p", sampling=SamplingParams(), messages=message))
+    assert completion.text == "<think>hm" and completion.finish_reason == "length"
+    assert completion.usage is not None and completion.usage.completion_tokens is None
     opened.close()
