@@ -63,7 +63,7 @@ def _find(problems: ProblemSet, problem_id: str | None) -> Problem:
 
 
 def _render(model: Model, request: Request) -> str | None:
-    if request.messages is None or model.engine != "transformers" or not Path(str(model.source)).is_dir():
+    if request.messages is None or not (Path(str(model.source)) / "tokenizer_config.json").is_file():
         return None
     from harness.engines import transformers  # measured: 3 s, torch
 

@@ -75,8 +75,8 @@ def _check_placeholders(found: Prompting, config: RunConfig, problems: ProblemSe
         for name in prompting.placeholders(template):
             if name not in known:
                 raise InputError(
-                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}{near(name, known)}; known for "
-                    f"{problem.id}: {', '.join(sorted(known))}; write {{{{ and }}}} for braces"
+                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}{near(name, known)}; "
+                    f"known for {problem.id}: {', '.join(sorted(known))}; write {{{{ and }}}} for braces"
                 )
     needed = prompting.placeholders(prompting.template_of(problems.problems[0], form, found))
     for number, shot in enumerate(found.examples.shots if found.examples else (), start=1):

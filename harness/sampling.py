@@ -114,8 +114,8 @@ def _warnings(found: Sampling, temperature: float | None) -> Iterator[str]:
         )
     if (found.length_share or 0) > LENGTH_SHARE:
         yield (
-            f"{found.length_share:.1%} of the completions were cut at max_tokens, so values may be too low: raise "
-            "--max-tokens, or --thinking-tokens for a reasoning model"
+            f"{found.length_share:.1%} of the completions were cut at max_tokens or the end of the model's context, so "
+            "values may be too low: raise --max-tokens, or --thinking-tokens for a reasoning model"
         )
     if found.empty_share > EMPTY_SHARE:
         yield (

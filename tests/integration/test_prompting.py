@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import transformers
 
+from harness.config import RunConfig
 from harness.models import model_dir
+from harness.preview import preview
 
 TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}</{{ message.role }}>\n{% endfor %}"
@@ -77,8 +79,9 @@ def test_a_run_s_prompt_tokens_are_those_of_what_is_shown_and_a_resumed_one_coun
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(chat_model)
     lengths = []
     for problem in ("small/add1", "small/add2", "small/add3"):
-        shown = json.loads(harness(*run, problem, "--print-prompt", cwd=tmp_path).stdout)
-        lengths.append(len(tokenizer.apply_chat_template(shown["messages"], add_generation_prompt=True)["input_ids"]))
+        config = RunConfig(model=str(chat_model), problems=str(problems), system_prompt="Be brief.")
+        messages = preview(config, problem).request.messages
+        lengths.append(len(tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"]))
     cost = whole["cost"]
     assert cost["prompt_tokens"] == sum(lengths) and cost["requests"] == 3 and cost["uncounted_requests"] == 0
     assert cost["price"] == pytest.approx((cost["prompt_tokens"] + 2 * cost["completion_tokens"]) / 1e6)
