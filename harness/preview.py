@@ -42,8 +42,10 @@ class Preview:
 
 def preview(config: RunConfig, problem_id: str | None) -> Preview:
     """The request for a problem, the set's first where none is named. Raises InputError as a run does."""
-    if config.engine_name() == "replay":
+    if config.samples is not None:
         raise InputError("a file of completions is sent nowhere; --print-prompt is for a model")
+    if config.task != codegen.Codegen.name:
+        raise InputError(f"--print-prompt shows what task codegen sends, not yet that of {config.task}")
     problems = load_set(config.problems, config.cache)
     model = find_model(config)
     prompting = load_prompting(config, problems, model.form)

@@ -21,6 +21,8 @@ def load_prompting(config: RunConfig, problems: ProblemSet, form: Form) -> Promp
     Raises InputError: a file that cannot be read (with the line), a placeholder that no problem fills, examples that
     are not there, options that the form has no place for.
     """
+    if not config.prompting_given():
+        return prompting.OWN
     _check_form(config, form)
     found = Prompting(
         template=_template(config.prompt_file) if config.prompt_file else None,

@@ -28,6 +28,12 @@ WallS = Annotated[
     float | None, typer.Option(help="Seconds per program by the clock. Default: the set's own; 10 for exec.")
 ]
 MemoryMib = Annotated[int | None, typer.Option(help="Memory per program in MiB. Default: the set's own; 512 for exec.")]
+VllmPython = Annotated[
+    Path | None, typer.Option(help="The Python that has vLLM, where it is not this one; $HARNESS_VLLM_PYTHON.")
+]
+EngineArgs = Annotated[
+    list[str] | None, typer.Option(help="An argument for vLLM, such as max-num-seqs=64; may be given several times.")
+]
 Results = Annotated[Path | None, typer.Option(help="Where run directories are kept. Default: results.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -76,6 +82,8 @@ def cache_folder() -> Path:
 def environment() -> dict[str, Any]:
     """What a run takes from the environment: the key of an OpenAI-compatible server, and the cache's place."""
     found: dict[str, Any] = {"cache": cache_folder()}
+    if os.environ.get("HARNESS_VLLM_PYTHON"):
+        found["vllm_python"] = os.environ["HARNESS_VLLM_PYTHON"]
     if os.environ.get("OPENAI_API_KEY"):
         found["api_key"] = os.environ["OPENAI_API_KEY"]
     return found

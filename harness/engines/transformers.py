@@ -17,10 +17,10 @@ from typing import Any
 import torch
 import transformers
 
-from harness.engines import cut, sample_seed, unanswered, with_usage
+from harness.engines import cut, seed_of, too_long, with_usage
 from harness.errors import InputError
 from harness.prompting import with_thinking
-from harness.types import Completion, Form, Request, SamplingParams
+from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
 # nano, 10 samples of 20 tokens on 2 cores: 1 thread 0.13 s, 2 threads 0.3 to 4 s.
@@ -29,15 +29,13 @@ SMALL = 50_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """model: a directory or a hub id. seed: of the run. form: completion or chat."""
+    """model: a directory or a hub id."""
 
     model: str
-    seed: int
-    form: Form
 
 
 class TransformersEngine:
-    """A loaded model. Raises InputError where it cannot be loaded or cannot chat."""
+    """A loaded model. Raises InputError where it cannot be loaded."""
 
     concurrency = 1
 
@@ -46,7 +44,6 @@ class TransformersEngine:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         stdlib_logging.getLogger("huggingface_hub").setLevel(stdlib_logging.ERROR)  # a line per retry without network
-        self._seed = options.seed
         source = options.model
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -62,9 +59,7 @@ class TransformersEngine:
         self._model.eval()
         if self._device == "cpu" and self._model.num_parameters() < SMALL:
             torch.set_num_threads(1)
-        self.form = options.form
-        if self.form is Form.CHAT and not self._tokenizer.chat_template:
-            raise InputError(f"the model {options.model!r} has no chat template; use --form completion")
+        self._name = options.model
 
     def complete(self, request: Request) -> list[Completion]:
         """All n samples in one batch."""
@@ -73,7 +68,7 @@ class TransformersEngine:
         length = inputs["input_ids"].shape[1]
         room = self._context() - length
         if room < 1:
-            return unanswered(request, self.form)
+            raise too_long(request)
         arguments = self._arguments(request, min(request.sampling.max_tokens, room))
         with torch.inference_mode():
             output = self._model.generate(**inputs, **arguments, logits_processor=self._sampler(request))
@@ -90,6 +85,8 @@ class TransformersEngine:
 
     def _encode(self, request: Request) -> Any:
         if request.messages is not None:
+            if not self._tokenizer.chat_template:
+                raise InputError(f"the model {self._name!r} has no chat template; use --form completion")
             inputs = self._tokenizer.apply_chat_template(
                 list(request.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
             )
@@ -130,7 +127,7 @@ class TransformersEngine:
         sampling = request.sampling
         if sampling.temperature == 0:
             return transformers.LogitsProcessorList()
-        seeds = [sample_seed(self._seed, request.problem_id, index) for index in range(sampling.n)]
+        seeds = [seed_of(request, index) for index in range(sampling.n)]
         return transformers.LogitsProcessorList([_SampleByRow(sampling, seeds, self._device)])
 
     def _completion(self, request: Request, index: int, tokens: Any, prompt_tokens: int, taken: float) -> Completion:
@@ -146,13 +143,13 @@ class TransformersEngine:
             text = with_thinking(text, "", cut=reason == "length", opened=opened)
         return Completion(
             problem_id=request.problem_id,
-            index=index,
+            index=request.first + index,
             text=text,
-            form=self.form,
+            form=request.form(),
             finish_reason=reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
-            seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
+            seed=None if request.sampling.temperature == 0 else seed_of(request, index),
             latency_s=round(taken, 4),
         )
 

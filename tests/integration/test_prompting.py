@@ -100,20 +100,21 @@ def test_a_run_s_prompt_tokens_are_those_of_what_is_shown_and_a_resumed_one_coun
     assert again["run"] == whole["run"] and again["cost"]["generation_s"] > 0 and again["cost"]["price"] is None
 
 
-def test_completions_that_the_context_has_no_room_for_are_warned_of(
+def test_completions_that_are_cut_are_warned_of_by_run_and_show_and_examples_are_not_measured(
     harness: Harness, data: Path, tmp_path: Path
 ) -> None:
     lines = (data / "mbpp" / "mbpp.jsonl").read_text().splitlines(keepends=True)
-    file = tmp_path / "some.jsonl"
+    file, template = tmp_path / "some.jsonl", tmp_path / "short.txt"
     file.write_text("".join(lines[1:6]))  # tasks 2 to 6: the examples and two others
-    run = ["run", "--problems", file, "--shots", "3", "--n", "1", "--k", "1"]
-    answer = harness(*run, "--prompt-file", _long(tmp_path), cwd=tmp_path)
+    template.write_text("# {text}\n")
+    run = ["run", "--problems", file, "--shots", "3", "--n", "1", "--k", "1", "--max-tokens", "1"]
+    answer = harness(*run, "--prompt-file", template, cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert "warning: 100.0% of the completions were cut at max_tokens" in answer.stdout
-    assert "warning: 100.0% of the completions hold no program" in answer.stdout
-    assert "coverage: 2 of 2 problems" in answer.stdout and "|shots:3|" in answer.stdout.replace("\n", "")
-    shown = harness("show", _run_of(tmp_path), cwd=tmp_path)
-    assert "warning: 100.0% of the completions hold no program" in shown.stdout
+    assert "coverage: 2 of 2 problems" in answer.stdout and "|shots:3|" in answer.stdout
+    warning = "warning: 100.0% of the completions were cut at max_tokens"
+    assert warning in answer.stdout
+    (folder,) = tmp_path.glob("results/*/*/*")
+    assert warning in harness("show", folder, cwd=tmp_path).stdout
 
 
 def test_a_sample_file_has_no_cost_and_no_warning(harness: Harness, problems: Path, tmp_path: Path) -> None:
@@ -127,17 +128,6 @@ def test_a_sample_file_has_no_cost_and_no_warning(harness: Harness, problems: Pa
     assert summary["sampling"]["duplicate_share"] == 0.75 and summary["sampling"]["length_share"] is None
     refused = harness("run", "--samples", file, "--problems", problems, "--shots", "3", cwd=tmp_path)
     assert refused.returncode == 2 and "shots is for sampling" in refused.stderr
-
-
-def _long(folder: Path) -> Path:
-    file = folder / "long.txt"
-    file.write_text("# A line that says nothing.\n" * 60 + "{text}\n{tests}\n[BEGIN]\n")
-    return file
-
-
-def _run_of(folder: Path) -> Path:
-    (found,) = folder.glob("results/*/*/*")
-    return found
 
 
 def _on_gpu() -> bool:
