@@ -100,7 +100,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         stack.callback(saved.close)
     model = find_model(config)
     prompted = load_prompting(config, problems, model.form)
-    task, problems = _put(task, prompted), measured(problems, prompted)
+    task, problems = _put(task, prompted, config), measured(problems, prompted)
     n = config.sampling().n
     owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
     _check_k(config, task, owed)
@@ -176,13 +176,12 @@ def _check_k(config: RunConfig, task: Task, owed: Mapping[str, int]) -> None:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
 
 
-def _put(task: Task, prompted: Prompting) -> Task:
+def _put(task: Task, prompted: Prompting, config: RunConfig) -> Task:
     if prompted == prompting.OWN:
         return task
     if not isinstance(task, Prompted):
-        raise InputError(
-            f"task {task.name} has its own prompts; leave out --{prompting.label(prompted)[1:].split(':')[0]}"
-        )
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
+        raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
     return task.prompted(prompted)
 
 
@@ -276,11 +275,10 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
     problems = {problem.id: problem for problem in job.problems.problems}
     tally, ledger = Tally(), Ledger()
     for completion in store.drawn(opened.run):
-        tally.add(
-            completion, empty=job.task.executes and _is_empty(job.task, problems[completion.problem_id], completion)
-        )
         ledger.add(completion)
-    audit = tally.audit(opened.distinct(), None if job.saved else config.temperature) if job.task.executes else None
+        if job.task.executes:  # other tasks may have completions without a text
+            tally.add(completion, empty=_is_empty(job.task, problems[completion.problem_id], completion))
+    audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
     cost = ledger.cost(_prices(config))
     return {
         "sampling": dataclasses.asdict(audit) if audit else None,
