@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import scoring
+from harness.datasets import load_set
 from harness.engines import transformers as engine
 from harness.errors import InputError, RequestRefused
 from harness.metrics import perplexity
 from harness.metrics.perplexity import TextLoss, windows
 from harness.models import model_dir
+from harness.tasks import perplexity as task
+from harness.types import Form, SamplingParams
 
 LONG = "The council voted on Tuesday to rebuild the old footbridge. def f(x): return x + 1\n" * 25
 TEXTS = [LONG, "A short text.", 'def double(x):\n    """Twice x."""\n    return 2 * x\n', "Œuvre, naïve: 漢字 🙂"]
@@ -150,6 +154,16 @@ def test_the_tokens_of_a_continuation_are_those_after_the_prompt(
 def test_a_prompt_that_the_model_does_not_hold_is_refused(nano: engine.TransformersEngine) -> None:
     with pytest.raises(RequestRefused, match="more than 511 tokens"):
         scoring.Scoring(nano, scoring.Options()).continuations(LONG * 2, [" a", " b"])
+
+
+def test_a_text_of_one_token_is_named_with_its_file_and_line(nano: engine.TransformersEngine, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text('{"text": "two words"}\n{"text": "x"}\n')
+    one, two = load_set(str(tmp_path / "own.jsonl"), tmp_path, "perplexity").problems
+    sampling = SamplingParams(n=1, temperature=0)
+    assert task.open_task({}).answer(nano, one, sampling, Form.COMPLETION, 0)[0].logprobs
+    with pytest.raises(InputError, match=r"own.jsonl, line 2: the text has one token.*--set bos=yes"):
+        task.open_task({}).answer(nano, two, sampling, Form.COMPLETION, 0)
+    assert task.open_task({"bos": "yes"}).answer(nano, two, sampling, Form.COMPLETION, 0)[0].logprobs
 
 
 @pytest.mark.parametrize(
