@@ -229,10 +229,14 @@ class ModelServer:
         return [line for line in lines if line.strip()][-count:]
 
     def _post_mortem(self) -> str:
-        text = self.log.read_text(errors="replace")
-        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text, re.IGNORECASE | re.DOTALL)), None)
         last = "\n".join(f"    {line}" for line in self._tail(LOG_TAIL))
-        return f"{advice or 'its log says why'}\nThe last lines of {self.log}:\n{last}"
+        return f"{advice(self.log.read_text(errors='replace'))}\nThe last lines of {self.log}:\n{last}"
+
+
+def advice(log: str) -> str:
+    """What to try about a server that died with this log."""
+    found = (what for pattern, what in _ADVICE if re.search(pattern, log, re.IGNORECASE | re.DOTALL))
+    return next(found, "its log says why")
 
 
 def arguments(options: Options, port: int) -> list[str]:

@@ -104,7 +104,7 @@ class RunDisplay:
             self._status.update(text)
         elif time.monotonic() - self._last >= PLAIN_EVERY_S:
             self._last = time.monotonic()
-            err.print(text)
+            err.print(text, soft_wrap=True)
 
     def started(self, total: int, generated: int, scored: int, work: str) -> None:
         """Show the bars."""

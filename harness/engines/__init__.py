@@ -6,7 +6,8 @@ options from a run's configuration.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -72,6 +73,14 @@ class Scorer(Protocol):
 def too_long(request: Request) -> RequestRefused:
     """Why a prompt that the model's context does not hold is not answered."""
     return RequestRefused(f"the prompt of {request.problem_id} is longer than the model's context")
+
+
+def pieces(request: Request, most: int) -> Iterator[Request]:
+    """The request in parts of at most `most` samples."""
+    n = request.sampling.n
+    for done in range(0, n, most):
+        sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
+        yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
 
 
 def valid_text(text: str) -> str:
