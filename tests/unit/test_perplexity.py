@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from harness import scoring
 from harness.datasets import load_set
+from harness.engines import _scores
 from harness.engines import transformers as engine
 from harness.errors import InputError, RequestRefused
 from harness.metrics import perplexity
@@ -122,8 +124,16 @@ def test_the_size_of_a_batch_changes_nothing(nano: engine.TransformersEngine, mo
     together = made.text(LONG)
     monkeypatch.setattr(scoring, "BATCH", 3)
     assert made.text(LONG) == pytest.approx(together, abs=1e-4)
-    monkeypatch.setattr(engine, "SCORING_BYTES", 1)
+    monkeypatch.setattr(_scores, "SCORING_BYTES", 1)
     assert made.text(LONG) == pytest.approx(together, abs=1e-4)
+
+
+def test_texts_of_several_threads_are_what_each_is_by_itself(nano: engine.TransformersEngine) -> None:
+    made = scoring.Scoring(nano, scoring.Options(window=90, stride=40))
+    alone = [made.text(text) for text in TEXTS]
+    with ThreadPoolExecutor(len(TEXTS)) as threads:
+        together = list(threads.map(made.text, TEXTS))
+    assert all(one == pytest.approx(other, abs=1e-4) for one, other in zip(alone, together, strict=True))
 
 
 def test_a_text_that_fits_into_the_window_does_not_depend_on_window_and_stride(
