@@ -132,6 +132,17 @@ class RunDisplay:
         err.print(Text("  ".join(parts)))
 
 
+def _show_import(summary: Mapping[str, Any]) -> None:
+    name, source = summary["imported"], summary["source"]
+    out.print(Text(f"imported: {name}, from {printable(source['file'])}; its verdicts, not judged here", "yellow"))
+    unnamed = summary["coverage"]["completions_scored"] - sum(summary["verdicts"].values())
+    if unnamed:
+        out.print(f"of {unnamed} completions only the number that passed is known, by problem, not which")
+    for metric in source["differs"]:
+        theirs = f"{source['claimed'][metric]:.1%}"
+        out.print(Text(f"{metric}: the file itself says {theirs}, which its own verdicts do not give", "bold red"))
+
+
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The result table of a run."""
     table = Table(title=None, header_style="bold")
@@ -143,6 +154,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         table.add_row(each["metric"], Text(f"{each['value']:.1%}", style="bold"), interval, *counts)
     out.print(table)
     coverage, verdicts = summary["coverage"], summary["verdicts"]
+    if summary.get("imported"):
+        _show_import(summary)
     out.print(
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
