@@ -22,7 +22,7 @@ class RunConfig(BaseModel):
 
     k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place
     of the problem set's own limits. isolation: what programs share. dedup: equal programs of a problem are executed
-    once. workers: sandboxes at once. concurrency: requests at once to a server.
+    once. workers: sandboxes at once. concurrency: requests at once to a server. report_to: trackers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -50,8 +50,14 @@ class RunConfig(BaseModel):
     cpu_s: float | None = None
     wall_s: float | None = None
     memory_mib: int | None = None
+    report_to: tuple[str, ...] = ()
     results: Path = Path("results")
     cache: Path = Path(".cache")
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _one_tracker(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("k", mode="before")
     @classmethod

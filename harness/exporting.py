@@ -34,5 +34,7 @@ def _problem_set(run: Path, problems: str | None, cache: Path) -> ProblemSet | N
     except ProblemError as error:
         raise InputError(f"{error}; {run} is of that set, --problems says where it is") from error
     if wanted is not None and loaded.sha256 != wanted:
-        raise InputError(f"{named} is not the problem set of {run}: its sha256 is {loaded.sha256[:8]}, not {wanted[:8]}")
+        raise InputError(
+            f"{named} is not the problem set of {run}: its sha256 is {loaded.sha256[:8]}, not {wanted[:8]}"
+        )
     return loaded

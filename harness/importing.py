@@ -155,7 +155,7 @@ def _hidden(final: Path) -> Iterator[Path]:
                 if path.name != store.LOG:
                     path.unlink()
             yield folder
-            os.rename(folder, final)
+            folder.rename(final)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise InputError(
@@ -216,9 +216,7 @@ def _write_problem(
             continue
         execution = Execution(verdict=answer.verdict, detail=answer.detail, worker=name)
         passed = answer.verdict is Verdict.ACCEPTED
-        score = Score(
-            problem_id=problem_id, index=index, verdict=answer.verdict, values={"passed": float(passed)}
-        )
+        score = Score(problem_id=problem_id, index=index, verdict=answer.verdict, values={"passed": float(passed)})
         record = {"problem_id": problem_id, "index": index, **_execution.dump_python(execution, mode="json")}
         executions.write(_line(record))
         scores.write(_score.dump_json(score) + b"\n")
@@ -261,7 +259,9 @@ def _summarize(
     estimates = codegen.summarize(counts, ks, signature, 0)
     if not estimates:
         size = len(tally.n) or (len(problems.problems) if problems else 0)
-        estimates = [made for each in found.claimed if (made := claimed_estimate(each, size, tally.completions, name, signature))]
+        estimates = [
+            made for each in found.claimed if (made := claimed_estimate(each, size, tally.completions, name, signature))
+        ]
     scored = sum(tally.n.values())
     problems_scored = sum(1 for n in tally.n.values() if n) or max((each.n_problems for each in estimates), default=0)
     return {
@@ -311,8 +311,8 @@ def claimed_estimate(each: Aggregate, size: int, completions: int, name: str, si
     else:
         return None
     return Estimate(
-        metric=each.metric, value=each.value, low=low, high=high, n_problems=n, n_completions=each.n_completions or completions or n,
-        method=method, signature=f"{each.metric}|{signature}",
+        metric=each.metric, value=each.value, low=low, high=high, n_problems=n,
+        n_completions=each.n_completions or completions or n, method=method, signature=f"{each.metric}|{signature}",
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, export, import_, run, score, show, verify
+from harness.cli import audit, doctor, exec, export, import_, report, run, score, show, verify
 from harness.errors import HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -45,6 +45,7 @@ app.command("exec")(exec.execute)
 app.command("show")(show.show)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 
 

@@ -28,6 +28,9 @@ WallS = Annotated[
     float | None, typer.Option(help="Seconds per program by the clock. Default: the set's own; 10 for exec.")
 ]
 MemoryMib = Annotated[int | None, typer.Option(help="Memory per program in MiB. Default: the set's own; 512 for exec.")]
+ReportTo = Annotated[
+    str | None, typer.Option(help="Trackers to send the result to: tensorboard, wandb, mlflow.", metavar="NAME,NAME")
+]
 Results = Annotated[Path | None, typer.Option(help="Where run directories are kept. Default: results.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -43,6 +46,11 @@ def parse_ks(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise InputError(f"--k takes numbers with commas between them, such as 1,10, not {text!r}") from error
+
+
+def parse_names(text: str | None) -> tuple[str, ...] | None:
+    """`tensorboard,wandb` as names."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def cache_folder() -> Path:

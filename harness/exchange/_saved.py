@@ -164,7 +164,10 @@ def replacing(path: Path) -> Iterator[IO[str]]:
     """Write a text file, packed if its name ends in .gz, that is there whole or not at all."""
     with replacing_path(path) as temporary:
         packed = path.suffix == ".gz"
-        with gzip.open(temporary, "wb") if packed else open(temporary, "wb") as raw, io.TextIOWrapper(raw, "utf-8") as file:
+        with (
+            gzip.open(temporary, "wb") if packed else open(temporary, "wb") as raw,
+            io.TextIOWrapper(raw, "utf-8") as file,
+        ):
             yield file
 
 
@@ -177,6 +180,8 @@ def replacing_path(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place with -o") from error
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}; choose another place with -o"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

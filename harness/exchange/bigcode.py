@@ -20,6 +20,7 @@ from harness.exchange._saved import SavedRun, replacing
 from sandbox.types import CallTests
 
 RESULTS, REFERENCES = "evaluation_results.json", "references.json"
+CARRIES = "numbers"
 
 
 def recognizes(source: Source) -> bool:
@@ -52,7 +53,9 @@ def read(source: Source) -> list[Found]:
     if not files:
         return found
     if len(files) > 1 or len(found) > 1:
-        raise SamplesError(f"{source.path} has several tasks; import {', '.join(path.name for path in files)} one by one")
+        raise SamplesError(
+            f"{source.path} has several tasks; import {', '.join(path.name for path in files)} one by one"
+        )
     start = int((results.get("config") or {}).get("limit_start") or 0)
     whole = _generations(source.part(files[0].name), files[0], found[0].dataset if found else "", start)
     if not found:
@@ -71,7 +74,9 @@ def read(source: Source) -> list[Found]:
 
 def _numbers(document: dict[str, Any]) -> list[Found]:
     config = document["config"]
-    sampling = [f"{label}:{config[name]}" for name, label in (("temperature", "T"), ("top_p", "top_p")) if name in config]
+    sampling = [
+        f"{label}:{config[name]}" for name, label in (("temperature", "T"), ("top_p", "top_p")) if name in config
+    ]
     found = []
     for task, metrics in document.items():
         if task == "config":
@@ -96,10 +101,14 @@ def _numbers(document: dict[str, Any]) -> list[Found]:
 def _generations(document: list[list[str]], path: Path, dataset: str, start: int) -> Found:
     def answers(problems: ProblemSet | None) -> Iterator[Answers]:
         if problems is None:
-            raise SamplesError(f"{path} has no task ids, only the order of the problem set; name the set with --problems")
+            raise SamplesError(
+                f"{path} has no task ids, only the order of the problem set; name the set with --problems"
+            )
         known = [problem.id for problem in problems.problems][start:]
         if len(document) > len(known):
-            raise SamplesError(f"{path} has {len(document)} problems, {problems.name} only {len(known)}; see --problems")
+            raise SamplesError(
+                f"{path} has {len(document)} problems, {problems.name} only {len(known)}; see --problems"
+            )
         for position, (task, programs) in enumerate(zip(known, document, strict=False)):
             where = f"{path}, [{position}]"
             if programs and not all(isinstance(each, str) for each in programs):

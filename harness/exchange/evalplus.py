@@ -26,6 +26,7 @@ from sandbox.types import Verdict
 
 RESULTS = "eval_results.json"
 STATUSES = {"pass": Verdict.ACCEPTED, "fail": Verdict.WRONG_ANSWER, "timeout": Verdict.TIME_LIMIT}
+CARRIES = "verdicts"
 
 
 def recognizes(source: Source) -> bool:
@@ -42,12 +43,14 @@ def _is_results(document: Any) -> bool:
     samples = document.get("eval") if isinstance(document, dict) else None
     if not isinstance(samples, dict) or not {"date", "hash", "pass_at_k"} & document.keys():
         return False
-    first = next(iter(samples.values()), [])
+    first: object = next(iter(samples.values()), [])
     return isinstance(first, list) and all(isinstance(each, dict) and "base_status" in each for each in first[:1])
 
 
 def _programs(source: Source) -> list[Path]:
-    return [path for path in source.files("*/*.py") if re.fullmatch(r".+_\d+", path.parent.name) and path.stem.isdigit()]
+    return [
+        path for path in source.files("*/*.py") if re.fullmatch(r".+_\d+", path.parent.name) and path.stem.isdigit()
+    ]
 
 
 def read(source: Source) -> list[Found]:
@@ -77,7 +80,9 @@ def _results(document: dict[str, Any], path: Path) -> Found:
     if not has_plus and not name.lower().startswith("mbpp"):
         name = name.removesuffix("+")
     given = (document.get("pass_at_k") or {}).get("plus" if has_plus else "base") or {}
-    claimed = [Aggregate(metric=metric, value=value) for metric, each in given.items() if (value := number(each)) is not None]
+    claimed = [
+        Aggregate(metric=metric, value=value) for metric, each in given.items() if (value := number(each)) is not None
+    ]
     return Found(
         dataset=name,
         answers=lambda problems: _evaluated(samples, path, problems),
@@ -105,7 +110,9 @@ def _judged(row: dict[str, Any], plus: bool, where: str) -> Answer:
     if plus and more is not None:
         deciding = more if base in ("pass", None) else base
     if deciding is None:
-        raise SamplesError(f"{where}: it has no status for these tests; choose the base set with --problems, or the plus")
+        raise SamplesError(
+            f"{where}: it has no status for these tests; choose the base set with --problems, or the plus"
+        )
     failing = row.get("plus_fail_tests" if deciding is more and deciding is not base else "base_fail_tests") or []
     detail = f"failing inputs: {json.dumps(failing)[:200]}" if failing else ""
     return Answer(text=text(row, "solution", where), verdict=STATUSES[deciding], detail=detail)

@@ -19,15 +19,19 @@ from harness.exchange._saved import Sample, SavedRun, continues_prompt, replacin
 from harness.types import Form
 from sandbox.types import Verdict
 
+CARRIES = "verdicts"
+
 
 def recognizes(source: Source) -> bool:
     """Whether the first row has a task id and a completion."""
     row = source.row
-    return row is not None and "task_id" in row and "completion" in row and "solution" not in row or _results(row)
+    if row is None or "task_id" not in row:
+        return False
+    return _results(row) or ("completion" in row and "solution" not in row)
 
 
-def _results(row: dict[str, Any] | None) -> bool:
-    return row is not None and {"task_id", "passed", "result"} <= row.keys()
+def _results(row: dict[str, Any]) -> bool:
+    return {"passed", "result"} <= row.keys()
 
 
 def read(source: Source) -> list[Found]:
@@ -60,7 +64,9 @@ def _verdict(row: dict[str, Any], where: str) -> tuple[Verdict | None, str]:
         return Verdict(own), result.removeprefix("failed: ").removeprefix("passed")
     if passed:
         return Verdict.ACCEPTED, ""
-    return (Verdict.TIME_LIMIT, "") if result == "timed out" else (Verdict.WRONG_ANSWER, result.removeprefix("failed: "))
+    return (
+        (Verdict.TIME_LIMIT, "") if result == "timed out" else (Verdict.WRONG_ANSWER, result.removeprefix("failed: "))
+    )
 
 
 def write(run: SavedRun, out: Path) -> list[Path]:

@@ -1,21 +1,23 @@
 """Inspect (UKGovernmentBEIS/inspect_ai, 0.3.285): logs, `.eval` (a zip) or `.json`, of one model on one task.
 
 Read and written without the library, which takes 300 MB and a minute to install: a zip with `header.json` and
-`samples/<id>_epoch_<n>.json`, or one document with `samples`. header: {"version": 2, "status", "eval": {"task", "model",
-"dataset", "config": {"epochs"}, ...}, "results": {"scores": [{"name", "metrics"}]}}. A sample: {"id", "epoch", "input",
-"target", "output": {"choices": [{"message"}]}, "scores": {name: {"value", "explanation"}}, "attachments"}. A problem's
-epochs are its n samples. A value of C or 1 is passed, anything else is not; a sample without a score has no verdict.
-Of several scorers the log's first decides. Text that the log keeps as an attachment is put back.
+`samples/<id>_epoch_<n>.json`, or one document with `samples`. header: {"version": 2, "status", "eval": {"task",
+"model", "dataset", "config": {"epochs"}, ...}, "results": {"scores": [{"name", "metrics"}]}}. A sample: {"id",
+"epoch", "input", "target", "output": {"choices": [{"message"}]}, "scores": {name: {"value", "explanation"}},
+"attachments"}. A problem's epochs are its n samples. A value of C or 1 is passed, anything else is not; a sample
+without a score has no verdict. Of several scorers the log's first decides. Text that the log keeps as an attachment is
+put back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.datasets import ProblemSet
@@ -25,10 +27,16 @@ from harness.exchange._saved import Sample, SavedRun, Solved, replacing, replaci
 from harness.types import Form
 from sandbox.types import Verdict
 
+if TYPE_CHECKING or sys.version_info >= (3, 14):
+    import zipfile
+else:
+    from backports.zstd import zipfile  # Inspect packs with Zstandard, which zipfile has from 3.14 on
+
 ATTACHMENT = "attachment://"
 HEADER = "header.json"
 SCORER = "verify"
 FORM = "codegen_harness_form"
+CARRIES = "verdicts"
 
 
 def recognizes(source: Source) -> bool:
@@ -37,7 +45,11 @@ def recognizes(source: Source) -> bool:
         with zipfile.ZipFile(source.path) as archive:
             return bool({HEADER, "_journal/start.json"} & set(archive.namelist()))
     document = source.document
-    return isinstance(document, dict) and isinstance(document.get("eval"), dict) and {"version", "status"} <= document.keys()
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("eval"), dict)
+        and {"version", "status"} <= document.keys()
+    )
 
 
 def read(source: Source) -> list[Found]:
@@ -92,13 +104,17 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
 def _answers(source: Source, scorer: str | None, problems: ProblemSet | None) -> Iterator[Answers]:
     if not source.is_zip:
         samples = source.document.get("samples") or []
-        places = {_key(sample): (lambda sample=sample: sample) for sample in samples if isinstance(sample, dict)}
+        places = {_key(sample): partial(_itself, sample) for sample in samples if isinstance(sample, dict)}
         yield from _by_problem(places, source, scorer, problems)
         return
     with zipfile.ZipFile(source.path) as archive:
         names = [name for name in archive.namelist() if name.startswith("samples/") and name.endswith(".json")]
-        members = {_split(name): (lambda name=name: _member(archive, name, source.path)) for name in names}
+        members = {_split(name): partial(_member, archive, name, source.path) for name in names}
         yield from _by_problem(members, source, scorer, problems)
+
+
+def _itself(sample: dict[str, Any]) -> dict[str, Any]:
+    return sample
 
 
 def _key(sample: dict[str, Any]) -> tuple[str, int]:
@@ -111,7 +127,10 @@ def _split(name: str) -> tuple[str, int]:
 
 
 def _by_problem(
-    samples: dict[tuple[str, int], Callable[[], Any]], source: Source, scorer: str | None, problems: ProblemSet | None
+    samples: Mapping[tuple[str, int], Callable[[], Any]],
+    source: Source,
+    scorer: str | None,
+    problems: ProblemSet | None,
 ) -> Iterator[Answers]:
     epochs: dict[str, list[int]] = {}
     for task, epoch in samples:

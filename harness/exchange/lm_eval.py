@@ -2,10 +2,10 @@
 
 Results: {"results": {task: {"alias", "<metric>,<filter>": value, "<metric>_stderr,<filter>": value}}, "configs",
 "n-samples": {task: {"original", "effective"}}, "config": {"model", "model_args", ...}, "model_name", ...}. A sample, a
-row per document and filter: {"doc_id", "doc", "target", "arguments", "resps": [[text, ...n]], "filtered_resps", "filter",
-"metrics", "doc_hash", "prompt_hash", "target_hash", "pass@1": value}. For the code tasks `filtered_resps` holds the
-programs that were executed. The value is of the document: with n = 1 it is the program's verdict, above that it says
-how many of the n passed, not which. Tasks whose samples are not there are imported as numbers.
+row per document and filter: {"doc_id", "doc", "target", "arguments", "resps": [[text, ...n]], "filtered_resps",
+"filter", "metrics", "doc_hash", "prompt_hash", "target_hash", "pass@1": value}. For the code tasks `filtered_resps`
+holds the programs that were executed. The value is of the document: with n = 1 it is the program's verdict, above that
+it says how many of the n passed, not which. Tasks whose samples are not there are imported as numbers.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sandbox.types import Verdict
 PASS_AT_K = re.compile(r"pass(?:@|_at_)(\d+)")
 DATE = re.compile(r"_\d{4}-\d\d-\d\dT.*")
 FILTER = "create_test"
+CARRIES = "counts"
 
 
 def recognizes(source: Source) -> bool:
@@ -37,8 +38,10 @@ def recognizes(source: Source) -> bool:
     if row is not None and {"doc_id", "doc", "resps"} <= row.keys():
         return True
     document = source.document
-    return isinstance(document, dict) and isinstance(document.get("results"), dict) and (
-        "configs" in document or "lm_eval_version" in document
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("results"), dict)
+        and ("configs" in document or "lm_eval_version" in document)
     )
 
 
@@ -116,7 +119,9 @@ def _documents(source: Source, problems: ProblemSet | None) -> Iterator[Answers]
         where = f"{source.path}, line {number_}"
         if len(rows) > 1:
             filters = ", ".join(str(each.get("filter")) for _, each in rows)
-            raise SamplesError(f"{where}: the task {task} is there {len(rows)} times (filters {filters}); keep one filter")
+            raise SamplesError(
+                f"{where}: the task {task} is there {len(rows)} times (filters {filters}); keep one filter"
+            )
         texts = _texts(row, where)
         passed = _passed(row, len(texts), where)
         verdict = {None: None, 0: Verdict.WRONG_ANSWER, len(texts): Verdict.ACCEPTED}.get(passed)

@@ -26,7 +26,12 @@ STATUSES = {
     "SyntaxError": Verdict.COMPILE_ERROR,
     "Exception": Verdict.RUNTIME_ERROR,
 }
-OURS = {Verdict.ACCEPTED: "OK", Verdict.WRONG_ANSWER: "Exception", **{ours: theirs for theirs, ours in STATUSES.items()}}
+OURS = {
+    Verdict.ACCEPTED: "OK",
+    Verdict.WRONG_ANSWER: "Exception",
+    **{ours: theirs for theirs, ours in STATUSES.items()},
+}
+CARRIES = "verdicts"
 
 
 def recognizes(source: Source) -> bool:

@@ -1,0 +1,36 @@
+"""Weights & Biases: a run of the project `codegen-harness`, or WANDB_PROJECT; its files go into the run directory.
+
+WANDB_MODE=offline keeps all of it there, for `wandb sync`.
+"""
+
+from __future__ import annotations
+
+from harness.trackers import PROJECT, Report
+
+LIBRARY = "wandb"
+INSTALL = "pip install 'codegen-harness[wandb]'"
+PATIENCE_S = 30  # for the server, and for a person who is asked for a key
+
+
+def send(report: Report) -> str:
+    """The estimates as the run's summary, the table of problems, the figure, the configuration."""
+    import wandb  # measured: 1 s
+
+    settings = wandb.Settings(
+        init_timeout=PATIENCE_S, login_timeout=PATIENCE_S, silent=True, console="off", x_disable_meta=True
+    )
+    project = None if settings.project else PROJECT
+    with wandb.init(
+        project=project,
+        name=report.name,
+        dir=str(report.run),
+        config={**report.config, "signature": report.signature, "imported": report.summary.get("imported")},
+        settings=settings,
+    ) as run:
+        run.log({"problems": wandb.Table(columns=list(report.columns()), data=report.rows())})
+        figure = report.figure()
+        if figure is not None:
+            run.log({"estimates": wandb.Image(figure)})
+        run.summary.update(report.scalars())
+        place = run.url or run.dir
+    return str(place)
