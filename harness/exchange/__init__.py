@@ -1,9 +1,9 @@
 """Other systems' files, read and written: one module per format; the module's name is the option's value.
 
 A module has `recognizes(source)`, by content, and `read(source)`, or `write(run, out)`, or all three. `CARRIES` says
-what a round trip keeps: `verdicts` of single completions, `counts` of those that passed by problem, or `numbers` of the
-whole set. `NEEDS_PROBLEMS = False` where a writer wants no problem set. What is read is the other system's word: nothing
-is executed here. `harness.importing` makes a run directory of it.
+what a round trip keeps: `verdicts` of single completions, `counts` of those that passed by problem, or `numbers` of
+the whole set. `NEEDS_PROBLEMS = False` where a writer wants no problem set. What is read is the other system's word:
+nothing is executed here. `harness.importing` makes a run directory of it.
 """
 
 from __future__ import annotations

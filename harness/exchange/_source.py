@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import gzip
 import hashlib
 import json
@@ -11,7 +12,6 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -83,7 +83,7 @@ class Source:
         Only the places of the rows are held in memory. Raises SamplesError: what, file and line.
         """
         places: dict[str, array.array[int]] = {}
-        with closing(_seekable(self.path)) as file:
+        with contextlib.closing(_seekable(self.path)) as file:
             for where, (number, offset, line) in _lines(file, self.path):
                 row = _object(line, where)
                 if key(row) is None:
@@ -101,13 +101,13 @@ class Source:
     def _first_lines(self, most: int) -> Iterator[bytes]:
         if self.path.is_dir() or self.is_zip:
             return
-        with closing(_seekable(self.path)) as file:
+        with contextlib.closing(_seekable(self.path)) as file:
             filled = (line for line in file if line.strip())
             for _, line in zip(range(most), filled, strict=False):
                 yield line
 
     def _load(self, path: Path) -> Any:
-        with closing(_seekable(path)) as file:
+        with contextlib.closing(_seekable(path)) as file:
             try:
                 return json.load(file)
             except (ValueError, RecursionError) as error:
@@ -146,10 +146,11 @@ def _seekable(path: Path) -> IO[bytes]:
     try:
         if path.suffix != ".gz":
             return open(path, "rb")
-        unpacked = tempfile.TemporaryFile()
-        with gzip.open(path, "rb") as packed:
+        with gzip.open(path, "rb") as packed, contextlib.ExitStack() as on_error:
+            unpacked = on_error.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(packed, unpacked)
-        unpacked.seek(0)
-        return unpacked
+            unpacked.seek(0)
+            on_error.pop_all()
+            return unpacked
     except (OSError, EOFError, zlib.error) as error:
         raise SamplesError(f"{path} cannot be read: {error}") from error
