@@ -26,7 +26,7 @@ def send(report: Report) -> str:
         if value is not None:
             client.log_param(identity, key, str(value)[:PARAMETER_CHARS])
     for metric, value in report.scalars().items():
-        client.log_metric(identity, metric.replace("@", "_at_"), value)
+        client.log_metric(identity, metric.replace("@", "_at_").replace("/", "_"), value)
     rows = report.rows()
     table = {column: [row[place] for row in rows] for place, column in enumerate(report.columns())}
     client.log_dict(identity, table, "problems.json")

