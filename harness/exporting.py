@@ -7,7 +7,7 @@ from pathlib import Path
 from harness import store
 from harness.datasets import ProblemSet, load_set
 from harness.errors import InputError, ProblemError
-from harness.exchange import find_format
+from harness.exchange import find_format, formats
 from harness.exchange._saved import SavedRun
 
 
@@ -16,7 +16,12 @@ def export(run: Path, name: str, out: Path, problems: str | None, cache: Path) -
     module = find_format(name, "write")
     needed = getattr(module, "NEEDS_PROBLEMS", True)
     loaded = _problem_set(run, problems, cache) if needed else None
-    written: list[Path] = module.write(SavedRun(run, loaded), out)
+    saved = SavedRun(run, loaded)
+    task = saved.summary.get("task", "codegen")
+    if needed and task != "codegen":
+        others = [each for each in formats("write") if not getattr(find_format(each, "write"), "NEEDS_PROBLEMS", True)]
+        raise InputError(f"{name} is a format of programs, and {run} is of the task {task}; take {' or '.join(others)}")
+    written: list[Path] = module.write(saved, out)
     if not written:
         raise InputError(f"{run} has no verdicts, which {name} wants; harness score {run} judges it")
     return written

@@ -263,9 +263,11 @@ def _summarize(
             made for each in found.claimed if (made := claimed_estimate(each, size, tally.completions, name, signature))
         ]
     scored = sum(tally.n.values())
+    of_programs = found.answers is not None or any(each.metric.startswith("pass@") for each in estimates)
     problems_scored = sum(1 for n in tally.n.values() if n) or max((each.n_problems for each in estimates), default=0)
     return {
         "run": str(final),
+        **({} if of_programs else {"task": "other"}),
         "imported": name,
         "source": {
             "file": str(source.path),
@@ -329,5 +331,7 @@ def _differing(estimates: Sequence[Estimate], claimed: Sequence[Aggregate]) -> l
 def _config(request: Request, problems: ProblemSet | None, found: Found, model: str) -> dict[str, Any]:
     """As a run's own, so that the run can be judged again: the problem set, by the name or path that finds it."""
     named = request.problems or guess(found.dataset) if problems else found.dataset
+    if named and Path(named).expanduser().is_file():
+        named = str(Path(named).expanduser().resolve())
     made = RunConfig(problems=named or "", model=model, k=request.k, results=request.results, cache=request.cache)
     return made.model_dump(mode="json", exclude={"api_key"})

@@ -170,7 +170,7 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         )
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
-    line = Text("verdicts: ")
+    line = Text("verdicts: " if verdicts else "no verdicts of single completions")
     for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
         line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
     out.print(line)

@@ -23,6 +23,13 @@ HUB_IDS = {
     "mbppplus": "evalplus/mbppplus",
 }
 
+TASKS = {
+    "codegen": ("text-generation", "Code Generation"),
+    "summarization": ("summarization", "Summarization"),
+    "classification": ("text-classification", "Text Classification"),
+}
+OTHER_TASK = ("text-generation", "Text Generation")
+
 
 def write(run: SavedRun, out: Path) -> list[Path]:
     """The run's estimates as results of the model. Raises InputError where it has none."""
@@ -51,10 +58,11 @@ def _results(run: SavedRun) -> list[EvalResult]:
 
     imported = run.summary.get("imported")
     problems = run.manifest.identity.get("problems") or {}
+    task_type, task_name = TASKS.get(run.summary.get("task", "codegen"), OTHER_TASK)
     return [
         EvalResult(
-            task_type="text-generation",
-            task_name="Code Generation",
+            task_type=task_type,
+            task_name=task_name,
             dataset_type=HUB_IDS.get(run.dataset, run.dataset),
             dataset_name=run.dataset,
             dataset_args={"sha256": problems["sha256"]} if problems.get("sha256") else None,

