@@ -21,6 +21,8 @@ def export(run: Path, name: str, out: Path, problems: str | None, cache: Path) -
     if needed and task != "codegen":
         others = [each for each in formats("write") if not getattr(find_format(each, "write"), "NEEDS_PROBLEMS", True)]
         raise InputError(f"{name} is a format of programs, and {run} is of the task {task}; take {' or '.join(others)}")
+    if needed and not saved.sizes():
+        raise InputError(f"{run} holds numbers without completions, which {name} wants; take csv or model-index")
     written: list[Path] = module.write(saved, out)
     if not written:
         raise InputError(f"{run} has no verdicts, which {name} wants; harness score {run} judges it")

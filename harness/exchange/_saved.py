@@ -107,10 +107,12 @@ class SavedRun:
         """metric -> value."""
         return {each["metric"]: each["value"] for each in self.summary["estimates"]}
 
+    def sizes(self) -> dict[str, int]:
+        """Problem id -> number of completions."""
+        return {problem_id: len(places) for problem_id, places in self._completions.items()}
+
     def solved(self) -> Iterator[Solved]:
         """Problem by problem, in the set's order; problems without completions are left out."""
-        if not self._completions:
-            raise InputError(f"{self.path} holds no completions; formats of numbers only are model-index and csv")
         executions = self.path / store.EXECUTIONS
         with contextlib.ExitStack() as stack:
             texts = stack.enter_context(open(self.path / store.COMPLETIONS, "rb"))

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -36,6 +38,7 @@ ATTACHMENT = "attachment://"
 HEADER = "header.json"
 SCORER = "verify"
 FORM = "codegen_harness_form"
+SUMMARY_CHARS = 1024
 CARRIES = "verdicts"
 
 
@@ -189,20 +192,29 @@ def write(run: SavedRun, out: Path) -> list[Path]:
     with replacing_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         log = _log(run)
         archive.writestr("_journal/start.json", json.dumps({key: log[key] for key in ("version", "eval", "plan")}))
-        summaries = []
-        for sample in samples:
-            archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
-            summaries.append({key: sample[key] for key in ("id", "epoch", "input", "target", "scores", "uuid")})
-        archive.writestr("summaries.json", json.dumps(summaries))
+        with tempfile.TemporaryFile() as summaries:  # one member at a time can be written
+            for position, sample in enumerate(samples):
+                archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
+                summaries.write(("," if position else "[").encode() + json.dumps(_summary(sample)).encode())
+            summaries.write(b"]")
+            summaries.seek(0)
+            with archive.open("summaries.json", "w") as member:
+                shutil.copyfileobj(summaries, member)
         archive.writestr(HEADER, json.dumps(log))
     return [out]
 
 
+def _summary(sample: dict[str, Any]) -> dict[str, Any]:
+    """What a list of samples shows of one: its long texts cut, as Inspect cuts them."""
+    scores = {name: {"value": score["value"]} for name, score in sample["scores"].items()}
+    cut = {key: sample[key][:SUMMARY_CHARS] for key in ("input", "target")}
+    return {"id": sample["id"], "epoch": sample["epoch"], "uuid": sample["uuid"], "scores": scores, **cut}
+
+
 def _log(run: SavedRun) -> dict[str, Any]:
     coverage, created = run.summary["coverage"], run.created.isoformat()
-    ids = [solved.problem.id for solved in run.solved()]
+    sizes = run.sizes()
     names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"}
-    epochs = max(len(solved.samples) for solved in run.solved())
     identity = run.manifest.fingerprint
     metrics = {"accuracy": {"name": "accuracy", "value": run.estimates()["pass@1"], "params": {}}}
     score = {"name": SCORER, "scorer": SCORER, "params": {}, "metrics": metrics if "pass@1" in run.estimates() else {}}
@@ -216,10 +228,10 @@ def _log(run: SavedRun) -> dict[str, Any]:
             "task": run.dataset,
             "task_id": identity[44:],
             "task_version": 0,
-            "dataset": {"name": run.dataset, "samples": len(ids), "sample_ids": ids, "shuffled": False},
+            "dataset": {"name": run.dataset, "samples": len(sizes), "sample_ids": list(sizes), "shuffled": False},
             "model": run.model,
             "model_generate_config": {names[key]: value for key, value in run.sampling.items() if key in names},
-            "config": {"epochs": epochs, "epochs_reducer": ["mean"]},
+            "config": {"epochs": max(sizes.values()), "epochs_reducer": ["mean"]},
             "packages": {"codegen-harness": __version__},
             "metadata": {"signature": run.manifest.signature},
         },

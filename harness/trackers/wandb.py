@@ -32,6 +32,6 @@ def send(report: Report) -> str:
         if figure is not None:
             run.log({"estimates": wandb.Image(figure)})
         run.summary.update(report.scalars())
-        place = run.url or run.dir
+        place = run.dir if run.offline else run.url
     wandb.teardown()  # ends its service process, which may hold the last records back until then
     return str(place)

@@ -209,6 +209,8 @@ def test_bigcode_s_numbers_are_a_run_without_samples(tmp_path: Path) -> None:
     assert (estimate["value"], estimate["n_problems"]) == (0.25, 40)
     assert "|T:0.2|" in estimate["signature"] and "org--m" in summary["run"]
     assert summary["problems"] == {} and summary["coverage"]["completions"] == 0
+    with pytest.raises(InputError, match="numbers without completions, which inspect wants"):
+        exporting.export(Path(summary["run"]), "inspect", tmp_path / "x.eval", "starter", tmp_path)
 
 
 # lm-evaluation-harness
