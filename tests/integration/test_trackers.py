@@ -144,3 +144,11 @@ def test_a_report_that_fails_loses_nothing_and_keeps_the_exit_code(
     run = tmp_path / summary["run"]
     assert "not reported to mlflow" in (run / "run.log").read_text()
     assert harness("report", run, "--to", "mlflow", cwd=tmp_path).returncode == 3
+
+
+def test_without_matplotlib_a_report_has_no_figure(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real(name))
+    summary = store.read_summary(run) or {}
+    whole = trackers.Report(run=run, model="m", dataset="d", signature="s", summary=summary, config={})
+    assert whole.figure() is None and whole.scalars() == WANTED
