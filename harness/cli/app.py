@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, compare, doctor, exec, plan, run, score, serve, show, verify
+from harness.cli import audit, compare, doctor, exec, export, import_, plan, report, run, score, serve, show, verify
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -48,6 +48,9 @@ app.command("show")(show.show)
 app.add_typer(serve.app, name="serve")
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 
 
