@@ -24,9 +24,9 @@ BLOCK = 20_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contained:
-    """The text of `left` that holds most of the text of `right`, and the share that it holds."""
+    """The text of `left` that holds most of the text of `right`, None where none shares a shingle; and the share."""
 
-    left: int
+    left: int | None
     right: int
     share: float
 
@@ -34,8 +34,7 @@ class Contained:
 def contain(left: Callable[[], Iterable[str]], right: Iterable[str]) -> Iterator[Contained]:
     """For each text on the right, in order, the text on the left that holds the largest share of its shingles.
 
-    A text with fewer than SHORTEST shingles of its own is left out, and so is one of which nothing is found. `left`
-    is read once per block of texts on the right.
+    A text with fewer than SHORTEST shingles of its own is left out. `left` is read once per block on the right.
     """
     for index in _blocks(right):
         best = np.zeros(len(index.sizes))
@@ -45,8 +44,9 @@ def contain(left: Callable[[], Iterable[str]], right: Iterable[str]) -> Iterator
             better = shares > best[owners]
             best[owners[better]] = shares[better]
             holder[owners[better]] = place
-        for number in np.flatnonzero(holder >= 0).tolist():
-            yield Contained(left=int(holder[number]), right=index.places[number], share=float(best[number]))
+        for number in np.flatnonzero(index.sizes).tolist():
+            held_by = int(holder[number]) if holder[number] >= 0 else None
+            yield Contained(left=held_by, right=index.places[number], share=float(best[number]))
 
 
 class _Index:

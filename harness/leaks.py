@@ -150,7 +150,7 @@ def _contained(
         return counted(left.texts(rules.text), stage, len(left.indexes), progress)
 
     for each in containment.contain(texts, right.texts(rules.text)):
-        if each.share >= rules.contained:
+        if each.left is not None and each.share >= rules.contained:
             yield each.right, each.left, each.share
 
 
