@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import array
 import codecs
+import contextlib
 import csv
 import gzip
 import hashlib
 import json
+import shutil
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from harness.errors import InputError
 
@@ -45,23 +48,35 @@ class Row:
 class RowFile:
     """An indexed file. Raises InputError: unreadable, empty, not UTF-8, not objects (each with its line).
 
-    sha256: of the file's unpacked bytes. The temporary file, where there is one, ends with this object.
+    sha256: of the file as it is. The temporary file, where there is one, ends with this object.
     """
 
     def __init__(self, path: Path, name: str | None = None) -> None:
         self.path = path
         self.name = name or str(path)
         self._unit = "item" if path.suffix == ".json" else "line"
-        self._file: IO[bytes]
-        self._numbers: Sequence[int]
-        try:
-            self._file, self._numbers, self.sha256 = _opened(path, self.name)
-            self._offsets = self._index()
-        except (OSError, EOFError, zlib.error) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise InputError(f"{self.name} cannot be read: {reason}") from error
-        if not self._offsets:
-            raise InputError(f"{self.name} holds no rows")
+        if not str(path).endswith(SUFFIXES):
+            raise InputError(f"{self.name} has none of the endings {', '.join(SUFFIXES)}")
+        with contextlib.ExitStack() as opened:
+            try:
+                plain = path.suffix == ".jsonl"
+                self._file: IO[bytes] = opened.enter_context(open(path, "rb") if plain else tempfile.TemporaryFile())
+                self._numbers: Sequence[int] = _convert(path, self.name, self._file)
+                with open(path, "rb") as source:
+                    self.sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+                self._offsets = self._index()
+            except (OSError, EOFError, zlib.error) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+                raise InputError(f"{self.name} cannot be read: {reason}") from error
+            if not self._offsets:
+                raise InputError(f"{self.name} holds no rows")
+            self._closing = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -88,7 +103,7 @@ class RowFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._closing.close()
 
     def _index(self) -> array.array[int]:
         """The place of every line that is not blank; for a file of lines their numbers too."""
@@ -148,30 +163,18 @@ def _text(row: Row, name: str) -> str:
     return value
 
 
-def _opened(path: Path, name: str) -> tuple[IO[bytes], Sequence[int], str]:
-    """JSON lines to seek in, the number of each row in the file if it is not its line's, and the sha256."""
-    if not str(path).endswith(SUFFIXES):
-        raise InputError(f"{name} has none of the endings {', '.join(SUFFIXES)}")
+def _convert(path: Path, name: str, target: IO[bytes]) -> Sequence[int]:
+    """Write what is no file of plain lines into `target` as such; the number of each row that is not its line's."""
+    numbers = array.array("q")
     if path.suffix in (".json", ".csv"):
-        converted = tempfile.TemporaryFile()
-        numbers = array.array("q")
         for number, row in (_csv_rows if path.suffix == ".csv" else _json_items)(path, name):
-            converted.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            target.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
             numbers.append(number)
-        converted.seek(0)
-        with open(path, "rb") as file:
-            return converted, numbers, hashlib.file_digest(file, "sha256").hexdigest()
-    if path.suffix != ".gz":
-        plain = open(path, "rb")
-    else:
-        plain = tempfile.TemporaryFile()  # type: ignore[assignment] # both are binary files
+    elif path.suffix == ".gz":
         with gzip.open(path, "rb") as packed:
-            for chunk in iter(lambda: packed.read(CHUNK), b""):
-                plain.write(chunk)
-        plain.seek(0)
-    digest = hashlib.file_digest(plain, "sha256").hexdigest()
-    plain.seek(0)
-    return plain, array.array("q"), digest
+            shutil.copyfileobj(packed, target, CHUNK)
+    target.seek(0)
+    return numbers
 
 
 def _parse(raw: bytes, where: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import Annotated
@@ -31,8 +32,8 @@ def leaks(
 
     given = rules(text, near, contained)
     cache = options.cache_folder()
-    files = [leakage.open_rows(name, cache) for name in (train, *tests)]
-    with Meter(quiet=as_json) as meter:
+    with contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
+        files = [opened.enter_context(leakage.open_rows(name, cache)) for name in (train, *tests)]
         parts = [leakage.whole(file, given, meter) for file in files]
         found = [leakage.find_leaks(parts[0], right, given, meter) for right in parts[1:]]
     report = [dataclasses.asdict(each) for each in found]

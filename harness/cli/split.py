@@ -60,11 +60,11 @@ def split(
     stem = next((data.name.removesuffix(suffix) for suffix in SUFFIXES if data.name.endswith(suffix)), data.name)
     folder = out or Path(f"{stem}-split")
     splitting.check_folder(folder, data)
-    file = RowFile(data)
-    with Meter(quiet=as_json) as meter:
-        divided = splitting.divide(file, plan, meter)
-        leaks = splitting.measure_leaks(file, divided, plan.rules, meter)
-    report = splitting.write_split(folder, file, plan, divided, leaks)
+    with RowFile(data) as file:
+        with Meter(quiet=as_json) as meter:
+            divided = splitting.divide(file, plan, meter)
+            leaks = splitting.measure_leaks(file, divided, plan.rules, meter)
+        report = splitting.write_split(folder, file, plan, divided, leaks)
     if as_json:
         print(json.dumps({"folder": str(folder), **report}))
     else:
