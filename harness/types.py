@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.types import Limits, Tests, Verdict
+from sandbox.types import CallTests, Integrity, Limits, Tests, Verdict
 
 
 class Form(enum.StrEnum):
@@ -27,20 +27,27 @@ class Form(enum.StrEnum):
 class Problem:
     """One task for a model, with what decides whether an answer is right.
 
-    prompt: Python source that a completion continues. references, wrong: completions of the prompt that must pass and
-    must fail. limits: None for the run's. stop: where a base model's completion is cut.
+    prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
+    references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
+    against. limits: None for the run's. stop: where a base model's completion is cut.
     """
 
     id: str
     dataset: str
     prompt: str
-    tests: Tests
+    tests: Tests | None = None
     entry_point: str = ""
     references: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def integrity(self) -> Integrity | None:
+        """Who sees its tests end: the judge, but for tests that cannot run apart from the program; None without."""
+        if self.tests is None:
+            return None
+        return self.tests.integrity if isinstance(self.tests, CallTests) else Integrity.JUDGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +77,14 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation."""
+    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
+
+    first: the index of the first of them, for those that ask for a problem's samples in several requests.
+    """
 
     problem_id: str
     sampling: SamplingParams
+    first: int = 0
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
 
@@ -81,10 +92,18 @@ class Request:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("a request has a prompt or messages, not both")
 
+    def form(self) -> Form:
+        """What its completions are: an answer to a conversation, or a prompt continued."""
+        return Form.CHAT if self.messages is not None else Form.COMPLETION
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with."""
+    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
+
+    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    its predicted tokens.
+    """
 
     problem_id: str
     index: int
@@ -95,16 +114,21 @@ class Completion:
     completion_tokens: int | None = None
     seed: int | None = None
     latency_s: float | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1."""
+    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1.
+
+    verdict: None where nothing was executed. notes: what was read from the answer, by name, such as a label.
+    """
 
     problem_id: str
     index: int
-    verdict: Verdict
     values: Mapping[str, float]
+    verdict: Verdict | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,32 +10,32 @@ from __future__ import annotations
 import logging as stdlib_logging
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from harness.engines import cut, sample_seed, unanswered
+from harness.engines import Bos, cut, seed_of, too_long
 from harness.errors import InputError
-from harness.types import Completion, Form, Request, SamplingParams
+from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
 # nano, 10 samples of 20 tokens on 2 cores: 1 thread 0.13 s, 2 threads 0.3 to 4 s.
 SMALL = 50_000_000
+SCORING_BYTES = 1 << 29  # of one batch's logits in float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """model: a directory or a hub id. seed: of the run. form: completion or chat."""
+    """model: a directory or a hub id."""
 
     model: str
-    seed: int
-    form: Form
 
 
 class TransformersEngine:
-    """A loaded model. Raises InputError where it cannot be loaded or cannot chat."""
+    """A loaded model. Raises InputError where it cannot be loaded."""
 
     concurrency = 1
 
@@ -44,7 +44,6 @@ class TransformersEngine:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         stdlib_logging.getLogger("huggingface_hub").setLevel(stdlib_logging.ERROR)  # a line per retry without network
-        self._seed = options.seed
         source = options.model
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -60,9 +59,7 @@ class TransformersEngine:
         self._model.eval()
         if self._device == "cpu" and self._model.num_parameters() < SMALL:
             torch.set_num_threads(1)
-        self.form = options.form
-        if self.form is Form.CHAT and not self._tokenizer.chat_template:
-            raise InputError(f"the model {options.model!r} has no chat template; use --form completion")
+        self._name = options.model
 
     def complete(self, request: Request) -> list[Completion]:
         """All n samples in one batch."""
@@ -71,12 +68,60 @@ class TransformersEngine:
         length = inputs["input_ids"].shape[1]
         room = self._context() - length
         if room < 1:
-            return unanswered(request, self.form)
+            raise too_long(request)
         arguments = self._arguments(request, min(request.sampling.max_tokens, room))
         with torch.inference_mode():
             output = self._model.generate(**inputs, **arguments, logits_processor=self._sampler(request))
         taken = time.monotonic() - start
         return [self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)]
+
+    def context(self) -> int | None:
+        """As the model's configuration has it."""
+        found = self._context()
+        return None if found == sys.maxsize else found
+
+    def bos(self) -> Bos:
+        """The tokenizer's."""
+        token = self._tokenizer.bos_token_id
+        return Bos(token=token, added=token is not None and self._tokenizer("a").input_ids[:1] == [token])
+
+    def tokenize(self, text: str) -> list[int]:
+        """Without special tokens."""
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        return tokens
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """In batches of like length, as large as SCORING_BYTES of logits allow."""
+        found: list[list[float]] = [[] for _ in sequences]
+        for batch in self._batches([len(each) for each in sequences]):
+            for place, row in zip(batch, self._logprobs([sequences[place] for place in batch]), strict=True):
+                found[place] = row
+        return found
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        most = SCORING_BYTES // (self._model.config.get_text_config().vocab_size * 4)  # tokens of a batch, with padding
+        batch: list[int] = []
+        for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
+            if batch and (len(batch) + 1) * lengths[place] > most:
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
+
+    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        # tokens: (batch, longest), int64. Padding is at the right, where no real token sees it.
+        longest = max(map(len, sequences))
+        tokens = torch.tensor([[*each, *[0] * (longest - len(each))] for each in sequences], device=self._device)
+        mask = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in sequences], device=self._device)
+        with torch.inference_mode():
+            logits = self._model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
+            rows = []
+            for row, own in zip(logits, tokens, strict=True):  # one by one: float32 logits of one sequence at a time
+                scores = row[:-1].float()
+                chosen = scores.gather(1, own[1:, None])[:, 0] - scores.logsumexp(dim=1)
+                rows.append(chosen)
+        return [row[: len(each) - 1].tolist() for row, each in zip(rows, sequences, strict=True)]
 
     def close(self) -> None:
         """Free the model."""
@@ -84,6 +129,8 @@ class TransformersEngine:
 
     def _encode(self, request: Request) -> Any:
         if request.messages is not None:
+            if not self._tokenizer.chat_template:
+                raise InputError(f"the model {self._name!r} has no chat template; use --form completion")
             inputs = self._tokenizer.apply_chat_template(
                 list(request.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
             )
@@ -118,7 +165,7 @@ class TransformersEngine:
         sampling = request.sampling
         if sampling.temperature == 0:
             return transformers.LogitsProcessorList()
-        seeds = [sample_seed(self._seed, request.problem_id, index) for index in range(sampling.n)]
+        seeds = [seed_of(request, index) for index in range(sampling.n)]
         return transformers.LogitsProcessorList([_SampleByRow(sampling, seeds, self._device)])
 
     def _completion(self, request: Request, index: int, tokens: Any, prompt_tokens: int, taken: float) -> Completion:
@@ -130,13 +177,13 @@ class TransformersEngine:
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
         return Completion(
             problem_id=request.problem_id,
-            index=index,
+            index=request.first + index,
             text=text,
-            form=self.form,
+            form=request.form(),
             finish_reason="stop" if stopped or ended is not None else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
-            seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
+            seed=None if request.sampling.temperature == 0 else seed_of(request, index),
             latency_s=round(taken, 4),
         )
 

@@ -20,7 +20,7 @@ import pytest
 from harness.engines import openai as engine
 from harness.errors import EngineError, InputError
 from harness.models import model_dir
-from harness.types import Form, Request, SamplingParams
+from harness.types import Request, SamplingParams
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
@@ -71,11 +71,13 @@ def ask(n: int, seed: int = 0, **more: float) -> Request:
 
 
 def test_n_samples_come_in_one_request_each_with_its_own_seed(server: str) -> None:
-    opened = engine.open_engine(engine.Options(base_url=server, model=None, seed=5))
-    completions = opened.complete(ask(6, temperature=1.5))
+    opened = engine.open_engine(engine.Options(base_url=server, model=None))
+    completions = opened.complete(ask(6, seed=5, temperature=1.5))
     assert [each.index for each in completions] == list(range(6)) and opened.model == "nano"
     assert len({each.seed for each in completions}) == 6 and len({each.text for each in completions}) > 1
-    assert [each.text for each in opened.complete(ask(6, temperature=1.5))] == [each.text for each in completions]
+    assert [each.text for each in opened.complete(ask(6, seed=5, temperature=1.5))] == [
+        each.text for each in completions
+    ]
     # all six stop strings hold, though a server takes four
     assert not any("x" in each.text for each in completions)
     opened.close()
@@ -110,11 +112,11 @@ def test_a_run_on_the_server_gives_what_the_engine_in_process_gives_within_error
 
 def test_a_model_that_is_not_served_is_named_with_those_that_are(server: str) -> None:
     with pytest.raises(InputError, match="does not serve 'nono' \\(did you mean nano\\?\\)"):
-        engine.open_engine(engine.Options(base_url=server, model="nono", seed=0))
+        engine.open_engine(engine.Options(base_url=server, model="nono"))
 
 
 def test_a_base_model_asked_to_chat_gives_the_server_s_reason(server: str) -> None:
-    opened = engine.open_engine(engine.Options(base_url=server, model="nano", seed=0, form=Form.CHAT))
+    opened = engine.open_engine(engine.Options(base_url=server, model="nano"))
     message = ({"role": "user", "content": "hello"},)
     with pytest.raises(EngineError, match="--form completion"):
         opened.complete(Request(problem_id="p", sampling=SamplingParams(), messages=message))
@@ -161,15 +163,8 @@ def failing() -> Iterator[tuple[str, list[float]]]:
 
 def test_a_busy_server_is_asked_again_after_the_time_that_it_names(failing: tuple[str, list[float]]) -> None:
     url, asked = failing
-    opened = engine.open_engine(engine.Options(base_url=url, model=None, seed=0))
+    opened = engine.open_engine(engine.Options(base_url=url, model=None))
     (completion,) = opened.complete(ask(1))
     assert completion.text == "ok" and len(asked) == 3
     assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(asked))
-    opened.close()
-
-
-def test_answers_that_are_not_the_n_that_were_asked_for_are_refused(failing: tuple[str, list[float]]) -> None:
-    opened = engine.open_engine(engine.Options(base_url=failing[0], model=None, seed=0))
-    with pytest.raises(EngineError, match="index 0, 0, 0"):
-        opened.complete(ask(3))
     opened.close()
