@@ -19,7 +19,7 @@ from harness.errors import InputError
 
 TRAIN = ("loss", "train_loss", "training_loss")
 VALIDATION = ("eval_loss", "validation_loss", "val_loss", "valid_loss", "held_out_loss")
-PATIENCE = 2  # rises in a row that confirm a minimum
+PATIENCE = 2  # rises in a row, after a minimum, that confirm it
 SMOOTHED_FROM = 8  # evaluations: with more, single ones are taken as noise
 LEAST_RISE = 0.01  # nats: a smaller rise is a plateau
 _TICKS = "▁▂▃▄▅▆▇█"
@@ -112,28 +112,38 @@ def _loss(entry: Mapping[str, Any], names: Sequence[str], where: str) -> float |
 def find_turn(points: Sequence[Point]) -> Turn | None:
     """The minimum of the validation loss, and whether it is confirmed; None for a curve without finite ones.
 
-    Confirmed: PATIENCE evaluations after the minimum rise one after the other, and the loss ends at least LEAST_RISE
-    nats above it. With SMOOTHED_FROM evaluations or more, rises and minimum are those of the running median of three,
-    in which a single odd evaluation does not count. The training loss plays no part in it.
+    Confirmed: somewhere after the minimum PATIENCE evaluations in a row rise, and the loss ends at least LEAST_RISE
+    nats above it. With SMOOTHED_FROM evaluations or more, minimum, rises and end are those of the running median of
+    three, in which a single odd evaluation does not count. The training loss plays no part in it.
     """
     evaluated = [point for point in points if point.validation is not None and math.isfinite(point.validation)]
     losses = [point.validation for point in evaluated if point.validation is not None]
     if not losses:
         return None
     smooth = _medians(losses) if len(losses) >= SMOOTHED_FROM else losses
-    lowest = min(range(len(smooth)), key=smooth.__getitem__)
-    after = smooth[lowest : lowest + PATIENCE + 1]
-    rising = len(after) > PATIENCE and all(low < high for low, high in itertools.pairwise(after))
-    rise = smooth[-1] - smooth[lowest]
-    point = evaluated[lowest]
+    lowest = [place for place, loss in enumerate(smooth) if loss == min(smooth)]
+    rise = smooth[-1] - min(smooth)
+    # a median is that of an evaluation and its neighbours: the lowest of these is the one to name
+    around = range(max(lowest[0] - 1, 0), min(lowest[-1] + 2, len(losses))) if smooth is not losses else lowest
+    point = evaluated[min(around, key=losses.__getitem__)]
     return Turn(
         step=point.step,
         epoch=point.epoch,
-        loss=smooth[lowest],
+        loss=min(smooth),
         rise=rise,
-        confirmed=rising and rise >= LEAST_RISE,
+        confirmed=_rises(smooth[lowest[-1] :]) and rise >= LEAST_RISE,
         train_change=_change(points, point.place()),
     )
+
+
+def _rises(losses: Sequence[float]) -> bool:
+    """Whether PATIENCE values in a row are each above the one before."""
+    row = 0
+    for before, after in itertools.pairwise(losses):
+        row = row + 1 if after > before else 0
+        if row == PATIENCE:
+            return True
+    return False
 
 
 def _medians(losses: Sequence[float]) -> list[float]:

@@ -6,13 +6,13 @@
     contrast   loss (or a score) of validation items that are like training texts, beside those that are not
     curve      where the validation loss of the training run turned up
 
-How losses and outputs are come by is not known here: they are passed in.
+How losses and outputs are come by is not known here: `harness.examination` asks a model for them.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,12 @@ from harness.copying import Copy, Share
 from harness.curves import Turn
 from harness.diversity import Diversity
 from harness.shingles import tokens
-from harness.stats import ALPHA, RESAMPLES
+from harness.stats import ALPHA, RESAMPLES, resampled_sums
 
 MODERATE = 0.2  # nats per token: from here a gap is moderate
 SEVERE = 0.5
 EXAMPLES = 3
 SPREAD = 0.1  # of mean similarity, between the halves, for them to be two kinds
-BLOCK = 500
 METHOD = f"ratio of sums over texts; 95 % percentile bootstrap over texts, each set by itself, {RESAMPLES} resamples"
 
 
@@ -59,10 +58,6 @@ class TextLoss:
     def __post_init__(self) -> None:
         if not self.tokens > 0:
             raise ValueError("a loss needs a predicted token")
-
-
-Losses = Callable[[Sequence[str]], Iterator[TextLoss]]
-Writer = Callable[[Sequence[str]], Iterator[str]]  # prompts -> what the model writes after each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +168,7 @@ def _drawn(losses: Sequence[TextLoss], rng: np.random.Generator) -> npt.NDArray[
     if len(losses) < 2:
         raise ValueError("an interval needs at least two texts on each side")
     data = np.array([[each.nats, each.tokens] for each in losses])  # shape (texts, 2)
-    even = np.full(len(data), 1 / len(data))
-    sums = [rng.multinomial(len(data), even, size=BLOCK) @ data for _ in range(RESAMPLES // BLOCK)]
-    drawn = np.concatenate(sums)
+    drawn = np.concatenate(list(resampled_sums(data, rng)))  # shape (RESAMPLES, 2)
     ratios: npt.NDArray[np.float64] = drawn[:, 0] / drawn[:, 1]
     return ratios
 
@@ -306,10 +299,10 @@ def prompt_of(text: str, most: int = 100) -> str:
     return text[:place]
 
 
-def find_signs(gap: Gap, copies: Sequence[Copies], turn: Turn | None) -> list[Sign]:
+def find_signs(gap: Gap | None, copies: Sequence[Copies], turn: Turn | None) -> list[Sign]:
     """What speaks of overfitting, the worst first."""
     signs = []
-    if gap.level is not Level.NONE:
+    if gap is not None and gap.level is not Level.NONE:
         unsettled = "" if gap.settled else "; the interval reaches into another level, more texts would settle it"
         what = f"the loss on validation texts is {gap.value:.2f} nats per token above that on training texts{unsettled}"
         signs.append(Sign(level=gap.level, what=what, advice=ADVICE[gap.level]))

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, leaks, run, score, serve, show, split, verify
+from harness.cli import audit, doctor, exec, leaks, overfit, run, score, serve, show, split, verify
 from harness.errors import HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -45,6 +45,7 @@ app.command("exec")(exec.execute)
 app.command("show")(show.show)
 app.command("split")(split.split)
 app.command("leaks")(leaks.leaks)
+app.command("overfit")(overfit.overfit)
 app.add_typer(serve.app, name="serve")
 app.command("doctor")(doctor.doctor)
 
