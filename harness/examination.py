@@ -104,7 +104,7 @@ def examine(
     copies, diversity = _writing(chosen, engine, outputs, training, options, progress, rng)
     shares = overfitting.nearest_shares(training, chosen[1].texts)
     contrast = _contrast(chosen[1], losses[1] if losses else None, shares, options, rng)
-    return _report(gap, copies, diversity, contrast, turn, _warnings(chosen, shares))
+    return _report(gap, copies, diversity, contrast, turn, _warnings(chosen, shares, gap))
 
 
 def _report(
@@ -236,12 +236,14 @@ def _number(row: Row, name: str) -> float:
         raise InputError(f"{row.where}: the field {name!r} is no number: {value!r}") from error
 
 
-def _warnings(chosen: Sequence[_Texts], shares: Sequence[float | None]) -> list[str]:
+def _warnings(chosen: Sequence[_Texts], shares: Sequence[float | None], gap: Gap | None) -> list[str]:
     warnings = [
         f"{each.file.name}: {len(each.texts)} texts are few; an interval wants {FEW}"
         for each in chosen
         if len(each.texts) < FEW
     ]
+    if gap is not None and gap.low <= 0 and gap.value >= overfitting.MODERATE:
+        warnings.append(f"a gap of {gap.value:.2f} may be chance, for its interval reaches 0; more texts would tell")
     leaked = sum(share is not None and share >= LEAKED for share in shares)
     if leaked:
         train, validation = (each.file.name for each in chosen)

@@ -72,7 +72,9 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """validation less train. settled: whether all of its interval is at one level."""
+    """validation less train. level: none, too, where the interval reaches 0 or below, for then there may be no gap.
+    settled: whether all of the interval is at one level.
+    """
 
     train: Rate
     validation: Rate
@@ -142,7 +144,7 @@ def measure_gap(train: Sequence[TextLoss], validation: Sequence[TextLoss], rng: 
     trained, held_out = _drawn(train, rng), _drawn(validation, rng)
     value = _ratio(validation) - _ratio(train)
     low, high = _interval(held_out - trained)
-    level = level_of(value)
+    level = level_of(value) if low > 0 else Level.NONE
     return Gap(
         train=_rate(train, trained),
         validation=_rate(validation, held_out),
@@ -150,7 +152,7 @@ def measure_gap(train: Sequence[TextLoss], validation: Sequence[TextLoss], rng: 
         low=low,
         high=high,
         level=level,
-        settled=level_of(low) is level is level_of(high),
+        settled=level_of(low) is level_of(high),
     )
 
 
@@ -218,7 +220,7 @@ def _example(output: str, place: int, copy: Copy) -> Example:
 def measure_diversity(outputs: Sequence[str], texts: Sequence[str], rng: np.random.Generator) -> list[Diversity]:
     """Of the outputs, and of validation texts cut to as many tokens as the outputs have on average."""
     length = max(round(np.mean([len(tokens(output)) for output in outputs])), 1)
-    cut = [" ".join(tokens(text)[:length]) for text in texts[: len(outputs)]]
+    cut = [_beginning(text, length) for text in texts[: len(outputs)]]
     return [diversity.measure(outputs, rng), diversity.measure(cut, rng)]
 
 
@@ -291,10 +293,13 @@ def nearest_shares(training: Callable[[], Iterable[str]], texts: Sequence[str]) 
 
 def prompt_of(text: str, most: int = 100) -> str:
     """The first third of a text, in tokens, at most `most`: what a model is asked to go on from."""
-    words = tokens(text)
-    wanted = min(max(len(words) // 3, 1), most)
+    return _beginning(text, min(max(len(tokens(text)) // 3, 1), most))
+
+
+def _beginning(text: str, count: int) -> str:
+    """As much of a text as has `count` tokens, as it stands."""
     place = 0
-    for word in words[:wanted]:
+    for word in tokens(text)[:count]:
         place = text.index(word, place) + len(word)
     return text[:place]
 

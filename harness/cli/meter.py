@@ -19,7 +19,7 @@ class Meter:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._begun = self._last = time.monotonic()
+        self._begun = self._last = self._called = time.monotonic()
         self._stage = ""
         self._stage_begun = self._begun
         columns = (
@@ -39,7 +39,8 @@ class Meter:
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._stage_begun, self._task = stage, now, None
+            self._stage, self._stage_begun, self._task = stage, self._called, None
+        self._called = now
         if self._quiet or now - self._begun < AFTER_S:
             return
         rate = done / max(now - self._stage_begun, 0.001)
@@ -48,10 +49,10 @@ class Meter:
         elif now - self._last >= display.PLAIN_EVERY_S:
             self._last = now
             eta = f", ETA {(total - done) / rate:.0f} s" if rate and done < total else ""
-            display.err.print(Text(f"{display.printable(stage)} {done}/{total} ({rate:.0f}/s{eta})"))
+            display.err.print(Text(f"{display.printable(stage)} {done}/{total} ({rate:.3g}/s{eta})"))
 
     def _show(self, stage: str, done: int, total: int, rate: float) -> None:
         if self._task is None:
             self._task = self._progress.add_task(display.printable(stage), total=total, rate="")
             self._progress.start()
-        self._progress.update(self._task, completed=done, total=total, rate=f"{rate:.0f}/s")
+        self._progress.update(self._task, completed=done, total=total, rate=f"{rate:.3g}/s")

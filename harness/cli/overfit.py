@@ -154,7 +154,7 @@ def _show(report: Report, points: list[Point]) -> None:
     for sign in report.signs:
         style = "red" if sign.level == "severe" else "yellow"
         line = Text(f"{sign.level}: ", style=f"bold {style}").append(display.printable(sign.what), style="not bold")
-        display.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n")
+        display.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n", soft_wrap=True)
     if not report.signs:
         display.out.print(Text("no sign of overfitting", style="green"))
 
@@ -190,10 +190,10 @@ def _show_copies(copies: Any) -> None:
     from harness import examination
     from harness.cli import display
 
-    display.out.print(Text(examination.copy_lines(copies), style="red" if copies.excessive else ""))
+    display.out.print(Text(examination.copy_lines(copies), style="red" if copies.excessive else ""), soft_wrap=True)
     for example in copies.examples[:1] if copies.longest else ():
         line = f"  {example.tokens} tokens: {example.excerpt}"
-        display.out.print(Text(display.printable(line), style="dim"))
+        display.out.print(Text(display.printable(line), style="dim"), soft_wrap=True)
 
 
 def _show_diversity(report: Report) -> None:

@@ -78,6 +78,12 @@ def test_texts_of_one_kind_have_no_gap() -> None:
     assert overfitting.find_signs(found, [], None) == []
 
 
+def test_a_gap_whose_interval_reaches_zero_is_no_sign() -> None:
+    found = overfitting.measure_gap(losses(1.0, 4, spread=1), losses(1.4, 4, seed=3, spread=1), rng())
+    assert found.value >= overfitting.MODERATE and found.low < 0 and not found.settled
+    assert found.level is Level.NONE and overfitting.find_signs(found, [], None) == []
+
+
 def test_one_text_alone_has_no_interval() -> None:
     with pytest.raises(ValueError, match="at least two texts"):
         overfitting.measure_gap(losses(1, 1), losses(1, 5), rng())
