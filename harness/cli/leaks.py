@@ -29,8 +29,9 @@ def leaks(
     from harness import leaks as leakage
     from harness.cli import display
     from harness.cli.meter import Meter
+    from harness.containment import BENCHMARK
 
-    given = rules(text, near, contained)
+    given = rules(text, near, BENCHMARK if contained is None else contained)
     cache = options.cache_folder()
     with contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
         files = [opened.enter_context(leakage.open_rows(name, cache)) for name in (train, *tests)]
