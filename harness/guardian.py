@@ -63,7 +63,7 @@ def _wait_for_either(pidfd: int) -> None:
 
 def _end_all(first: int) -> int:
     """End every descendant; the exit code of the first."""
-    code = 0
+    code: int | None = None
     deadline = time.monotonic() + GRACE_S
     _signal(signal.SIGTERM)
     while True:
@@ -71,7 +71,7 @@ def _end_all(first: int) -> int:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == first:
                     code = os.waitstatus_to_exitcode(ended[1])
-        if not _descendants():
+        if code is not None and not _descendants():
             return code if code >= 0 else 128 - code
         if time.monotonic() > deadline:
             _signal(signal.SIGKILL)  # again and again: what is killed may have been about to fork

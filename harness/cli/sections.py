@@ -10,6 +10,8 @@ from rich.text import Text
 
 from harness.cli.display import out, printable
 
+WIDEST = 20  # labels, for a confusion matrix in a terminal; confusion.svg has any number
+
 
 def show_sections(summary: Mapping[str, Any]) -> None:
     """The sections that are there."""
@@ -24,22 +26,34 @@ def show_sections(summary: Mapping[str, Any]) -> None:
 
 def _show_classification(found: Mapping[str, Any]) -> None:
     labels = [printable(label) for label in found["labels"]]
-    table = Table(header_style="bold", title="true labels in rows: the report, then how many were predicted as what")
-    table.add_column("label")
-    for name in ("precision", "recall", "f1", "items", *labels, "(unread)"):
-        table.add_column(Text(name), justify="right")
-    for label, row, counts in zip(labels, found["classes"].values(), found["confusion"], strict=True):
+    report = Table(header_style="bold")
+    report.add_column("label", no_wrap=True)
+    for name in ("precision", "recall", "f1", "items"):
+        report.add_column(name, justify="right")
+    for label, row in zip(labels, found["classes"].values(), strict=True):
         shares = [f"{row[name]:.1%}" for name in ("precision", "recall", "f1")]
-        cells = [
-            Text(str(count), "green" if place == labels.index(label) else "") for place, count in enumerate(counts)
-        ]
-        table.add_row(Text(label), *shares, f"{row['support']:.0f}", *cells)
-    out.print(table)
+        report.add_row(Text(label), *shares, f"{row['support']:.0f}")
+    out.print(report)
+    if len(labels) <= WIDEST:
+        out.print(_confusion(labels, found["confusion"]))
     majority, rules = found["majority"], found["rules"]
     out.print(
         Text(
-            f"always {printable(majority['label'])!r} would be right in {majority['accuracy']:.1%}; "
+            f"without a model, always {printable(majority['label'])!r} would be right in {majority['accuracy']:.1%}; "
             f"the largest class is {found['imbalance']:.2g} times the smallest"
         )
     )
     out.print("labels read by: " + ", ".join(f"{rule} {count}" for rule, count in rules.items()))
+
+
+def _confusion(labels: list[str], counts: list[list[int]]) -> Table:
+    """A row per true label, a column per predicted one, which the number before the row's label names."""
+    table = Table(header_style="bold", title="true \\ predicted", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for place in range(len(labels)):
+        table.add_column(f"[{place + 1}]", justify="right")
+    table.add_column("unread", justify="right")
+    for place, (label, row) in enumerate(zip(labels, counts, strict=True)):
+        cells = [Text(str(count), "bold" if column == place else "") for column, count in enumerate(row)]
+        table.add_row(Text(f"[{place + 1}] {label}"), *cells)
+    return table

@@ -3,22 +3,25 @@
 All n samples of a request are asked for at once; a server that takes fewer is asked in halves. The request's seed is
 the first sample's; vLLM gives sample i the seed plus i (checked against vLLM 0.32), which is what is recorded. Retries
 are tenacity's alone: connection faults, time-outs, 429 and 5xx, at most ATTEMPTS times, with the server's Retry-After
-honoured. A server that we started ourselves is started again where it died (`Options.revive`).
+honoured. A server counts the tokens of a request, not of each sample: the counts stand as the request's usage on its
+first completion, and a completion has its own where it was the only one. Reasoning that the server's parser took out of
+an answer (`reasoning` in vLLM, `reasoning_content` in older and other ones) is put back in front of it, between <think>
+tags. A server that we started ourselves is started again where it died (`Options.revive`).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import tenacity
 
-from harness.engines import Bos, cut, seed_of, too_long, valid_text
+from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
 from harness.errors import EngineError, InputError, RequestFailed, near
+from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
@@ -33,7 +36,7 @@ class Options:
     """base_url: up to and including /v1. model: None for the one that the server serves.
 
     revive: for a server of our own: sees that it is up, starts it again where it is not, and gives its address.
-    Raises EngineError.
+    Raises EngineError. gpus: of the server; None where they are not known.
     """
 
     base_url: str
@@ -41,6 +44,7 @@ class Options:
     api_key: str = "EMPTY"
     concurrency: int = 16
     revive: Callable[[], str] | None = None
+    gpus: int | None = None
 
 
 class _NotSoMany(Exception):  # noqa: N818 - an answer, not a fault
@@ -59,14 +63,14 @@ class OpenAIEngine:
 
     def complete(self, request: Request) -> list[Completion]:
         """All n samples, in one request where the server takes them."""
-        return [each for piece in _pieces(request, self._most) for each in self._complete(piece)]
+        return [each for piece in pieces(request, self._most) for each in self._complete(piece)]
 
     def _complete(self, request: Request) -> list[Completion]:
         try:
             return self._ask(request)
         except _NotSoMany:
             half = request.sampling.n // 2
-            completions = [each for piece in _pieces(request, half) for each in self._complete(piece)]
+            completions = [each for piece in pieces(request, half) for each in self._complete(piece)]
             self._most = min(self._most, half)  # only here, where it was seen to help
             return completions
 
@@ -85,7 +89,11 @@ class OpenAIEngine:
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
         choices = self._choices(request, answer)
-        return [self._completion(request, choice, answer, taken) for choice in choices]
+        completions = [self._completion(request, choice, answer, taken) for choice in choices]
+        counted = answer.usage
+        prompt_tokens = counted.prompt_tokens if counted else None
+        completion_tokens = counted.completion_tokens if counted else None
+        return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def _choices(self, request: Request, answer: Any) -> list[Any]:
         """The n choices in their order. Raises _NotSoMany, RequestFailed."""
@@ -230,7 +238,7 @@ class OpenAIEngine:
         )
 
     def _post(self, request: Request) -> Any:
-        arguments = {"model": self.model, **_sampling(request)}
+        arguments = {"model": self.model, **sampling_arguments(request)}
         if request.messages is not None:
             messages: Any = [dict(each) for each in request.messages]
             return self._client.chat.completions.create(messages=messages, **arguments)
@@ -247,8 +255,7 @@ class OpenAIEngine:
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        answered = choice.message.content if request.messages is not None else choice.text
-        text, stopped = cut(valid_text(answered or ""), request.sampling.stop)
+        text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,
@@ -257,7 +264,6 @@ class OpenAIEngine:
             form=request.form(),
             finish_reason="stop" if stopped else choice.finish_reason,
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
-            # a server counts the tokens of a request, not of each of its samples
             completion_tokens=answer.usage.completion_tokens if only else None,
             seed=None if greedy else seed_of(request, choice.index),
             latency_s=taken,
@@ -281,15 +287,22 @@ def _logprob(entry: Any, token: int) -> float:
         raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
 
 
-def _pieces(request: Request, most: int) -> Iterator[Request]:
-    """The request in parts of at most `most` samples."""
-    n = request.sampling.n
-    for done in range(0, n, most):
-        sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
-        yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
+def _answered(request: Request, choice: Any) -> str:
+    """A choice's text; a chat model's with its reasoning, which a server may give apart."""
+    if request.messages is None:
+        return choice.text or ""
+    message = choice.message
+    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    reached = choice.finish_reason == "length"
+    # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
+    # its reasoning, is taken to have begun with it.
+    opened = reached and request.thinking_tokens > 0
+    return with_thinking(
+        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
+    )
 
 
-def _sampling(request: Request) -> dict[str, Any]:
+def sampling_arguments(request: Request) -> dict[str, Any]:
     """Every parameter, always; those that are vLLM's own go beside the standard ones."""
     sampling = request.sampling
     return {

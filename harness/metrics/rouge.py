@@ -8,7 +8,6 @@ score 0. rougeLsum takes each line of a text for a sentence.
 from __future__ import annotations
 
 import functools
-import logging
 import multiprocessing
 import threading
 from collections.abc import Sequence
@@ -93,20 +92,22 @@ class RougePool:
 
 @functools.lru_cache(maxsize=2)
 def _scorer(stemmer: bool) -> Any:
+    # A tokenizer is given since the scorer, left to choose one, says so to the root logger and sets that up.
+    return _package().rouge_scorer.RougeScorer(list(TYPES), tokenizer=_tokenizer(stemmer))
+
+
+@functools.lru_cache(maxsize=2)
+def _tokenizer(stemmer: bool) -> Any:
+    return _package().tokenizers.DefaultTokenizer(use_stemmer=stemmer)
+
+
+def _package() -> Any:
     try:
-        from rouge_score import rouge_scorer
+        import rouge_score.rouge_scorer
+        import rouge_score.tokenizers
     except ImportError as error:
         raise InputError(f"ROUGE needs the package rouge-score ({error}); pip install rouge-score") from error
-    logging.getLogger("absl").setLevel(logging.WARNING)  # it tells which tokenizer it took
-    return rouge_scorer.RougeScorer(list(TYPES), use_stemmer=stemmer)
-
-
-@functools.lru_cache(maxsize=1)
-def _tokenizer() -> Any:
-    _scorer(False)  # the one place that tells that the package is missing
-    from rouge_score import tokenizers
-
-    return tokenizers.DefaultTokenizer(use_stemmer=False)
+    return rouge_score
 
 
 def _copied(words: Sequence[str], source: Sequence[str], n: int) -> float:
@@ -122,5 +123,5 @@ def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
 
 
 def _words(text: str) -> list[str]:
-    found: list[str] = _tokenizer().tokenize(text)
+    found: list[str] = _tokenizer(False).tokenize(text)
     return found
