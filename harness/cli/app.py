@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, leaderboard, run, score, show, verify
+from harness.cli import audit, compare, doctor, exec, leaderboard, plan, run, score, show, verify
 from harness.errors import HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -43,6 +43,8 @@ app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 

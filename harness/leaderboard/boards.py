@@ -110,9 +110,10 @@ def problem_values(run: Run, metric: str) -> dict[str, float] | None:
 
 def problem_weights(run: Run, metric: str) -> dict[str, float] | None:
     """What each problem counts in the metric's value; None where all count the same."""
-    if not lower_is_better(metric) or not all(_unit(metric) in values for values in run.problems.values()):
+    scored = {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
+    if not lower_is_better(metric) or not all(_unit(metric) in values for values in scored.values()):
         return None
-    return {name: values[_unit(metric)] for name, values in run.problems.items()}
+    return {name: values[_unit(metric)] for name, values in scored.items()}
 
 
 def _unit(metric: str) -> str:
@@ -170,11 +171,13 @@ def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
     # rows of one table are of one problem set; runs that yet name other problems cannot be ranked with the rest
     common, _ = Counter(frozenset(found) for found in values.values()).most_common(1)[0]
     names = sorted(name for name, found in values.items() if set(found) == common)
-    weights = problem_weights(next(run for run in runs if run.name == names[0]), metric)
+    weights, *others = [problem_weights(run, metric) for run in runs if run.name in names]
+    if any(other != weights for other in others):
+        return {}  # tokens of two tokenizers are two units: nothing to compare
     ranges = rank_ranges(
         [values[name] for name in names],
         np.random.default_rng(_SEED),
-        weights=weights if lower_is_better(metric) else None,
+        weights=weights,
         lower_is_better=lower_is_better(metric),
     )
     return dict(zip(names, ranges, strict=True))

@@ -4,7 +4,7 @@ With N runs, a run that w others are significantly better than, and that is sign
 1 + w to N - b. Each pair is tested by flipping the signs of its differences per problem, as in `harness.paired`, and
 the p-values are adjusted for all pairs at once by Holm's method: the probability of even one wrong separation in a
 table is at most ALPHA. All pairs share the drawn signs, so that 190 pairs cost one matrix product and not 190 tests:
-0.2 s in place of 8 s for 20 runs of 200 problems. Holm's correction holds for tests that depend on each other in any way.
+0.2 s in place of 8 s for 20 runs of 200 problems. Holm's correction holds for tests that depend on each other.
 """
 
 from __future__ import annotations
