@@ -15,4 +15,6 @@ _HIDDEN = re.compile(
 
 def printable(text: str) -> str:
     """`text` with every character that acts or hides (control, bidirectional, zero width, surrogate) escaped."""
+    if text.isprintable():  # most of what a page shows, told in a tenth of the time
+        return text
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

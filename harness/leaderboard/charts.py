@@ -201,7 +201,7 @@ def difficulty(shares: Mapping[Row, Mapping[str, float]]) -> dict[str, float]:
 
 def heat_map(shares: Mapping[Row, Mapping[str, float]], means: Mapping[str, float]) -> HeatMap:
     """Every run and problem."""
-    cell = min(18.0, max(3.0, round(900 / max(1, len(means)), 1)))
+    cell = min(18.0, max(3.0, round(1220 / max(1, len(means)), 1)))
     columns = tuple(
         Column(problem_id=name, x=round(HEAT_LABEL + index * cell, 1), value=value)
         for index, (name, value) in enumerate(means.items())

@@ -36,9 +36,9 @@ def python(source: str) -> Markup:
             before = token
         if kind is None:
             continue
-        start = match.start()
+        start, stop = match.span()
         parts.append(escape(source[end:start]))
         parts.append(f'<span class="{kind}">{escape(token)}</span>')
-        end = match.end()
+        end = stop
     parts.append(escape(source[end:]))
     return Markup("".join(parts))  # every part is escaped above

@@ -109,12 +109,16 @@ def main() -> None:
 
 
 def _report(what: str, results: Path, site: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     command = [sys.executable, "-m", "harness", "leaderboard", str(results), "-o", str(site)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     taken = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{what}: {taken:.1f} s, peak memory so far {peak:.0f} MiB; {done.stderr.strip().rpartition(': ')[2]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak = after.ru_maxrss / 1024
+    did = done.stderr.strip().rpartition(": ")[2]
+    print(f"{what}: {taken:.1f} s ({cpu:.1f} s CPU), peak memory so far {peak:.0f} MiB; {did}")
 
 
 if __name__ == "__main__":
