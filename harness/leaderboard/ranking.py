@@ -88,7 +88,7 @@ def _drawn_p_values(gaps: Values, rng: np.random.Generator, resamples: int) -> V
     """(count + 1) / (resamples + 1) for each row of gaps, shape (pairs, problems): Phipson & Smyth 2010."""
     observed = np.abs(gaps.sum(axis=1)) * (1 - 1e-12) - 1e-12 * np.abs(gaps).sum(axis=1)  # as paired: no rounding ties
     reached = np.zeros(len(gaps))
-    block = min(2500, max(32, _PRODUCTS // max(1, gaps.size)))
+    block = min(2500, max(4, _PRODUCTS // max(1, gaps.size)))
     for start in range(0, resamples, block):
         signs = rng.integers(0, 2, size=(min(block, resamples - start), gaps.shape[1]), dtype=np.int8) * 2.0 - 1.0
         reached += (np.abs(gaps @ signs.T) >= observed[:, None]).sum(axis=1)
