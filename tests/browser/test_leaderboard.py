@@ -137,7 +137,7 @@ def test_the_filter_works_by_keyboard_alone(built: Path, show: Opener) -> None:
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.name") == "text":
             break
-    page.keyboard.type("0.2")
+    page.keyboard.type("T:0.2")
     assert len(models(page)) == 2
 
 
