@@ -13,15 +13,15 @@ from typing import Any
 from harness.characters import printable
 from harness.leaderboard.boards import Board, Row, format_value, is_share
 from harness.leaderboard.records import LeftOut, created_label
+from harness.types import Estimate
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def columns(board: Board) -> list[str]:
-    """The heads of a table."""
-    heads = ["rank", "model"]
-    return [*heads, *board.metrics, "completions of problems", "date"]
+    """The heads of a table. scored: completions of problems."""
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in board.metrics), "scored", "date"]
 
 
 def cells(board: Board, row: Row) -> list[str]:
@@ -30,18 +30,16 @@ def cells(board: Board, row: Row) -> list[str]:
     texts = [str(first.rank) if first and first.rank else "", label(row)]
     for metric in board.metrics:
         cell, share = row.cells.get(metric), is_share(board, metric)
-        if cell is None:
-            texts += ["", ""]
-            continue
-        low, high = format_value(cell.estimate.low, share), format_value(cell.estimate.high, share)
-        texts += [format_value(cell.estimate.value, share), f"{low} - {high}"]
+        texts.append(_with_interval(cell.estimate, share) if cell else "")
     coverage = row.run.coverage
-    return [
-        *texts,
-        str(coverage.problems_scored),
-        str(coverage.completions_scored),
-        created_label(row.run.created)[:10],
-    ]
+    scored = f"{coverage.completions_scored} of {coverage.problems_scored}"
+    return [*texts, scored, created_label(row.run.created)[:10]]
+
+
+def _with_interval(estimate: Estimate, share: bool) -> str:
+    """`51.0% (41.0-60.9)`: short and without spaces inside, for narrow terminals."""
+    low, high = (format_value(each, share).removesuffix("%") for each in (estimate.low, estimate.high))
+    return f"{format_value(estimate.value, share)} ({low}-{high})"
 
 
 def label(row: Row) -> str:
