@@ -44,7 +44,7 @@ class Run:
     @property
     def model(self) -> str:
         """The model's name."""
-        identity = self.manifest.identity["model"]
+        identity = self.manifest.identity.get("model", {})
         return str(identity.get("name") or identity.get("samples") or self.path.name)
 
     @property
@@ -104,9 +104,15 @@ class Comparison:
 
 
 def compare(
-    paths: Sequence[Path], *, ks: Sequence[int] = (), vary: Sequence[str] = (), force: bool = False, seed: int = 0
+    paths: Sequence[Path],
+    *,
+    ks: Sequence[int] = (),
+    vary: Sequence[str] = (),
+    force: bool = False,
+    seed: int = 0,
+    done: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Every pair of the runs, in every metric that both allow.
+    """Every pair of the runs, in every metric that all allow. done: told after each how many of how many are done.
 
     Raises InputError for what is no finished run, for runs that differ in more than `vary` unless forced, for a k that
     a run does not allow, and for runs of different tasks or without a common problem.
@@ -120,7 +126,14 @@ def compare(
     if conflicts and not force:
         raise InputError(refusal(conflicts, [run.label for run in runs]))
     metrics, warnings = _metrics(runs, ks)
-    rows = [row for metric in metrics for row in _rows(runs, metric, seed)]
+    pairs = list(itertools.combinations(runs, 2))
+    finished, total = itertools.count(1), len(pairs) * len(metrics)
+
+    def step() -> None:
+        if done is not None:
+            done(next(finished), total)
+
+    rows = [row for metric in metrics for row in _rows(pairs, metric, seed, step)]
     return Comparison(
         runs=tuple(runs),
         mismatches=tuple(mismatches),
@@ -227,10 +240,12 @@ def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     return [per_byte], ["the runs cut the texts into different tokens, so they are compared per byte"]
 
 
-def _rows(runs: Sequence[Run], metric: Metric, seed: int) -> list[Row]:
-    pairs = list(itertools.combinations(runs, 2))
-    resamples = max(stats.RESAMPLES, FLIPS_PER_PAIR * len(pairs))
-    differences = [_difference(first, second, metric, seed, resamples) for first, second in pairs]
+def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Callable[[], None]) -> list[Row]:
+    flips = max(stats.RESAMPLES, FLIPS_PER_PAIR * len(pairs))
+    differences = []
+    for first, second in pairs:
+        differences.append(_difference(first, second, metric, seed, flips))
+        step()
     adjusted = paired.holm([each.p_value for each in differences])
     alpha = stats.ALPHA / len(pairs)
     return [
@@ -249,7 +264,7 @@ def _rows(runs: Sequence[Run], metric: Metric, seed: int) -> list[Row]:
     ]
 
 
-def _difference(first: Run, second: Run, metric: Metric, seed: int, resamples: int) -> Difference:
+def _difference(first: Run, second: Run, metric: Metric, seed: int, flips: int) -> Difference:
     common = sorted(set(first.problems) & set(second.problems))
     if not common:
         raise InputError(f"{first.label} and {second.label} have no problem in common")
@@ -259,21 +274,21 @@ def _difference(first: Run, second: Run, metric: Metric, seed: int, resamples: i
         np.random.default_rng(seed),
         weights=[metric.weight(first.problems[name]) for name in common] if metric.weight else None,
         largest=metric.largest,
-        resamples=resamples,
+        flips=flips,
     )
 
 
 def _smallest(difference: Difference, alpha: float) -> float | None:
     if not difference.variance:
         return None
-    return paired.smallest_detectable(difference.variance, difference.n_problems, alpha=alpha)
+    return paired.smallest_detectable(difference.variance, difference.n_problems, step=difference.step, alpha=alpha)
 
 
 def _needed(difference: Difference, alpha: float) -> int | None:
     effect, variance = abs(difference.value), difference.variance
     if not variance or not effect or variance / effect**2 > FAR:
         return None
-    return paired.problems_needed(variance, effect, alpha=alpha)
+    return paired.problems_needed(variance, effect, step=difference.step, alpha=alpha)
 
 
 def _relative(difference: Difference) -> tuple[float, float, float]:

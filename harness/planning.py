@@ -76,8 +76,8 @@ class Design:
 
     def problems(self, ability: Ability, effect: float, samples: int, *, pairing: bool) -> int:
         """The problems that show `effect`; of each system its own where they are not paired."""
-        variance = ability.variance(effect, samples, pairing=pairing)
-        return paired.problems_needed(variance, effect, power=self.power, alpha=self.alpha / self.pairs)
+        variance, step = ability.variance(effect, samples, pairing=pairing), _step(samples, pairing)
+        return paired.problems_needed(variance, effect, step=step, power=self.power, alpha=self.alpha / self.pairs)
 
     def effect(self, ability: Ability, n_problems: int, samples: int, *, pairing: bool) -> float | None:
         """The smallest effect that so many problems show; None where no effect that there can be is large enough."""
@@ -93,8 +93,9 @@ class Design:
         return high
 
     def _shown(self, ability: Ability, effect: float, n_problems: int, samples: int, *, pairing: bool) -> float:
-        variance = ability.variance(effect, samples, pairing=pairing)
-        return paired.smallest_detectable(variance, n_problems, power=self.power, alpha=self.alpha / self.pairs)
+        variance, step = ability.variance(effect, samples, pairing=pairing), _step(samples, pairing)
+        alpha = self.alpha / self.pairs
+        return paired.smallest_detectable(variance, n_problems, step=step, power=self.power, alpha=alpha)
 
     def samples(self, ability: Ability, effect: float, n_problems: int) -> int | None:
         """The fewest samples per problem with which paired problems show `effect`; None where not even 1000 do."""
@@ -103,12 +104,17 @@ class Design:
         return next(enough, None)
 
 
+def _step(samples: int, pairing: bool) -> float:
+    """One sample per problem is tested by McNemar's exact test, which needs some problems more."""
+    return 1.0 if pairing and samples == 1 else 0.0
+
+
 def measured(runs: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], baseline: float | None) -> Ability:
     """The ability that one or two real runs show: names, and problem -> n, c. Two give the correlation as well.
 
     The variance between problems is that of the shares less what sampling adds to it, the mean of p (1 - p) / (n - 1);
-    the covariance of two runs needs no correction, as their samples are independent. Raises InputError for fewer than
-    two problems or samples.
+    the covariance of two runs needs no correction where their samples are independent (another model, or another seed).
+    Raises InputError for fewer than two problems or samples, and for runs that are not of code.
     """
     rates = [_rates(name, problems) for name, problems in runs]
     means = [math.fsum(each.values()) / len(each) for each in rates]

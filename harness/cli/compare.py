@@ -38,15 +38,23 @@ def compare(
     All numbers are the first run's minus the second's. Refuses runs that differ in more than the model and --vary.
     """
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from rich.progress import Progress
+
     from harness import comparison
     from harness import flips as flipping
-    from harness.cli import compare_display
+    from harness.cli import compare_display, display
     from harness.errors import InputError
 
     if len(runs) < 2:
         raise InputError("compare takes two run directories or more")
     fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
-    found = comparison.compare(runs, ks=options.parse_ks(k) or (), vary=fields, force=force, seed=seed)
+    ks = options.parse_ks(k) or ()
+    with Progress(console=display.err, transient=True, disable=not display.err.is_terminal) as progress:
+        task = progress.add_task("compare", total=None)
+        found = comparison.compare(
+            runs, ks=ks, vary=fields, force=force, seed=seed,
+            done=lambda finished, total: progress.update(task, completed=finished, total=total),
+        )  # fmt: skip
     changed, shown = _flips(found, flips, problem)
     if as_json:
         record = {**comparison.record(found), "flipped": changed, "flips": [flipping.record(each) for each in shown]}

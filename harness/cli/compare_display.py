@@ -26,18 +26,18 @@ def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> No
     display.out.print(_table(*_runs(found)))
     display.out.print(_table(*_pairs(found)))
     for row in found.rows:
-        display.out.print(Text(_words(row), style=_STYLES[row.verdict]), soft_wrap=True)
+        display.out.print(Text(_words(found, row), style=_STYLES[row.verdict]), soft_wrap=True)
     for line in _notes(found, changed):
         display.out.print(Text(line, style="dim"), soft_wrap=True)
     for flip in flips:
-        _show_flip(found.runs[0], found.runs[1], flip)
+        _show_flip(found, flip)
 
 
 def markdown(found: Comparison, changed: Sequence[str]) -> str:
     """The same without programs, as Markdown."""
     parts = [f"> **{_cell(line)}**" for line in _cautions(found)]
     parts += [_grid(*_runs(found)), _grid(*_pairs(found))]
-    parts.append("\n".join(f"- {_cell(_words(row))}" for row in found.rows))
+    parts.append("\n".join(f"- {_cell(_words(found, row))}" for row in found.rows))
     parts.append("\n".join(f"- {_cell(line)}" for line in _notes(found, changed)))
     return "\n\n".join(parts)
 
@@ -61,17 +61,17 @@ def _estimate(estimate: dict[str, float] | None, task: str) -> str:
 
 
 def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    several = len(found.runs) > 2
-    header = ["pair", "metric", "difference", "95 % interval", "p", *(["p (Holm)"] if several else []),
-              "smallest detectable", "won / lost / tied"]  # fmt: skip
+    units = {row.metric.unit for row in found.rows}
+    difference = f"difference ({units.pop().split()[0]})" if len(units) == 1 and units != {""} else "difference"
+    p_value = "p (Holm)" if len(found.runs) > 2 else "p"
+    header = ["pair", "metric", difference, "95 % interval", p_value, "smallest detectable", "won / lost / tied"]
     rows = []
     for row in found.rows:
         each, better = row.difference, row.metric.higher_is_better
         won, lost = (each.won, each.lost) if better else (each.lost, each.won)
         rows.append([
             f"{row.first.label} - {row.second.label}", row.metric.name, _amount(row, each.value),
-            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(each.p_value),
-            *([_p(row.p_adjusted)] if several else []),
+            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(row.p_adjusted),
             _amount(row, row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
             f"{won} / {lost} / {each.tied}",
         ])  # fmt: skip
@@ -87,9 +87,9 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
-def _words(row: Row) -> str:
+def _words(found: Comparison, row: Row) -> str:
     """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
-    first, second = _name(row.first), _name(row.second)
+    first, second = _name(found, row.first), _name(found, row.second)
     size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.unit}".strip()
     if row.relative:
         change, low, high = row.relative
@@ -105,8 +105,11 @@ def _words(row: Row) -> str:
     return f"{said}; to show {size} takes about {row.problems_needed:,} problems, and here are {here}."
 
 
-def _name(run: Run) -> str:
-    return f"{run.label} ({display.printable(run.model)})"
+def _name(found: Comparison, run: Run) -> str:
+    """`A (nano, temperature 0.8)`: the model, and what else the comparison varies."""
+    varied = (each for each in found.mismatches if each.kind is Kind.VARIED)
+    parts = (f"{each.field} {each.values[found.runs.index(run)] or '-'}" for each in varied)
+    return display.printable(f"{run.label} ({', '.join((run.model, *parts))})")
 
 
 def _cautions(found: Comparison) -> list[str]:
@@ -134,7 +137,8 @@ def _notes(found: Comparison, changed: Sequence[str]) -> list[str]:
         if each.kind is Kind.HARMLESS:
             lines.append(f"differs without harm: {describe(each, labels)} ({each.reason})")
     if changed:
-        lines.append(f"flipped, the largest first: {_named(changed)}")
+        what = "flipped" if found.runs[0].task == "codegen" else "differ"
+        lines.append(f"{what}, the largest first: {_named(changed)}")
     lines.extend(f"{run.label}: {run.path}" for run in found.runs)
     return [display.printable(line) for line in lines]
 
@@ -144,22 +148,22 @@ def _named(problem_ids: Sequence[str]) -> str:
     return f"{len(problem_ids)} problems ({', '.join(problem_ids[:NAMED])}{more})"
 
 
-def _show_flip(first: Run, second: Run, flip: Flip) -> None:
+def _show_flip(found: Comparison, flip: Flip) -> None:
     display.out.print(Rule(Text(display.printable(flip.problem_id)), align="left"))
     table = Table(expand=True, show_lines=True)
-    table.add_column(_side(first, flip.first), ratio=1)
-    table.add_column(_side(second, flip.second), ratio=1)
-    left, right = flip.examples
-    table.add_row(_head(left), _head(right))
-    table.add_row(_program(first, left), _program(second, right))
+    for run, problem in zip(found.runs, (flip.first, flip.second), strict=True):
+        table.add_column(Text(f"{_name(found, run)}: {_score(run, problem)}"), ratio=1)
+    if any(flip.examples):
+        table.add_row(*(_head(example) for example in flip.examples))
+        code = found.runs[0].task == "codegen"
+        table.add_row(*(_program(example, code) for example in flip.examples))
     display.out.print(table)
 
 
-def _side(run: Run, problem: Mapping[str, float]) -> Text:
+def _score(run: Run, problem: Mapping[str, float]) -> str:
     if run.task == "codegen":
-        return Text(f"{_name(run)}: {problem['c']} of {problem['n']} passed")
-    values = (f"{name} {value:.4g}" for name, value in problem.items() if name != "n")
-    return Text(f"{_name(run)}: {display.printable(', '.join(values))}")
+        return f"{problem['c']} of {problem['n']} passed"
+    return display.printable(", ".join(f"{name} {value:.4g}" for name, value in problem.items() if name != "n"))
 
 
 def _head(example: Example | None) -> Text:
@@ -173,19 +177,17 @@ def _head(example: Example | None) -> Text:
     return head
 
 
-def _program(run: Run, example: Example | None) -> Syntax | Text:
+def _program(example: Example | None, code: bool) -> Syntax | Text:
     if example is None or not example.text.strip():
         return Text("" if example is None else "(empty)", style="dim")
     text = display.printable(example.text)
-    if run.task != "codegen":
-        return Text(text)
-    return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True) if code else Text(text)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(header_style="bold")
     for name in header:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(Text(name), overflow="fold", no_wrap=name in ("pair", "p", "p (Holm)"))
     for row in rows:
         table.add_row(*(Text(display.printable(cell)) for cell in row))
     return table

@@ -109,6 +109,7 @@ def _row(design: Design, ability: Ability, effect: float | None, problems: int |
     for name, pairing in (("paired", True), ("unpaired", False)):
         if effect is not None:
             row[f"problems_{name}"] = design.problems(ability, effect / 100, samples, pairing=pairing)
+    for name, pairing in (("paired", True), ("unpaired", False)):
         if problems is not None:
             seen = design.effect(ability, problems, samples, pairing=pairing)
             row[f"effect_{name}"] = None if seen is None else 100 * seen

@@ -19,6 +19,7 @@ from harness.types import Estimate
 
 CONDITIONS = ("integrity", "cpu", "wall", "mem")
 _LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
+_PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
 _SEED = 0
 
 
@@ -79,7 +80,8 @@ def lower_is_better(metric: str) -> bool:
 def is_share(board: Board, metric: str) -> bool:
     """Whether a metric's values are shares, shown as percentages."""
     values = [row.cells[metric].estimate.value for row in board.rows if metric in row.cells]
-    return not lower_is_better(metric) and all(0 <= value <= 1 for value in values)
+    plain = lower_is_better(metric) or any(part in metric for part in _PLAIN)
+    return not plain and all(0 <= value <= 1 for value in values)
 
 
 def format_value(value: float, share: bool) -> str:

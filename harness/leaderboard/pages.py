@@ -148,7 +148,7 @@ class Pages:
                 run=run,
                 problem_id=name,
                 problem=problem,
-                messages=asked(problem, run.manifest, rows[0].get("form")) if problem else None,
+                messages=asked(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
                 set_at_hand=found is not None,
                 limits=_limits(run, problem),
                 answers=_answers(run, rows, results, problem),
@@ -316,7 +316,7 @@ def _answers(
     firsts: dict[str, int] = {}
     answers = []
     for row in sorted(rows, key=lambda row: row["index"]):
-        text = str(row.get("text", ""))
+        text = str(row.get("text") or "")
         first = firsts.setdefault(text, row["index"])
         answers.append(
             {

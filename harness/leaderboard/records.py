@@ -65,8 +65,8 @@ class _Summary(BaseModel):
     integrity: _Integrity = _Integrity()
     verdicts: dict[str, Count] = {}
     problems: dict[str, dict[str, FiniteFloat]]
-    sampling: dict[str, Any] = {}
-    cost: dict[str, Any] = {}
+    sampling: dict[str, Any] | None = None
+    cost: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +249,8 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
         in_sandbox=summary.integrity.in_sandbox,
         verdicts=summary.verdicts,
         problems=summary.problems,
-        warnings=_warnings(summary.sampling),
-        cost={key: value for key, value in summary.cost.items() if _finite(value) or isinstance(value, str)},
+        warnings=_warnings(summary.sampling or {}),
+        cost={key: value for key, value in (summary.cost or {}).items() if _finite(value) or isinstance(value, str)},
         tokens=tokens,
         verdicts_of=verdicts_of,
         digest=digest.hexdigest(),
