@@ -21,6 +21,7 @@ from harness.cli import (
     exec,
     export,
     import_,
+    leaderboard,
     leaks,
     overfit,
     plan,
@@ -71,6 +72,7 @@ app.command("plan")(plan.plan)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 
 

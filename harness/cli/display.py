@@ -21,6 +21,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from harness.characters import printable
 from harness.types import Completion
 from sandbox import Verdict
 
@@ -29,17 +30,8 @@ err = Console(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
 # metrics that are no shares of 1
 PLAIN = {"perplexity", "bits_per_byte", "byte_perplexity", "word_perplexity", "length_ratio", "mcc", "cohen_kappa"}
-_BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+__all__ = ["RunDisplay", "err", "out", "printable", "show_summary", "verdict_text"]
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
-
-
-def printable(text: str) -> str:
-    """`text` with every control and bidirectional character escaped, but for newline and tab."""
-    return "".join(
-        char if char in "\n\t" or not (ord(char) < 32 or 127 <= ord(char) < 160 or ord(char) in _BIDI)
-        else char.encode("unicode_escape").decode()
-        for char in text.encode("utf-8", "backslashreplace").decode()
-    )  # fmt: skip
 
 
 def verdict_text(verdict: Verdict | str) -> Text:
