@@ -34,7 +34,7 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     task: str = "codegen"
-    task_options: Mapping[str, str] = Field(default_factory=dict)
+    task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
     problems: str = "starter"
     model: str | None = None
     engine: Literal["auto", "transformers", "vllm", "openai", "replay"] = "auto"
@@ -183,8 +183,11 @@ def load_config(file: Path | None, flags: Mapping[str, Any], defaults: Mapping[s
     values = _read_toml(file) if file else {}
     given = {name: value for name, value in flags.items() if value is not None}
     task = registry.load("harness.tasks", str({**values, **given}.get("task", "codegen")), "task")
+    own = dict(task.DEFAULTS)
+    if {**values, **given}.get("samples") is not None:
+        own.pop("n", None)  # a file of completions has its own
     try:
-        return RunConfig.model_validate({**task.DEFAULTS, **(defaults or {}), **values, **given})
+        return RunConfig.model_validate({**own, **(defaults or {}), **values, **given})
     except ValidationError as error:
         faults = [_fault(fault, given, file) for fault in error.errors()]
         raise InputError("; ".join(faults)) from error

@@ -82,7 +82,7 @@ def _run(config: RunConfig, observer: Observer, engines: Engines, stack: context
 
 def write_results(config: RunConfig, result: Result, target: Path) -> None:
     """The samples' rows with their verdicts, for a run of engine replay."""
-    problems = load_set(config.problems, config.cache)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     opened = _open_samples(config, problems)
     if opened is None:
         raise InputError("only a run of saved completions has a results file")
@@ -94,7 +94,7 @@ def write_results(config: RunConfig, result: Result, target: Path) -> None:
 
 def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
     task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
-    problems = load_set(config.problems, config.cache)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     saved = _open_samples(config, problems)
     if saved:
         stack.callback(saved.close)
@@ -276,7 +276,7 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
     tally, ledger = Tally(), Ledger()
     for completion in store.drawn(opened.run):
         ledger.add(completion)
-        if job.task.executes:  # other tasks may have completions without a text
+        if completion.logprobs is None:  # else nothing was sampled
             tally.add(completion, empty=_is_empty(job.task, problems[completion.problem_id], completion))
     audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
     cost = ledger.cost(_prices(config))
@@ -287,9 +287,9 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
 
 
 def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
-    """Whether there is no program in a completion: none other than in an empty one."""
-    if not completion.text.strip():
-        return True
+    """Whether a completion has no text or, where a program is asked for, none other than an empty one has."""
+    if not completion.text.strip() or not task.executes:
+        return not completion.text.strip()
     nothing = dataclasses.replace(completion, text="")
     return task.program(problem, completion) == task.program(problem, nothing)
 

@@ -94,7 +94,7 @@ class Stream:
         self._twins: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
         workers = config.workers or sandbox.default_workers()
-        self._workers = min(workers, sum(job.owed.values())) if job.task.executes else 1
+        self._workers = min(workers, sum(job.owed.values()))
         self._queue = _Waiting(16 * self._workers)
 
     def run(self) -> Gaps:

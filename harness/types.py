@@ -122,6 +122,8 @@ class Completion:
     """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
 
     usage: of the whole request, on the first of its completions only; so the usages of a run add up to what it took.
+    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    its predicted tokens.
     """
 
     problem_id: str
@@ -134,6 +136,7 @@ class Completion:
     seed: int | None = None
     latency_s: float | None = None
     usage: Usage | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

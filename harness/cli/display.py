@@ -27,6 +27,8 @@ from sandbox import Verdict
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
+# metrics that are no shares of 1
+PLAIN = {"perplexity", "bits_per_byte", "byte_perplexity", "word_perplexity", "length_ratio", "mcc", "cohen_kappa"}
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
 
@@ -152,15 +154,20 @@ class RunDisplay:
         err.print(Text("  ".join(parts)))
 
 
+def shown(metric: str, value: float) -> str:
+    """A share in per cent, any other number as it is."""
+    return f"{value:,.4g}" if metric in PLAIN else f"{value:.1%}"
+
+
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The result table of a run."""
     table = Table(title=None, header_style="bold")
     for name in ("metric", "value", "95 % interval", "problems", "completions"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for each in summary["estimates"]:
-        interval = f"{each['low']:.1%} - {each['high']:.1%}"
+        interval = f"{shown(each['metric'], each['low'])} - {shown(each['metric'], each['high'])}"
         counts = (str(each["n_problems"]), str(each["n_completions"]))
-        table.add_row(each["metric"], Text(f"{each['value']:.1%}", style="bold"), interval, *counts)
+        table.add_row(each["metric"], Text(shown(each["metric"], each["value"]), style="bold"), interval, *counts)
     out.print(table)
     coverage, verdicts = summary["coverage"], summary.get("verdicts", {})
     out.print(
@@ -180,14 +187,19 @@ def show_summary(summary: Mapping[str, Any]) -> None:
             out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"), soft_wrap=True)
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
-    line = Text("verdicts: ")
-    for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
-        line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
-    out.print(line)
+    if verdicts:
+        _show_verdicts(verdicts)
     _show_drawing(summary.get("sampling"), summary.get("cost"))
     if summary["estimates"]:
         out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
     out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
+
+
+def _show_verdicts(verdicts: Mapping[str, int]) -> None:
+    line = Text("verdicts: ")
+    for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
+        line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
+    out.print(line)
 
 
 def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | None) -> None:
@@ -195,7 +207,7 @@ def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | 
     if sampling:
         parts = [
             f"{sampling['distinct_per_problem']:.1f} different per problem",
-            f"{sampling['empty_share']:.1%} without a program",
+            f"{sampling['empty_share']:.1%} empty",
         ]
         if sampling["length_share"] is not None:
             parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")

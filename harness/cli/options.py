@@ -61,6 +61,29 @@ PromptProblem = Annotated[
     str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
 ]
 
+TaskSet = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option of the task, such as by=logprob; with several tasks TASK.by=logprob."),
+]
+
+
+def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:
+    """Task -> its options, of `name=value` (for the only task) or `task.name=value`. Raises InputError."""
+    from harness.errors import InputError, near
+
+    found: dict[str, dict[str, str]] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        task, dot, option = name.strip().rpartition(".")
+        if not equals or not option:
+            raise InputError(f"--set takes name=value, such as by=logprob, not {text!r}")
+        if not dot and len(tasks) != 1:
+            raise InputError(f"--set {text}: name the task that it is for: --task TASK, or --set TASK.{text}")
+        if dot and task not in tasks:
+            raise InputError(f"--set {text}: task {task!r} is not run{near(task, tasks)}; run are: {', '.join(tasks)}")
+        found.setdefault(task or tasks[0], {})[option] = value.strip()
+    return found
+
 
 def parse_ks(text: str | None) -> tuple[int, ...] | None:
     """`1,10` as numbers. Raises InputError."""

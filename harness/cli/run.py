@@ -23,7 +23,10 @@ def run(
     ] = None,
     problems: options.Problems = None,
     n: Annotated[int | None, typer.Option("--n", help="Samples per problem. Default: max(k, 10).")] = None,
-    task: Annotated[str | None, typer.Option(help="What is asked: codegen, or several with commas between.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="codegen, summarization, classification, perplexity; or several.")
+    ] = None,
+    task_set: options.TaskSet = None,
     engine: Annotated[str | None, typer.Option(help="auto, transformers, vllm, openai or replay.")] = None,
     vllm_python: options.VllmPython = None,
     engine_arg: options.EngineArgs = None,
@@ -80,7 +83,11 @@ def run(
     from harness.resolve import Engines
 
     tasks = task.split(",") if task else [None]
-    parsed = [load_config(config, {**flags, "task": each}, options.environment()) for each in tasks]
+    given = options.parse_sets(task_set, [each for each in tasks if each])
+    parsed = [
+        load_config(config, {**flags, "task": each, "task_options": given.get(each or "")}, options.environment())
+        for each in tasks
+    ]
     if print_prompt:
         _print_prompt(parsed[0], problem, as_json)
         return
@@ -95,7 +102,7 @@ def run(
 def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
     """One task's run, shown; whether it is complete."""
     from harness import pipeline
-    from harness.cli import display
+    from harness.cli import display, sections
 
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(config, observer, engines)
@@ -103,6 +110,7 @@ def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
         print(json.dumps(result.summary))
     else:
         display.show_summary(result.summary)
+        sections.show_sections(result.summary)
         display.out.print(f"look at the completions: harness show {result.run} [PROBLEM]", soft_wrap=True)
     if not result.complete:
         display.err.print("incomplete: not everything could be done; see run.log, then run the same command again")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from harness.errors import RequestRefused
 from harness.types import Completion, Request, Usage
@@ -39,6 +41,34 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model or the connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bos:
+    """A model's token for the beginning of a text, None where none is known, and whether its tokenizer adds it."""
+
+    token: int | None
+    added: bool
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """An engine that also tells the log-probabilities of given tokens. As `complete`, for several threads at once."""
+
+    def context(self) -> int | None:
+        """How many tokens the model takes, None where that is not known."""
+
+    def bos(self) -> Bos:
+        """The model's beginning of a text. Raises EngineError."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of a text, without special ones. Raises EngineError."""
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """For each sequence of n tokens the log-probabilities, in nats, of its tokens 1 to n-1, each after all before.
+
+        Raises EngineError, also where a server does not tell them.
+        """
 
 
 def too_long(request: Request) -> RequestRefused:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import tenacity
 
-from harness.engines import cut, seed_of, too_long, valid_text, with_usage
+from harness.engines import Bos, cut, seed_of, too_long, valid_text, with_usage
 from harness.errors import EngineError, InputError, RequestFailed, near
 from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
@@ -123,6 +123,75 @@ class OpenAIEngine:
             return _NotSoMany()
         return RequestFailed(text)
 
+    def context(self) -> int | None:
+        """vLLM's max_model_len; other servers do not tell."""
+        listed = self._tell("its models", lambda: self._client.models.list())
+        found = next((model for model in listed if model.id == self.model), None)
+        length = getattr(found, "max_model_len", None)
+        return length if isinstance(length, int) else None
+
+    def bos(self) -> Bos:
+        """What the server puts before a text; one that it does not add is not known."""
+        plain, whole = self._tokens("a", special=False), self._tokens("a", special=True)
+        added = len(whole) > len(plain) and whole[1 : 1 + len(plain)] == plain
+        return Bos(token=whole[0] if added else None, added=added)
+
+    def tokenize(self, text: str) -> list[int]:
+        """By the server's own tokenizer."""
+        return self._tokens(text, special=False)
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """By vLLM's `prompt_logprobs`: all sequences in one request, each answered with one token that is dropped."""
+        if not sequences:
+            return []
+        answer = self._tell(
+            "log-probabilities",
+            lambda: self._client.completions.create(
+                model=self.model,
+                prompt=[list(each) for each in sequences],
+                max_tokens=1,
+                temperature=0,
+                extra_body={"prompt_logprobs": 0},
+            ),
+        )
+        choices = sorted(answer.choices, key=lambda choice: choice.index)
+        if len(choices) != len(sequences) or any(not getattr(each, "prompt_logprobs", None) for each in choices):
+            raise EngineError(
+                f"{self._client.base_url} gives no log-probabilities of a prompt's tokens (vLLM's prompt_logprobs); "
+                "use a vLLM server, or the engine transformers"
+            )
+        return [
+            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]
+            for choice, each in zip(choices, sequences, strict=True)
+        ]
+
+    def _tokens(self, text: str, *, special: bool) -> list[int]:
+        root = str(self._client.base_url).rstrip("/").removesuffix("/v1")
+        body = {"model": self.model, "prompt": text, "add_special_tokens": special}
+        client = self._client.with_options(base_url=root)
+        answer: Any = self._tell("a text's tokens", lambda: client.post("/tokenize", cast_to=object, body=body))
+        tokens = answer.get("tokens") if isinstance(answer, dict) else None
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+            raise EngineError(f"{root}/tokenize gives no tokens; use a vLLM server, or the engine transformers")
+        return tokens
+
+    def _tell(self, what: str, call: Callable[[], Any]) -> Any:
+        """The answer of a call under the retry policy. Raises EngineError."""
+        try:
+            return self._attempts()(call)
+        except openai.APIStatusError as error:
+            text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {_message(error)}"
+            if error.status_code in (401, 403, 404):
+                raise EngineError(f"{text}; a vLLM server tells it, and the engine transformers does") from error
+            raise RequestFailed(text) from error
+        except openai.APIConnectionError as error:
+            raise EngineError(
+                f"{self._client.base_url} did not tell {what} in {ATTEMPTS} attempts: {error}; "
+                "what is done is kept, the same command goes on from there"
+            ) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -157,17 +226,20 @@ class OpenAIEngine:
         return self._options.model
 
     def _send(self, request: Request) -> Any:
-        attempts = tenacity.Retrying(
+        return self._attempts()(self._post, request)
+
+    def _attempts(self) -> tenacity.Retrying:
+        """The one retry policy."""
+        return tenacity.Retrying(
             retry=tenacity.retry_if_exception(_passing),
             wait=_wait_s,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             before_sleep=self._revive,
             reraise=True,
         )
-        return attempts(self._post, request)
 
     def _post(self, request: Request) -> Any:
-        arguments = {"model": self.model, **_sampling(request)}
+        arguments = {"model": self.model, **sampling_arguments(request)}
         if request.messages is not None:
             messages: Any = [dict(each) for each in request.messages]
             return self._client.chat.completions.create(messages=messages, **arguments)
@@ -223,6 +295,14 @@ def _answered(request: Request, choice: Any) -> str:
     )
 
 
+def _logprob(entry: Any, token: int) -> float:
+    """Of one place of a prompt: {token id: {"logprob": ...}}, with the token's own among them."""
+    try:
+        return float(entry[str(token)]["logprob"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
+
+
 def _pieces(request: Request, most: int) -> Iterator[Request]:
     """The request in parts of at most `most` samples."""
     n = request.sampling.n
@@ -231,7 +311,7 @@ def _pieces(request: Request, most: int) -> Iterator[Request]:
         yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
 
 
-def _sampling(request: Request) -> dict[str, Any]:
+def sampling_arguments(request: Request) -> dict[str, Any]:
     """Every parameter, always; those that are vLLM's own go beside the standard ones."""
     sampling = request.sampling
     return {

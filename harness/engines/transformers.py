@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging as stdlib_logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from harness.engines import cut, seed_of, too_long, with_usage
+from harness.engines import Bos, cut, seed_of, too_long, with_usage
 from harness.errors import InputError
 from harness.prompting import with_thinking
 from harness.types import Completion, Request, SamplingParams
@@ -25,6 +25,7 @@ from harness.types import Completion, Request, SamplingParams
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
 # nano, 10 samples of 20 tokens on 2 cores: 1 thread 0.13 s, 2 threads 0.3 to 4 s.
 SMALL = 50_000_000
+SCORING_BYTES = 1 << 29  # of one batch's logits in float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,54 @@ class TransformersEngine:
         ]
         drawn = sum(each.completion_tokens or 0 for each in completions)
         return with_usage(completions, length, drawn, int(self._device == "cuda"))
+
+    def context(self) -> int | None:
+        """As the model's configuration has it."""
+        found = self._context()
+        return None if found == sys.maxsize else found
+
+    def bos(self) -> Bos:
+        """The tokenizer's."""
+        token = self._tokenizer.bos_token_id
+        return Bos(token=token, added=token is not None and self._tokenizer("a").input_ids[:1] == [token])
+
+    def tokenize(self, text: str) -> list[int]:
+        """Without special tokens."""
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        return tokens
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """In batches of like length, as large as SCORING_BYTES of logits allow."""
+        found: list[list[float]] = [[] for _ in sequences]
+        for batch in self._batches([len(each) for each in sequences]):
+            for place, row in zip(batch, self._logprobs([sequences[place] for place in batch]), strict=True):
+                found[place] = row
+        return found
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        most = SCORING_BYTES // (self._model.config.get_text_config().vocab_size * 4)  # tokens of a batch, with padding
+        batch: list[int] = []
+        for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
+            if batch and (len(batch) + 1) * lengths[place] > most:
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
+
+    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        # tokens: (batch, longest), int64. Padding is at the right, where no real token sees it.
+        longest = max(map(len, sequences))
+        tokens = torch.tensor([[*each, *[0] * (longest - len(each))] for each in sequences], device=self._device)
+        mask = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in sequences], device=self._device)
+        with torch.inference_mode():
+            logits = self._model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
+            rows = []
+            for row, own in zip(logits, tokens, strict=True):  # one by one: float32 logits of one sequence at a time
+                scores = row[:-1].float()
+                chosen = scores.gather(1, own[1:, None])[:, 0] - scores.logsumexp(dim=1)
+                rows.append(chosen)
+        return [row[: len(each) - 1].tolist() for row, each in zip(rows, sequences, strict=True)]
 
     def close(self) -> None:
         """Free the model."""

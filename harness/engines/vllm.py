@@ -5,10 +5,11 @@ See `harness.modelserver` for its life, `harness.engines.openai` for what is sai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import modelserver
-from harness.engines import Teller, openai
+from harness.engines import Bos, Teller, openai
 from harness.types import Completion, Request
 
 
@@ -46,6 +47,22 @@ class VLLMEngine:
     def complete(self, request: Request) -> list[Completion]:
         """As the client does; a server that died meanwhile is started again."""
         return self._client.complete(request)
+
+    def context(self) -> int | None:
+        """As the server was started."""
+        return self._client.context()
+
+    def bos(self) -> Bos:
+        """As the server tells."""
+        return self._client.bos()
+
+    def tokenize(self, text: str) -> list[int]:
+        """By the server's tokenizer."""
+        return self._client.tokenize(text)
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """By the server's prompt_logprobs."""
+        return self._client.token_logprobs(sequences)
 
     def close(self) -> None:
         """End the server."""
