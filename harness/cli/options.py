@@ -87,14 +87,17 @@ def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str,
 
 def parse_ks(text: str | None) -> tuple[int, ...] | None:
     """`1,10` as numbers. Raises InputError."""
+    return None if text is None else parse_numbers("--k", text)
+
+
+def parse_numbers(option: str, text: str) -> tuple[int, ...]:
+    """`1,10` as numbers. Raises InputError, naming the option."""
     from harness.errors import InputError
 
-    if text is None:
-        return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"--k takes numbers with commas between them, such as 1,10, not {text!r}") from error
+        raise InputError(f"{option} takes numbers with commas between them, such as 1,10, not {text!r}") from error
 
 
 def cache_folder() -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -89,6 +89,14 @@ def with_usage(
         gpus=gpus,
     )
     return [dataclasses.replace(completions[0], usage=usage), *completions[1:]]
+
+
+def pieces(request: Request, most: int) -> Iterator[Request]:
+    """The request in parts of at most `most` samples."""
+    n = request.sampling.n
+    for done in range(0, n, most):
+        sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
+        yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
 
 
 def valid_text(text: str) -> str:

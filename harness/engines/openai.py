@@ -11,16 +11,15 @@ tags. A server that we started ourselves is started again where it died (`Option
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import tenacity
 
-from harness.engines import Bos, cut, seed_of, too_long, valid_text, with_usage
+from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
 from harness.errors import EngineError, InputError, RequestFailed, near
 from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
@@ -64,14 +63,14 @@ class OpenAIEngine:
 
     def complete(self, request: Request) -> list[Completion]:
         """All n samples, in one request where the server takes them."""
-        return [each for piece in _pieces(request, self._most) for each in self._complete(piece)]
+        return [each for piece in pieces(request, self._most) for each in self._complete(piece)]
 
     def _complete(self, request: Request) -> list[Completion]:
         try:
             return self._ask(request)
         except _NotSoMany:
             half = request.sampling.n // 2
-            completions = [each for piece in _pieces(request, half) for each in self._complete(piece)]
+            completions = [each for piece in pieces(request, half) for each in self._complete(piece)]
             self._most = min(self._most, half)  # only here, where it was seen to help
             return completions
 
@@ -301,14 +300,6 @@ def _logprob(entry: Any, token: int) -> float:
         return float(entry[str(token)]["logprob"])
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
-
-
-def _pieces(request: Request, most: int) -> Iterator[Request]:
-    """The request in parts of at most `most` samples."""
-    n = request.sampling.n
-    for done in range(0, n, most):
-        sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
-        yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
 
 
 def sampling_arguments(request: Request) -> dict[str, Any]:
