@@ -217,7 +217,7 @@ def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | 
     if sampling:
         parts = [
             f"{sampling['distinct_per_problem']:.1f} different per problem",
-            f"{sampling['empty_share']:.1%} without a program",
+            f"{sampling['empty_share']:.1%} empty",
         ]
         if sampling["length_share"] is not None:
             parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")
