@@ -119,7 +119,16 @@ def _import(
 
 def _stem(path: Path) -> str:
     name = path.resolve().name
-    for ending in (".gz", "_results.jsonl", ".jsonl", ".eval_results.json", ".results.json", ".json", ".eval"):
+    for ending in (
+        ".gz",
+        "_results.jsonl",
+        ".jsonl",
+        ".eval_results.json",
+        "_eval_results.json",
+        ".results.json",
+        ".json",
+        ".eval",
+    ):
         name = name.removesuffix(ending)
     return name
 
@@ -274,7 +283,7 @@ def _summarize(
             "sha256": source.sha256,
             "claimed": {each.metric: each.value for each in found.claimed},
             "differs": _differing(estimates, found.claimed),
-            "metadata": dict(found.metadata),
+            "metadata": json.loads(json.dumps(found.metadata), parse_constant=lambda _: None),  # NaN is no JSON
         },
         "estimates": [dataclasses.asdict(estimate) for estimate in estimates],
         "coverage": {
