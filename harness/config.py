@@ -9,28 +9,38 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from harness import registry
 from harness.errors import InputError, near
 from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
+PROMPTING = ("stop", "shots", "shots_file", "system_prompt", "prompt_file", "thinking_tokens")
+BUSY_SAMPLES = 512  # in flight: twice what vLLM works on at once unless told otherwise (max_num_seqs 256)
 LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
 
 
 class RunConfig(BaseModel):
     """One run. Frozen; an invalid one cannot exist.
 
-    k: the ks of pass@k. n: samples per problem; max(k, 10) where it is not given. cpu_s, wall_s, memory_mib: in place
-    of the problem set's own limits. isolation: what programs share. dedup: equal programs of a problem are executed
-    once. workers: sandboxes at once. concurrency: requests at once to a server. extractor: how a chat model's reply
-    becomes a program.
+    task, task_options: what is asked, and how it is scored. k: the ks of pass@k. n: samples per problem; max(k, 10)
+    where it is not given. cpu_s, wall_s, memory_mib: in place of the problem set's own limits. isolation: what programs
+    share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
+    once to a server; None for as many as keep it busy. extractor: how a chat model's reply becomes a program.
+    vllm_python, engine_args: of engine vllm: the interpreter that has it, and more arguments for it. stop to
+    thinking_tokens: how problems are put, see `harness.prompting`. price: per million prompt and completion tokens,
+    `0.15/0.60`. report_to: trackers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
+    task: str = "codegen"
+    task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
     problems: str = "starter"
     model: str | None = None
-    engine: Literal["auto", "transformers", "openai", "replay"] = "auto"
+    engine: Literal["auto", "transformers", "vllm", "openai", "replay"] = "auto"
+    vllm_python: Path | None = None
+    engine_args: tuple[str, ...] = ()
     base_url: str | None = None
     api_key: str = Field(default="EMPTY", repr=False)
     form: Literal["auto", "completion", "chat"] = "auto"
@@ -43,17 +53,36 @@ class RunConfig(BaseModel):
     top_k: int = 0
     max_tokens: int = 512
     seed: int = 0
+    stop: tuple[str, ...] | None = None
+    shots: int | None = None
+    shots_file: Path | None = None
+    system_prompt: str | None = None
+    prompt_file: Path | None = None
+    thinking_tokens: int = 0
+    price: str | None = None
+    price_per_hour: float | None = None
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     runtime: str | None = None
     isolation: Isolation = Isolation.POOL
     dedup: bool = True
     workers: int | None = None
-    concurrency: int = 16
+    concurrency: int | None = None
     cpu_s: float | None = None
     wall_s: float | None = None
     memory_mib: int | None = None
+    report_to: tuple[str, ...] = ()
     results: Path = Path("results")
     cache: Path = Path(".cache")
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_stop(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _one_tracker(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("k", mode="before")
     @classmethod
@@ -77,16 +106,55 @@ class RunConfig(BaseModel):
             raise ValueError("engine replay needs samples, a file of completions")
         if self.engine == "openai" and self.base_url is None:
             raise ValueError("engine openai needs base_url, such as http://127.0.0.1:8000/v1")
-        if self.engine in ("transformers", "replay") and self.base_url is not None:
+        if self.engine in ("transformers", "vllm", "replay") and self.base_url is not None:
             raise ValueError(f"base_url is for engine openai, not {self.engine}")
         self.sampling()
         return self
 
-    def engine_name(self) -> str:
-        """The engine; for `auto` a server where a base_url is given, else the model in this process."""
-        if self.engine != "auto":
-            return self.engine
-        return "replay" if self.samples else "openai" if self.base_url else "transformers"
+    @model_validator(mode="after")
+    def _check_prices(self) -> Self:
+        if self.price is not None and self.price_per_hour is not None:
+            raise ValueError("a price per token or a price_per_hour, not both")
+        if self.price_per_hour is not None and not 0 <= self.price_per_hour <= LARGEST:
+            raise ValueError(f"price_per_hour must be at least 0 and at most {LARGEST:g}, not {self.price_per_hour}")
+        self.token_prices()
+        return self
+
+    @model_validator(mode="after")
+    def _check_prompting(self) -> Self:
+        for name in ("shots", "thinking_tokens"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= LARGEST:
+                raise ValueError(f"{name} must be at least 0 and at most {LARGEST:g}, not {value}")
+        if self.stop is not None and not all(self.stop):
+            raise ValueError("a stop sequence cannot be empty")
+        if self.samples is not None and self.prompting_given():
+            raise ValueError(f"{self.prompting_given()[0]} is for sampling; a file of completions was drawn as it was")
+        return self
+
+    def prompting_given(self) -> list[str]:
+        """The options of prompting that differ from their defaults."""
+        return [name for name in PROMPTING if getattr(self, name)]
+
+    def token_prices(self) -> tuple[float, float] | None:
+        """What a prompt token and a completion token cost; None without a price. Raises ValueError."""
+        if self.price is None:
+            return None
+        parts = self.price.split("/")
+        try:
+            values = [float(part) for part in parts]
+        except ValueError:
+            values = []
+        if len(values) != 2 or not all(0 <= value <= LARGEST for value in values):
+            raise ValueError(
+                "price takes two numbers, per million prompt and completion tokens, such as 0.15/0.60, "
+                f"not {self.price!r}"
+            )
+        return values[0] / 1e6, values[1] / 1e6
+
+    def requests_at_once(self) -> int:
+        """How many requests a server is to have in hand: some hundreds of samples, so that it never waits for us."""
+        return self.concurrency or max(16, min(256, BUSY_SAMPLES // self.sampling().n))
 
     def sampling(self) -> SamplingParams:
         """The sampling parameters in full. `stop` is the problem's."""
@@ -122,8 +190,12 @@ def load_config(file: Path | None, flags: Mapping[str, Any], defaults: Mapping[s
     """
     values = _read_toml(file) if file else {}
     given = {name: value for name, value in flags.items() if value is not None}
+    task = registry.load("harness.tasks", str({**values, **given}.get("task", "codegen")), "task")
+    own = dict(task.DEFAULTS)
+    if {**values, **given}.get("samples") is not None:
+        own.pop("n", None)  # a file of completions has its own
     try:
-        return RunConfig.model_validate({**(defaults or {}), **values, **given})
+        return RunConfig.model_validate({**own, **(defaults or {}), **values, **given})
     except ValidationError as error:
         faults = [_fault(fault, given, file) for fault in error.errors()]
         raise InputError("; ".join(faults)) from error

@@ -5,6 +5,8 @@
     │   ├── ProblemError         a problem file or set
     │   └── SamplesError         a file of completions
     ├── EngineError              the model or its server
+    │   ├── RequestRefused       one request, for good: asked again it would be refused again
+    │   └── RequestFailed        one request, after all retries; the server may well answer others
     ├── StoreError               the run directory
     └── Interrupted              exit code 130: the user pressed Ctrl-C
 
@@ -35,6 +37,14 @@ class SamplesError(InputError):
 
 class EngineError(HarnessError):
     """The model could not be loaded, or its server did not answer well."""
+
+
+class RequestRefused(EngineError):  # noqa: N818 - the request's fate, which the run records and goes on
+    """One request cannot be answered, now or later: its prompt is longer than the model's context, for example."""
+
+
+class RequestFailed(EngineError):  # noqa: N818 - as above
+    """One request was not answered well in all its attempts; a later run may have more luck."""
 
 
 class StoreError(HarnessError):

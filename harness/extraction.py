@@ -22,10 +22,10 @@ from harness.engines import valid_text
 from harness.errors import InputError, SamplesError
 from harness.extractors import DEFAULT, EXTRACTORS
 from harness.manifest import Manifest
-from harness.pipeline import Drawn, make_job
+from harness.pipeline import Drawn, make_job, open_task
 from harness.resolve import Model
 from harness.stream import Job, Observer
-from harness.tasks import codegen
+from harness.tasks import Extracting, codegen
 from harness.types import Completion, Estimate, Form, Problem
 from sandbox import Pool, Program, Verdict
 
@@ -68,22 +68,20 @@ class Comparison:
     failed: int
 
 
-def of_run(run: Path, problems: ProblemSet) -> Replies:
-    """The replies of a run of form chat. Raises InputError for another form."""
+def of_run(run: Path, problems: ProblemSet, config: RunConfig) -> Replies:
+    """The replies of a run of form chat. Raises InputError for another form, and for a task without programs."""
     source = store.read_manifest(run)
-    if source.identity["form"] != Form.CHAT:
-        raise InputError(f"{run} is a run of form {source.identity['form']}: its programs are not extracted")
-    drawn = rescoring.drawn(run, source, problems)
-    completions = [
-        Completion(problem_id=row["problem_id"], index=row["index"], text=row["text"], form=Form.CHAT)
-        for row in store.completions(run)
-        if row["problem_id"] in drawn.owed
-    ]
+    drawn = rescoring.drawn(run, source, problems, config)
+    if not isinstance(drawn.task, Extracting):
+        raise InputError(f"{run} is a run of task {drawn.task.name}: it has no programs")
+    if drawn.model.form is not Form.CHAT:
+        raise InputError(f"{run} is a run of form {drawn.model.form}: its programs are not extracted")
+    completions = [each for each in store.drawn(run) if each.problem_id in drawn.owed]
     verdicts = {(row["problem_id"], row["index"]): Verdict(row["verdict"]) for row in store.executions(run)}
     return Replies(drawn=drawn, completions=completions, verdicts=verdicts, source=source)
 
 
-def of_file(path: Path, problems: ProblemSet) -> Replies:
+def of_file(path: Path, problems: ProblemSet, config: RunConfig) -> Replies:
     """The replies in a JSONL file: `task_id`, and the reply under one of `TEXTS`. Raises InputError."""
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
@@ -100,7 +98,14 @@ def of_file(path: Path, problems: ProblemSet) -> Replies:
     sha256 = digest.hexdigest()
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
     model = Model(name=name, source=None, engine="replay", form=Form.CHAT, identity={"samples": name})
-    drawn = Drawn(problems, model, dict(counts), f"samples:{sha256[:8]}|form:{Form.CHAT}", {"samples": sha256})
+    drawn = Drawn(
+        task=open_task(config),
+        problems=problems,
+        model=model,
+        owed=dict(counts),
+        signature=f"samples:{sha256[:8]}|form:{Form.CHAT}",
+        identity={"samples": sha256},
+    )
     return Replies(drawn=drawn, completions=completions, verdicts={})
 
 
@@ -134,7 +139,7 @@ def compare(
             key = (problem.id, _digest(program))
             programs.setdefault(key, program)
             keys[name].append(key)
-            empty[name] += taken is None or taken.span is None
+            empty[name] += taken is not None and taken.span is None
     known = _known(replies, job, keys)
     owed = [(key, program) for key, program in programs.items() if key not in known]
     started(len(owed))
@@ -162,6 +167,7 @@ def _executed(
 ) -> Iterator[tuple[Key, Verdict]]:
     if not owed:
         return
+    assert job.backend is not None  # the task has programs
     workers = min(config.workers or sandbox.default_workers(), len(owed))
     ceiling = sandbox.ceiling([job.limits[problem_id] for problem_id in {key[0] for key, _ in owed}])
     box: Pool
@@ -184,8 +190,12 @@ def _executed(
 def _known(replies: Replies, job: Job, keys: Mapping[str, Sequence[Key]]) -> dict[Key, Verdict]:
     """What the run itself found, where all that decides a verdict is the same now."""
     source = replies.source
-    same = ("task", "guest", "problems", "sandbox", "limits")
-    if source is None or any(source.identity.get(key) != job.manifest.identity[key] for key in same):
+    same = ("task", "problems", "sandbox", "limits")
+    if (
+        source is None
+        or source.identity.get("extractor") not in keys
+        or any(source.identity.get(key) != job.manifest.identity[key] for key in same)
+    ):
         return {}
     own = zip(replies.completions, keys[source.identity["extractor"]], strict=True)
     found = {key: replies.verdicts.get((completion.problem_id, completion.index)) for completion, key in own}

@@ -15,27 +15,31 @@ import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sandbox
-from harness import manifest, samples, store
+from harness import __version__, manifest, prompting, registry, samples, store
 from harness.config import RunConfig
+from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
 from harness.errors import InputError, Interrupted
 from harness.extractors import DEFAULT
-from harness.resolve import Model, find_model, open_model
+from harness.prompt_files import load_prompting, measured
+from harness.prompting import Prompting
+from harness.resolve import Engines, Model, find_model
+from harness.sampling import Tally
 from harness.store import Store
-from harness.stream import Job, Lazy, Observer, Stream
-from harness.tasks import codegen
-from harness.types import Form
+from harness.stream import Gaps, Job, Observer, Stream
+from harness.tasks import Ended, Extracting, Prompted, Task
+from harness.types import Completion, Form, Problem
 from sandbox import Integrity, Limits, Verdict
 
+SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
 log = logging.getLogger("harness")
-DEFAULT_KS = (1, 10, 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,41 +51,45 @@ class Result:
     complete: bool
 
 
-def run(config: RunConfig, observer: Observer) -> Result:
+def run(config: RunConfig, observer: Observer, engines: Engines | None = None) -> Result:
     """Generate, execute, score: the whole run, or what is left of it.
 
-    Raises InputError, EngineError, StoreError, SandboxError, and Interrupted at Ctrl-C; what was done is kept.
+    engines: the models that are open already, for those who run several tasks. Raises InputError, EngineError,
+    StoreError, SandboxError, and Interrupted at Ctrl-C; what was done is kept.
     """
     try:
-        return _run(config, observer)
+        with contextlib.ExitStack() as stack:
+            return _run(config, observer, engines or stack.enter_context(Engines(observer)), stack)
     except KeyboardInterrupt as error:
         raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
 
 
-def _run(config: RunConfig, observer: Observer) -> Result:
-    with contextlib.ExitStack() as stack:
-        job = _resolve(config, observer, stack)
-        found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
-        engine = stack.enter_context(Lazy(lambda: _open_engine(config, job, observer)))
-        if found is None:
-            engine.get()  # what the user got wrong must show before anything is written
-            found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
-        return conduct(config, job, found, engine, observer)
+def _run(config: RunConfig, observer: Observer, engines: Engines, stack: contextlib.ExitStack) -> Result:
+    job = _resolve(config, observer, stack)
+
+    def engine() -> Engine:
+        return job.saved or engines.get(config, job.model)
+
+    found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
+    if found is None:
+        engine()  # what the user got wrong must show before anything is written
+        found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
+    return conduct(config, job, found, engine, observer)
 
 
-def conduct(config: RunConfig, job: Job, found: Path, engine: Lazy, observer: Observer) -> Result:
+def conduct(config: RunConfig, job: Job, found: Path, engine: Callable[[], Engine], observer: Observer) -> Result:
     """Do what the run directory `found` still owes, and close it."""
-    with Store(found, job.owed) as opened:
+    with Store(found, job.owed, executes=job.task.executes) as opened:
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
         with store.logging_to(found):
-            internal = Stream(job, opened, engine, observer, config).run()
-        return _close(job, opened, config, internal)
+            gaps = Stream(job, opened, engine, observer, config).run()
+        return _close(job, opened, config, gaps)
 
 
 def write_results(config: RunConfig, result: Result, target: Path) -> None:
     """The samples' rows with their verdicts, for a run of engine replay."""
-    problems = load_set(config.problems, config.cache)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     opened = _open_samples(config, problems)
     if opened is None:
         raise InputError("only a run of saved completions has a results file")
@@ -91,34 +99,47 @@ def write_results(config: RunConfig, result: Result, target: Path) -> None:
         opened.close()
 
 
+def open_task(config: RunConfig) -> Task:
+    """The task of a run, with its options. Raises InputError."""
+    task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
+    return task
+
+
 def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
-    problems = load_set(config.problems, config.cache)
+    task = open_task(config)
+    _check_prompted(task, config)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
     saved = _open_samples(config, problems)
     if saved:
         stack.callback(saved.close)
     model = find_model(config)
-    sampling = config.sampling()
-    drawn = (
-        f"samples:{saved.sha256[:8]}"
-        if saved
-        else f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
-        f"|seed:{sampling.seed}|form:{model.form}|engine:{model.engine}"
+    prompted = load_prompting(config, problems, model.form)
+    task = task.prompted(prompted) if isinstance(task, Prompted) else task
+    problems = measured(problems, prompted)
+    n = config.sampling().n
+    drawn = Drawn(
+        task=task,
+        problems=problems,
+        model=model,
+        owed=saved.counts() if saved else {problem.id: n for problem in problems.problems},
+        signature=_drawn(config, model, saved, prompted),
+        identity={
+            "seed": config.seed,
+            "model": model.identity,
+            "samples": saved.sha256 if saved else None,
+            "sampling": None if saved else dataclasses.asdict(config.sampling()),
+            "form": model.form.value,
+            **prompting.identity(prompted),
+        },
     )
-    identity = {
-        "seed": config.seed,
-        "model": model.identity,
-        "samples": saved.sha256 if saved else None,
-        "sampling": None if saved else dataclasses.asdict(sampling),
-        "form": model.form.value,
-    }
-    owed = saved.counts() if saved else {problem.id: sampling.n for problem in problems.problems}
-    return make_job(config, observer, Drawn(problems, model, owed, drawn, identity), saved)
+    return make_job(config, observer, drawn, saved)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """Completions that there are or will be. signature, identity: what decided them, as they stand in a manifest."""
 
+    task: Task
     problems: ProblemSet
     model: Model
     owed: Mapping[str, int]
@@ -132,120 +153,211 @@ def make_job(config: RunConfig, observer: Observer, drawn: Drawn, saved: replay.
     Raises InputError for a k above n, and for an extractor where nothing is extracted.
     """
     problems, model, owed = drawn.problems, drawn.model, drawn.owed
-    _check_k(config, owed)
-    if config.extractor != DEFAULT and model.form is not Form.CHAT:
-        raise InputError(f"extractor {config.extractor} is for replies of form chat; this run's form is {model.form}")
+    task = _extracting(drawn.task, model.form, config)
+    _check_k(config, task, owed)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
-    backend = sandbox.choose_backend(config.sandbox)
-    sandbox.prepare(backend, observer.note)
-    contents = sandbox.contents(backend)
-    observer.note(f"problems {problems.version()}, model {model.name}, sandbox {backend} ({contents})")
-    signature = _signature(config, drawn, limits, f"{backend}-{contents}")
+    surroundings = _surroundings(config, observer) if task.executes else None
+    where = f", sandbox {surroundings['backend']} ({surroundings['contents']})" if surroundings else ""
+    observer.note(f"problems {problems.version()}, model {model.name}{where}")
+    signature = _signature(task, drawn, limits, surroundings)
     identity = {
         **drawn.identity,
         "signature": signature,  # with the version: another version's numbers are another run's
-        "guest": sandbox.guest_digest(),
         "problems": {"name": problems.name, "sha256": problems.sha256},
-        "task": codegen.VERSION,
-        "extractor": config.extractor if model.form is Form.CHAT else None,
-        "sandbox": {
-            "backend": backend,
-            "contents": contents,
-            "runtime": config.runtime,
-            "isolation": config.isolation.value,
-        },
+        "task": task.version,
+        "task_options": dict(config.task_options),
+        **({"extractor": config.extractor} if _replies(task, model.form) else {}),
+        "sandbox": surroundings,
         "dedup": config.dedup,
-        "limits": manifest.limits_digest(limits),
+        "limits": manifest.limits_digest(limits) if task.executes else None,
     }
     return Job(
+        task=task,
         problems=problems,
         model=model,
         saved=saved,
         owed=owed,
         limits=limits,
-        backend=backend,
+        backend=surroundings["backend"] if surroundings else None,
         manifest=manifest.make(identity, signature, config.model_dump(mode="json", exclude={"api_key"})),
     )
 
 
-def _open_engine(config: RunConfig, job: Job, observer: Observer) -> Engine:
-    if job.model.engine == "transformers":
-        observer.note(f"loading {job.model.name}")
-    return open_model(config, job.model, job.saved)
+def _surroundings(config: RunConfig, observer: Observer) -> dict[str, str | None]:
+    """What programs run in."""
+    backend = sandbox.choose_backend(config.sandbox)
+    sandbox.prepare(backend, observer.note)
+    return {
+        "backend": backend,
+        "contents": sandbox.contents(backend),
+        "guest": sandbox.guest_digest(),
+        "runtime": config.runtime,
+        "isolation": config.isolation.value,
+    }
 
 
 def _open_samples(config: RunConfig, problems: ProblemSet) -> replay.ReplayEngine | None:
-    if config.engine_name() != "replay" or config.samples is None:
+    if config.samples is None:
         return None
     return replay.open_engine(replay.Options(samples=config.samples, problems=problems))
 
 
-def _check_k(config: RunConfig, owed: Mapping[str, int]) -> None:
+def _check_k(config: RunConfig, task: Task, owed: Mapping[str, int]) -> None:
+    if config.k and not task.executes:
+        raise InputError(f"--k is for pass@k of programs; task {task.name} executes none")
     smallest = min(owed, key=lambda problem_id: owed[problem_id])
     for k in config.k:
         if k > owed[smallest]:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
 
 
-def _signature(config: RunConfig, drawn: Drawn, limits: Mapping[str, Limits], image: str) -> str:
-    """Everything that can change the number, without the metric's own name, in one line."""
-    from harness import __version__
+def _replies(task: Task, form: Form) -> bool:
+    """Whether programs are taken out of replies."""
+    return form is Form.CHAT and isinstance(task, Extracting)
 
-    owed = drawn.owed
+
+def _extracting(task: Task, form: Form, config: RunConfig) -> Task:
+    """The task with the run's extractor, where there is something to extract from. Raises InputError."""
+    if form is Form.CHAT and isinstance(task, Extracting):
+        return task.extracting(config.extractor)
+    if config.extractor == DEFAULT:
+        return task
+    if not task.executes:
+        raise InputError(f"extractor {config.extractor} is for programs; task {task.name} executes none")
+    raise InputError(f"extractor {config.extractor} is for replies of form chat; this run's form is {form}")
+
+
+def _signature(task: Task, drawn: Drawn, limits: Mapping[str, Limits], surroundings: Mapping[str, Any] | None) -> str:
+    """Everything that can change the number, without the metric's own name, in one line."""
     parts = (
-        f"n:{manifest.span(owed.values())}",
+        f"n:{manifest.span(drawn.owed.values())}",
         drawn.signature,
-        f"task:{codegen.VERSION}",
-        *([f"extractor:{config.extractor}"] if drawn.model.form is Form.CHAT else []),
+        f"task:{task.version}",
+        task.label(),
         f"data:{drawn.problems.version()}",
-        f"integrity:{_integrity_label(_beside(drawn.problems, owed))}",
-        f"img:{image}",
-        manifest.limits_label(limits[problem_id] for problem_id in owed),
+        _executed(drawn.problems, drawn.owed, limits, surroundings),
         f"v:{__version__}",
     )
-    return "|".join(parts)
+    return "|".join(part for part in parts if part)
+
+
+def _check_prompted(task: Task, config: RunConfig) -> None:
+    if config.prompting_given() and not isinstance(task, Prompted):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
+        raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
+
+
+def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None, prompted: Prompting) -> str:
+    """How the completions came about, for a signature."""
+    if saved:
+        return f"samples:{saved.sha256[:8]}"
+    sampling = config.sampling()
+    return (
+        f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
+        f"|seed:{sampling.seed}|form:{model.form}{prompting.label(prompted)}|engine:{model.engine}"
+    )
+
+
+def _executed(
+    problems: ProblemSet, owed: Mapping[str, int], limits: Mapping[str, Limits], surroundings: Mapping[str, Any] | None
+) -> str:
+    """How programs were executed, for a signature; empty where none were."""
+    if surroundings is None:
+        return ""
+    beside = _beside(problems, owed)
+    integrity = f"judged+{len(beside)}{Integrity.IN_SANDBOX}" if beside else Integrity.JUDGED.value
+    image = f"{surroundings['backend']}-{surroundings['contents']}"
+    return f"integrity:{integrity}|img:{image}|{manifest.limits_label(limits[problem_id] for problem_id in owed)}"
 
 
 def _beside(problems: ProblemSet, owed: Mapping[str, int]) -> list[str]:
     """The problems whose tests run in the program's own process."""
     asked = [problem for problem in problems.problems if problem.id in owed]
-    return [problem.id for problem in asked if codegen.integrity(problem) is Integrity.IN_SANDBOX]
+    return [problem.id for problem in asked if problem.integrity() is Integrity.IN_SANDBOX]
 
 
-def _integrity_label(beside: list[str]) -> str:
-    return f"judged+{len(beside)}{Integrity.IN_SANDBOX}" if beside else Integrity.JUDGED.value
+def _close(job: Job, opened: Store, config: RunConfig, gaps: Gaps) -> Result:
+    outcome = job.task.summarize(
+        Ended(
+            scores=lambda: store.scores(opened.run),
+            problems={problem.id: problem for problem in job.problems.problems},
+            owed=job.owed,
+            ks=config.k or None,
+            signature=job.manifest.signature,
+            seed=config.seed,
+        )
+    )
+    coverage = _coverage(job, opened, gaps)
+    repeated = opened.repeated() if config.dedup and job.task.executes else 0
+    summary = {
+        "run": str(opened.run),
+        "task": job.task.name,
+        "estimates": [dataclasses.asdict(estimate) for estimate in outcome.estimates],
+        "coverage": {**coverage, "omitted": list(outcome.omitted), "repeated": repeated},
+        **(_execution_sections(job, opened, gaps) if job.task.executes else {}),
+        **_audited(job, opened, config),
+        **outcome.sections,
+        "problems": outcome.problems,
+    }
+    for name, data in outcome.files.items():
+        store.write_whole(opened.run / name, data)
+    store.write_whole(opened.run / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+    return Result(run=opened.run, summary=summary, complete=bool(coverage["complete"]))
 
 
-def _close(job: Job, opened: Store, config: RunConfig, internal: int) -> Result:
+def _coverage(job: Job, opened: Store, gaps: Gaps) -> dict[str, Any]:
+    """What the numbers are of. refused, failed: problem id -> why requests for it were not answered."""
     counts = opened.counts()
     expected = sum(job.owed.values())
     scored = sum(n for n, _ in counts.values())
-    ks = config.k or tuple(k for k in DEFAULT_KS if k <= min(job.owed.values()))
-    reached = min((n for n, _ in counts.values() if n), default=0)
-    # an incomplete run still reports the ks that every problem's scored samples allow, and names the others
-    estimates = codegen.summarize(counts, [k for k in ks if k <= reached], job.manifest.signature, config.seed)
-    omitted = [f"pass@{k}" for k in ks if k > reached]
-    verdicts = {verdict.value: count for verdict, count in opened.verdict_counts().items()}
-    if internal:
-        verdicts[Verdict.INTERNAL_ERROR.value] = internal
-    summary = {
-        "run": str(opened.run),
-        "estimates": [dataclasses.asdict(estimate) for estimate in estimates],
-        "coverage": {
-            "problems": len(job.problems.problems),
-            "problems_scored": sum(1 for n, _ in counts.values() if n),
-            "completions": expected,
-            "completions_scored": scored,
-            "complete": scored == expected,
-            "omitted": omitted,
-            "repeated": opened.repeated() if config.dedup else 0,
-        },
-        "integrity": {
-            "judged": len(job.owed) - len(_beside(job.problems, job.owed)),
-            "in_sandbox": _beside(job.problems, job.owed),
-        },
-        "verdicts": verdicts,
-        "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
+    return {
+        "problems": len(job.problems.problems),
+        "problems_scored": sum(1 for n, _ in counts.values() if n),
+        "completions": expected,
+        "completions_scored": scored,
+        "complete": scored == expected,
+        "refused": dict(opened.refused),
+        "failed": dict(gaps.failed),
     }
-    store.write_whole(opened.run / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
-    return Result(run=opened.run, summary=summary, complete=scored == expected)
+
+
+def _execution_sections(job: Job, opened: Store, gaps: Gaps) -> dict[str, Any]:
+    verdicts = {verdict.value: count for verdict, count in opened.verdict_counts().items()}
+    if gaps.internal:
+        verdicts[Verdict.INTERNAL_ERROR.value] = gaps.internal
+    beside = _beside(job.problems, job.owed)
+    return {
+        "integrity": {"judged": len(job.owed) - len(beside), "in_sandbox": beside},
+        "verdicts": verdicts,
+    }
+
+
+def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
+    """`sampling` and `cost` of a summary, in one pass over the completions."""
+    problems = {problem.id: problem for problem in job.problems.problems}
+    tally, ledger = Tally(), Ledger()
+    for completion in store.drawn(opened.run):
+        ledger.add(completion)
+        if completion.logprobs is None and job.task.name not in SHORT:  # with logprobs nothing was sampled
+            tally.add(completion, empty=_is_empty(job.task, problems[completion.problem_id], completion))
+    audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
+    cost = ledger.cost(_prices(config))
+    return {
+        "sampling": dataclasses.asdict(audit) if audit else None,
+        "cost": dataclasses.asdict(cost) if cost else None,
+    }
+
+
+def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
+    """Whether a completion has no text or, where a program is asked for, none other than an empty one has."""
+    if not completion.text.strip() or not task.executes:
+        return not completion.text.strip()
+    nothing = dataclasses.replace(completion, text="")
+    return task.candidate(problem, completion).program == task.candidate(problem, nothing).program
+
+
+def _prices(config: RunConfig) -> Prices | None:
+    tokens = config.token_prices()
+    if tokens:
+        return Prices(prompt_token=tokens[0], completion_token=tokens[1])
+    return Prices(hour=config.price_per_hour) if config.price_per_hour is not None else None

@@ -1,11 +1,12 @@
 """The run directory: append-only lines, a torn tail dropped, whole files by rename, the manifest first.
 
-Theory of operation. results/<dataset>/<model>/<utc>-<fingerprint8>/ holds manifest.json, completions.jsonl (a
-problem's n lines in one write), executions.jsonl and scores.jsonl (a line each, in step, under one lock), summary.json
-and run.log. One process at a time has the directory (flock). After kill -9 the tail of a file may be torn: opening cuts
-the last line where it has no newline, the last problem's completions where fewer than n are there, and executions that
-have no score (or the reverse); what was cut is done again. Lines are handed to the kernel at once but not forced to the
-disk: a power cut may lose the last seconds of work, never mix or invent any.
+Theory of operation. results/<dataset>/<model>/<utc>-<fingerprint8>/ holds manifest.json, completions.jsonl (what one
+request brought in one write), executions.jsonl and scores.jsonl (a line each, in step, under one lock; a task that
+executes nothing has scores alone), refusals.jsonl (requests that will never be answered), summary.json and run.log. One
+process at a time has the directory (flock). After kill -9 the tail of a file may be torn: opening cuts the last line
+where it has no newline, and executions that have no score (or the reverse); what was cut is done again, and of a
+problem's completions those that are missing are asked for, each by its index and seed. Lines are handed to the kernel
+at once but not forced to the disk: a power cut may lose the last seconds of work, never mix or invent any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,9 +34,11 @@ from harness.types import Completion, Score
 from sandbox.types import Execution, Verdict
 
 COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scores.jsonl"
+REFUSALS = "refusals.jsonl"
 MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
 KEPT_OUTPUT_CHARS = 2000  # of stdout and stderr each, in executions.jsonl
 VERDICTS = tuple(Verdict)
+SCORED = 255  # the mark of a completion with a score and without a verdict
 log = logging.getLogger("harness")
 
 _completion: TypeAdapter[Completion] = TypeAdapter(Completion)
@@ -113,20 +117,28 @@ def write_whole(path: Path, data: bytes) -> None:
 class Store:
     """An open run directory: what is done, what is owed, and the appending of more. Thread-safe.
 
-    owed: problem id -> how many completions the run is to have. Raises StoreError where another process has the run.
+    owed: problem id -> how many completions the run is to have. executes: whether a score comes with an execution.
+    refused: problem id -> why it will not be answered. Raises StoreError where another process has the run.
     """
 
-    def __init__(self, run: Path, owed: Mapping[str, int]) -> None:
+    def __init__(self, run: Path, owed: Mapping[str, int], *, executes: bool = True) -> None:
         self.run = run
         self._owed = owed
         self._broken = False
-        self._lock = threading.Lock()  # protects the three files, the two tables and _broken
+        self._lock = threading.Lock()  # protects the files, the tables and _broken
         self._guard = _lock(run)
-        self._files = {name: open(run / name, "ab", buffering=0) for name in (COMPLETIONS, EXECUTIONS, SCORES)}
+        names = (COMPLETIONS, EXECUTIONS, SCORES, REFUSALS) if executes else (COMPLETIONS, SCORES, REFUSALS)
+        self._files = {name: open(run / name, "ab", buffering=0) for name in names}
         self._twins: dict[str, array.array[int]] = {}
-        self._generated = self._mend_completions()
+        self._firsts: dict[str, dict[bytes, int]] = {}  # of problems whose completions are not all there
+        self._present = {problem_id: bytearray(n) for problem_id, n in owed.items()}
+        self._mend_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
-        self._mend_scores()
+        if executes:
+            self._mend_executions()
+        else:
+            self._mend_scores()
+        self.refused = self._read_refusals()
         self._size_at_open = os.path.getsize(run / COMPLETIONS)
 
     def __enter__(self) -> Self:
@@ -137,13 +149,22 @@ class Store:
             file.close()
         self._guard.close()
 
-    def generated(self, problem_id: str) -> bool:
-        """Whether the problem's completions are all there."""
-        return problem_id in self._generated
+    def generated(self, problem_id: str) -> int:
+        """How many of the problem's completions are there."""
+        return self._present[problem_id].count(1)
+
+    def missing(self, problem_id: str) -> list[range]:
+        """The indexes of the completions that are still to be asked for, as ranges without gaps."""
+        if problem_id in self.refused:
+            return []
+        return [range(*gap.span()) for gap in re.finditer(rb"\0+", self._present[problem_id])]
 
     def complete(self) -> bool:
-        """Whether every completion has its score."""
-        return all(all(marks) for marks in self._verdicts.values())
+        """Whether every completion that can be had is there, and has its score."""
+        return all(
+            not self.missing(problem_id) and marks.count(0) == self._present[problem_id].count(0)
+            for problem_id, marks in self._verdicts.items()
+        )
 
     def backlog(self) -> Iterator[Completion]:
         """Completions that were there at opening and have no score yet, in the file's order."""
@@ -154,27 +175,48 @@ class Store:
                     yield completion
 
     def add_completions(self, completions: list[Completion]) -> None:
-        """All n completions of one problem, in one write."""
+        """What one request for a problem's completions brought, in one write."""
         rows = [_completion.dump_python(each, mode="json") for each in completions]
         with self._writing():
             _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
-            self._generated.add(completions[0].problem_id)
-            firsts: dict[bytes, int] = {}
             for each in completions:
-                self._note_text(each.problem_id, each.index, each.text, firsts)
+                self._note_completion(each.problem_id, each.index, each.text)
+
+    def add_refusal(self, problem_id: str, reason: str) -> None:
+        """The problem's missing completions will never come."""
+        with self._writing():
+            _append(self._files[REFUSALS], json.dumps({"problem_id": problem_id, "reason": reason}).encode() + b"\n")
+            self.refused[problem_id] = reason
 
     def twin(self, problem_id: str, index: int) -> int:
         """The first completion of the problem that has the same text: its own index where there is none before it."""
         return self._twins[problem_id][index]
 
+    def distinct(self) -> dict[str, int]:
+        """Problem id -> how many different texts its completions have."""
+        return {
+            name: sum(first == index and self._present[name][index] for index, first in enumerate(firsts))
+            for name, firsts in self._twins.items()
+        }
+
     def repeated(self) -> int:
         """How many completions have the same text as an earlier one of their problem."""
         return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
 
-    def _note_text(self, problem_id: str, index: int, text: str, firsts: dict[bytes, int]) -> None:
+    def _note_completion(self, problem_id: str, index: int, text: str) -> None:
         key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self._twins.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
+        firsts = self._firsts.setdefault(problem_id, {})
         known[index] = firsts.setdefault(key, index)
+        self._present[problem_id][index] = 1
+        if 0 not in self._present[problem_id]:
+            del self._firsts[problem_id]
+
+    def add_score(self, score: Score) -> None:
+        """What one completion is worth, where nothing is executed."""
+        with self._writing():
+            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            self._note(score)
 
     def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
         """What one completion did, what it is worth, and where in an answer its program stands."""
@@ -211,46 +253,43 @@ class Store:
     def verdict(self, problem_id: str, index: int) -> Verdict | None:
         """The verdict of one completion, None where it has none."""
         mark = self._verdicts[problem_id][index]
-        return VERDICTS[mark - 1] if mark else None
+        return VERDICTS[mark - 1] if mark not in (0, SCORED) else None
 
     def verdict_counts(self) -> dict[Verdict, int]:
         """How many completions ended how; verdicts that never came are left out."""
         totals = dict.fromkeys(VERDICTS, 0)
         for marks in self._verdicts.values():
             for mark in marks:
-                if mark:
+                if mark not in (0, SCORED):
                     totals[VERDICTS[mark - 1]] += 1
         return {verdict: count for verdict, count in totals.items() if count}
 
     def _note(self, score: Score) -> None:
-        self._verdicts[score.problem_id][score.index] = 1 + VERDICTS.index(score.verdict)
+        mark = SCORED if score.verdict is None else 1 + VERDICTS.index(score.verdict)
+        self._verdicts[score.problem_id][score.index] = mark
 
-    def _mend_completions(self) -> set[str]:
-        """The problems whose completions are all there; a unit that is not whole is cut off the file's end."""
+    def _mend_completions(self) -> None:
         path = self.run / COMPLETIONS
         _cut_torn_line(path)
-        whole: set[str] = set()
-        start, current, count = 0, None, 0
-        firsts: dict[bytes, int] = {}
         with open(path, "rb") as file:
-            place = 0
             for line in file:
                 row = _parsed(line, path)
-                problem_id = row["problem_id"]
-                if problem_id != current:
-                    start, current, count, firsts = place, problem_id, 0, {}
-                if problem_id in self._owed:
-                    self._note_text(problem_id, row["index"], row["text"], firsts)
-                count += 1
-                place += len(line)
-                if count == self._owed.get(problem_id):
-                    whole.add(problem_id)
-        if current is not None and current not in whole:
-            os.truncate(path, start)
-            self._twins.pop(current, None)
-        return whole
+                if row["problem_id"] in self._owed:
+                    self._note_completion(row["problem_id"], row["index"], row["text"])
+
+    def _read_refusals(self) -> dict[str, str]:
+        path = self.run / REFUSALS
+        _cut_torn_line(path)
+        with open(path, "rb") as file:
+            return {row["problem_id"]: row["reason"] for row in (_parsed(line, path) for line in file)}
 
     def _mend_scores(self) -> None:
+        path = self.run / SCORES
+        _cut_torn_line(path)
+        for score in scores(self.run):
+            self._note(score)
+
+    def _mend_executions(self) -> None:
         """Both files keep the longest beginning in which each line of one is of the same completion as the other's."""
         paths = [self.run / EXECUTIONS, self.run / SCORES]
         for path in paths:
@@ -320,6 +359,25 @@ def executions(run: Path) -> Iterator[dict[str, Any]]:
 def completions(run: Path) -> Iterator[dict[str, Any]]:
     """The records of completions.jsonl; a torn last line is left out."""
     return _records(run / COMPLETIONS)
+
+
+def scores(run: Path) -> Iterator[Score]:
+    """The scores of scores.jsonl; a torn last line is left out. Raises StoreError for a line that is none."""
+    path = run / SCORES
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _score_of(line, path)
+
+
+def drawn(run: Path) -> Iterator[Completion]:
+    """The completions of completions.jsonl; a torn last line is left out."""
+    with open(run / COMPLETIONS, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _completion.validate_json(line)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,15 @@
 Theory of operation of the stream. Producers (one for the backlog of an earlier, killed process, and one per request
 in flight) put completions into a queue that holds a few per sandbox, so that a slow sandbox slows generation and
 memory does not grow with the run. Consumers, one thread per sandbox, run, score, append. The first error stops all;
-what is on disk stays, and the same command goes on from there. A completion whose execution failed for our own reasons
-(INTERNAL_ERROR, after a second try on a fresh worker) gets no score: the run reports itself incomplete.
+what is on disk stays, and the same command goes on from there. Two things leave a gap instead, and the run reports
+itself incomplete: a completion whose execution failed for our own reasons (INTERNAL_ERROR, after a second try on a
+fresh worker), and a request that the engine could not have answered (RequestRefused for good, RequestFailed for now;
+PATIENT failures in a row, with no success between, are taken for a server that answers nothing).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
@@ -23,113 +26,119 @@ import sandbox
 from harness import manifest
 from harness.config import RunConfig
 from harness.datasets import ProblemSet
-from harness.engines import Engine, replay
+from harness.engines import Engine, Teller, replay
+from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
 from harness.resolve import Model
 from harness.store import Store
-from harness.tasks import codegen
-from harness.types import Completion, Problem
+from harness.tasks import Task
+from harness.types import Completion, Problem, SamplingParams
 from sandbox import Execution, Limits, Pool, Verdict
 
 log = logging.getLogger("harness")
 PATIENCE_S = 5.0  # for threads to end once a run is stopped
+CHUNK = 64  # samples of one request: a larger n is several, so that the first programs run while others are drawn
+PATIENT = 3  # requests in a row that may fail before the server is taken for broken
 
 
-class Observer(Protocol):
+class Observer(Teller, Protocol):
     """Told how a run goes on, from several threads."""
 
-    def note(self, message: str) -> None:
-        """Something a person wants to know."""
-
-    def started(self, total: int, generated: int, executed: int) -> None:
-        """The stream begins; counts of completions."""
+    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+        """The stream begins; counts of completions. work: `execute` or `score`, what each is to have done to it."""
 
     def generated(self, completions: list[Completion]) -> None:
         """A problem's completions arrived."""
 
-    def executed(self, verdict: Verdict) -> None:
-        """A completion was run."""
+    def executed(self, verdict: Verdict | None) -> None:
+        """A completion was run, or scored without being run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A resolved run. owed: problem id -> n; limits: problem id -> limits."""
+    """A resolved run. owed: problem id -> n; limits: problem id -> limits; backend: None where nothing is executed."""
 
+    task: Task
     problems: ProblemSet
     model: Model
     saved: replay.ReplayEngine | None
     owed: Mapping[str, int]
     limits: Mapping[str, Limits]
-    backend: str
+    backend: str | None
     manifest: manifest.Manifest
 
 
-class Lazy:
-    """An engine that is opened when it is first asked for, and closed if it was."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """What a stream could not do. internal: executions that failed for our reasons; failed: problem id -> why."""
 
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._engine: Engine | None = None
-
-    def __enter__(self) -> Lazy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.close()
-
-    def get(self) -> Engine:
-        """The open engine."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine
+    internal: int
+    failed: Mapping[str, str]
 
 
 class Stream:
-    """One pass over what is owed: see the theory of operation above."""
+    """One pass over what is owed: see the theory of operation above.
 
-    def __init__(self, job: Job, opened: Store, engine: Lazy, observer: Observer, config: RunConfig) -> None:
+    engine: opens the engine, once, when it is first needed.
+    """
+
+    def __init__(
+        self, job: Job, opened: Store, engine: Callable[[], Engine], observer: Observer, config: RunConfig
+    ) -> None:
         self._job, self._store, self._engine, self._observer, self._config = job, opened, engine, observer, config
         self._problems = {problem.id: problem for problem in job.problems.problems}
         self._stop = threading.Event()
         self._errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
         self._internal = 0
+        self._failed: dict[str, str] = {}
+        self._in_a_row = 0  # requests that failed since one was answered
         self._twins: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
-        self._lock = threading.Lock()  # protects _internal, _twins and the iterator of owed problems
+        self._lock = threading.Lock()  # protects the four above and the iterator of requests
         workers = config.workers or sandbox.default_workers()
         self._workers = min(workers, sum(job.owed.values()))
         self._queue = _Waiting(16 * self._workers)
 
-    def run(self) -> int:
-        """Do what is owed; how many executions failed for our own reasons. Raises the first error of any thread."""
-        counts = self._store.counts()
-        scored = sum(n for n, _ in counts.values())
-        done = sum(self._job.owed[problem_id] for problem_id in self._job.owed if self._store.generated(problem_id))
+    def run(self) -> Gaps:
+        """Do what is owed. Raises the first error of any thread."""
+        if self._store.complete():
+            return Gaps(internal=0, failed={})
+        scored = sum(n for n, _ in self._store.counts().values())
+        done = sum(self._store.generated(problem_id) for problem_id in self._job.owed)
         total = sum(self._job.owed.values())
-        if scored == total:
-            return 0
-        log.info("owed: %d completions to generate, %d to execute", total - done, total - scored)
-        owed = [self._problems[name] for name in self._job.owed if not self._store.generated(name)]
-        producers = 0
-        if owed:
-            producers = min(self._engine.get().concurrency, len(owed))
-        box = sandbox.open(
+        log.info("owed: %d completions to generate, %d to score", total - done, total - scored)
+        asked = list(self._requests())
+        producers = min(self._engine().concurrency, len(asked)) if asked else 0
+        box = self._open_box()
+        self._observer.started(total, done, scored, "execute" if self._job.task.executes else "score")
+        with box or contextlib.nullcontext():
+            self._threads(box, iter(asked), producers)
+        if not self._errors.empty():
+            raise self._errors.get()
+        internal = self._internal + sum(len(waiting) for waiting in self._twins.values())
+        return Gaps(internal=internal, failed=self._failed)
+
+    def _requests(self) -> Iterator[_Wanted]:
+        """What is to be asked for: the missing samples of each problem, at most CHUNK in one request."""
+        most = CHUNK if self._job.saved is None else max(self._job.owed.values())
+        for problem_id in self._job.owed:
+            for gap in self._store.missing(problem_id):
+                for first in range(gap.start, gap.stop, most):
+                    yield _Wanted(self._problems[problem_id], first, min(most, gap.stop - first))
+
+    def _open_box(self) -> Pool | None:
+        if self._job.backend is None:
+            return None
+        return sandbox.open(
             self._job.backend,
             workers=self._workers,
             ceiling=sandbox.ceiling([self._job.limits[problem_id] for problem_id in self._job.owed]),
             isolation=self._config.isolation,
             runtime=self._config.runtime,
         )
-        self._observer.started(total, done, scored)
-        with box:
-            self._threads(box, iter(owed), producers)
-        if not self._errors.empty():
-            raise self._errors.get()
-        return self._internal + sum(len(waiting) for waiting in self._twins.values())
 
-    def _threads(self, box: Pool, owed: Iterator[Problem], producers: int) -> None:
+    def _threads(self, box: Pool | None, asked: Iterator[_Wanted], producers: int) -> None:
         # Daemons: at an error or Ctrl-C a request to a slow server is not waited for.
-        making = [threading.Thread(target=self._produce, args=(owed,), daemon=True) for _ in range(producers)]
+        making = [threading.Thread(target=self._produce, args=(asked,), daemon=True) for _ in range(producers)]
         making.append(threading.Thread(target=self._replay_backlog, daemon=True))
         using = [threading.Thread(target=self._consume, args=(box,), daemon=True) for _ in range(self._workers)]
         for thread in (*making, *using):
@@ -143,7 +152,8 @@ class Stream:
                 _join(using)
         finally:  # also at Ctrl-C, which is raised in this thread
             self._stop.set()
-            box.close()
+            if box is not None:
+                box.close()
             _join([*making, *using], PATIENCE_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
@@ -161,34 +171,66 @@ class Stream:
 
         self._guard(work)
 
-    def _produce(self, owed: Iterator[Problem]) -> None:
+    def _produce(self, asked: Iterator[_Wanted]) -> None:
         def work() -> None:
-            engine = self._engine.get()
+            engine = self._engine()
             while not self._stop.is_set():
                 with self._lock:
-                    problem = next(owed, None)
-                if problem is None:
+                    wanted = next(asked, None)
+                if wanted is None:
                     return
-                n = self._job.owed[problem.id]
-                sampling = self._config.sampling()
-                if self._job.saved is not None:  # what a file holds is taken as it is, however it was drawn
-                    sampling = dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
-                completions = engine.complete(codegen.request(problem, sampling, self._job.model.form))
-                self._store.add_completions(completions)
-                self._observer.generated(completions)
-                for completion in completions:
+                for completion in self._answer(engine, wanted):
                     self._put(completion)
 
         self._guard(work)
 
-    def _consume(self, box: Pool) -> None:
+    def _answer(self, engine: Engine, wanted: _Wanted) -> list[Completion]:
+        """The completions of one request, on disk; none where it cannot be answered, which is noted."""
+        problem_id = wanted.problem.id
+        try:
+            completions = self._job.task.answer(
+                engine, wanted.problem, self._sampling(wanted.n), self._job.model.form, wanted.first
+            )
+        except RequestRefused as error:
+            log.error("%s: refused: %s", problem_id, error)
+            self._store.add_refusal(problem_id, str(error))
+            self._observer.note(f"{problem_id} is left out: {error}")
+            return []
+        except RequestFailed as error:
+            log.error("%s: failed: %s", problem_id, error)
+            with self._lock:
+                self._failed[problem_id] = str(error)
+                self._in_a_row += 1
+                broken = self._in_a_row >= PATIENT
+            if broken:
+                raise
+            return []
+        with self._lock:
+            self._in_a_row = 0
+        self._store.add_completions(completions)
+        self._observer.generated(completions)
+        return completions
+
+    def _sampling(self, n: int) -> SamplingParams:
+        sampling = self._config.sampling()
+        if self._job.saved is not None:  # what a file holds is taken as it is, however it was drawn
+            return dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
+        return dataclasses.replace(sampling, n=n)
+
+    def _consume(self, box: Pool | None) -> None:
         def work() -> None:
             completion = None
             while (completion := self._get(completion)) is not None:
-                if not self._wait_for_twin(completion):
+                if box is None:
+                    self._score(completion)
+                elif not self._wait_for_twin(completion):
                     self._execute(box, completion)
 
         self._guard(work)
+
+    def _score(self, completion: Completion) -> None:
+        self._store.add_score(self._job.task.score(self._problems[completion.problem_id], completion, None))
+        self._observer.executed(None)
 
     def _wait_for_twin(self, completion: Completion) -> bool:
         """Whether an equal completion decides this one, now or when it has been executed."""
@@ -207,11 +249,11 @@ class Stream:
 
     def _execute(self, box: Pool, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
-        taken = codegen.extraction(problem, completion, self._config.extractor)
-        execution = box.run(codegen.program(problem, completion, taken), problem.tests, self._job.limits[problem.id])
+        candidate = self._job.task.candidate(problem, completion)
+        execution = box.run(candidate.program, problem.tests, self._job.limits[problem.id])
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
-        self._record(completion, execution, taken)
+        self._record(completion, execution, candidate.extraction)
         with self._lock:
             twins = self._twins.pop((completion.problem_id, completion.index), [])
         for twin in twins:
@@ -220,15 +262,16 @@ class Stream:
     def _share(self, completion: Completion, first: int, verdict: Verdict) -> None:
         problem = self._problems[completion.problem_id]
         detail = f"the same program as sample {first}"
-        execution = Execution(verdict=verdict, detail=detail, integrity=codegen.integrity(problem))
-        self._record(completion, execution, codegen.extraction(problem, completion, self._config.extractor))
+        execution = Execution(verdict=verdict, detail=detail, integrity=problem.integrity())
+        self._record(completion, execution, self._job.task.candidate(problem, completion).extraction)
 
     def _record(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
         if execution.verdict is Verdict.INTERNAL_ERROR:
             with self._lock:
                 self._internal += 1
         else:
-            self._store.add_result(execution, codegen.score(completion, execution), taken)
+            problem = self._problems[completion.problem_id]
+            self._store.add_result(execution, self._job.task.score(problem, completion, execution), taken)
         self._observer.executed(execution.verdict)
 
     def _put(self, completion: Completion | None) -> None:
@@ -242,6 +285,15 @@ class Stream:
             if taken is not None:
                 return taken.completion
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A request to be made: n samples of a problem, from index first on."""
+
+    problem: Problem
+    first: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.types import Limits, Tests, Verdict
+from sandbox.types import CallTests, Integrity, Limits, Tests, Verdict
 
 
 class Form(enum.StrEnum):
@@ -27,20 +27,29 @@ class Form(enum.StrEnum):
 class Problem:
     """One task for a model, with what decides whether an answer is right.
 
-    prompt: Python source that a completion continues. references, wrong: completions of the prompt that must pass and
-    must fail. limits: None for the run's. stop: where a base model's completion is cut.
+    prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
+    references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
+    against. limits: None for the run's. stop: where a base model's completion is cut. instruction: the template of a
+    chat model's message, empty for the common one (`harness.prompting.INSTRUCTION`).
     """
 
     id: str
     dataset: str
     prompt: str
-    tests: Tests
+    tests: Tests | None = None
     entry_point: str = ""
     references: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
+    instruction: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def integrity(self) -> Integrity | None:
+        """Who sees its tests end: the judge, but for tests that cannot run apart from the program; None without."""
+        if self.tests is None:
+            return None
+        return self.tests.integrity if isinstance(self.tests, CallTests) else Integrity.JUDGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +79,52 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation."""
+    """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
+
+    first: the index of the first of them, for those that ask for a problem's samples in several requests.
+    thinking_tokens: how many of max_tokens are there for reasoning.
+    """
 
     problem_id: str
     sampling: SamplingParams
+    first: int = 0
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
+    thinking_tokens: int = 0
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("a request has a prompt or messages, not both")
 
+    def form(self) -> Form:
+        """What its completions are: an answer to a conversation, or a prompt continued."""
+        return Form.CHAT if self.messages is not None else Form.COMPLETION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one request took, with all its samples.
+
+    prompt_tokens: the prompt's, once. completion_tokens: of all samples, with what was cut off or taken out of their
+    texts; both None where a server counts none. started_at, finished_at: seconds since the epoch, between which the
+    request was in flight. gpus: that served it; None where unknown.
+    """
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    started_at: float
+    finished_at: float
+    gpus: int | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with."""
+    """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
+
+    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    its predicted tokens.
+    usage: of the whole request, on the first of its completions only; so the usages of a run add up to what it took.
+    """
 
     problem_id: str
     index: int
@@ -95,16 +135,22 @@ class Completion:
     completion_tokens: int | None = None
     seed: int | None = None
     latency_s: float | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1."""
+    """What one completion is worth. `values`: metric name -> value; for code `passed` is 0 or 1.
+
+    verdict: None where nothing was executed. notes: what was read from the answer, by name, such as a label.
+    """
 
     problem_id: str
     index: int
-    verdict: Verdict
     values: Mapping[str, float]
+    verdict: Verdict | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from sandbox.errors import WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.testcode import TestCache
 from sandbox.guest.watch import LOAD_FACTOR
-from sandbox.types import CallTests, Execution, Limits, Program, StdioTests, Tests, Verdict
+from sandbox.types import CallTests, Execution, Integrity, Limits, Program, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
     "wire", "codec", "compare", "seccomp", "suites", "child", "conversation", "testcode", "judge", "cleaning", "bench",
@@ -154,6 +154,7 @@ class Worker:
             "limits": _packed_limits(limits),
             "runs": runs,
             "tests": key,
+            "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": preload[1] if preload else None,
             "bytes": len(body),
         }

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import sandbox
+from harness import modelserver
+from harness.models import model_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -36,6 +38,23 @@ def box(backend: str) -> Iterator[sandbox.Pool]:
     """A pool of one worker, so that consecutive programs share it."""
     with sandbox.open(backend, workers=1) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    """The interpreter that has vLLM."""
+    python = ROOT / ".venv-vllm" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"vLLM is not installed in {python.parents[1]}: make test does that")
+    return python
+
+
+@pytest.fixture(scope="session")
+def vllm(vllm_python: Path) -> Iterator[modelserver.ModelServer]:
+    """A vLLM server of nano, started once for all tests."""
+    options = modelserver.Options(model=str(model_dir("nano")), name="nano", python=vllm_python, key="EMPTY")
+    with modelserver.ModelServer(options, lambda _: None) as server:
+        yield server
 
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]

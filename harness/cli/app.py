@@ -5,15 +5,36 @@ Exit codes: 0 done, 1 a checked thing failed, 2 bad input, 3 our own failure.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, extract, run, score, show, verify
-from harness.errors import HarnessError, InputError, Interrupted
+from harness.cli import (
+    audit,
+    compare,
+    doctor,
+    exec,
+    export,
+    extract,
+    import_,
+    leaderboard,
+    leaks,
+    overfit,
+    plan,
+    report,
+    run,
+    score,
+    serve,
+    show,
+    split,
+    verify,
+)
+from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
 app = typer.Typer(
@@ -44,6 +65,16 @@ app.command("audit")(audit.audit)
 app.command("extract")(extract.extract)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
+app.command("split")(split.split)
+app.command("leaks")(leaks.leaks)
+app.command("overfit")(overfit.overfit)
+app.add_typer(serve.app, name="serve")
+app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("report")(report.report)
+app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 
 
@@ -55,6 +86,8 @@ def main() -> None:
         _fail(error, 2)
     except Interrupted as error:
         _fail(error, 130)
+    except EngineError as error:
+        _fail(f"{error}\ngo on with: {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}", 3)
     except (HarnessError, SandboxError) as error:
         _fail(error, 3)
     except Exception:  # a fault in the harness: show it whole, and never as "a checked thing failed"
@@ -62,7 +95,7 @@ def main() -> None:
         sys.exit(3)
 
 
-def _fail(error: Exception, code: int) -> None:
+def _fail(error: object, code: int) -> None:
     text = str(error)
     safe = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
     print(f"harness: {safe}", file=sys.stderr)

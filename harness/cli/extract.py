@@ -53,8 +53,8 @@ def extract(
     }  # fmt: skip
     own = rescoring.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
     config = load_config(None, flags, {**own, **options.environment()})
-    loaded = load_set(config.problems, config.cache)
-    found = extraction.of_run(replies, loaded) if replies.is_dir() else extraction.of_file(replies, loaded)
+    loaded = load_set(config.problems, config.cache, config.task, config.task_options)
+    found = (extraction.of_run if replies.is_dir() else extraction.of_file)(replies, loaded, config)
     quiet = as_json or not display.err.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=display.err, disable=quiet) as progress:

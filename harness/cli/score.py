@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import options
+from harness.cli import report as report_
 
 if TYPE_CHECKING:
     from harness.pipeline import Result
@@ -34,6 +37,7 @@ def score(
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
     memory_mib: options.MemoryMib = None,
+    report_to: options.ReportTo = None,
     results: options.Results = None,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -46,16 +50,26 @@ def score(
     flags = {
         "problems": problems, "k": options.parse_ks(k), "extractor": extractor, "sandbox": sandbox, "runtime": runtime,
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
-        "isolation": isolation, "dedup": None if dedup else False,
+        "isolation": isolation, "dedup": None if dedup else False, "report_to": options.parse_names(report_to),
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from harness.cli import display
+    from harness import reporting
+    from harness.cli import display, sections
 
-    result = _again(samples, flags, out, config, as_json) if samples.is_dir() else _file(
-        samples, flags, out, config, as_json
-    )  # fmt: skip
+    if samples.is_dir():
+        scored = _run(samples, flags, out, config, as_json)
+    else:
+        scored = _file(samples, flags, out or _beside(samples), config, as_json)
+    result = scored.result
+    sent = reporting.report(result.run, scored.report_to)
     if as_json:
-        print(json.dumps(result.summary))
+        print(json.dumps(report_.with_reports(result.summary, sent)))
+    else:
+        display.show_summary(result.summary)
+        sections.show_sections(result.summary)
+        if scored.file:
+            display.out.print(f"results: {scored.file}", soft_wrap=True)
+        report_.show(sent)
     if not result.complete:
         display.err.print(
             "incomplete: some programs could not be executed; see run.log, then run the same command again"
@@ -63,27 +77,39 @@ def score(
         raise typer.Exit(3)
 
 
-def _file(samples: Path, flags: dict[str, Any], out: Path | None, config: Path | None, as_json: bool) -> Result:
-    from harness import pipeline
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """file: of the results, None where a run was scored."""
+
+    result: Result
+    report_to: Sequence[str]
+    file: Path | None = None
+
+
+def _beside(samples: Path) -> Path:
+    from harness import samples as sample_files
+
+    return sample_files.results_path(samples)
+
+
+def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | None, quiet: bool) -> _Scored:
+    from harness import pipeline, reporting
     from harness import samples as sample_files
     from harness.cli import display
     from harness.config import load_config
 
-    target = out or sample_files.results_path(samples)
     sample_files.check_writable(target)
     given = {**flags, "samples": samples, "engine": "replay"}
     parsed = load_config(config, given, {"problems": "humaneval", **options.environment()})
-    with display.RunDisplay(quiet=as_json) as observer:
+    reporting.check(parsed.report_to)
+    with display.RunDisplay(quiet=quiet) as observer:
         result = pipeline.run(parsed, observer)
     pipeline.write_results(parsed, result, target)
-    if not as_json:
-        display.show_summary(result.summary)
-        display.out.print(f"results: {target}", soft_wrap=True)
-    return result
+    return _Scored(result=result, report_to=parsed.report_to, file=target)
 
 
-def _again(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, as_json: bool) -> Result:
-    from harness import rescoring
+def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool) -> _Scored:
+    from harness import reporting, rescoring
     from harness.cli import display
     from harness.config import load_config
     from harness.errors import InputError
@@ -92,9 +118,8 @@ def _again(run: Path, flags: dict[str, Any], out: Path | None, config: Path | No
         raise InputError("--out is for a file of samples; a run that is scored again is a run directory of its own")
     own = rescoring.settings(run)
     parsed = load_config(config, flags, {**own, **options.environment()})
+    reporting.check(parsed.report_to)
     same = flags["problems"] is None and parsed.problems == own["problems"]
-    with display.RunDisplay(quiet=as_json) as observer:
+    with display.RunDisplay(quiet=quiet) as observer:
         result = rescoring.rescore(run, parsed, observer, same_problems=same)
-    if not as_json:
-        display.show_summary(result.summary)
-    return result
+    return _Scored(result=result, report_to=parsed.report_to)

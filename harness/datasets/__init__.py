@@ -10,17 +10,20 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness import registry
+from harness.datasets import _texts
 from harness.datasets._fetch import Source, fetch
 from harness.errors import ProblemError, near
 from harness.types import Problem
 
 OWN_FORMAT = "files"
+CODE = "codegen"
 HERE = Path(__file__).resolve().parent
 
 
@@ -58,35 +61,45 @@ def shipped_folder() -> Path:
     return wheel if wheel.is_dir() else HERE.parent.parent / "problems"
 
 
-def shipped() -> list[str]:
-    """The names of the shipped sets."""
-    return sorted(path.stem for path in shipped_folder().glob("*.jsonl"))
+def shipped(task: str = CODE) -> list[str]:
+    """The names of the sets that are shipped for a task."""
+    folder = shipped_folder() if task == CODE else shipped_folder() / task
+    return sorted(path.stem for path in folder.glob("*.jsonl"))
 
 
-def known_names() -> list[str]:
-    """Every name that `--problems` takes."""
-    published = [name for name in registry.names("harness.datasets") if name != OWN_FORMAT]
-    return shipped() + [name.replace("plus", "+") for name in published]
+def known_names(task: str = CODE) -> list[str]:
+    """Every name that `--problems` takes for a task."""
+    published = [name for name in registry.names("harness.datasets") if name != OWN_FORMAT] if task == CODE else []
+    return shipped(task) + [name.replace("plus", "+") for name in published]
 
 
-def load_set(name_or_path: str, cache: Path) -> ProblemSet:
+def load_set(
+    name_or_path: str, cache: Path, task: str = CODE, options: Mapping[str, Any] = MappingProxyType({})
+) -> ProblemSet:
     """The problem set of a shipped name, an upstream name (downloaded once into `cache`) or a path.
 
+    options: of the task; `labels` (`a,b`) are those that a classification chooses from, in place of the file's own.
     Raises ProblemError for an unknown name, a file that cannot be read, and for each fault in it with its line.
     """
     name = name_or_path.lower().replace("+", "plus").replace("human-eval", "humaneval")
-    if name in shipped():
+    path = Path(name_or_path).expanduser()
+    if task != CODE:
+        labels = [label.strip() for label in str(options.get("labels", "")).split(",") if label.strip()]
+        if name in shipped(task):
+            return _read_texts(shipped_folder() / task / f"{name}.jsonl", task, labels)
+        if path.is_file():
+            return _read_texts(path, task, labels)
+    elif name in shipped():
         return _read(shipped_folder() / f"{name}.jsonl", name)
-    if name in registry.names("harness.datasets") and name != OWN_FORMAT:
+    elif name in registry.names("harness.datasets") and name != OWN_FORMAT:
         module = registry.load("harness.datasets", name, "problem set")
         return _read(fetch(module.SOURCE, cache), name, module)
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
+    elif path.is_file():
         return _read(path, None)
     looks_like_path = "/" in name_or_path or path.suffix in (".jsonl", ".gz", ".json")
     if looks_like_path:
         raise ProblemError(f"problem file {name_or_path!r} does not exist; give a path to a .jsonl or .jsonl.gz file")
-    known = known_names()
+    known = known_names(task)
     raise ProblemError(
         f"unknown problem set {name_or_path!r}{near(name, known)}; "
         f"known: {', '.join(known)}, or a path to a .jsonl file"
@@ -108,7 +121,12 @@ def rows(path: Path) -> Iterator[tuple[int, dict[str, Any], bytes]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise ProblemError(
+                f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start}); convert the file, "
+                f"for example with: iconv -f latin1 -t utf-8"
+            ) from error
         except (ValueError, RecursionError) as error:
             raise ProblemError(f"{path}, line {number}: not JSON ({error})") from error
         if not isinstance(row, dict):
@@ -135,6 +153,29 @@ def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
     if name is None:
         raise ProblemError(f"{path} holds no problems")
     return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(problems.values()))
+
+
+def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
+    """The set of a task about texts."""
+    digest = hashlib.sha256()
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    problems: dict[str, Problem] = {}
+    for number, row, line in rows(path):
+        digest.update(line)
+        place = _texts.Line(path=path, number=number)
+        try:
+            problem = _texts.PARSERS[task](row, name, place)
+        except ValueError as error:
+            raise ProblemError(f"{place}: {error}") from error
+        if problem.id in problems:
+            raise ProblemError(f"{place}: the id {problem.id!r} is there twice")
+        problems[problem.id] = problem
+    if not problems:
+        raise ProblemError(f"{path} holds no items")
+    complete = list(problems.values())
+    if task == "classification":
+        complete = _texts.with_labels(complete, labels, path)
+    return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(complete))
 
 
 def _set_name(module: Any, path: Path) -> str:

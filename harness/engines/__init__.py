@@ -6,35 +6,97 @@ options from a run's configuration.
 
 from __future__ import annotations
 
-import logging
-from typing import Protocol
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from harness.types import Completion, Form, Request
+from harness.errors import RequestRefused
+from harness.types import Completion, Request, Usage
 
 SEED_SPACE = 2**31 - 1
-log = logging.getLogger("harness")
+
+
+class Teller(Protocol):
+    """Told what a person may want to know while a model is made ready."""
+
+    def note(self, message: str) -> None:
+        """Something to know."""
+
+    def waiting(self, message: str | None) -> None:
+        """What is being waited for, in the place of what was said before; None: for nothing any more."""
 
 
 class Engine(Protocol):
     """A source of completions. `complete` may be called from `concurrency` threads at once."""
 
     concurrency: int
-    form: Form
 
     def complete(self, request: Request) -> list[Completion]:
-        """`request.sampling.n` completions, indexes 0 to n-1. Raises EngineError."""
+        """`request.sampling.n` completions, with indexes from `request.first` on.
+
+        Raises RequestRefused, RequestFailed, and EngineError where nothing more is to be had of the model at all.
+        """
 
     def close(self) -> None:
         """Free the model or the connections."""
 
 
-def unanswered(request: Request, form: Form) -> list[Completion]:
-    """n empty completions, cut by length at once, for a prompt that the model's context does not hold."""
-    log.warning("%s: the prompt is longer than the model's context; its completions are empty", request.problem_id)
-    return [
-        Completion(problem_id=request.problem_id, index=index, text="", form=form, finish_reason="length")
-        for index in range(request.sampling.n)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bos:
+    """A model's token for the beginning of a text, None where none is known, and whether its tokenizer adds it."""
+
+    token: int | None
+    added: bool
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """An engine that also tells the log-probabilities of given tokens. As `complete`, for several threads at once."""
+
+    def context(self) -> int | None:
+        """How many tokens the model takes, None where that is not known."""
+
+    def bos(self) -> Bos:
+        """The model's beginning of a text. Raises EngineError."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of a text, without special ones. Raises EngineError."""
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """For each sequence of n tokens the log-probabilities, in nats, of its tokens 1 to n-1, each after all before.
+
+        Raises EngineError, also where a server does not tell them.
+        """
+
+
+def too_long(request: Request) -> RequestRefused:
+    """Why a prompt that the model's context does not hold is not answered."""
+    return RequestRefused(f"the prompt of {request.problem_id} is longer than the model's context")
+
+
+def pieces(request: Request, most: int) -> Iterator[Request]:
+    """The request in parts of at most `most` samples."""
+    n = request.sampling.n
+    for done in range(0, n, most):
+        sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
+        yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
+
+
+def with_usage(
+    completions: list[Completion], prompt_tokens: int | None, completion_tokens: int | None, gpus: int | None
+) -> list[Completion]:
+    """The completions of a request that has just come back, the first with what the whole request took."""
+    taken_s, finished_at = completions[0].latency_s or 0.0, time.time()
+    usage = Usage(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        started_at=round(finished_at - taken_s, 3),
+        finished_at=round(finished_at, 3),
+        gpus=gpus,
+    )
+    return [dataclasses.replace(completions[0], usage=usage), *completions[1:]]
 
 
 def valid_text(text: str) -> str:
@@ -46,6 +108,11 @@ def cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     """`text` up to the first of `stop` in it, and whether one was there."""
     place = min((text.find(each) for each in stop if each in text), default=None)
     return (text, False) if place is None else (text[:place], True)
+
+
+def seed_of(request: Request, place: int) -> int:
+    """The seed of the completion at `place` of a request."""
+    return sample_seed(request.sampling.seed, request.problem_id, request.first + place)
 
 
 def sample_seed(seed: int, problem_id: str, index: int) -> int:

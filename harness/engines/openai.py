@@ -1,25 +1,31 @@
 """Engine `openai`: any server that speaks `/v1/completions` or `/v1/chat/completions`: vLLM, SGLang, llama.cpp ...
 
-All n samples of a problem are one request. The request's seed is the first sample's; vLLM gives sample i the seed plus
-i (checked against vLLM 0.32), which is what is recorded. Retries are tenacity's alone: connection faults, time-outs,
-429 and 5xx, at most ATTEMPTS times, with the server's Retry-After honoured.
+All n samples of a request are asked for at once; a server that takes fewer is asked in halves. The request's seed is
+the first sample's; vLLM gives sample i the seed plus i (checked against vLLM 0.32), which is what is recorded. Retries
+are tenacity's alone: connection faults, time-outs, 429 and 5xx, at most ATTEMPTS times, with the server's Retry-After
+honoured. A server counts the tokens of a request, not of each sample: the counts stand as the request's usage on its
+first completion, and a completion has its own where it was the only one. Reasoning that the server's parser took out of
+an answer (`reasoning` in vLLM, `reasoning_content` in older and other ones) is put back in front of it, between <think>
+tags. A server that we started ourselves is started again where it died (`Options.revive`).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 import tenacity
 
-from harness.engines import cut, sample_seed, unanswered, valid_text
-from harness.errors import EngineError, InputError, near
-from harness.types import Completion, Form, Request, SamplingParams
+from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
+from harness.errors import EngineError, InputError, RequestFailed, near
+from harness.prompting import with_thinking
+from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
-TIMEOUT_S = 600.0
+TIMEOUT = openai.Timeout(1800.0, connect=10.0)  # a request may wait for hundreds of others on the server
 FIRST_ANSWER_S = 10.0
 # Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
 SERVER_STOPS = 4
@@ -27,14 +33,22 @@ SERVER_STOPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """base_url: up to and including /v1. model: None for the one that the server serves."""
+    """base_url: up to and including /v1. model: None for the one that the server serves.
+
+    revive: for a server of our own: sees that it is up, starts it again where it is not, and gives its address.
+    Raises EngineError. gpus: of the server; None where they are not known.
+    """
 
     base_url: str
     model: str | None
-    seed: int
     api_key: str = "EMPTY"
-    form: Form = Form.COMPLETION
     concurrency: int = 16
+    revive: Callable[[], str] | None = None
+    gpus: int | None = None
+
+
+class _NotSoMany(Exception):  # noqa: N818 - an answer, not a fault
+    """A request of several samples was not answered as it was asked; one of fewer may be."""
 
 
 class OpenAIEngine:
@@ -43,42 +57,146 @@ class OpenAIEngine:
     def __init__(self, options: Options) -> None:
         self._options = options
         self.concurrency = options.concurrency
-        self._client = openai.OpenAI(
-            base_url=options.base_url, api_key=options.api_key, max_retries=0, timeout=TIMEOUT_S
-        )
+        self._client = self._connect(options.base_url)
         self.model = self._find_model()
-        self.form = options.form
+        self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
-        """All n samples in one request."""
+        """All n samples, in one request where the server takes them."""
+        return [each for piece in pieces(request, self._most) for each in self._complete(piece)]
+
+    def _complete(self, request: Request) -> list[Completion]:
+        try:
+            return self._ask(request)
+        except _NotSoMany:
+            half = request.sampling.n // 2
+            completions = [each for piece in pieces(request, half) for each in self._complete(piece)]
+            self._most = min(self._most, half)  # only here, where it was seen to help
+            return completions
+
+    def _ask(self, request: Request) -> list[Completion]:
         start = time.monotonic()
         try:
             answer = self._send(request)
         except openai.APIStatusError as error:
-            if error.status_code == 400 and "context length" in _message(error):
-                return unanswered(request, self.form)
+            raise self._refusal(request, error) from error
+        except openai.APIConnectionError as error:
             raise EngineError(
-                f"{self._options.base_url} refused the request for {request.problem_id}: "
-                f"HTTP {error.status_code}: {_message(error)}{self._hint(error)}"
-            ) from error
-        except openai.OpenAIError as error:
-            raise EngineError(
-                f"{self._options.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
+                f"{self._client.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
                 f"{error}; what is done is kept, the same command goes on from there"
             ) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
-        if sorted(choice.index for choice in answer.choices) != list(range(request.sampling.n)):
-            found = ", ".join(str(choice.index) for choice in answer.choices)
-            raise EngineError(
-                f"{self._options.base_url} was asked for {request.sampling.n} completions, "
-                f"and gave those of index {found}"
-            )
+        choices = self._choices(request, answer)
+        completions = [self._completion(request, choice, answer, taken) for choice in choices]
+        counted = answer.usage
+        prompt_tokens = counted.prompt_tokens if counted else None
+        completion_tokens = counted.completion_tokens if counted else None
+        return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
+
+    def _choices(self, request: Request, answer: Any) -> list[Any]:
+        """The n choices in their order. Raises _NotSoMany, RequestFailed."""
+        choices = getattr(answer, "choices", None)
+        if not isinstance(choices, list):
+            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {str(answer)[:200]!r}")
+        if sorted(choice.index for choice in choices) == list(range(request.sampling.n)):
+            return sorted(choices, key=lambda choice: choice.index)
+        if request.sampling.n > 1:
+            raise _NotSoMany
+        found = ", ".join(str(choice.index) for choice in choices) or "none"
+        raise RequestFailed(f"{self._client.base_url} was asked for one completion, and gave those of index {found}")
+
+    def _refusal(self, request: Request, error: openai.APIStatusError) -> Exception:
+        """What an HTTP error comes to: of this prompt, of this many samples, of this request, or of all."""
+        if error.status_code in (400, 413) and "context length" in _message(error):
+            return too_long(request)
+        text = (
+            f"{self._client.base_url} refused the request for {request.problem_id}: "
+            f"HTTP {error.status_code}: {_message(error)}"
+        )
+        hint = _hint(request, error)
+        if hint or error.status_code in (401, 403, 404):
+            return EngineError(text + hint)
+        if not _passing(error) and request.sampling.n > 1:
+            return _NotSoMany()
+        return RequestFailed(text)
+
+    def context(self) -> int | None:
+        """vLLM's max_model_len; other servers do not tell."""
+        listed = self._tell("its models", lambda: self._client.models.list())
+        found = next((model for model in listed if model.id == self.model), None)
+        length = getattr(found, "max_model_len", None)
+        return length if isinstance(length, int) else None
+
+    def bos(self) -> Bos:
+        """What the server puts before a text; one that it does not add is not known."""
+        plain, whole = self._tokens("a", special=False), self._tokens("a", special=True)
+        added = len(whole) > len(plain) and whole[1 : 1 + len(plain)] == plain
+        return Bos(token=whole[0] if added else None, added=added)
+
+    def tokenize(self, text: str) -> list[int]:
+        """By the server's own tokenizer."""
+        return self._tokens(text, special=False)
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """By vLLM's `prompt_logprobs`: all sequences in one request, each answered with one token that is dropped."""
+        if not sequences:
+            return []
+        answer = self._tell(
+            "log-probabilities",
+            lambda: self._client.completions.create(
+                model=self.model,
+                prompt=[list(each) for each in sequences],
+                max_tokens=1,
+                temperature=0,
+                extra_body={"prompt_logprobs": 0},
+            ),
+        )
         choices = sorted(answer.choices, key=lambda choice: choice.index)
-        return [self._completion(request, choice, answer, taken) for choice in choices]
+        if len(choices) != len(sequences) or any(not getattr(each, "prompt_logprobs", None) for each in choices):
+            raise EngineError(
+                f"{self._client.base_url} gives no log-probabilities of a prompt's tokens (vLLM's prompt_logprobs); "
+                "use a vLLM server, or the engine transformers"
+            )
+        return [
+            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]
+            for choice, each in zip(choices, sequences, strict=True)
+        ]
+
+    def _tokens(self, text: str, *, special: bool) -> list[int]:
+        root = str(self._client.base_url).rstrip("/").removesuffix("/v1")
+        body = {"model": self.model, "prompt": text, "add_special_tokens": special}
+        client = self._client.with_options(base_url=root)
+        answer: Any = self._tell("a text's tokens", lambda: client.post("/tokenize", cast_to=object, body=body))
+        tokens = answer.get("tokens") if isinstance(answer, dict) else None
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+            raise EngineError(f"{root}/tokenize gives no tokens; use a vLLM server, or the engine transformers")
+        return tokens
+
+    def _tell(self, what: str, call: Callable[[], Any]) -> Any:
+        """The answer of a call under the retry policy. Raises EngineError."""
+        try:
+            return self._attempts()(call)
+        except openai.APIStatusError as error:
+            text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {_message(error)}"
+            if error.status_code in (401, 403, 404):
+                raise EngineError(f"{text}; a vLLM server tells it, and the engine transformers does") from error
+            raise RequestFailed(text) from error
+        except openai.APIConnectionError as error:
+            raise EngineError(
+                f"{self._client.base_url} did not tell {what} in {ATTEMPTS} attempts: {error}; "
+                "what is done is kept, the same command goes on from there"
+            ) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _connect(self, base_url: str) -> openai.OpenAI:
+        return openai.OpenAI(base_url=base_url, api_key=self._options.api_key, max_retries=0, timeout=TIMEOUT)
 
     def _find_model(self) -> str:
         try:
@@ -106,54 +224,94 @@ class OpenAIEngine:
             )
         return self._options.model
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception(lambda error: _passing(error)),
-        wait=lambda state: _wait_s(state),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        reraise=True,
-    )
     def _send(self, request: Request) -> Any:
-        arguments = {"model": self.model, **_sampling(request.sampling, request.problem_id, self._options.seed)}
+        return self._attempts()(self._post, request)
+
+    def _attempts(self) -> tenacity.Retrying:
+        """The one retry policy."""
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_passing),
+            wait=_wait_s,
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            before_sleep=self._revive,
+            reraise=True,
+        )
+
+    def _post(self, request: Request) -> Any:
+        arguments = {"model": self.model, **sampling_arguments(request)}
         if request.messages is not None:
             messages: Any = [dict(each) for each in request.messages]
             return self._client.chat.completions.create(messages=messages, **arguments)
         return self._client.completions.create(prompt=request.prompt, **arguments)
 
+    def _revive(self, state: tenacity.RetryCallState) -> None:
+        """See, before a request is sent again, that a server of our own is up."""
+        error = state.outcome.exception() if state.outcome else None
+        if self._options.revive is None or not isinstance(error, openai.APIConnectionError):
+            return
+        base_url = self._options.revive()
+        if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
+            self._client = self._connect(base_url)
+
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        answered = choice.message.content if request.messages is not None else choice.text
-        text, stopped = cut(valid_text(answered or ""), request.sampling.stop)
+        text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,
-            index=choice.index,
+            index=request.first + choice.index,
             text=text,
-            form=self.form,
+            form=request.form(),
             finish_reason="stop" if stopped else choice.finish_reason,
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
-            # a server counts the tokens of a request, not of each of its samples
             completion_tokens=answer.usage.completion_tokens if only else None,
-            seed=None if greedy else sample_seed(self._options.seed, request.problem_id, choice.index),
+            seed=None if greedy else seed_of(request, choice.index),
             latency_s=taken,
         )
 
-    def _hint(self, error: openai.APIStatusError) -> str:
-        if self.form is Form.CHAT and "template" in _message(error):
-            return "; a base model has no chat template: use --form completion"
-        if error.status_code == 404 and self.form is Form.COMPLETION:
-            return "; the server may offer chat only: use --form chat"
-        return ""
+
+def _hint(request: Request, error: openai.APIStatusError) -> str:
+    """What to do about a request that no prompt would make better; empty where that is not known."""
+    if request.form() is Form.CHAT and "template" in _message(error):
+        return "; a base model has no chat template: use --form completion"
+    if error.status_code == 404 and request.form() is Form.COMPLETION:
+        return "; the server may offer chat only: use --form chat"
+    return ""
 
 
-def _sampling(sampling: SamplingParams, problem_id: str, seed: int) -> dict[str, Any]:
+def _logprob(entry: Any, token: int) -> float:
+    """Of one place of a prompt: {token id: {"logprob": ...}}, with the token's own among them."""
+    try:
+        return float(entry[str(token)]["logprob"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
+
+
+def _answered(request: Request, choice: Any) -> str:
+    """A choice's text; a chat model's with its reasoning, which a server may give apart."""
+    if request.messages is None:
+        return choice.text or ""
+    message = choice.message
+    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    reached = choice.finish_reason == "length"
+    # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
+    # its reasoning, is taken to have begun with it.
+    opened = reached and request.thinking_tokens > 0
+    return with_thinking(
+        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
+    )
+
+
+def sampling_arguments(request: Request) -> dict[str, Any]:
     """Every parameter, always; those that are vLLM's own go beside the standard ones."""
+    sampling = request.sampling
     return {
         "n": sampling.n,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "stop": list(sampling.stop[:SERVER_STOPS]) or None,
-        "seed": sample_seed(seed, problem_id, 0),
+        "seed": seed_of(request, 0),
         "extra_body": {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0},
     }
 

@@ -38,7 +38,6 @@ class ReplayEngine:
     """An indexed sample file. Raises SamplesError: unreadable, empty, malformed (with the line), unknown task ids."""
 
     concurrency = 1
-    form = Form.COMPLETION
 
     def __init__(self, options: Options) -> None:
         self._path = options.samples
@@ -58,12 +57,11 @@ class ReplayEngine:
     def complete(self, request: Request) -> list[Completion]:
         """The problem's completions in the file's order. Raises SamplesError where there are fewer than n."""
         places = self._places.get(request.problem_id, array.array("q"))
-        if len(places) < request.sampling.n:
-            raise SamplesError(
-                f"{self._path} has {len(places)} completions of {request.problem_id}, not {request.sampling.n}"
-            )
+        end = request.first + request.sampling.n
+        if len(places) < end:
+            raise SamplesError(f"{self._path} has {len(places)} completions of {request.problem_id}, not {end}")
         completions = []
-        for index, offset in enumerate(places[: request.sampling.n]):
+        for index, offset in enumerate(places[request.first : end], start=request.first):
             with self._lock:
                 self._file.seek(offset)
                 row = json.loads(self._file.readline())

@@ -1,55 +1,71 @@
-"""Engine `transformers`: the model in this process. The default; the embedded `nano` runs on it.
+"""Engine `transformers`: the model in this process. The embedded `nano` runs on it.
 
-All n samples of a problem are one call. Each sample has a random generator of its own, seeded by run, problem and
-index, so a sample does not depend on which others are drawn with it. (With float rounding that differs between batch
-shapes this holds as far as the logits do.)
+All n samples of a request are one batch; on a GPU, in bfloat16, the requests of several threads are one, up to ROWS
+samples, padded at the left: of the threads that wait for the model the next one to have it takes the others' requests
+along. Each sample has a random generator of its own, seeded by run, problem and index, so a sample does not depend on
+which others are drawn with it. (With float rounding that differs between batch shapes this holds as far as the logits
+do.)
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging as stdlib_logging
 import sys
+import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from harness.engines import cut, sample_seed, unanswered
-from harness.errors import InputError
-from harness.types import Completion, Form, Request, SamplingParams
+from harness.engines import Bos, cut, pieces, seed_of, too_long, with_usage
+from harness.engines._scores import TokenScores
+from harness.errors import EngineError, InputError
+from harness.prompting import with_thinking
+from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
 # nano, 10 samples of 20 tokens on 2 cores: 1 thread 0.13 s, 2 threads 0.3 to 4 s.
 SMALL = 50_000_000
+ROWS = 64  # of a batch on a GPU: what a 7B model's cache takes in 80 GB with room to spare; halved where it does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """model: a directory or a hub id. seed: of the run. form: completion or chat."""
+    """model: a directory or a hub id. rows: samples of one batch, in which several requests may be; None for ROWS on a
+    GPU, and for each request by itself elsewhere.
+    """
 
     model: str
-    seed: int
-    form: Form
+    rows: int | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request on its way through the model. tokens: of its prompt."""
+
+    request: Request
+    tokens: list[int]
+    completions: list[Completion] | None = None
+    error: Exception | None = None
 
 
 class TransformersEngine:
-    """A loaded model. Raises InputError where it cannot be loaded or cannot chat."""
-
-    concurrency = 1
+    """A loaded model. Raises InputError where it cannot be loaded."""
 
     def __init__(self, options: Options) -> None:
         logging: Any = transformers.utils.logging
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         stdlib_logging.getLogger("huggingface_hub").setLevel(stdlib_logging.ERROR)  # a line per retry without network
-        self._seed = options.seed
         source = options.model
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
-            dtype = torch.float32 if self._device == "cpu" else "auto"
+            dtype = torch.float32 if self._device == "cpu" else torch.bfloat16
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
             self._model = model.to(self._device)
         except Exception as error:  # the library and its readers raise what they like: all of it is about this model
@@ -60,39 +76,154 @@ class TransformersEngine:
         self._model.eval()
         if self._device == "cpu" and self._model.num_parameters() < SMALL:
             torch.set_num_threads(1)
-        self.form = options.form
-        if self.form is Form.CHAT and not self._tokenizer.chat_template:
-            raise InputError(f"the model {options.model!r} has no chat template; use --form completion")
+        self._name = options.model
+        self._rows = options.rows or (ROWS if self._device == "cuda" else 1)
+        self.concurrency = self._rows
+        self._model_free = threading.Lock()  # protects the model
+        self._scores = TokenScores(self._model, self._device, self._model_free)
+        self._lock = threading.Lock()  # protects the list
+        self._waiting: list[_Waiting] = []
 
     def complete(self, request: Request) -> list[Completion]:
-        """All n samples in one batch."""
+        """All n samples, in one batch with those of other threads. Raises RequestRefused, EngineError."""
+        own = _Waiting(request, self._encode(request))
+        if len(own.tokens) >= self._context():
+            raise too_long(request)
+        with self._lock:
+            self._waiting.append(own)
+        with self._model_free:
+            if own.completions is None and own.error is None:
+                self._generate(self._batch(own))
+        if own.error is not None:
+            raise own.error
+        assert own.completions is not None
+        return own.completions
+
+    def _batch(self, own: _Waiting) -> list[_Waiting]:
+        """Our request, with those of others that fit: as many rows, and a context that holds the longest of each."""
+        with self._lock:
+            self._waiting.remove(own)
+            batch, rows = [own], own.request.sampling.n
+            for other in list(self._waiting):
+                longest = max(len(each.tokens) for each in (*batch, other))
+                fits = longest + own.request.sampling.max_tokens <= self._context()
+                if fits and rows + other.request.sampling.n <= self._rows and _alike(own.request, other.request):
+                    self._waiting.remove(other)
+                    batch.append(other)
+                    rows += other.request.sampling.n
+        return batch
+
+    def _generate(self, batch: list[_Waiting]) -> None:
+        """The completions of each; where the memory does not hold all rows, of half of them at a time."""
+        try:
+            completions = self._draw([(each.request, each.tokens) for each in batch])
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            self._generate_less(batch)
+            return
+        except Exception as error:  # of a batch: each thread raises it
+            for each in batch:
+                each.error = error
+            return
+        for each, own in zip(batch, completions, strict=True):
+            each.completions = own
+
+    def _generate_less(self, batch: list[_Waiting]) -> None:
+        if len(batch) > 1:
+            half = len(batch) // 2
+            self._rows = max(self._rows // 2, 1)
+            self._generate(batch[:half])
+            self._generate(batch[half:])
+            return
+        (only,) = batch
+        n = only.request.sampling.n
+        if n == 1:
+            only.error = EngineError(
+                "the GPU's memory does not hold the model with one sample; use a smaller max_tokens"
+            )
+            return
+        parts = [_Waiting(piece, only.tokens) for piece in pieces(only.request, (n + 1) // 2)]
+        for part in parts:
+            self._generate([part])
+            only.error = only.error or part.error
+        only.completions = [each for part in parts for each in part.completions or []]
+
+    def _draw(self, batch: list[tuple[Request, list[int]]]) -> list[list[Completion]]:
+        # tokens: (rows, longest), int64, a row per sample: generate() makes several of one only where it draws itself
         start = time.monotonic()
-        inputs = self._encode(request)
-        length = inputs["input_ids"].shape[1]
-        room = self._context() - length
-        if room < 1:
-            return unanswered(request, self.form)
-        arguments = self._arguments(request, min(request.sampling.max_tokens, room))
+        length = max(len(tokens) for _, tokens in batch)
+        rows, mask = [], []
+        for request, tokens in batch:
+            empty = length - len(tokens)
+            rows += [[self._pad()] * empty + tokens] * request.sampling.n
+            mask += [[0] * empty + [1] * len(tokens)] * request.sampling.n
+        first = batch[0][0]
+        arguments = self._arguments(first, min(first.sampling.max_tokens, self._context() - length))
         with torch.inference_mode():
-            output = self._model.generate(**inputs, **arguments, logits_processor=self._sampler(request))
+            output = self._model.generate(
+                input_ids=torch.tensor(rows, device=self._device),
+                attention_mask=torch.tensor(mask, device=self._device),
+                logits_processor=self._sampler([request for request, _ in batch]),
+                **arguments,
+            )
         taken = time.monotonic() - start
-        return [self._completion(request, index, row[length:], length, taken) for index, row in enumerate(output)]
+        drawn = iter(output[:, length:])
+        return [self._completions(request, drawn, len(tokens), taken) for request, tokens in batch]
+
+    def _completions(
+        self, request: Request, drawn: Iterator[Any], prompt_tokens: int, taken: float
+    ) -> list[Completion]:
+        """The request's own of the drawn rows."""
+        n = request.sampling.n
+        completions = [self._completion(request, index, next(drawn), prompt_tokens, taken) for index in range(n)]
+        tokens = sum(each.completion_tokens or 0 for each in completions)
+        return with_usage(completions, prompt_tokens, tokens, int(self._device == "cuda"))
+
+    def context(self) -> int | None:
+        """As the model's configuration has it."""
+        found = self._context()
+        return None if found == sys.maxsize else found
+
+    def bos(self) -> Bos:
+        """The tokenizer's."""
+        token = self._tokenizer.bos_token_id
+        return Bos(token=token, added=token is not None and self._tokenizer("a").input_ids[:1] == [token])
+
+    def tokenize(self, text: str) -> list[int]:
+        """Without special tokens."""
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        return tokens
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """In batches with those of other threads."""
+        return self._scores.logprobs(sequences)
 
     def close(self) -> None:
         """Free the model."""
-        del self._model
+        del self._model, self._scores
 
-    def _encode(self, request: Request) -> Any:
-        if request.messages is not None:
-            inputs = self._tokenizer.apply_chat_template(
-                list(request.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
-            )
-        else:
-            inputs = self._tokenizer(request.prompt, return_tensors="pt")
-        inputs.pop("token_type_ids", None)
-        # One row per sample: generate() makes several sequences of one input only where it draws them itself.
-        rows = {name: tensor.repeat(request.sampling.n, 1) for name, tensor in inputs.items()}
-        return {name: tensor.to(self._device) for name, tensor in rows.items()}
+    def _encode(self, request: Request) -> list[int]:
+        """The tokens of the prompt."""
+        if request.messages is None:
+            found: list[int] = self._tokenizer(request.prompt, verbose=False).input_ids
+            return found
+        if not self._tokenizer.chat_template:
+            raise InputError(f"the model {self._name!r} has no chat template; use --form completion")
+        conversation = list(request.messages)
+        tokens: list[int] = self._tokenizer.apply_chat_template(
+            conversation, add_generation_prompt=True, return_dict=True
+        )["input_ids"]
+        return tokens
+
+    def _pad(self) -> int:
+        pad = self._tokenizer.pad_token_id
+        return int(self._tokenizer.eos_token_id if pad is None else pad)
+
+    def _opens_thinking(self, request: Request) -> bool:
+        """Whether the chat template ends in the opening tag of the reasoning."""
+        messages = list(request.messages or ())
+        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return str(text).rstrip().endswith("<think>")
 
     def _context(self) -> int:
         """How many tokens the model takes; no limit where its configuration names none."""
@@ -100,12 +231,11 @@ class TransformersEngine:
 
     def _arguments(self, request: Request, max_tokens: int) -> dict[str, Any]:
         sampling = request.sampling
-        pad = self._tokenizer.pad_token_id
         arguments: dict[str, Any] = {
             "max_new_tokens": max_tokens,
             # Sampling is done by our own processor, row by row; what generate() sees has one token left.
             "do_sample": False,
-            "pad_token_id": self._tokenizer.eos_token_id if pad is None else pad,
+            "pad_token_id": self._pad(),
             "temperature": None,
             "top_p": None,
             "top_k": None,
@@ -114,11 +244,11 @@ class TransformersEngine:
             arguments.update(stop_strings=list(sampling.stop), tokenizer=self._tokenizer)
         return arguments
 
-    def _sampler(self, request: Request) -> transformers.LogitsProcessorList:
-        sampling = request.sampling
+    def _sampler(self, requests: list[Request]) -> transformers.LogitsProcessorList:
+        sampling = requests[0].sampling
         if sampling.temperature == 0:
             return transformers.LogitsProcessorList()
-        seeds = [sample_seed(self._seed, request.problem_id, index) for index in range(sampling.n)]
+        seeds = [seed_of(request, place) for request in requests for place in range(request.sampling.n)]
         return transformers.LogitsProcessorList([_SampleByRow(sampling, seeds, self._device)])
 
     def _completion(self, request: Request, index: int, tokens: Any, prompt_tokens: int, taken: float) -> Completion:
@@ -128,15 +258,19 @@ class TransformersEngine:
         if ended is not None:
             kept = kept[:ended]
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
+        reason = "stop" if stopped or ended is not None else "length"
+        if request.messages is not None:
+            opened = self._opens_thinking(request) or (reason == "length" and request.thinking_tokens > 0)
+            text = with_thinking(text, "", cut=reason == "length", opened=opened)
         return Completion(
             problem_id=request.problem_id,
-            index=index,
+            index=request.first + index,
             text=text,
-            form=self.form,
-            finish_reason="stop" if stopped or ended is not None else "length",
+            form=request.form(),
+            finish_reason=reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
-            seed=None if request.sampling.temperature == 0 else sample_seed(self._seed, request.problem_id, index),
+            seed=None if request.sampling.temperature == 0 else seed_of(request, index),
             latency_s=round(taken, 4),
         )
 
@@ -172,6 +306,25 @@ class _SampleByRow(transformers.LogitsProcessor):
         )
         only = torch.full_like(scores, -torch.inf)
         return only.scatter_(1, tokens.gather(1, chosen), 0.0)  # type: ignore[return-value]
+
+
+def _alike(one: Request, other: Request) -> bool:
+    """Whether two requests may be in one batch: they are drawn in the same way, but for their numbers and seeds."""
+    return dataclasses.replace(one.sampling, n=1, seed=0) == dataclasses.replace(other.sampling, n=1, seed=0)
+
+
+def render_chat(model: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """The text that a model's chat template makes of messages: what it is given. No weights are read.
+
+    Raises InputError where the tokenizer cannot be loaded or has no template.
+    """
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(model)
+    except Exception as error:  # the library and its readers raise what they like: all of it is about this model
+        raise InputError(f"the tokenizer of {model!r} cannot be loaded: {_in_one_line(error)}") from error
+    if not tokenizer.chat_template:
+        raise InputError(f"the model {model!r} has no chat template; use --form completion")
+    return str(tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False))
 
 
 def _in_one_line(error: Exception) -> str:

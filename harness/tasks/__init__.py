@@ -1,4 +1,97 @@
-"""Tasks: pure functions from a problem to a request, from a completion to a program, from an execution to a score.
+"""Tasks: what a model is asked, and what an answer is worth. One module each; its name is the option's value.
 
-A module of this folder has `VERSION`, `request`, `program`, `score` and `summarize`. None of them does any I/O.
+A module has `DEFAULTS`, what a run of it is unless told otherwise (names of `RunConfig`), and `open_task(options) ->
+Task`. A task is pure: only the pipeline touches the model, the sandbox and the disk.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from harness.engines import Engine
+from harness.extractors import Extraction
+from harness.prompting import Prompting
+from harness.types import Completion, Estimate, Form, Problem, SamplingParams, Score
+from sandbox.types import Execution, Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run whose stream has ended: what a summary is made of.
+
+    scores: reads them anew, in no particular order, one at a time. owed: problem id -> completions asked for. ks: of
+    pass@k, None where the user named none. seed: of the run.
+    """
+
+    scores: Callable[[], Iterator[Score]]
+    problems: Mapping[str, Problem]
+    owed: Mapping[str, int]
+    ks: Sequence[int] | None
+    signature: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to.
+
+    problems: id -> `n` (completions scored) and the item's numbers. omitted: metrics that an incomplete run cannot
+    give. sections: further parts of summary.json by their key. files: further files of the run directory, by name.
+    """
+
+    estimates: Sequence[Estimate]
+    problems: Mapping[str, Mapping[str, float]]
+    omitted: Sequence[str] = ()
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A completion's program. extraction: how it was taken out of a reply; None where it did not have to be."""
+
+    program: Program
+    extraction: Extraction | None = None
+
+
+class Task(Protocol):
+    """One kind of question. version: raised by every change that can move a number; executes: answers are programs."""
+
+    name: str
+    version: str
+    executes: bool
+
+    def label(self) -> str:
+        """What decides its scores beside its version, for a signature: `by:logprob`; empty for nothing."""
+
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """Ask for `sampling.n` completions of a problem, from index `first` on. Raises EngineError."""
+
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
+        """The program in a completion. Only asked where `executes`."""
+
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
+        """What a completion is worth; execution: None where nothing is executed."""
+
+    def summarize(self, ended: Ended) -> Outcome:
+        """The numbers of a run. Raises InputError for a k that is above the n of some problem."""
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A task whose prompts a run may change."""
+
+    def prompted(self, prompting: Prompting) -> Task:
+        """The same task with its problems put otherwise."""
+
+
+@runtime_checkable
+class Extracting(Protocol):
+    """A task whose programs stand in the replies of chat models."""
+
+    def extracting(self, extractor: str) -> Task:
+        """The same task with programs taken out of replies by this extractor."""

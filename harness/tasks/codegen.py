@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from harness import prompting as prompts
 from harness import stats
+from harness.engines import Engine
 from harness.errors import InputError
 from harness.extractors import DEFAULT, Extraction, extract
+from harness.prompting import OWN, Prompting
+from harness.tasks import Candidate, Ended, Outcome
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import CallTests, Execution, Integrity, Program, StdioTests, Verdict
+from sandbox.types import Execution, Program, StdioTests, Verdict
 
+DEFAULTS: Mapping[str, Any] = {}
+DEFAULT_KS = (1, 10, 100)
 VERSION = "codegen.v3"  # raised by every change that can move a number
-CHAT = (
-    "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
-    "```python\n{prompt}\n```\n"
-)
 
 
-def request(problem: Problem, sampling: SamplingParams, form: Form) -> Request:
-    """What the engine is asked: the prompt as it stands for a completion, one user message for a chat model."""
-    if form is Form.CHAT:
-        message = {"role": "user", "content": CHAT.format(prompt=problem.prompt.strip())}
-        return Request(problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=()), messages=(message,))
-    sampling = dataclasses.replace(sampling, stop=problem.stop)
-    return Request(problem_id=problem.id, sampling=sampling, prompt=problem.prompt)
+def request(problem: Problem, sampling: SamplingParams, form: Form, prompting: Prompting = OWN) -> Request:
+    """What the engine is asked: the prompt as it stands for a completion, messages for a chat model."""
+    return prompts.request(problem, sampling, form, prompting)
 
 
 def extraction(problem: Problem, completion: Completion, extractor: str = DEFAULT) -> Extraction | None:
@@ -46,11 +46,6 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
         return Program(source=completion.text if whole else problem.prompt + completion.text)
     taken = taken or extraction(problem, completion)
     return Program(source=taken.source if taken else completion.text)
-
-
-def integrity(problem: Problem) -> Integrity:
-    """Who sees a problem's tests end: the judge, but for tests that cannot run apart from the program."""
-    return problem.tests.integrity if isinstance(problem.tests, CallTests) else Integrity.JUDGED
 
 
 def score(completion: Completion, execution: Execution) -> Score:
@@ -93,3 +88,69 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
             )
         )
     return estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Codegen:
+    """The task as the pipeline takes it; the functions above are its parts.
+
+    prompting: how problems are put. extractor: how replies become programs; None where no replies are expected.
+    """
+
+    prompting: Prompting = OWN
+    extractor: str | None = None
+    name = "codegen"
+    version = VERSION
+    executes = True
+
+    def label(self) -> str:
+        """The extractor, where there are replies."""
+        return f"extractor:{self.extractor}" if self.extractor else ""
+
+    def prompted(self, prompting: Prompting) -> Codegen:
+        """The same with problems put otherwise."""
+        return dataclasses.replace(self, prompting=prompting)
+
+    def extracting(self, extractor: str) -> Codegen:
+        """The same with programs taken out of replies by this extractor."""
+        return dataclasses.replace(self, extractor=extractor)
+
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """One request."""
+        return engine.complete(dataclasses.replace(request(problem, sampling, form, self.prompting), first=first))
+
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
+        """See `extraction` and `program`."""
+        taken = extraction(problem, completion, self.extractor or DEFAULT)
+        return Candidate(program=program(problem, completion, taken), extraction=taken)
+
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+        """See `score`."""
+        assert execution is not None
+        return score(completion, execution)
+
+    def summarize(self, ended: Ended) -> Outcome:
+        """pass@k for each k, and c of n per problem.
+
+        A run that is not complete still gives the ks that every problem's scored samples allow, and names the others.
+        """
+        counts = dict.fromkeys(ended.owed, (0, 0))
+        for each in ended.scores():
+            n, c = counts[each.problem_id]
+            counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
+        ks = ended.ks or tuple(k for k in DEFAULT_KS if k <= min(ended.owed.values()))
+        reached = min((n for n, _ in counts.values() if n), default=0)
+        return Outcome(
+            estimates=summarize(counts, [k for k in ks if k <= reached], ended.signature, ended.seed),
+            problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
+            omitted=[f"pass@{k}" for k in ks if k > reached],
+        )
+
+
+def open_task(options: Mapping[str, str]) -> Codegen:
+    """The task. Raises InputError: it has no options."""
+    if options:
+        raise InputError(f"task codegen has no option {', '.join(options)}")
+    return Codegen()

@@ -23,7 +23,7 @@ LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many time
 
 
 class Watch:
-    """One running program: when and how it ended.
+    """One running program: when and how it ended. ended: by itself, before it was seen alive after the judge's word.
 
     cgroup_start: what `outside_cpu` said before it was started.
     """
@@ -31,7 +31,7 @@ class Watch:
     def __init__(self, pid: int, limits: dict[str, Any], court: Bench, cgroup_start: float) -> None:
         self._limits, self._court, self._control = limits, court, court.control
         self.pid = pid
-        self.over_time = False
+        self.over_time = self.ended = False
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.cpu_s = self.wall_s = 0.0
@@ -63,6 +63,7 @@ class Watch:
     def _wait(self) -> bool:
         ready = self._ready()
         if self._pidfd in ready:
+            self.ended = True
             self.reap()
             return True
         self.over_time = self._passed()

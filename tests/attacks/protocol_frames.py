@@ -155,6 +155,11 @@ serve(reply)
         "answer('\"ready\"')\nif os.fork():\n    os._exit(0)\nos.setsid()\nwhile True: value(right(read()))",
         CRASH,
     ),
+    _rogue(
+        "a child answers, and the parent has killed itself",
+        "import signal\nanswer('\"ready\"')\nif os.fork():\n    os.kill(os.getpid(), signal.SIGKILL)\nos.setsid()\nwhile True: value(right(read()))",
+        CRASH,
+    ),
     # What it prints meanwhile.
     _reply("a flood on stdout in the place of an answer", "[os.write(1, b'x' * 65536) for _ in range(999)]", LOUD),
     _reply("a flood on stderr in the place of an answer", "[os.write(2, b'x' * 65536) for _ in range(999)]", LOUD),

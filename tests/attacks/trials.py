@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,10 +23,12 @@ def named(attack: Attack) -> str:
 def in_time(attack: Attack, run: Callable[[], Execution]) -> Execution:
     """The execution, which must come soon enough; once, of a few attempts: a busy machine makes the first ones late.
 
-    What is late by a multiple is late for another reason, and is not tried again.
+    Where more processes want a processor than there are, it may take as many times longer. What is late by a multiple
+    of that is late for another reason, and is not tried again.
     """
-    allowed_s = attack.seconds or LIMITS.wall_s + SLACK_S
     for _ in range(ATTEMPTS):
+        busy = max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0)
+        allowed_s = (attack.seconds or LIMITS.wall_s + SLACK_S) * busy
         start = time.monotonic()
         execution = run()
         took_s = time.monotonic() - start

@@ -33,7 +33,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "top_p": ({"top_p": 1.5}, "top_p must be above 0 and at most 1"),
     "greedy with many samples": ({"temperature": 0.0, "n": 10}, "10 equal completions"),
     "no workers": ({"workers": 0}, "workers must be above 0"),
-    "unknown engine": ({"engine": "vllm"}, "--engine"),
+    "unknown engine": ({"engine": "vlm"}, "--engine"),
     "server without address": ({"engine": "openai"}, "needs base_url"),
     "address without server": ({"engine": "transformers", "base_url": "http://x"}, "base_url is for engine openai"),
     "replay of nothing": ({"engine": "replay"}, "needs samples"),

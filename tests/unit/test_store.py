@@ -48,7 +48,7 @@ def contents(run: Path) -> dict[str, bytes]:
 def test_what_was_added_is_there_when_opened_again(run: Path) -> None:
     fill(run)
     with Store(run, OWED) as opened:
-        assert opened.generated("a") and opened.generated("b")
+        assert opened.generated("a") == opened.generated("b") == 2 and opened.complete()
         assert opened.counts() == {"a": (2, 1), "b": (2, 1)}
         assert opened.verdict_counts() == {Verdict.ACCEPTED: 2, Verdict.WRONG_ANSWER: 2}
         assert list(opened.backlog()) == []
@@ -73,13 +73,49 @@ def test_a_file_cut_at_any_byte_is_mended_and_completed_to_the_same(run: Path, n
             for completion in list(opened.backlog()):
                 opened.add_result(*result(completion.problem_id, completion.index))
             for problem_id in OWED:
-                if not opened.generated(problem_id):
-                    opened.add_completions(unit(problem_id))
-                    for index in range(2):
+                for gap in opened.missing(problem_id):
+                    opened.add_completions([unit(problem_id)[index] for index in gap])
+                    for index in gap:
                         opened.add_result(*result(problem_id, index))
         assert {each: sorted(data.splitlines()) for each, data in contents(run).items()} == {
             each: sorted(data.splitlines()) for each, data in whole.items()
         }
+
+
+def test_what_is_missing_of_a_problem_is_asked_for_by_index(run: Path) -> None:
+    owed = {"a": 7}
+    texts = [Completion(problem_id="a", index=index, text="same") for index in range(7)]
+    with Store(run, owed) as opened:
+        opened.add_completions([texts[4], texts[2]])
+        assert opened.missing("a") == [range(2), range(3, 4), range(5, 7)]
+    with Store(run, owed) as opened:
+        opened.add_completions([texts[5], texts[6]])
+        assert opened.missing("a") == [range(2), range(3, 4)] and opened.generated("a") == 4
+        assert [opened.twin("a", index) for index in (4, 2, 5, 6)] == [4, 4, 4, 4] and opened.repeated() == 3
+
+
+def test_what_was_refused_for_good_is_not_asked_for_again(run: Path) -> None:
+    with Store(run, OWED) as opened:
+        opened.add_completions(unit("a"))
+        opened.add_refusal("b", "too long")
+    with Store(run, OWED) as opened:
+        assert opened.refused == {"b": "too long"} and opened.missing("b") == [] and not opened.complete()
+        for index in range(2):
+            opened.add_result(*result("a", index))
+        assert opened.complete() and opened.counts() == {"a": (2, 1), "b": (0, 0)}
+
+
+def test_a_task_that_executes_nothing_has_scores_alone(run: Path) -> None:
+    with Store(run, OWED, executes=False) as opened:
+        opened.add_completions(unit("a"))
+        opened.add_score(Score(problem_id="a", index=1, values={"x": 0.5}, notes={"label": "yes"}))
+    with open(run / store.SCORES, "ab") as file:
+        file.write(b'{"problem_id": "a", "ind')
+    with Store(run, OWED, executes=False) as opened:
+        assert [each.index for each in opened.backlog()] == [0]
+        (score,) = store.scores(run)
+        assert score.values == {"x": 0.5} and score.notes == {"label": "yes"} and score.verdict is None
+    assert not (run / store.EXECUTIONS).exists()
 
 
 def test_a_second_process_is_refused(run: Path) -> None:

@@ -1,0 +1,75 @@
+"""Engine `vllm`: a vLLM server of our own, started for the run and ended with it; spoken to as any other server.
+
+See `harness.modelserver` for its life, `harness.engines.openai` for what is said to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness import modelserver
+from harness.engines import Bos, Teller, openai
+from harness.types import Completion, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """server: what to start. concurrency: requests at once. teller: told how the start goes on."""
+
+    server: modelserver.Options
+    concurrency: int
+    teller: Teller
+
+
+class VLLMEngine:
+    """A server with its client. Raises InputError where there is no vLLM, EngineError where it does not come up."""
+
+    def __init__(self, options: Options) -> None:
+        self._server = modelserver.ModelServer(options.server, options.teller.waiting)
+        self._server.__enter__()
+        self.concurrency = options.concurrency
+        try:
+            self._client = openai.open_engine(
+                openai.Options(
+                    base_url=self._server.url,
+                    model=options.server.name,
+                    api_key=self._server.key,
+                    concurrency=options.concurrency,
+                    revive=self._server.revive,
+                    gpus=self._server.gpus,
+                )
+            )
+        except BaseException:
+            self._server.close()
+            raise
+
+    def complete(self, request: Request) -> list[Completion]:
+        """As the client does; a server that died meanwhile is started again."""
+        return self._client.complete(request)
+
+    def context(self) -> int | None:
+        """As the server was started."""
+        return self._client.context()
+
+    def bos(self) -> Bos:
+        """As the server tells."""
+        return self._client.bos()
+
+    def tokenize(self, text: str) -> list[int]:
+        """By the server's tokenizer."""
+        return self._client.tokenize(text)
+
+    def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """By the server's prompt_logprobs."""
+        return self._client.token_logprobs(sequences)
+
+    def close(self) -> None:
+        """End the server."""
+        self._client.close()
+        self._server.close()
+
+
+def open_engine(options: Options) -> VLLMEngine:
+    """Start the server, and wait until it is ready."""
+    return VLLMEngine(options)

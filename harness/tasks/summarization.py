@@ -1,0 +1,101 @@
+"""Task `summarization`: say a text in short. The measures are ROUGE-1, -2, -L, -Lsum against reference summaries.
+
+Beside them stand the length ratio, the share copied from the source, and the share of empty summaries: ROUGE alone
+rewards length and copying.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from harness import stats
+from harness.engines import Engine
+from harness.metrics import rouge
+from harness.metrics.answers import spoken
+from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks._options import TaskOptions
+from harness.tasks._scores import by_problem, estimates, means
+from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
+from sandbox.types import Execution
+
+DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
+VERSION = "summarization.v1"  # raised by every change that can move a number
+INSTRUCTION = "Summarize the following text in one or two sentences."
+METRICS = (*rouge.TYPES, *(f"{name}_{part}" for part in rouge.PARTS for name in rouge.TYPES),
+           "length_ratio", "copied", "empty")  # fmt: skip
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
+
+
+class Options(TaskOptions):
+    """stemmer: compare words by their stems (Porter). copied_n: the n of the n-grams that count as copied."""
+
+    stemmer: bool = True
+    copied_n: Annotated[int, Field(ge=1, le=20)] = 4
+
+
+class Summarization:
+    """The task with its options, and the processes that compute ROUGE where there is much of it."""
+
+    name = "summarization"
+    version = VERSION
+    executes = False
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        workers = os.cpu_count() or 1
+        self._pool = rouge.RougePool(stemmer=options.stemmer, copied_n=options.copied_n, workers=workers)
+
+    def label(self) -> str:
+        """The options; of several references the best counts."""
+        return f"stemmer:{'yes' if self.options.stemmer else 'no'}|copied_n:{self.options.copied_n}|refs:best"
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
+        """The instruction and the text: as one message for a chat model, else with `Summary:` after it."""
+        whole = problem.metadata.get("whole", False)
+        instruction = problem.metadata.get("instruction") or INSTRUCTION
+        if form is Form.CHAT:
+            content = problem.prompt if whole else f"{instruction}\n\n{problem.prompt}"
+            message = {"role": "user", "content": content}
+            return Request(problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=()), messages=(message,))
+        prompt = problem.prompt if whole else f"{instruction}\n\n{problem.prompt.strip()}\n\nSummary:"
+        sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n\n",))
+        return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
+
+    def answer(
+        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
+    ) -> list[Completion]:
+        """One request."""
+        return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
+
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
+        """Never asked: nothing is executed."""
+        raise NotImplementedError
+
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+        """ROUGE and what stands beside it; the summary of a model that never ended its thinking is empty."""
+        summary = spoken(completion.text) or ""
+        values = self._pool.score(rouge.Pair(summary=summary, references=problem.references, source=problem.prompt))
+        return Score(problem_id=problem.id, index=completion.index, values=values)
+
+    def summarize(self, ended: Ended) -> Outcome:
+        """The mean of each measure over items, within each item over its samples."""
+        self._pool.close()
+        groups = by_problem(ended.scores())
+        values = {problem_id: means(group, METRICS) for problem_id, group in groups.items()}
+        if not values:
+            return Outcome(estimates=[], problems={}, omitted=METRICS)
+        data = np.array([[item[metric] for metric in METRICS] for item in values.values()])
+        intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
+        found = dict(zip(METRICS, intervals, strict=True))
+        return Outcome(estimates=estimates(found, groups, METHOD, ended), problems=values)
+
+
+def open_task(options: Mapping[str, Any]) -> Summarization:
+    """Raises InputError for an option that the task has not, or a value that is none."""
+    return Summarization(Options.parse(options))

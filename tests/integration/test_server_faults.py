@@ -1,0 +1,280 @@
+"""Engine `openai` against servers that fail in the ways in which servers fail: real ones on the loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import itertools
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import extract
+from harness.engines import openai as engine
+from harness.errors import EngineError, InputError, RequestFailed, RequestRefused
+from harness.types import Request, SamplingParams
+
+Answer = tuple[int, object]
+Respond = Callable[[dict[str, Any], int], Answer]
+
+
+def choices(wanted: dict[str, Any], n: int | None = None) -> Answer:
+    """A good answer of n completions, `pass` each; n: as many as were asked for."""
+    texts = [{"index": index, "text": "    pass\n", "finish_reason": "stop"} for index in range(n or wanted["n"])]
+    usage = {"prompt_tokens": 5, "completion_tokens": 2 * wanted["n"], "total_tokens": 7}
+    return 200, {"id": "1", "object": "text_completion", "model": "m", "choices": texts, "usage": usage}
+
+
+def refusal(status: int, message: str) -> Answer:
+    return status, {"error": {"message": message, "type": "x", "code": status}}
+
+
+@contextlib.contextmanager
+def serving(
+    respond: Respond, models: Answer = (200, {"object": "list", "data": [{"id": "m", "object": "model"}]})
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that answers each request as `respond` says; its address, and what it was asked."""
+    asked: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer(*models)
+
+        def do_POST(self) -> None:
+            wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append({**wanted, "at": time.monotonic()})
+            self._answer(*respond(wanted, len(asked)))
+
+        def _answer(self, status: int, body: object) -> None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            if status in (429, 503):
+                self.send_header("Retry-After", "1")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as opened:
+        opened.daemon_threads = True
+        thread = threading.Thread(target=opened.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{opened.server_port}/v1", asked
+        finally:
+            opened.shutdown()
+            thread.join()
+
+
+def ask(n: int, problem_id: str = "p/1") -> Request:
+    return Request(problem_id=problem_id, sampling=SamplingParams(n=n, max_tokens=40), prompt="def f():\n")
+
+
+@contextlib.contextmanager
+def client(url: str) -> Iterator[engine.OpenAIEngine]:
+    opened = engine.open_engine(engine.Options(base_url=url, model=None))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_after_the_time_that_it_names(status: int) -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(status, "busy") if count <= 2 else choices(wanted)
+
+    with serving(respond) as (url, asked), client(url) as opened:
+        assert [each.index for each in opened.complete(ask(2))] == [0, 1] and len(asked) == 3
+        times = [each["at"] for each in asked]
+    assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(times))
+
+
+def test_a_server_with_a_limit_of_n_is_asked_in_parts_whose_samples_keep_their_seeds() -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(400, "n must be at most 3") if wanted["n"] > 3 else choices(wanted)
+
+    with serving(respond) as (url, asked), client(url) as opened:
+        completions = opened.complete(ask(10))
+        assert [each.index for each in completions] == list(range(10))
+        seeds = [each.seed for each in completions]
+        assert seeds == list(range(seeds[0] or 0, (seeds[0] or 0) + 10))
+        accepted = [each for each in asked if each["n"] <= 3]
+        assert {each["seed"] for each in accepted} <= set(seeds)
+        tries = len(asked)
+        opened.complete(ask(10, "p/2"))
+        assert all(each["n"] <= 2 for each in asked[tries:])  # what was learned is not tried again
+
+
+def test_a_server_that_gives_one_completion_whatever_n_is_asked_for_one_at_a_time() -> None:
+    with serving(lambda wanted, count: choices(wanted, 1)) as (url, asked), client(url) as opened:
+        assert [each.index for each in opened.complete(ask(5))] == list(range(5))
+        seeds = [each["seed"] for each in asked if each["n"] == 1]
+        assert len(seeds) == len(set(seeds)) == 5
+
+
+def test_a_prompt_longer_than_the_context_is_refused_for_good() -> None:
+    message = "This model's maximum context length is 512 tokens. However, you requested 900 tokens"
+    with serving(lambda wanted, count: refusal(400, message)) as (url, asked), client(url) as opened:
+        with pytest.raises(RequestRefused, match="longer than the model's context"):
+            opened.complete(ask(8))
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((200, b"<html>It works!</html>"), "what is no answer"),
+        ((200, {"choices": None}), "what is no answer"),
+        ((200, {"id": "1"}), "what is no answer"),
+        ((200, {"choices": [{"index": 3, "text": "", "finish_reason": "stop"}]}), "index 3"),
+        (refusal(422, "no such parameter"), "HTTP 422: no such parameter"),
+    ],
+)
+def test_an_answer_that_is_none_fails_that_request(answer: Answer, message: str) -> None:
+    with (
+        serving(lambda wanted, count: answer) as (url, _),
+        client(url) as opened,
+        pytest.raises(RequestFailed, match=message),
+    ):
+        opened.complete(ask(1))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_not_taken_ends_the_run(status: int) -> None:
+    with (
+        serving(lambda wanted, count: refusal(status, "wrong key")) as (url, _),
+        client(url) as opened,
+        pytest.raises(EngineError, match="wrong key") as raised,
+    ):
+        opened.complete(ask(1))
+    assert not isinstance(raised.value, (RequestFailed, RequestRefused))
+
+
+@pytest.mark.parametrize("models", [(200, b"<html>"), (200, {"data": 3}), (200, []), (404, b"nothing here")])
+def test_what_is_no_model_server_is_told_at_once(models: Answer) -> None:
+    with serving(lambda wanted, count: choices(wanted), models) as (url, _), pytest.raises(InputError):
+        engine.open_engine(engine.Options(base_url=url, model=None))
+
+
+Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    """Five problems whose right answer is `pass`; the third one's prompt says LONG."""
+    rows = [
+        {
+            "id": f"x/{number}",
+            "prompt": f"def f{number}():\n    '''{'LONG' if number == 2 else 'short'}'''\n",
+            "entry_point": f"f{number}",
+            "tests": {"kind": "call", "source": "def check(candidate):\n    assert candidate() is None\n"},
+            "reference": "    pass\n",
+            "wrong": ["    return 1\n", "    return 2\n"],
+        }
+        for number in range(5)
+    ]
+    path = tmp_path / "five.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def run(harness: Harness, problems: Path, url: str) -> tuple[int, dict[str, Any], str]:
+    ended = harness(
+        "run", "--base-url", url, "--problems", problems, "--k", "1", "--n", "4", "--json", cwd=problems.parent
+    )
+    return ended.returncode, json.loads(ended.stdout) if ended.stdout else {}, ended.stderr
+
+
+def test_a_problem_that_the_context_does_not_hold_is_missing_coverage_and_the_rest_runs(
+    harness: Harness, problems: Path
+) -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(400, "maximum context length is 9 tokens") if "LONG" in wanted["prompt"] else choices(wanted)
+
+    with serving(respond) as (url, asked):
+        code, summary, _ = run(harness, problems, url)
+        assert code == 3 and not summary["coverage"]["complete"]
+        assert list(summary["coverage"]["refused"]) == ["x/2"]
+        assert summary["coverage"]["problems_scored"] == 4 and summary["estimates"][0]["value"] == 1.0
+        assert summary["problems"]["x/2"] == {"n": 0, "c": 0}
+        before = len(asked)
+        code, again, _ = run(harness, problems, url)
+        assert code == 3 and len(asked) == before and again == summary  # it is not asked for again
+
+
+def test_a_request_that_fails_is_missing_coverage_and_asked_again_by_the_same_command(
+    harness: Harness, problems: Path
+) -> None:
+    broken = True
+
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(422, "not today") if broken and "LONG" in wanted["prompt"] else choices(wanted)
+
+    with serving(respond) as (url, asked):
+        code, summary, _ = run(harness, problems, url)
+        assert code == 3 and "not today" in summary["coverage"]["failed"]["x/2"] and not summary["coverage"]["refused"]
+        broken = False
+        before = len(asked)
+        code, summary, _ = run(harness, problems, url)
+        assert code == 0 and summary["coverage"]["complete"] and len(asked) == before + 1
+
+
+def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with(
+    harness: Harness, problems: Path
+) -> None:
+    with socket.socket() as held:  # a port on which nothing listens any more
+        held.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+    dying = {"after": 2}
+
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        if count > dying["after"]:
+            raise ConnectionAbortedError("the server is gone")
+        return choices(wanted)
+
+    with serving(respond) as (url, asked):
+        code, _, said = run(harness, problems, url)
+        assert code == 3 and "go on with: harness run" in said and "--base-url" in said
+        dying["after"] = 10**9
+        done = 2
+        before = len(asked)
+        code, summary, _ = run(harness, problems, url)
+        assert code == 0 and summary["coverage"]["complete"] and len(asked) - before == 5 - done
+    code, _, said = run(harness, problems, gone)
+    assert code == 2 and "no model server answers" in said
+
+
+def test_reasoning_that_a_server_gives_apart_is_kept_and_an_answer_cut_in_it_holds_no_program() -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:  # as vLLM's reasoning parsers answer
+        message = {"role": "assistant", "content": None, "reasoning": "def f(): pass"}
+        choice = {"index": 0, "message": message, "finish_reason": "length"}
+        return 200, {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]}
+
+    asked = Request(problem_id="p", sampling=SamplingParams(), messages=({"role": "user", "content": "hello"},))
+    with serving(respond) as (url, _), client(url) as opened:
+        (completion,) = opened.complete(asked)
+    assert completion.text == "<think>def f(): pass" and extract.code(completion.text, "f") == ""
+    assert completion.finish_reason == "length" and completion.usage is not None
+    assert completion.usage.completion_tokens is None
+
+
+def test_requests_in_parts_have_a_usage_each() -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(400, "n must be at most 3") if wanted["n"] > 3 else choices(wanted)
+
+    with serving(respond) as (url, asked), client(url) as opened:
+        usages = [each.usage for each in opened.complete(ask(10)) if each.usage]
+        answered = sum(each["n"] <= 3 for each in asked)
+    assert sum(each.completion_tokens or 0 for each in usages) == 2 * 10
+    assert len(usages) == answered and all(each.prompt_tokens == 5 for each in usages)
