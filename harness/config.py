@@ -26,9 +26,10 @@ class RunConfig(BaseModel):
     task, task_options: what is asked, and how it is scored. k: the ks of pass@k. n: samples per problem; max(k, 10)
     where it is not given. cpu_s, wall_s, memory_mib: in place of the problem set's own limits. isolation: what programs
     share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
-    once to a server; None for as many as keep it busy. vllm_python, engine_args: of engine vllm: the interpreter that
-    has it, and more arguments for it. stop to thinking_tokens: how problems are put, see `harness.prompting`. price:
-    per million prompt and completion tokens, `0.15/0.60`. report_to: trackers.
+    once to a server; None for as many as keep it busy. extractor: how a chat model's reply becomes a program.
+    vllm_python, engine_args: of engine vllm: the interpreter that has it, and more arguments for it. stop to
+    thinking_tokens: how problems are put, see `harness.prompting`. price: per million prompt and completion tokens,
+    `0.15/0.60`. report_to: trackers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -43,6 +44,7 @@ class RunConfig(BaseModel):
     base_url: str | None = None
     api_key: str = Field(default="EMPTY", repr=False)
     form: Literal["auto", "completion", "chat"] = "auto"
+    extractor: Literal["auto", "first", "last", "longest", "whole"] = "auto"
     samples: Path | None = None
     k: tuple[int, ...] = ()
     n: int | None = None

@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,15 @@ from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
 from harness.errors import InputError, Interrupted
+from harness.extractors import DEFAULT
 from harness.prompt_files import load_prompting, measured
 from harness.prompting import Prompting
 from harness.resolve import Engines, Model, find_model
 from harness.sampling import Tally
 from harness.store import Store
 from harness.stream import Gaps, Job, Observer, Stream
-from harness.tasks import Ended, Prompted, Task
-from harness.types import Completion, Problem
+from harness.tasks import Ended, Extracting, Prompted, Task
+from harness.types import Completion, Form, Problem
 from sandbox import Integrity, Limits, Verdict
 
 SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
@@ -73,6 +74,11 @@ def _run(config: RunConfig, observer: Observer, engines: Engines, stack: context
     if found is None:
         engine()  # what the user got wrong must show before anything is written
         found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
+    return conduct(config, job, found, engine, observer)
+
+
+def conduct(config: RunConfig, job: Job, found: Path, engine: Callable[[], Engine], observer: Observer) -> Result:
+    """Do what the run directory `found` still owes, and close it."""
     with Store(found, job.owed, executes=job.task.executes) as opened:
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
@@ -93,8 +99,14 @@ def write_results(config: RunConfig, result: Result, target: Path) -> None:
         opened.close()
 
 
-def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
+def open_task(config: RunConfig) -> Task:
+    """The task of a run, with its options. Raises InputError."""
     task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
+    return task
+
+
+def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
+    task = open_task(config)
     _check_prompted(task, config)
     problems = load_set(config.problems, config.cache, config.task, config.task_options)
     saved = _open_samples(config, problems)
@@ -105,36 +117,56 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     task = task.prompted(prompted) if isinstance(task, Prompted) else task
     problems = measured(problems, prompted)
     n = config.sampling().n
-    owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
+    drawn = Drawn(
+        task=task,
+        problems=problems,
+        model=model,
+        owed=saved.counts() if saved else {problem.id: n for problem in problems.problems},
+        signature=_drawn(config, model, saved, prompted),
+        identity={
+            "seed": config.seed,
+            "model": model.identity,
+            "samples": saved.sha256 if saved else None,
+            "sampling": None if saved else dataclasses.asdict(config.sampling()),
+            "form": model.form.value,
+            **prompting.identity(prompted),
+        },
+    )
+    return make_job(config, observer, drawn, saved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Completions that there are or will be. signature, identity: what decided them, as they stand in a manifest."""
+
+    task: Task
+    problems: ProblemSet
+    model: Model
+    owed: Mapping[str, int]
+    signature: str
+    identity: Mapping[str, Any]
+
+
+def make_job(config: RunConfig, observer: Observer, drawn: Drawn, saved: replay.ReplayEngine | None = None) -> Job:
+    """The run that executes and scores what is drawn, under the configuration's limits and in its sandbox.
+
+    Raises InputError for a k above n, and for an extractor where nothing is extracted.
+    """
+    problems, model, owed = drawn.problems, drawn.model, drawn.owed
+    task = _extracting(drawn.task, model.form, config)
     _check_k(config, task, owed)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
     surroundings = _surroundings(config, observer) if task.executes else None
     where = f", sandbox {surroundings['backend']} ({surroundings['contents']})" if surroundings else ""
     observer.note(f"problems {problems.version()}, model {model.name}{where}")
-    signature = "|".join(
-        part
-        for part in (
-            f"n:{manifest.span(owed.values())}",
-            _drawn(config, model, saved, prompted),
-            f"task:{task.version}",
-            task.label(),
-            f"data:{problems.version()}",
-            _executed(problems, owed, limits, surroundings),
-            f"v:{__version__}",
-        )
-        if part
-    )
+    signature = _signature(task, drawn, limits, surroundings)
     identity = {
+        **drawn.identity,
         "signature": signature,  # with the version: another version's numbers are another run's
-        "seed": config.seed,
         "problems": {"name": problems.name, "sha256": problems.sha256},
-        "model": model.identity,
-        "samples": saved.sha256 if saved else None,
-        "sampling": None if saved else dataclasses.asdict(config.sampling()),
-        "form": model.form.value,
-        **prompting.identity(prompted),
         "task": task.version,
         "task_options": dict(config.task_options),
+        **({"extractor": config.extractor} if _replies(task, model.form) else {}),
         "sandbox": surroundings,
         "dedup": config.dedup,
         "limits": manifest.limits_digest(limits) if task.executes else None,
@@ -177,6 +209,36 @@ def _check_k(config: RunConfig, task: Task, owed: Mapping[str, int]) -> None:
     for k in config.k:
         if k > owed[smallest]:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
+
+
+def _replies(task: Task, form: Form) -> bool:
+    """Whether programs are taken out of replies."""
+    return form is Form.CHAT and isinstance(task, Extracting)
+
+
+def _extracting(task: Task, form: Form, config: RunConfig) -> Task:
+    """The task with the run's extractor, where there is something to extract from. Raises InputError."""
+    if form is Form.CHAT and isinstance(task, Extracting):
+        return task.extracting(config.extractor)
+    if config.extractor == DEFAULT:
+        return task
+    if not task.executes:
+        raise InputError(f"extractor {config.extractor} is for programs; task {task.name} executes none")
+    raise InputError(f"extractor {config.extractor} is for replies of form chat; this run's form is {form}")
+
+
+def _signature(task: Task, drawn: Drawn, limits: Mapping[str, Limits], surroundings: Mapping[str, Any] | None) -> str:
+    """Everything that can change the number, without the metric's own name, in one line."""
+    parts = (
+        f"n:{manifest.span(drawn.owed.values())}",
+        drawn.signature,
+        f"task:{task.version}",
+        task.label(),
+        f"data:{drawn.problems.version()}",
+        _executed(drawn.problems, drawn.owed, limits, surroundings),
+        f"v:{__version__}",
+    )
+    return "|".join(part for part in parts if part)
 
 
 def _check_prompted(task: Task, config: RunConfig) -> None:
@@ -291,7 +353,7 @@ def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
     if not completion.text.strip() or not task.executes:
         return not completion.text.strip()
     nothing = dataclasses.replace(completion, text="")
-    return task.program(problem, completion) == task.program(problem, nothing)
+    return task.candidate(problem, completion).program == task.candidate(problem, nothing).program
 
 
 def _prices(config: RunConfig) -> Prices | None:

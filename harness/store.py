@@ -28,6 +28,7 @@ from typing import IO, Any, Self
 from pydantic import TypeAdapter
 
 from harness.errors import HarnessError, InputError, StoreError
+from harness.extractors import Extraction
 from harness.manifest import Manifest
 from harness.types import Completion, Score
 from sandbox.types import Execution, Verdict
@@ -217,12 +218,14 @@ class Store:
             _append(self._files[SCORES], _score.dump_json(score) + b"\n")
             self._note(score)
 
-    def add_result(self, execution: Execution, score: Score) -> None:
-        """What one completion did, and what it is worth."""
+    def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
+        """What one completion did, what it is worth, and where in an answer its program stands."""
         record = _execution.dump_python(execution, mode="json")
         for stream in ("stdout", "stderr"):
             record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
             record[stream] = record[stream][:KEPT_OUTPUT_CHARS]
+        if extraction:
+            record |= {"extractor": extraction.extractor, "span": extraction.span}
         line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
         with self._writing():
             _append(self._files[EXECUTIONS], line)

@@ -28,6 +28,7 @@ from harness.config import RunConfig
 from harness.datasets import ProblemSet
 from harness.engines import Engine, Teller, replay
 from harness.errors import RequestFailed, RequestRefused
+from harness.extractors import Extraction
 from harness.resolve import Model
 from harness.store import Store
 from harness.tasks import Task
@@ -248,28 +249,29 @@ class Stream:
 
     def _execute(self, box: Pool, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
-        program = self._job.task.program(problem, completion)
-        execution = box.run(program, problem.tests, self._job.limits[problem.id])
+        candidate = self._job.task.candidate(problem, completion)
+        execution = box.run(candidate.program, problem.tests, self._job.limits[problem.id])
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
-        self._record(completion, execution)
+        self._record(completion, execution, candidate.extraction)
         with self._lock:
             twins = self._twins.pop((completion.problem_id, completion.index), [])
         for twin in twins:
             self._share(twin, completion.index, execution.verdict)
 
     def _share(self, completion: Completion, first: int, verdict: Verdict) -> None:
-        integrity = self._problems[completion.problem_id].integrity()
+        problem = self._problems[completion.problem_id]
         detail = f"the same program as sample {first}"
-        self._record(completion, Execution(verdict=verdict, detail=detail, integrity=integrity))
+        execution = Execution(verdict=verdict, detail=detail, integrity=problem.integrity())
+        self._record(completion, execution, self._job.task.candidate(problem, completion).extraction)
 
-    def _record(self, completion: Completion, execution: Execution) -> None:
+    def _record(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
         if execution.verdict is Verdict.INTERNAL_ERROR:
             with self._lock:
                 self._internal += 1
         else:
             problem = self._problems[completion.problem_id]
-            self._store.add_result(execution, self._job.task.score(problem, completion, execution))
+            self._store.add_result(execution, self._job.task.score(problem, completion, execution), taken)
         self._observer.executed(execution.verdict)
 
     def _put(self, completion: Completion | None) -> None:

@@ -20,6 +20,7 @@ from harness.cli import (
     doctor,
     exec,
     export,
+    extract,
     import_,
     leaderboard,
     leaks,
@@ -61,6 +62,7 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("extract")(extract.extract)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
 app.command("split")(split.split)

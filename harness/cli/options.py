@@ -20,6 +20,9 @@ Isolation = Annotated[
 Dedup = Annotated[
     bool, typer.Option("--dedup/--no-dedup", help="Execute equal programs of a problem once, and share the verdict.")
 ]
+Extractor = Annotated[
+    str | None, typer.Option(help="How a chat model's reply becomes a program: auto, first, last, longest or whole.")
+]
 Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 2 per core.")]
 CpuS = Annotated[
     float | None, typer.Option(help="CPU seconds per program. Default: the problem set's own; 5 for exec.")

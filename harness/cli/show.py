@@ -96,10 +96,33 @@ def _show_completion(row: dict[str, Any]) -> None:
     if row["finish_reason"] == "length":
         title.append("  cut at max_tokens", style="yellow")
     display.out.print(Rule(title, align="left"))
-    if row["text"].strip():
+    if execution and "extractor" in execution:
+        _show_reply(row["text"], execution["extractor"], execution["span"])
+    elif row["text"].strip():
         text = display.printable(row["text"])
         display.out.print(Syntax(text, "python", theme="ansi_dark", background_color="default"))
     else:
         display.out.print(Text("(empty)", style="dim"))
     if execution and execution["detail"]:
         display.out.print(Text(display.printable(execution["detail"]), style="dim"))
+
+
+def _show_reply(text: str, extractor: str, span: list[int] | None) -> None:
+    """A reply with its program in colour and the rest dim."""
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    from harness.cli import display
+
+    start, end = span or (len(text), len(text))
+    where = f"characters {start} to {end} of {len(text)}" if span else "no program found"
+    display.out.print(Text(f"extractor {extractor}: {where}", style="dim"))
+    if text[:start].strip():
+        display.out.print(Text(display.printable(text[:start].rstrip("\n")), style="dim"))
+    if text[start:end].strip():
+        # from the start of its line, so that the first line keeps its margin
+        margin = text[text.rfind("\n", 0, start) + 1 : start]
+        shown = display.printable((margin if margin.isspace() else "") + text[start:end])
+        display.out.print(Syntax(shown, "python", theme="ansi_dark", background_color="default"))
+    if text[end:].strip():
+        display.out.print(Text(display.printable(text[end:].lstrip("\n")), style="dim"))

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from harness import store
 from harness.datasets import ProblemSet
 from harness.errors import InputError
+from harness.extractors import DEFAULT, EXTRACTORS
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem
 from sandbox.types import Verdict
@@ -99,6 +100,14 @@ class SavedRun:
         return self._problems
 
     @property
+    def extractor(self) -> str:
+        """How replies became programs; the default where the run names none. Raises InputError for an unknown one."""
+        name = str(self.manifest.identity.get("extractor") or DEFAULT)
+        if name not in EXTRACTORS:
+            raise InputError(f"{self.path} has an extractor {name!r}, which is not known here: {', '.join(EXTRACTORS)}")
+        return name
+
+    @property
     def judged(self) -> bool:
         """Whether any completion has a verdict."""
         return bool(self._executions)
@@ -124,18 +133,20 @@ class SavedRun:
                     pairs = [(place, done[i] if i < len(done) else -1) for i, place in enumerate(places) if place >= 0]
                     yield Solved(
                         problem=problem,
-                        samples=tuple(_sample(problem, texts, records, *pair) for pair in pairs),
+                        samples=tuple(_sample(problem, texts, records, *pair, self.extractor) for pair in pairs),
                     )
 
 
-def _sample(problem: Problem, texts: IO[bytes], records: IO[bytes], place: int, done: int) -> Sample:
+def _sample(problem: Problem, texts: IO[bytes], records: IO[bytes], place: int, done: int, extractor: str) -> Sample:
     texts.seek(place)
     completion = _completion.validate_json(texts.readline())
     execution = None
     if done >= 0:
         records.seek(done)
         execution = json.loads(records.readline())
-    return Sample(completion=completion, program=codegen.program(problem, completion).source, execution=execution)
+    taken = codegen.extraction(problem, completion, extractor)
+    program = codegen.program(problem, completion, taken).source
+    return Sample(completion=completion, program=program, execution=execution)
 
 
 def _places(path: Path) -> dict[str, array.array[int]]:

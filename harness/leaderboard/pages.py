@@ -21,8 +21,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness import __version__, extract
+from harness import __version__
 from harness.characters import printable
+from harness.extractors import DEFAULT, EXTRACTORS, extract
 from harness.leaderboard import charts, highlight
 from harness.leaderboard.boards import Board, Row, format_value, is_share, problem_values
 from harness.leaderboard.prompts import ProblemSets, asked
@@ -36,6 +37,7 @@ FIELDS = {
     "n": "samples per problem", "T": "sampling temperature", "top_p": "nucleus sampling", "max": "max_tokens",
     "top_k": "tokens considered, 0 for all", "seed": "of the run", "form": "how the model was asked",
     "engine": "where it was sampled", "samples": "digest of saved completions", "task": "how answers are scored",
+    "extractor": "how a program is taken out of a reply",
     "data": "the problem set and its digest", "integrity": "who saw the tests end", "img": "the sandbox",
     "cpu": "CPU time per program", "wall": "time per program by the clock", "mem": "memory per program",
     "v": "version of the harness",
@@ -361,7 +363,9 @@ def _code(run: Run, text: str, form: object, problem: Problem | None) -> Markup 
     if run.task != CODEGEN:
         return text
     if form == Form.CHAT:
-        text = extract.code(text, problem.entry_point if problem else "")
+        name = run.fields.get("extractor", DEFAULT)
+        prompt, entry_point = (problem.prompt, problem.entry_point) if problem else ("", "")
+        text = extract(name if name in EXTRACTORS else DEFAULT, text, prompt, entry_point).source
     return _highlighted(text)
 
 

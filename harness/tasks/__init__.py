@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from harness.engines import Engine
+from harness.extractors import Extraction
 from harness.prompting import Prompting
 from harness.types import Completion, Estimate, Form, Problem, SamplingParams, Score
 from sandbox.types import Execution, Program
@@ -47,6 +48,14 @@ class Outcome:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A completion's program. extraction: how it was taken out of a reply; None where it did not have to be."""
+
+    program: Program
+    extraction: Extraction | None = None
+
+
 class Task(Protocol):
     """One kind of question. version: raised by every change that can move a number; executes: answers are programs."""
 
@@ -55,14 +64,14 @@ class Task(Protocol):
     executes: bool
 
     def label(self) -> str:
-        """What its options add to a signature, such as `by:logprob`; empty for nothing."""
+        """What decides its scores beside its version, for a signature: `by:logprob`; empty for nothing."""
 
     def answer(
         self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
     ) -> list[Completion]:
         """Ask for `sampling.n` completions of a problem, from index `first` on. Raises EngineError."""
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """The program in a completion. Only asked where `executes`."""
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
@@ -78,3 +87,11 @@ class Prompted(Protocol):
 
     def prompted(self, prompting: Prompting) -> Task:
         """The same task with its problems put otherwise."""
+
+
+@runtime_checkable
+class Extracting(Protocol):
+    """A task whose programs stand in the replies of chat models."""
+
+    def extracting(self, extractor: str) -> Task:
+        """The same task with programs taken out of replies by this extractor."""

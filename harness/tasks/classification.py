@@ -24,11 +24,11 @@ from harness.metrics.confusion import picture
 from harness.metrics.labels import LabelReader
 from harness.scoring import Options as ScoringOptions
 from harness.scoring import Scorings
-from harness.tasks import Ended, Outcome
+from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._options import TaskOptions
 from harness.tasks._scores import by_problem, estimates, means
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution, Program
+from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "remarks", "n": 1, "temperature": 0.0, "max_tokens": 64}
 VERSION = "classification.v1"  # raised by every change that can move a number
@@ -111,7 +111,7 @@ class Classification:
             )
         ]
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """Never asked: nothing is executed."""
         raise NotImplementedError
 

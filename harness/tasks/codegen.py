@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from harness import extract, stats
 from harness import prompting as prompts
+from harness import stats
 from harness.engines import Engine
 from harness.errors import InputError
+from harness.extractors import DEFAULT, Extraction, extract
 from harness.prompting import OWN, Prompting
-from harness.tasks import Ended, Outcome
+from harness.tasks import Candidate, Ended, Outcome
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
@@ -28,15 +29,23 @@ def request(problem: Problem, sampling: SamplingParams, form: Form, prompting: P
     return prompts.request(problem, sampling, form, prompting)
 
 
-def program(problem: Problem, completion: Completion) -> Program:
-    """The program of a completion: see `Form`. An answer without code is an empty program, which its tests reject."""
+def extraction(problem: Problem, completion: Completion, extractor: str = DEFAULT) -> Extraction | None:
+    """What an extractor takes out of an answer; None for a completion that is program text already."""
+    if completion.form is not Form.CHAT:
+        return None
+    return extract(extractor, completion.text, problem.prompt, problem.entry_point)
+
+
+def program(problem: Problem, completion: Completion, taken: Extraction | None = None) -> Program:
+    """The program of a completion: see `Form`. `taken`: what was extracted from an answer, by `auto` if not given.
+
+    An answer without code is an empty program, which its tests reject.
+    """
     if completion.form is Form.COMPLETION:
         whole = isinstance(problem.tests, StdioTests)
         return Program(source=completion.text if whole else problem.prompt + completion.text)
-    if completion.form is Form.SOLUTION:
-        return Program(source=completion.text)
-    code = extract.code(completion.text, problem.entry_point)
-    return Program(source=extract.preamble(problem.prompt, problem.entry_point) + code)
+    taken = taken or extraction(problem, completion)
+    return Program(source=taken.source if taken else completion.text)
 
 
 def score(completion: Completion, execution: Execution) -> Score:
@@ -83,20 +92,28 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
 
 @dataclass(frozen=True, slots=True)
 class Codegen:
-    """The task as the pipeline takes it; the functions above are its parts. prompting: how problems are put."""
+    """The task as the pipeline takes it; the functions above are its parts.
+
+    prompting: how problems are put. extractor: how replies become programs; None where no replies are expected.
+    """
 
     prompting: Prompting = OWN
+    extractor: str | None = None
     name = "codegen"
     version = VERSION
     executes = True
 
     def label(self) -> str:
-        """Nothing."""
-        return ""
+        """The extractor, where there are replies."""
+        return f"extractor:{self.extractor}" if self.extractor else ""
 
     def prompted(self, prompting: Prompting) -> Codegen:
         """The same with problems put otherwise."""
         return dataclasses.replace(self, prompting=prompting)
+
+    def extracting(self, extractor: str) -> Codegen:
+        """The same with programs taken out of replies by this extractor."""
+        return dataclasses.replace(self, extractor=extractor)
 
     def answer(
         self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
@@ -104,9 +121,10 @@ class Codegen:
         """One request."""
         return engine.complete(dataclasses.replace(request(problem, sampling, form, self.prompting), first=first))
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
-        """See `program`."""
-        return program(problem, completion)
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
+        """See `extraction` and `program`."""
+        taken = extraction(problem, completion, self.extractor or DEFAULT)
+        return Candidate(program=program(problem, completion, taken), extraction=taken)
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """See `score`."""

@@ -15,11 +15,11 @@ from harness.errors import InputError
 from harness.metrics import perplexity
 from harness.scoring import WINDOW, Scorings
 from harness.scoring import Options as ScoringOptions
-from harness.tasks import Ended, Outcome
+from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._options import TaskOptions
 from harness.tasks._scores import by_problem, estimates
 from harness.types import Completion, Form, Problem, SamplingParams, Score
-from sandbox.types import Execution, Program
+from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "passages", "n": 1, "temperature": 0.0}
 VERSION = "perplexity.v1"  # raised by every change that can move a number
@@ -76,7 +76,7 @@ class Perplexity:
             )
         ]
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """Never asked: nothing is executed."""
         raise NotImplementedError
 

@@ -18,11 +18,11 @@ from harness import stats
 from harness.engines import Engine
 from harness.metrics import rouge
 from harness.metrics.answers import spoken
-from harness.tasks import Ended, Outcome
+from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._options import TaskOptions
 from harness.tasks._scores import by_problem, estimates, means
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution, Program
+from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
 VERSION = "summarization.v1"  # raised by every change that can move a number
@@ -73,7 +73,7 @@ class Summarization:
         """One request."""
         return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """Never asked: nothing is executed."""
         raise NotImplementedError
 

@@ -1,0 +1,99 @@
+"""Extractors: from a chat model's reply to the program in it. Pure text work: nothing of a reply is ever executed.
+
+    auto     what the reply means: see `harness.extractors.auto`
+    first    the first fenced block that is marked as Python or as nothing
+    last     the last such block
+    longest  the longest such block that parses; the longest of all where none does
+    whole    the reply as it stands, reasoning and all
+
+The last four are what other evaluators do; where nothing is fenced they take the whole text. Before what is taken comes
+the prompt's own preamble, its imports and helpers, for an answer may rely on them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.extractors import auto, reply, source
+from harness.extractors.auto import Found
+from harness.extractors.reply import Block
+
+DEFAULT = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What an extractor took: the program, and the place [start, end) in the reply where it stands.
+
+    span: of the block, with those it needs; None where no program was found, and the source is empty.
+    """
+
+    extractor: str
+    source: str
+    span: tuple[int, int] | None
+
+
+def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
+    """The program in the reply `raw` to a problem with this prompt and entry point (empty for a script).
+
+    Never raises for any text; a megabyte of the worst takes less than a second. Raises KeyError for an unknown name.
+    """
+    found = EXTRACTORS[name](raw, prompt, entry_point)
+    if found is None or not found.text.strip():
+        return Extraction(extractor=name, source="", span=None)
+    preamble = "" if found.complete else source.preamble(prompt, entry_point)
+    text = _behind(("" if preamble.strip() in found.text else preamble) + found.lent, found.text)
+    return Extraction(extractor=name, source=text.strip("\n") + "\n", span=_narrowed(raw, found))
+
+
+def _narrowed(raw: str, found: Found) -> tuple[int, int]:
+    """The place without white space at its ends; exactly the program's, where that stands there as it is."""
+    piece, text = raw[found.start : found.end], found.text.strip()
+    at = -1 if found.lent else piece.find(text)
+    if at >= 0:
+        return found.start + at, found.start + at + len(text)
+    start = found.start + len(piece) - len(piece.lstrip())
+    return start, max(start, found.start + len(piece.rstrip()))
+
+
+def _behind(head: str, text: str) -> str:
+    """`text` after `head`, but for its `from __future__` imports, which must stand first."""
+    tree = source.Reader().tree(text) if head and "__future__" in text else None
+    imports = [each for each in tree.body if isinstance(each, ast.ImportFrom)] if tree else []
+    place = max((each.end_lineno or 0 for each in imports if each.module == "__future__"), default=0)
+    lines = text.split("\n")
+    return "".join(line + "\n" for line in lines[:place]) + head + "\n".join(lines[place:])
+
+
+def _by(choose: Callable[[list[Block]], Block]) -> Callable[[str, str, str], Found | None]:
+    """An extractor that takes one of the Python blocks as it stands."""
+
+    def find(raw: str, prompt: str, entry_point: str) -> Found | None:
+        answer = reply.answer(raw)
+        blocks = [block for block in reply.blocks(answer) if block.python]
+        if not blocks:
+            return _whole(answer, prompt, entry_point)
+        block = choose(blocks)
+        return Found(text=block.text, start=block.start, end=block.end)
+
+    return find
+
+
+def _whole(raw: str, _prompt: str, _entry_point: str) -> Found:
+    return Found(text=reply.unix(raw).strip("\n") + "\n", start=0, end=len(raw))
+
+
+def _longest(blocks: list[Block]) -> Block:
+    reader = source.Reader()
+    return max(blocks, key=lambda block: (reader.tree(block.text) is not None, len(block.text)))
+
+
+EXTRACTORS: Mapping[str, Callable[[str, str, str], Found | None]] = {
+    "auto": auto.find,
+    "first": _by(lambda blocks: blocks[0]),
+    "last": _by(lambda blocks: blocks[-1]),
+    "longest": _by(_longest),
+    "whole": _whole,
+}

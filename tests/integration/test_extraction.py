@@ -1,0 +1,241 @@
+"""Replies from a server to a verdict, end to end: `run` in chat form, `show`, `score RUN`, `extract`."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+N = 4
+# Where `first` and `last` differ from `auto`, one way or the other.
+NAMES = {
+    "golden/vowels": ["corrected answer", "usage in the last block", "one block", "class Solution, wrong"],
+    "golden/rms": [
+        "helper in a block before",
+        "prompt repeated, then the whole",
+        "import in try",
+        "from __future__ first",
+    ],
+    "golden/unshift": ["only the definition, helper is the prompt's"] * N,
+}
+
+
+def replies() -> dict[str, list[str]]:
+    rows = [json.loads(line) for line in (GOLDEN / "replies.jsonl").read_text().splitlines()]
+    texts = {row["name"]: row["response"] for row in rows}
+    return {problem: [texts[name] for name in names] for problem, names in NAMES.items()}
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [json.loads(line) for line in (GOLDEN / "problems.jsonl").read_text().splitlines()]
+    path = tmp_path_factory.mktemp("problems") / "three.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows if row["id"] in NAMES))
+    return path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A chat server that knows the golden replies."""
+    known = replies()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(
+                {
+                    "object": "list",
+                    "data": [{"id": "writer-instruct", "object": "model", "created": 0, "owned_by": "x"}],
+                }
+            )
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content = asked["messages"][-1]["content"]
+            texts = next(
+                texts for problem, texts in known.items() if f"def {problem.removeprefix('golden/')}(" in content
+            )
+            choices = [
+                {"index": at, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+                for at, text in enumerate(texts[: asked.get("n", 1)])
+            ]
+            usage = {"prompt_tokens": 9, "completion_tokens": 9 * N, "total_tokens": 9 + 9 * N}
+            self._answer(
+                {
+                    "id": "1",
+                    "object": "chat.completion",
+                    "created": 0,
+                    "model": "writer-instruct",
+                    "choices": choices,
+                    "usage": usage,
+                }
+            )
+
+        def _answer(self, body: object) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}/v1"
+        served.shutdown()
+
+
+@pytest.fixture(scope="module")
+def run(harness: Harness, server: str, problems: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory of form chat."""
+    place = tmp_path_factory.mktemp("run")
+    answer = harness("run", "--base-url", server, "--problems", problems, "--n", N, "--k", "1", "--json", cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    summary = json.loads(answer.stdout)
+    assert "|form:chat|engine:openai|task:codegen.v3|extractor:auto|" in summary["estimates"][0]["signature"]
+    assert summary["problems"] == {
+        "golden/vowels": {"n": 4, "c": 3},
+        "golden/rms": {"n": 4, "c": 4},
+        "golden/unshift": {"n": 4, "c": 4},
+    }
+    return place / summary["run"]
+
+
+def test_every_execution_says_how_and_from_where_its_program_was_taken(run: Path) -> None:
+    texts = {(row["problem_id"], row["index"]): row["text"] for row in lines(run / "completions.jsonl")}
+    records = lines(run / "executions.jsonl")
+    assert len(records) == len(texts) == 3 * N
+    for record in records:
+        start, end = record["span"]
+        assert record["extractor"] == "auto"
+        assert record["problem_id"].removeprefix("golden/") in texts[record["problem_id"], record["index"]][start:end]
+
+
+def test_show_tells_the_extractor_and_the_place(harness: Harness, run: Path) -> None:
+    shown = harness("show", run, "golden/vowels")
+    assert shown.returncode == 0 and "extractor auto: characters" in shown.stdout
+    assert "Here is the solution:" in shown.stdout
+
+
+def test_a_run_is_scored_again_with_another_extractor_in_a_directory_of_its_own(harness: Harness, run: Path) -> None:
+    answers = [harness("score", run, "--extractor", "first", "--json") for _ in range(2)]
+    assert [each.returncode for each in answers] == [0, 0], answers[0].stderr
+    summary = json.loads(answers[0].stdout)
+    assert answers[1].stdout == answers[0].stdout and "nothing is done again" not in answers[0].stderr
+    own = json.loads((run / "summary.json").read_text())["estimates"][0]["signature"]
+    assert summary["estimates"][0]["signature"] == own.replace("|extractor:auto|", "|extractor:first|")
+    again = Path(summary["run"])
+    assert again.parent == run.resolve().parent and again.name != run.name
+    assert (again / "completions.jsonl").read_bytes() == (run / "completions.jsonl").read_bytes()
+    assert {row["extractor"] for row in lines(again / "executions.jsonl")} == {"first"}
+    assert summary["problems"]["golden/vowels"]["c"] == 2 and summary["problems"]["golden/rms"]["c"] == 2
+
+
+def test_a_run_is_scored_again_with_other_limits_and_one_that_was_cut_in_part(
+    harness: Harness, run: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "results" / "three" / "writer-instruct" / run.name
+    cut.mkdir(parents=True)
+    (cut / "manifest.json").write_bytes((run / "manifest.json").read_bytes())
+    (cut / "completions.jsonl").write_bytes(
+        b"".join((run / "completions.jsonl").read_bytes().splitlines(True)[: N + 2]) + b'{"prob'
+    )
+    answer = harness("score", cut, "--cpu-s", "2", "--json")
+    assert answer.returncode == 0, answer.stderr
+    summary = json.loads(answer.stdout)
+    assert "|cpu:2s|" in summary["estimates"][0]["signature"]
+    assert summary["coverage"]["completions"] == N and len(summary["problems"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "x.jsonl"], "--out is for a file"),
+        (["--extractor", "best"], "extractor"),
+        (["--k", "9"], "needs k <= n"),
+        (["--problems", "starter"], "is not in starter@"),
+    ],
+)
+def test_what_a_run_cannot_be_scored_with_is_named(
+    harness: Harness, run: Path, arguments: list[str], message: str
+) -> None:
+    before = sorted(run.parent.iterdir())
+    answer = harness("score", run, *arguments)
+    assert answer.returncode == 2 and message in answer.stderr
+    assert sorted(run.parent.iterdir()) == before
+
+
+def test_a_problem_set_that_has_changed_is_refused_unless_it_is_named(
+    harness: Harness, run: Path, problems: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    moved = tmp_path / "results" / "three" / "writer-instruct" / run.name
+    moved.mkdir(parents=True)
+    changed = tmp_path / "three.jsonl"
+    changed.write_text(problems.read_text().replace("Banana", "Bonono"))
+    manifest["config"]["problems"] = str(changed)
+    (moved / "manifest.json").write_text(json.dumps(manifest))
+    (moved / "completions.jsonl").write_bytes((run / "completions.jsonl").read_bytes())
+    refused = harness("score", moved)
+    assert refused.returncode == 2 and "say so with --problems" in refused.stderr
+    assert harness("score", moved, "--problems", changed).returncode == 0
+
+
+def test_the_extractors_are_compared_on_a_run_and_what_it_executed_is_not_again(harness: Harness, run: Path) -> None:
+    answer = harness("extract", run, "--json")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert set(found["extractors"]) == {"auto", "first", "last", "longest", "whole"} and found["replies"] == 3 * N
+    own = json.loads((run / "summary.json").read_text())["estimates"][0]
+    assert {key: found["extractors"]["auto"][key] for key in own} == own
+    assert found["extractors"]["first"]["value"] == pytest.approx((2 / 4 + 2 / 4 + 1) / 3)
+    assert 0 < found["executed"] < found["programs"]
+    flips = {(flip["problem_id"], flip["index"]): flip["verdicts"] for flip in found["flips"]}
+    assert flips["golden/vowels", 0]["auto"] == "ACCEPTED" and flips["golden/vowels", 0]["first"] == "WRONG_ANSWER"
+    table = harness("extract", run)
+    assert "12 replies" in table.stdout and "change sides" in table.stdout
+
+
+def test_the_extractors_are_compared_on_a_file_of_replies(harness: Harness, problems: Path, tmp_path: Path) -> None:
+    rows = [{"task_id": problem, "response": text} for problem, texts in replies().items() for text in texts]
+    (tmp_path / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer = harness("extract", tmp_path / "raw.jsonl", "--problems", problems, "--json", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert found["extractors"]["auto"]["value"] == pytest.approx((3 / 4 + 1 + 1) / 3)
+    assert "|extractor:auto|" in found["extractors"]["auto"]["signature"]
+    (tmp_path / "bad.jsonl").write_text('{"task_id": "golden/rms", "text": "x"}\n')
+    bad = harness("extract", tmp_path / "bad.jsonl", "--problems", problems)
+    assert bad.returncode == 2 and "line 1: a text is expected under one of" in bad.stderr
+
+
+def test_a_run_of_another_form_has_nothing_to_extract_but_is_scored_again(
+    harness: Harness, problems: Path, tmp_path: Path
+) -> None:
+    samples = tmp_path / "s.jsonl"
+    samples.write_text(
+        json.dumps({"task_id": "golden/unshift", "completion": "    return shifted(text, -by)\n"}) + "\n"
+    )
+    scored = harness("score", samples, "--problems", problems, "--json", cwd=tmp_path)
+    directory = tmp_path / json.loads(scored.stdout)["run"]
+    refused = harness("extract", directory)
+    assert refused.returncode == 2 and "are not extracted" in refused.stderr
+    unfit = harness("score", directory, "--extractor", "first")
+    assert unfit.returncode == 2 and "is for replies of form chat" in unfit.stderr
+    again = harness("score", directory, "--cpu-s", "2", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["estimates"][0]["value"] == 1.0
+    assert "|samples:" in json.loads(again.stdout)["estimates"][0]["signature"]
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
