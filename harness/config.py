@@ -15,6 +15,7 @@ from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
+PROMPTING = ("stop", "shots", "shots_file", "system_prompt", "prompt_file", "thinking_tokens")
 BUSY_SAMPLES = 512  # in flight: twice what vLLM works on at once unless told otherwise (max_num_seqs 256)
 LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
 
@@ -26,7 +27,8 @@ class RunConfig(BaseModel):
     where it is not given. cpu_s, wall_s, memory_mib: in place of the problem set's own limits. isolation: what programs
     share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
     once to a server; None for as many as keep it busy. vllm_python, engine_args: of engine vllm: the interpreter that
-    has it, and more arguments for it.
+    has it, and more arguments for it. stop to thinking_tokens: how problems are put, see `harness.prompting`. price:
+    per million prompt and completion tokens, `0.15/0.60`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -49,6 +51,14 @@ class RunConfig(BaseModel):
     top_k: int = 0
     max_tokens: int = 512
     seed: int = 0
+    stop: tuple[str, ...] | None = None
+    shots: int | None = None
+    shots_file: Path | None = None
+    system_prompt: str | None = None
+    prompt_file: Path | None = None
+    thinking_tokens: int = 0
+    price: str | None = None
+    price_per_hour: float | None = None
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     runtime: str | None = None
     isolation: Isolation = Isolation.POOL
@@ -60,6 +70,11 @@ class RunConfig(BaseModel):
     memory_mib: int | None = None
     results: Path = Path("results")
     cache: Path = Path(".cache")
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_stop(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("k", mode="before")
     @classmethod
@@ -87,6 +102,47 @@ class RunConfig(BaseModel):
             raise ValueError(f"base_url is for engine openai, not {self.engine}")
         self.sampling()
         return self
+
+    @model_validator(mode="after")
+    def _check_prices(self) -> Self:
+        if self.price is not None and self.price_per_hour is not None:
+            raise ValueError("a price per token or a price_per_hour, not both")
+        if self.price_per_hour is not None and not 0 <= self.price_per_hour <= LARGEST:
+            raise ValueError(f"price_per_hour must be at least 0 and at most {LARGEST:g}, not {self.price_per_hour}")
+        self.token_prices()
+        return self
+
+    @model_validator(mode="after")
+    def _check_prompting(self) -> Self:
+        for name in ("shots", "thinking_tokens"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= LARGEST:
+                raise ValueError(f"{name} must be at least 0 and at most {LARGEST:g}, not {value}")
+        if self.stop is not None and not all(self.stop):
+            raise ValueError("a stop sequence cannot be empty")
+        if self.samples is not None and self.prompting_given():
+            raise ValueError(f"{self.prompting_given()[0]} is for sampling; a file of completions was drawn as it was")
+        return self
+
+    def prompting_given(self) -> list[str]:
+        """The options of prompting that differ from their defaults."""
+        return [name for name in PROMPTING if getattr(self, name)]
+
+    def token_prices(self) -> tuple[float, float] | None:
+        """What a prompt token and a completion token cost; None without a price. Raises ValueError."""
+        if self.price is None:
+            return None
+        parts = self.price.split("/")
+        try:
+            values = [float(part) for part in parts]
+        except ValueError:
+            values = []
+        if len(values) != 2 or not all(0 <= value <= LARGEST for value in values):
+            raise ValueError(
+                "price takes two numbers, per million prompt and completion tokens, such as 0.15/0.60, "
+                f"not {self.price!r}"
+            )
+        return values[0] / 1e6, values[1] / 1e6
 
     def requests_at_once(self) -> int:
         """How many requests a server is to have in hand: some hundreds of samples, so that it never waits for us."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,6 +131,7 @@ class ModelServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._restarts = 0
         self.url = ""
+        self.gpus = 0
         self._log = tempfile.NamedTemporaryFile(prefix="harness-vllm-", suffix=".log", delete=False)
 
     def __enter__(self) -> Self:
@@ -179,7 +181,9 @@ class ModelServer:
     def _start(self) -> None:
         port = self._options.port or _free_port()
         self.url = f"http://127.0.0.1:{port}/v1"
-        command = [str(self._python), *_entry(self._python), *arguments(self._options, port)]
+        chosen = arguments(self._options, port)
+        self.gpus = gpus_used(chosen) if _gpus() else 0
+        command = [str(self._python), *_entry(self._python), *chosen]
         guardian = Path(__file__).with_name("guardian.py")
         self._log.truncate(0)
         self._process = subprocess.Popen(
@@ -252,6 +256,16 @@ def arguments(options: Options, port: int) -> list[str]:
         *(_parallel(size, gpus, _config(options.model)) if gpus else _on_cpu(size)),
     ]  # fmt: skip
     return [*ours, *given]
+
+
+def gpus_used(arguments: Sequence[str]) -> int:
+    """How many GPUs a vLLM with these arguments works on: copies times parts, of which the last value counts."""
+    used = 1
+    for kind in ("tensor", "pipeline", "data"):
+        names = (f"--{kind}-parallel-size", f"-{kind[0]}p")
+        given = [value for name, value in itertools.pairwise(arguments) if name in names and value.isdigit()]
+        used *= int(given[-1]) if given else 1
+    return used
 
 
 def _flag(text: str) -> list[str]:

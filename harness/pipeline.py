@@ -21,15 +21,20 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from harness import __version__, manifest, registry, samples, store
+from harness import __version__, manifest, prompting, registry, samples, store
 from harness.config import RunConfig
+from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
 from harness.engines import Engine, replay
 from harness.errors import InputError, Interrupted
+from harness.prompt_files import load_prompting, measured
+from harness.prompting import Prompting
 from harness.resolve import Engines, Model, find_model
+from harness.sampling import Tally
 from harness.store import Store
 from harness.stream import Gaps, Job, Observer, Stream
-from harness.tasks import Ended, Task
+from harness.tasks import Ended, Prompted, Task
+from harness.types import Completion, Problem
 from sandbox import Integrity, Limits, Verdict
 
 log = logging.getLogger("harness")
@@ -94,6 +99,8 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
     if saved:
         stack.callback(saved.close)
     model = find_model(config)
+    prompted = load_prompting(config, problems, model.form)
+    task, problems = _put(task, prompted, config), measured(problems, prompted)
     n = config.sampling().n
     owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
     _check_k(config, task, owed)
@@ -105,7 +112,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         part
         for part in (
             f"n:{manifest.span(owed.values())}",
-            _drawn(config, model, saved),
+            _drawn(config, model, saved, prompted),
             f"task:{task.version}",
             task.label(),
             f"data:{problems.version()}",
@@ -122,6 +129,7 @@ def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack)
         "samples": saved.sha256 if saved else None,
         "sampling": None if saved else dataclasses.asdict(config.sampling()),
         "form": model.form.value,
+        **prompting.identity(prompted),
         "task": task.version,
         "task_options": dict(config.task_options),
         "sandbox": surroundings,
@@ -168,14 +176,23 @@ def _check_k(config: RunConfig, task: Task, owed: Mapping[str, int]) -> None:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
 
 
-def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None) -> str:
+def _put(task: Task, prompted: Prompting, config: RunConfig) -> Task:
+    if prompted == prompting.OWN:
+        return task
+    if not isinstance(task, Prompted):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
+        raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
+    return task.prompted(prompted)
+
+
+def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None, prompted: Prompting) -> str:
     """How the completions came about, for a signature."""
     if saved:
         return f"samples:{saved.sha256[:8]}"
     sampling = config.sampling()
     return (
         f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
-        f"|seed:{sampling.seed}|form:{model.form}|engine:{model.engine}"
+        f"|seed:{sampling.seed}|form:{model.form}{prompting.label(prompted)}|engine:{model.engine}"
     )
 
 
@@ -216,6 +233,7 @@ def _close(job: Job, opened: Store, config: RunConfig, gaps: Gaps) -> Result:
         "estimates": [dataclasses.asdict(estimate) for estimate in outcome.estimates],
         "coverage": {**coverage, "omitted": list(outcome.omitted), "repeated": repeated},
         **(_execution_sections(job, opened, gaps) if job.task.executes else {}),
+        **_audited(job, opened, config),
         **outcome.sections,
         "problems": outcome.problems,
     }
@@ -250,3 +268,34 @@ def _execution_sections(job: Job, opened: Store, gaps: Gaps) -> dict[str, Any]:
         "integrity": {"judged": len(job.owed) - len(beside), "in_sandbox": beside},
         "verdicts": verdicts,
     }
+
+
+def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
+    """`sampling` and `cost` of a summary, in one pass over the completions."""
+    problems = {problem.id: problem for problem in job.problems.problems}
+    tally, ledger = Tally(), Ledger()
+    for completion in store.drawn(opened.run):
+        ledger.add(completion)
+        if job.task.executes:  # other tasks may have completions without a text
+            tally.add(completion, empty=_is_empty(job.task, problems[completion.problem_id], completion))
+    audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
+    cost = ledger.cost(_prices(config))
+    return {
+        "sampling": dataclasses.asdict(audit) if audit else None,
+        "cost": dataclasses.asdict(cost) if cost else None,
+    }
+
+
+def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
+    """Whether there is no program in a completion: none other than in an empty one."""
+    if not completion.text.strip():
+        return True
+    nothing = dataclasses.replace(completion, text="")
+    return task.program(problem, completion) == task.program(problem, nothing)
+
+
+def _prices(config: RunConfig) -> Prices | None:
+    tokens = config.token_prices()
+    if tokens:
+        return Prices(prompt_token=tokens[0], completion_token=tokens[1])
+    return Prices(hour=config.price_per_hour) if config.price_per_hour is not None else None

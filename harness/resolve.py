@@ -167,7 +167,7 @@ class Engines:
                 name=model.name,
                 python=config.vllm_python,
                 arguments=config.engine_args,
-                context_tokens=config.max_tokens + MARGIN_TOKENS,
+                context_tokens=config.max_tokens + config.thinking_tokens + MARGIN_TOKENS,
             )
             return vllm.open_engine(
                 vllm.Options(server=server, concurrency=config.requests_at_once(), teller=self._teller)

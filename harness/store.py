@@ -191,6 +191,13 @@ class Store:
         """The first completion of the problem that has the same text: its own index where there is none before it."""
         return self._twins[problem_id][index]
 
+    def distinct(self) -> dict[str, int]:
+        """Problem id -> how many different texts its completions have."""
+        return {
+            name: sum(first == index and self._present[name][index] for index, first in enumerate(firsts))
+            for name, firsts in self._twins.items()
+        }
+
     def repeated(self) -> int:
         """How many completions have the same text as an earlier one of their problem."""
         return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
@@ -360,6 +367,14 @@ def scores(run: Path) -> Iterator[Score]:
         for line in file:
             if line.endswith(b"\n"):
                 yield _score_of(line, path)
+
+
+def drawn(run: Path) -> Iterator[Completion]:
+    """The completions of completions.jsonl; a torn last line is left out."""
+    with open(run / COMPLETIONS, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _completion.validate_json(line)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

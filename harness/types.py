@@ -29,7 +29,8 @@ class Problem:
 
     prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
-    against. limits: None for the run's. stop: where a base model's completion is cut.
+    against. limits: None for the run's. stop: where a base model's completion is cut. instruction: the template of a
+    chat model's message, empty for the common one (`harness.prompting.INSTRUCTION`).
     """
 
     id: str
@@ -41,6 +42,7 @@ class Problem:
     wrong: tuple[str, ...] = ()
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
+    instruction: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def integrity(self) -> Integrity | None:
@@ -80,6 +82,7 @@ class Request:
     """What an engine is asked: `sampling.n` completions of one prompt, or of one conversation.
 
     first: the index of the first of them, for those that ask for a problem's samples in several requests.
+    thinking_tokens: how many of max_tokens are there for reasoning.
     """
 
     problem_id: str
@@ -87,6 +90,7 @@ class Request:
     first: int = 0
     prompt: str | None = None
     messages: tuple[Mapping[str, str], ...] | None = None
+    thinking_tokens: int = 0
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
@@ -98,11 +102,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one request took, with all its samples.
+
+    prompt_tokens: the prompt's, once. completion_tokens: of all samples, with what was cut off or taken out of their
+    texts; both None where a server counts none. started_at, finished_at: seconds since the epoch, between which the
+    request was in flight. gpus: that served it; None where unknown.
+    """
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    started_at: float
+    finished_at: float
+    gpus: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
 
     logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
     its predicted tokens.
+    usage: of the whole request, on the first of its completions only; so the usages of a run add up to what it took.
     """
 
     problem_id: str
@@ -115,6 +136,7 @@ class Completion:
     seed: int | None = None
     latency_s: float | None = None
     logprobs: tuple[tuple[float, ...], ...] | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

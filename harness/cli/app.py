@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, doctor, exec, run, score, serve, show, verify
+from harness.cli import audit, compare, doctor, exec, plan, run, score, serve, show, verify
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -46,6 +46,8 @@ app.command("audit")(audit.audit)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
 app.add_typer(serve.app, name="serve")
+app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
 app.command("doctor")(doctor.doctor)
 
 

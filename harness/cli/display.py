@@ -189,6 +189,7 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
     if verdicts:
         _show_verdicts(verdicts)
+    _show_drawing(summary.get("sampling"), summary.get("cost"))
     if summary["estimates"]:
         out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
     out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
@@ -199,3 +200,33 @@ def _show_verdicts(verdicts: Mapping[str, int]) -> None:
     for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
         line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
     out.print(line)
+
+
+def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | None) -> None:
+    """How the completions were drawn, what makes their numbers doubtful, and what they cost."""
+    if sampling:
+        parts = [
+            f"{sampling['distinct_per_problem']:.1f} different per problem",
+            f"{sampling['empty_share']:.1%} without a program",
+        ]
+        if sampling["length_share"] is not None:
+            parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")
+        out.print(f"completions: {', '.join(parts)}")
+        for warning in sampling["warnings"]:
+            out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    if cost:
+        out.print(_cost_line(cost))
+
+
+def _cost_line(cost: Mapping[str, Any]) -> str:
+    parts = [f"{cost['prompt_tokens']:,} prompt and {cost['completion_tokens']:,} completion tokens"]
+    if cost["uncounted_requests"]:
+        parts.append(f"those of {cost['uncounted_requests']} of {cost['requests']} requests unknown")
+    parts.append(f"generated in {cost['generation_s']:,.1f} s")
+    if cost["tokens_per_s"] is not None:
+        parts.append(f"{cost['tokens_per_s']:,.0f} tokens/s")
+    if cost["gpu_s"]:
+        parts.append(f"{cost['gpu_s']:,.1f} GPU seconds")
+    if cost["price"] is not None:
+        parts.append(f"price {cost['price']:.4g}")
+    return f"cost: {', '.join(parts)}"

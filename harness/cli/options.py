@@ -62,16 +62,43 @@ def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str,
     return found
 
 
+Stop = Annotated[
+    list[str] | None, typer.Option(help="In place of the problem's stop sequences. Several times for several.")
+]
+Shots = Annotated[
+    int | None, typer.Option(help="Examples in the prompt. MBPP has three of its own, others need --shots-file.")
+]
+ShotsFile = Annotated[Path | None, typer.Option(help="JSONL of examples: prompt, completion. Default of --shots: all.")]
+SystemPrompt = Annotated[str | None, typer.Option(help="For chat models, before all else. Default: none.")]
+PromptFile = Annotated[
+    Path | None, typer.Option(help="A template in place of the prompt or instruction: {prompt}, {entry_point}, ...")
+]
+ThinkingTokens = Annotated[
+    int | None, typer.Option(help="What a reasoning model may use beyond --max-tokens. Default: 0.")
+]
+Price = Annotated[
+    str | None, typer.Option(help="Per million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
+]
+PricePerHour = Annotated[float | None, typer.Option(help="Of hardware of one's own, while it generates.")]
+PrintPrompt = Annotated[bool, typer.Option("--print-prompt", help="Show what is sent for PROBLEM, and send nothing.")]
+PromptProblem = Annotated[
+    str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
+]
+
+
 def parse_ks(text: str | None) -> tuple[int, ...] | None:
     """`1,10` as numbers. Raises InputError."""
+    return None if text is None else parse_numbers("--k", text)
+
+
+def parse_numbers(option: str, text: str) -> tuple[int, ...]:
+    """`1,10` as numbers. Raises InputError, naming the option."""
     from harness.errors import InputError
 
-    if text is None:
-        return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"--k takes numbers with commas between them, such as 1,10, not {text!r}") from error
+        raise InputError(f"{option} takes numbers with commas between them, such as 1,10, not {text!r}") from error
 
 
 def cache_folder() -> Path:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    problem: options.PromptProblem = None,
     k: options.Ks = None,
     model: Annotated[
         str | None, typer.Option(help="nano, nano-base, a directory, a hub id, or the name on a server. Default: nano.")
@@ -37,6 +38,15 @@ def run(
     top_k: Annotated[int | None, typer.Option(help="Default: 0, every token.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Per completion. Default: 512.")] = None,
     seed: Annotated[int | None, typer.Option(help="Default: 0.")] = None,
+    stop: options.Stop = None,
+    shots: options.Shots = None,
+    shots_file: options.ShotsFile = None,
+    system_prompt: options.SystemPrompt = None,
+    prompt_file: options.PromptFile = None,
+    thinking_tokens: options.ThinkingTokens = None,
+    print_prompt: options.PrintPrompt = False,
+    price: options.Price = None,
+    price_per_hour: options.PricePerHour = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Requests at once to a server. Default: what keeps it busy.")
     ] = None,
@@ -62,11 +72,14 @@ def run(
         "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency, "sandbox": sandbox, "runtime": runtime,
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
         "isolation": isolation, "dedup": None if dedup else False, "vllm_python": vllm_python,
-        "engine_args": tuple(engine_arg) if engine_arg else None,
+        "engine_args": tuple(engine_arg) if engine_arg else None, "stop": stop or None, "shots": shots,
+        "shots_file": shots_file, "system_prompt": system_prompt, "prompt_file": prompt_file,
+        "thinking_tokens": thinking_tokens, "price": price, "price_per_hour": price_per_hour,
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness.cli import display
     from harness.config import load_config
+    from harness.errors import InputError
     from harness.resolve import Engines
 
     tasks = task.split(",") if task else [None]
@@ -75,6 +88,11 @@ def run(
         load_config(config, {**flags, "task": each, "task_options": given.get(each or "")}, options.environment())
         for each in tasks
     ]
+    if print_prompt:
+        _print_prompt(parsed[0], problem, as_json)
+        return
+    if problem is not None:
+        raise InputError(f"the argument {problem!r} names a problem for --print-prompt; a run takes --problems")
     with Engines(display.RunDisplay(quiet=as_json)) as engines:
         complete = [_one(each, engines, as_json) for each in parsed]
     if not all(complete):
@@ -97,3 +115,24 @@ def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
     if not result.complete:
         display.err.print("incomplete: not everything could be done; see run.log, then run the same command again")
     return result.complete
+
+
+def _print_prompt(config: RunConfig, problem: str | None, as_json: bool) -> None:
+    from rich.rule import Rule
+    from rich.text import Text
+
+    from harness import preview
+    from harness.cli import display
+
+    found = preview.preview(config, problem).record()
+    if as_json:
+        print(json.dumps(found))
+        return
+    for message in found.get("messages", [{"role": "prompt", "content": found.get("prompt")}]):
+        display.out.print(Rule(Text(message["role"]), align="left"))
+        display.out.print(Text(display.printable(message["content"])), soft_wrap=True)
+    if found["rendered"] is not None:
+        display.out.print(Rule(Text("as the chat template renders it"), align="left"))
+        display.out.print(Text(display.printable(found["rendered"])), soft_wrap=True)
+    display.out.print(Rule(Text(f"for {display.printable(found['problem'])}, nothing was sent"), align="left"))
+    display.out.print(Text(", ".join(f"{name} {json.dumps(value)}" for name, value in found["sampling"].items())))

@@ -14,6 +14,13 @@ from sandbox.types import Compare, Integrity, Limits, StdioCase, StdioTests, Tes
 # Where a base model's completion of a function ends: the next thing at the left margin, the most frequent first.
 STOP = ("\ndef", "\nclass", "\nprint", "\nif", "\n#", "\n@", "\n```")
 
+# For chat models, where the task is in words: EvalPlus's sentence (`harness.prompting.INSTRUCTION`) with what such a
+# program reads and writes, and without a fence around what is no code.
+STDIO_INSTRUCTION = (
+    "Please provide a self-contained Python script that solves the following problem in a markdown code block. "
+    "It reads standard input and writes to standard output.\n\n{prompt}\n"
+)
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +84,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         wrong=parsed.wrong,
         limits=Limits(**parsed.limits.model_dump()) if parsed.limits else None,
         stop=STOP if parsed.tests.kind == "call" else ("\n```",),
+        instruction="" if parsed.tests.kind == "call" else STDIO_INSTRUCTION,
         metadata=parsed.metadata,
     )
 

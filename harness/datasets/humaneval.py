@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.datasets import files
 from harness.datasets._fetch import Source
 from harness.datasets._rows import text
-from harness.datasets.files import STOP
 from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
@@ -25,6 +25,8 @@ SOURCE = Source(
     licence="MIT",
 )
 LIMITS = Limits(cpu_s=3.0, wall_s=6.0)
+# What the BigCode harness cuts at (bigcode_eval/tasks/humaneval.py, commit 8fc5bae); the paper has the first of these.
+STOP = (*files.STOP, "<file_sep>")
 KEYS = {"task_id", "prompt", "entry_point", "canonical_solution", "test"}
 
 

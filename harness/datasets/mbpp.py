@@ -3,10 +3,12 @@
 Source: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-Coder holds a copy. A row:
     {"task_id": 11, "text": one sentence, "code": a whole program, "test_list": three assertions,
      "test_setup_code": "", "challenge_test_list": []}
-The prompt is the zero-shot docstring of the BigCode harness: the sentence and the first assertion. The program is
-assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927 (the only two that have one) builds
-trees of the class that the completion defines. These two and Mbpp/601 (pairs of its class) cannot be judged apart from
-the program; their verdicts are marked.
+The prompt is the zero-shot docstring of the BigCode harness (after InCoder): the sentence and the first assertion. With
+examples (`--shots 3`) a base model gets the paper's prompt instead: all three assertions, the program between [BEGIN]
+and [DONE], tasks 2, 3 and 4 before it. Zero-shot stays the default: it measures all 974 problems, and its signature is
+the same for every model. The program is assembled as completion, setup, assertions: the setup of Mbpp/367 and Mbpp/927
+(the only two that have one) builds trees of the class that the completion defines. These two and Mbpp/601 (pairs of its
+class) cannot be judged apart from the program; their verdicts are marked.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 from harness.datasets._fetch import Source
 from harness.datasets._integrity import call_tests
 from harness.datasets._rows import text, texts
+from harness.prompting import FewShot
 from harness.types import Problem
 from sandbox.types import Limits
 
@@ -32,7 +35,24 @@ SOURCE = Source(
 LIMITS = Limits(cpu_s=5.0, wall_s=10.0)
 # Whose reference takes 6 s: five times that.
 SLOW = {"Mbpp/123": Limits(cpu_s=30.0, wall_s=60.0)}
+# bigcode-project/bigcode-evaluation-harness, bigcode_eval/tasks/mbpp.py, commit 8fc5bae
 STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
+# The message for chat models: EleutherAI/lm-evaluation-harness, lm_eval/tasks/mbpp/mbpp_instruct.yaml (doc_to_text),
+# commit 4e7e0d47f; the paper's words with other line breaks.
+INSTRUCTION = (
+    "You are an expert Python programmer, and here is your task:\n{text}\nYour code should pass these tests:\n{tests}"
+)
+# The few-shot prompt of Austin et al. 2021 (arXiv 2108.07732), with the line breaks and the blank line between examples
+# of lm_eval/tasks/mbpp/mbpp.yaml, same commit. The examples' code has the file's own line ends (CR LF), as there.
+FEW_SHOT = FewShot(
+    task_ids=("2", "3", "4"),
+    template=(
+        "You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n"
+        "{tests}\n[BEGIN]\n"
+    ),
+    end="\n[DONE]\n\n",
+    stop=("[DONE]",),
+)
 # What stands around the call in an assertion, and is not what it tests.
 _AROUND = {
     "set",
@@ -72,6 +92,8 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),
         stop=STOP,
+        instruction=INSTRUCTION,
+        metadata={"text": text(row, "text"), "tests": "\n".join(tests)},
     )
 
 

@@ -25,6 +25,7 @@ SOURCE = Source(
     file="MbppPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",
 )
+FEW_SHOT = mbpp.FEW_SHOT
 LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
 # Whose reference needs more: at least four times what it takes, after EvalPlus's own rule. 255 holds 2.3 GB of tuples.
 SLOW = {
@@ -63,6 +64,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),
         stop=mbpp.STOP,
+        metadata={"text": text(row, "prompt"), "tests": "\n".join(examples)},
     )
 
 

@@ -7,12 +7,13 @@ options from a run's configuration.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from harness.errors import RequestRefused
-from harness.types import Completion, Request
+from harness.types import Completion, Request, Usage
 
 SEED_SPACE = 2**31 - 1
 
@@ -81,6 +82,21 @@ def pieces(request: Request, most: int) -> Iterator[Request]:
     for done in range(0, n, most):
         sampling = dataclasses.replace(request.sampling, n=min(most, n - done))
         yield dataclasses.replace(request, first=request.first + done, sampling=sampling)
+
+
+def with_usage(
+    completions: list[Completion], prompt_tokens: int | None, completion_tokens: int | None, gpus: int | None
+) -> list[Completion]:
+    """The completions of a request that has just come back, the first with what the whole request took."""
+    taken_s, finished_at = completions[0].latency_s or 0.0, time.time()
+    usage = Usage(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        started_at=round(finished_at - taken_s, 3),
+        finished_at=round(finished_at, 3),
+        gpus=gpus,
+    )
+    return [dataclasses.replace(completions[0], usage=usage), *completions[1:]]
 
 
 def valid_text(text: str) -> str:

@@ -3,7 +3,10 @@
 All n samples of a request are asked for at once; a server that takes fewer is asked in halves. The request's seed is
 the first sample's; vLLM gives sample i the seed plus i (checked against vLLM 0.32), which is what is recorded. Retries
 are tenacity's alone: connection faults, time-outs, 429 and 5xx, at most ATTEMPTS times, with the server's Retry-After
-honoured. A server that we started ourselves is started again where it died (`Options.revive`).
+honoured. A server counts the tokens of a request, not of each sample: the counts stand as the request's usage on its
+first completion, and a completion has its own where it was the only one. Reasoning that the server's parser took out of
+an answer (`reasoning` in vLLM, `reasoning_content` in older and other ones) is put back in front of it, between <think>
+tags. A server that we started ourselves is started again where it died (`Options.revive`).
 """
 
 from __future__ import annotations
@@ -16,8 +19,9 @@ from typing import Any
 import openai
 import tenacity
 
-from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text
+from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
 from harness.errors import EngineError, InputError, RequestFailed, near
+from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
@@ -32,7 +36,7 @@ class Options:
     """base_url: up to and including /v1. model: None for the one that the server serves.
 
     revive: for a server of our own: sees that it is up, starts it again where it is not, and gives its address.
-    Raises EngineError.
+    Raises EngineError. gpus: of the server; None where they are not known.
     """
 
     base_url: str
@@ -40,6 +44,7 @@ class Options:
     api_key: str = "EMPTY"
     concurrency: int = 16
     revive: Callable[[], str] | None = None
+    gpus: int | None = None
 
 
 class _NotSoMany(Exception):  # noqa: N818 - an answer, not a fault
@@ -84,7 +89,11 @@ class OpenAIEngine:
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
         choices = self._choices(request, answer)
-        return [self._completion(request, choice, answer, taken) for choice in choices]
+        completions = [self._completion(request, choice, answer, taken) for choice in choices]
+        counted = answer.usage
+        prompt_tokens = counted.prompt_tokens if counted else None
+        completion_tokens = counted.completion_tokens if counted else None
+        return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def _choices(self, request: Request, answer: Any) -> list[Any]:
         """The n choices in their order. Raises _NotSoMany, RequestFailed."""
@@ -246,8 +255,7 @@ class OpenAIEngine:
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        answered = choice.message.content if request.messages is not None else choice.text
-        text, stopped = cut(valid_text(answered or ""), request.sampling.stop)
+        text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
         only = request.sampling.n == 1 and answer.usage is not None
         return Completion(
             problem_id=request.problem_id,
@@ -256,7 +264,6 @@ class OpenAIEngine:
             form=request.form(),
             finish_reason="stop" if stopped else choice.finish_reason,
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
-            # a server counts the tokens of a request, not of each of its samples
             completion_tokens=answer.usage.completion_tokens if only else None,
             seed=None if greedy else seed_of(request, choice.index),
             latency_s=taken,
@@ -278,6 +285,21 @@ def _logprob(entry: Any, token: int) -> float:
         return float(entry[str(token)]["logprob"])
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
+
+
+def _answered(request: Request, choice: Any) -> str:
+    """A choice's text; a chat model's with its reasoning, which a server may give apart."""
+    if request.messages is None:
+        return choice.text or ""
+    message = choice.message
+    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    reached = choice.finish_reason == "length"
+    # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
+    # its reasoning, is taken to have begun with it.
+    opened = reached and request.thinking_tokens > 0
+    return with_thinking(
+        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
+    )
 
 
 def sampling_arguments(request: Request) -> dict[str, Any]:

@@ -14,16 +14,17 @@ import logging as stdlib_logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from harness.engines import Bos, cut, pieces, seed_of, too_long
+from harness.engines import Bos, cut, pieces, seed_of, too_long, with_usage
 from harness.engines._scores import TokenScores
 from harness.errors import EngineError, InputError
+from harness.prompting import with_thinking
 from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:
@@ -167,10 +168,16 @@ class TransformersEngine:
             )
         taken = time.monotonic() - start
         drawn = iter(output[:, length:])
-        return [
-            [self._completion(request, index, next(drawn), len(tokens), taken) for index in range(request.sampling.n)]
-            for request, tokens in batch
-        ]
+        return [self._completions(request, drawn, len(tokens), taken) for request, tokens in batch]
+
+    def _completions(
+        self, request: Request, drawn: Iterator[Any], prompt_tokens: int, taken: float
+    ) -> list[Completion]:
+        """The request's own of the drawn rows."""
+        n = request.sampling.n
+        completions = [self._completion(request, index, next(drawn), prompt_tokens, taken) for index in range(n)]
+        tokens = sum(each.completion_tokens or 0 for each in completions)
+        return with_usage(completions, prompt_tokens, tokens, int(self._device == "cuda"))
 
     def context(self) -> int | None:
         """As the model's configuration has it."""
@@ -212,6 +219,12 @@ class TransformersEngine:
         pad = self._tokenizer.pad_token_id
         return int(self._tokenizer.eos_token_id if pad is None else pad)
 
+    def _opens_thinking(self, request: Request) -> bool:
+        """Whether the chat template ends in the opening tag of the reasoning."""
+        messages = list(request.messages or ())
+        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return str(text).rstrip().endswith("<think>")
+
     def _context(self) -> int:
         """How many tokens the model takes; no limit where its configuration names none."""
         return int(getattr(self._model.config, "max_position_embeddings", None) or sys.maxsize)
@@ -245,12 +258,16 @@ class TransformersEngine:
         if ended is not None:
             kept = kept[:ended]
         text, stopped = cut(self._tokenizer.decode(kept, skip_special_tokens=True), request.sampling.stop)
+        reason = "stop" if stopped or ended is not None else "length"
+        if request.messages is not None:
+            opened = self._opens_thinking(request) or (reason == "length" and request.thinking_tokens > 0)
+            text = with_thinking(text, "", cut=reason == "length", opened=opened)
         return Completion(
             problem_id=request.problem_id,
             index=request.first + index,
             text=text,
             form=request.form(),
-            finish_reason="stop" if stopped or ended is not None else "length",
+            finish_reason=reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + (ended is not None),
             seed=None if request.sampling.temperature == 0 else seed_of(request, index),
@@ -294,6 +311,20 @@ class _SampleByRow(transformers.LogitsProcessor):
 def _alike(one: Request, other: Request) -> bool:
     """Whether two requests may be in one batch: they are drawn in the same way, but for their numbers and seeds."""
     return dataclasses.replace(one.sampling, n=1, seed=0) == dataclasses.replace(other.sampling, n=1, seed=0)
+
+
+def render_chat(model: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """The text that a model's chat template makes of messages: what it is given. No weights are read.
+
+    Raises InputError where the tokenizer cannot be loaded or has no template.
+    """
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(model)
+    except Exception as error:  # the library and its readers raise what they like: all of it is about this model
+        raise InputError(f"the tokenizer of {model!r} cannot be loaded: {_in_one_line(error)}") from error
+    if not tokenizer.chat_template:
+        raise InputError(f"the model {model!r} has no chat template; use --form completion")
+    return str(tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False))
 
 
 def _in_one_line(error: Exception) -> str:

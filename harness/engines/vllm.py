@@ -37,6 +37,7 @@ class VLLMEngine:
                     api_key=self._server.key,
                     concurrency=options.concurrency,
                     revive=self._server.revive,
+                    gpus=self._server.gpus,
                 )
             )
         except BaseException:

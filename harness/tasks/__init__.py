@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from harness.engines import Engine
+from harness.prompting import Prompting
 from harness.types import Completion, Estimate, Form, Problem, SamplingParams, Score
 from sandbox.types import Execution, Program
 
@@ -69,3 +70,11 @@ class Task(Protocol):
 
     def summarize(self, ended: Ended) -> Outcome:
         """The numbers of a run. Raises InputError for a k that is above the n of some problem."""
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A task whose prompts a run may change."""
+
+    def prompted(self, prompting: Prompting) -> Task:
+        """The same task with its problems put otherwise."""

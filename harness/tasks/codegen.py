@@ -10,28 +10,22 @@ from typing import Any
 import numpy as np
 
 from harness import extract, stats
+from harness import prompting as prompts
 from harness.engines import Engine
 from harness.errors import InputError
+from harness.prompting import OWN, Prompting
 from harness.tasks import Ended, Outcome
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
 DEFAULTS: Mapping[str, Any] = {}
 DEFAULT_KS = (1, 10, 100)
-VERSION = "codegen.v2"  # raised by every change that can move a number
-CHAT = (
-    "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
-    "```python\n{prompt}\n```\n"
-)
+VERSION = "codegen.v3"  # raised by every change that can move a number
 
 
-def request(problem: Problem, sampling: SamplingParams, form: Form) -> Request:
-    """What the engine is asked: the prompt as it stands for a completion, one user message for a chat model."""
-    if form is Form.CHAT:
-        message = {"role": "user", "content": CHAT.format(prompt=problem.prompt.strip())}
-        return Request(problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=()), messages=(message,))
-    sampling = dataclasses.replace(sampling, stop=problem.stop)
-    return Request(problem_id=problem.id, sampling=sampling, prompt=problem.prompt)
+def request(problem: Problem, sampling: SamplingParams, form: Form, prompting: Prompting = OWN) -> Request:
+    """What the engine is asked: the prompt as it stands for a completion, messages for a chat model."""
+    return prompts.request(problem, sampling, form, prompting)
 
 
 def program(problem: Problem, completion: Completion) -> Program:
@@ -89,8 +83,9 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
 
 @dataclass(frozen=True, slots=True)
 class Codegen:
-    """The task as the pipeline takes it; the functions above are its parts."""
+    """The task as the pipeline takes it; the functions above are its parts. prompting: how problems are put."""
 
+    prompting: Prompting = OWN
     name = "codegen"
     version = VERSION
     executes = True
@@ -99,11 +94,15 @@ class Codegen:
         """Nothing."""
         return ""
 
+    def prompted(self, prompting: Prompting) -> Codegen:
+        """The same with problems put otherwise."""
+        return dataclasses.replace(self, prompting=prompting)
+
     def answer(
         self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
     ) -> list[Completion]:
         """One request."""
-        return engine.complete(dataclasses.replace(request(problem, sampling, form), first=first))
+        return engine.complete(dataclasses.replace(request(problem, sampling, form, self.prompting), first=first))
 
     def program(self, problem: Problem, completion: Completion) -> Program:
         """See `program`."""

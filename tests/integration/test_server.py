@@ -58,6 +58,27 @@ def test_sample_i_of_a_request_is_the_sample_of_its_recorded_seed(server: str) -
         assert together == [draw(1, 100 + index)[0] for index in range(4)]
 
 
+def test_a_request_s_usage_is_the_sum_of_its_samples_and_stands_once(server: str) -> None:
+    opened = engine.open_engine(engine.Options(base_url=server, model=None, gpus=0))
+    together = opened.complete(ask(4, seed=5, temperature=1.5))
+    first, *rest = [each.usage for each in together]
+    assert first is not None and rest == [None] * 3 and first.gpus == 0
+    import openai
+
+    with openai.OpenAI(base_url=server, api_key="EMPTY", max_retries=0) as client:
+        alone = [
+            client.completions.create(
+                model="nano", prompt=PROMPT, seed=each.seed, temperature=1.5, top_p=0.95, max_tokens=40,
+                stop=list(ask(1).sampling.stop[: engine.SERVER_STOPS]),
+            ).usage
+            for each in together
+        ]  # fmt: skip
+    assert first.completion_tokens == sum(each.completion_tokens for each in alone if each)
+    assert first.prompt_tokens == alone[0].prompt_tokens  # type: ignore[union-attr]
+    assert 0 < first.finished_at - first.started_at == pytest.approx(together[0].latency_s, abs=0.01)
+    opened.close()
+
+
 def test_a_run_on_the_server_gives_what_the_engine_in_process_gives_within_error(
     server: str, harness: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from harness import extract
 from harness.engines import openai as engine
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused
 from harness.types import Request, SamplingParams
@@ -252,3 +253,28 @@ def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with
         assert code == 0 and summary["coverage"]["complete"] and len(asked) - before == 5 - done
     code, _, said = run(harness, problems, gone)
     assert code == 2 and "no model server answers" in said
+
+
+def test_reasoning_that_a_server_gives_apart_is_kept_and_an_answer_cut_in_it_holds_no_program() -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:  # as vLLM's reasoning parsers answer
+        message = {"role": "assistant", "content": None, "reasoning": "def f(): pass"}
+        choice = {"index": 0, "message": message, "finish_reason": "length"}
+        return 200, {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]}
+
+    asked = Request(problem_id="p", sampling=SamplingParams(), messages=({"role": "user", "content": "hello"},))
+    with serving(respond) as (url, _), client(url) as opened:
+        (completion,) = opened.complete(asked)
+    assert completion.text == "<think>def f(): pass" and extract.code(completion.text, "f") == ""
+    assert completion.finish_reason == "length" and completion.usage is not None
+    assert completion.usage.completion_tokens is None
+
+
+def test_requests_in_parts_have_a_usage_each() -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return refusal(400, "n must be at most 3") if wanted["n"] > 3 else choices(wanted)
+
+    with serving(respond) as (url, asked), client(url) as opened:
+        usages = [each.usage for each in opened.complete(ask(10)) if each.usage]
+        answered = sum(each["n"] <= 3 for each in asked)
+    assert sum(each.completion_tokens or 0 for each in usages) == 2 * 10
+    assert len(usages) == answered and all(each.prompt_tokens == 5 for each in usages)

@@ -101,3 +101,15 @@ def test_a_name_that_says_its_size_is_believed(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_a_death_comes_with_what_to_try(log: str, advice: str) -> None:
     assert advice in modelserver.advice(log)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], 1),
+        (["--tensor-parallel-size", "4"], 4),
+        (["--data-parallel-size", "8", "--data-parallel-size", "2", "-tp", "2"], 4),
+    ],
+)
+def test_the_gpus_of_a_server_are_its_copies_times_their_parts(given: list[str], expected: int) -> None:
+    assert modelserver.gpus_used(["--model", "m", *given]) == expected
