@@ -20,6 +20,8 @@ def test_a_wheel_in_an_empty_environment_runs_the_embedded_model(tmp_path: Path)
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("harness/problems/starter.jsonl", "harness/problems/README.md", "sandbox/guest/supervisor.py"):
         assert needed in names
+    for template in (ROOT / "harness/leaderboard/templates").iterdir():
+        assert f"harness/leaderboard/templates/{template.name}" in names
     for model in ("nano", "nano-base"):
         weights = zipfile.ZipFile(wheel).getinfo(f"harness/models/{model}/model.safetensors")
         assert weights.file_size <= 6_000_000

@@ -1,0 +1,139 @@
+"""The tables as texts: for a terminal, Markdown, CSV and JSON. Names in them are printable and escaped for each."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from harness.characters import printable
+from harness.leaderboard.boards import Board, Row, format_value, is_share
+from harness.leaderboard.records import LeftOut, created_label
+from harness.types import Estimate
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+
+def columns(board: Board) -> list[str]:
+    """The heads of a table. scored: completions of problems."""
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in board.metrics), "scored", "date"]
+
+
+def cells(board: Board, row: Row) -> list[str]:
+    """A row under these heads."""
+    first = row.cells.get(board.metrics[0])
+    texts = [str(first.rank) if first and first.rank else "", label(row)]
+    for metric in board.metrics:
+        cell, share = row.cells.get(metric), is_share(board, metric)
+        texts.append(_with_interval(cell.estimate, share) if cell else "")
+    coverage = row.run.coverage
+    scored = f"{coverage.completions_scored} of {coverage.problems_scored}"
+    return [*texts, scored, created_label(row.run.created)[:10]]
+
+
+def _with_interval(estimate: Estimate, share: bool) -> str:
+    """`51.0% (41.0-60.9)`: short and without spaces inside, for narrow terminals."""
+    low, high = (format_value(each, share).removesuffix("%") for each in (estimate.low, estimate.high))
+    return f"{format_value(estimate.value, share)} ({low}-{high})"
+
+
+def label(row: Row) -> str:
+    """The model with what tells its row from others, and its marks."""
+    run, marks = row.run, []
+    if not run.whole or not run.coverage.complete:
+        marks.append("partial")
+    if run.in_sandbox:
+        marks.append(f"integrity: in-sandbox {len(run.in_sandbox)}")
+    if run.warnings:
+        marks.append(f"sampling warnings {len(run.warnings)}")
+    return row.label + (f" ({', '.join(marks)})" if marks else "")
+
+
+def as_markdown(boards: Sequence[Board]) -> str:
+    """A heading and a table per board, and the signatures below it."""
+    parts = []
+    for board in boards:
+        conditions = ", ".join([board.task_version, board.dataset, *(f"{k} {v}" for k, v in board.conditions.items())])
+        lines = [f"## {_plain(board.title)}", "", _plain(conditions), ""]
+        lines.append("| " + " | ".join(columns(board)) + " |")
+        lines.append(
+            "|" + "|".join(" --- " if name in ("model", "date") else " ---: " for name in columns(board)) + "|"
+        )
+        lines += ["| " + " | ".join(map(_plain, cells(board, row))) + " |" for row in board.rows]
+        lines += ["", *(f"- {_plain(row.label)}: {_plain(row.run.manifest.signature)}" for row in board.rows), ""]
+        parts.append("\n".join(lines))
+    return "\n".join(parts)
+
+
+def as_csv(boards: Sequence[Board]) -> str:
+    """One line per number."""
+    file = io.StringIO()
+    rows = [number for board in boards for number in _numbers(board)]
+    if rows:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def as_json(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
+    """One object: `tables` of `rows`, and what was left out."""
+    tables = [
+        {
+            "task": board.task,
+            "task_version": board.task_version,
+            "dataset": board.dataset,
+            "conditions": dict(board.conditions),
+            "metrics": list(board.metrics),
+            "numbers": list(_numbers(board)),
+        }
+        for board in boards
+    ]
+    return json.dumps({"tables": tables, "left_out": [dataclasses.asdict(each) for each in left_out]})
+
+
+def _numbers(board: Board) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": board.task,
+            "dataset": board.dataset,
+            "model": row.run.model,
+            "setting": " ".join(f"{key}:{value}" for key, value in row.varying.items()),
+            "metric": metric,
+            "value": cell.estimate.value,
+            "low": cell.estimate.low,
+            "high": cell.estimate.high,
+            "rank_best": cell.rank.best if cell.rank else None,
+            "rank_worst": cell.rank.worst if cell.rank else None,
+            "n_problems": cell.estimate.n_problems,
+            "n_completions": cell.estimate.n_completions,
+            "complete": row.run.coverage.complete and row.run.whole,
+            "in_sandbox": len(row.run.in_sandbox),
+            "warnings": len(row.run.warnings),
+            "tokens": row.run.tokens.completion if row.run.tokens else None,
+            "price": row.run.price,
+            "date": created_label(row.run.created),
+            "run": row.run.name,
+            "signature": cell.estimate.signature,
+        }
+        for row in board.rows
+        for metric, cell in row.cells.items()
+    ]
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it stands, in one line."""
+    return _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", printable(text)))
+
+
+def _no_formula(value: object) -> object:
+    """A text that a spreadsheet does not take for a formula: an apostrophe before it, as OWASP advises."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

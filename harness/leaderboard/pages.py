@@ -1,0 +1,369 @@
+"""The pages of the site, rendered: what each shows, and the rules that keep what it shows from acting.
+
+Whatever a page prints is first made printable (control and bidirectional characters as escapes), then escaped by the
+templates; only `Markup` that is made here passes as it is. No page embeds data in a script. A page's policy forbids
+everything but its own style and its own script, both named by their hash, so that even markup which slipped through
+would neither run, load nor restyle anything. Pages hold no time of their making: the same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from harness import __version__, extract
+from harness.characters import printable
+from harness.leaderboard import charts, highlight
+from harness.leaderboard.boards import Board, Row, format_value, is_share, problem_values
+from harness.leaderboard.prompts import ProblemSets, asked
+from harness.leaderboard.records import CODEGEN, Records, Run, created_label, parsed_lines, slug
+from harness.store import COMPLETIONS, EXECUTIONS
+from harness.types import Form, Problem
+from sandbox.types import Verdict
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+FIELDS = {
+    "n": "samples per problem", "T": "sampling temperature", "top_p": "nucleus sampling", "max": "max_tokens",
+    "top_k": "tokens considered, 0 for all", "seed": "of the run", "form": "how the model was asked",
+    "engine": "where it was sampled", "samples": "digest of saved completions", "task": "how answers are scored",
+    "data": "the problem set and its digest", "integrity": "who saw the tests end", "img": "the sandbox",
+    "cpu": "CPU time per program", "wall": "time per program by the clock", "mem": "memory per program",
+    "v": "version of the harness",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One file of the site: its path below the site's folder, and its text."""
+
+    path: str
+    html: str
+
+
+class Pages:
+    """Renders the pages of a site. live: with a script that loads a page again when the server says so."""
+
+    def __init__(self, sets: ProblemSets, *, live: bool = False) -> None:
+        self._sets, self._live = sets, live
+        self._style = (TEMPLATES / "page.css").read_text("utf-8")
+        self._board_style = self._style + (TEMPLATES / "board.css").read_text("utf-8")
+        self._script = (TEMPLATES / "table.js").read_text("utf-8")
+        self._live_script = (TEMPLATES / "live.js").read_text("utf-8")
+        self._environment = _environment()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of all that makes pages but the runs: templates, version, and whether pages are live."""
+        digest = hashlib.sha256(f"{__version__} {self._live}".encode())
+        for file in sorted([*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py")]):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def has_prompts(self, run: Run) -> bool:
+        """Whether the problem set of a run is at hand."""
+        return self._sets.find(run.manifest) is not None
+
+    def index(self, boards: Sequence[Board], records: Records) -> Page:
+        """The first page: every table with its charts, and what was left out."""
+        sections = [_section(board) for board in boards]
+        newest = max((run.created for run in records.runs), default="")
+        html = self._render(
+            "index.html.j2",
+            sections=sections,
+            records=records,
+            tasks=sorted({board.task for board in boards}),
+            datasets=sorted({board.dataset for board in boards}),
+            newest=created_label(newest) if newest else "",
+            scripts=[self._script, *([self._live_script] if self._live else [])],
+            style=self._board_style,
+            root="",
+            problem_href=lambda board: functools.partial(problem_path, board),
+        )
+        return Page(path="index.html", html=html)
+
+    def run(self, board: Board, row: Row) -> Page:
+        """A run: its numbers, what they stand on, and its problems."""
+        run = row.run
+        html = self._render(
+            "run.html.j2",
+            board=board,
+            row=row,
+            run=run,
+            fields=[(name, value, FIELDS.get(name, "")) for name, value in run.fields.items()],
+            shares={metric: is_share(board, metric) for metric in board.metrics},
+            problems=_run_problems(board, run),
+            bar=charts.segments(run.verdicts),
+            scripts=[self._script],
+            style=self._board_style,
+            root="../",
+        )
+        return Page(path=run_path(run), html=html)
+
+    def problems(self, board: Board) -> Iterator[Page]:
+        """The problems of a table, each with what every run made of it."""
+        means = charts.difficulty(charts.problem_shares(board))
+        names = list(dict.fromkeys(name for row in board.rows for name in row.run.problems))
+        sets = {row.run.dataset_sha256: self._sets.find(row.run.manifest) for row in board.rows}
+        found = next((each for each in sets.values() if each), None)
+        for name in names:
+            html = self._render(
+                "problem.html.j2",
+                board=board,
+                problem_id=name,
+                problem=found.find(name) if found else None,
+                highlighted=_highlighted,
+                mean=means.get(name),
+                entries=[_entry(board, row, name) for row in board.rows if name in row.run.problems],
+                scripts=[self._script],
+                style=self._board_style,
+                root="../../",
+            )
+            yield Page(path=problem_path(board, name), html=html)
+
+    def completions(self, board: Board, run: Run) -> Iterator[Page]:
+        """The completions of a run, a page per problem. Reads the run's files."""
+        found = self._sets.find(run.manifest)
+        executions: dict[str, dict[int, dict[str, Any]]] = {}
+        for row in _lines(run, EXECUTIONS):
+            executions.setdefault(row["problem_id"], {})[row["index"]] = row
+        answers: dict[str, list[dict[str, Any]]] = {}
+        for row in _lines(run, COMPLETIONS):
+            answers.setdefault(row["problem_id"], []).append(row)
+        for name, rows in answers.items():
+            problem = found.find(name) if found else None
+            results = executions.get(name, {})
+            html = self._render(
+                "completions.html.j2",
+                board=board,
+                run=run,
+                problem_id=name,
+                problem=problem,
+                messages=asked(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
+                set_at_hand=found is not None,
+                limits=_limits(run, problem),
+                answers=_answers(run, rows, results, problem),
+                beside=name in run.in_sandbox,
+                scripts=[],
+                style=self._style,
+                root="../../",
+            )
+            yield Page(path=completions_path(run, name), html=html)
+
+    def _render(self, template: str, *, style: str, scripts: Sequence[str], **context: Any) -> str:
+        allowed = ["default-src 'none'", f"style-src {_hash(style)}", "base-uri 'none'", "form-action 'none'"]
+        if scripts:
+            allowed.append(f"script-src {' '.join(map(_hash, scripts))}")
+        if self._live_script in scripts:
+            allowed.append("connect-src 'self'")
+        return self._environment.get_template(template).render(
+            policy="; ".join(allowed),
+            style=Markup(style),  # our own file
+            scripts=[Markup(script) for script in scripts],  # our own files
+            version=__version__,
+            **context,
+        )
+
+
+def run_path(run: Run) -> str:
+    """Where a run's page is."""
+    return f"runs/{run.slug}.html"
+
+
+def problem_path(board: Board, problem_id: str) -> str:
+    """Where the page of a table's problem is."""
+    return f"problems/{board.slug}/{_slug(problem_id)}.html"
+
+
+def completions_path(run: Run, problem_id: str) -> str:
+    """Where the completions of a run's problem are."""
+    return f"completions/{run.slug}/{_slug(problem_id)}.html"
+
+
+_slug = functools.lru_cache(maxsize=20_000)(slug)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # Markup is a subclass, and passes
+    )
+    environment.filters["verdict_class"] = _verdict_class
+    environment.globals.update(
+        value=format_value,
+        run_path=run_path,
+        problem_path=problem_path,
+        completions_path=completions_path,
+        created=created_label,
+        segments=lambda counts, names: charts.segments({name: counts.get(name, 0) for name in names}),
+    )
+    return environment
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _verdict_class(name: object) -> str:
+    """A verdict's class; `other` for what is none."""
+    return str(name).lower().replace("_", "-") if str(name) in set(Verdict) else "other"
+
+
+def _section(board: Board) -> dict[str, Any]:
+    """What the first page shows of a table."""
+    runs = [row.run for row in board.rows]
+    shares = charts.problem_shares(board)
+    means = charts.difficulty(shares)
+    per_completion = {run.name: run.tokens.completion / run.tokens.completions for run in runs if run.tokens}
+    prices = {run.name: run.price for run in runs if run.price is not None}
+    names = [verdict.value for verdict in Verdict if any(run.verdicts.get(verdict.value) for run in runs)]
+    names += sorted({name for run in runs for name in run.verdicts} - set(names))
+    return {
+        "board": board,
+        "shares": {metric: is_share(board, metric) for metric in board.metrics},
+        "scales": {metric: charts.interval_scale(board, metric) for metric in board.metrics},
+        "curves": charts.pass_curves(board),
+        "tokens": charts.score_against(board, per_completion, "tokens per completion"),
+        "prices": charts.score_against(board, prices, "price of the run"),
+        "priced": bool(prices),
+        "verdicts": names,
+        "heat": charts.heat_map(shares, means) if means else None,
+        "bins": charts.histogram(means.values()),
+        "problems": [
+            (
+                name,
+                mean,
+                sum(values.get(name, 0) > 0 for values in shares.values()),
+                sum(name in v for v in shares.values()),
+            )
+            for name, mean in means.items()
+        ],
+        "differing": [name for name in ("img", "v") if len({run.fields.get(name) for run in runs}) > 1],
+    }
+
+
+def _run_problems(board: Board, run: Run) -> list[dict[str, Any]]:
+    metric = board.metrics[0]
+    values = problem_values(run, metric) or {}
+    rows = []
+    for name, counts in run.problems.items():
+        marks = run.verdicts_of.get(name, {})
+        solved = board.task == CODEGEN and counts["n"]
+        rows.append(
+            {
+                "id": name,
+                "n": int(counts["n"]),
+                "c": int(counts["c"]) if board.task == CODEGEN else None,
+                "value": counts["c"] / counts["n"] if solved else values.get(name) if board.task != CODEGEN else None,
+                "verdicts": Counter(mark for mark in marks.values() if mark),
+                "beside": name in run.in_sandbox,
+                "at_hand": name in run.verdicts_of,
+            }
+        )
+    return rows
+
+
+def _entry(board: Board, row: Row, problem_id: str) -> dict[str, Any]:
+    """What one run made of one problem."""
+    counts = row.run.problems[problem_id]
+    marks = row.run.verdicts_of.get(problem_id, {})
+    if board.task == CODEGEN:
+        value = counts["c"] / counts["n"] if counts["n"] else None
+    else:
+        value = (problem_values(row.run, board.metrics[0]) or {}).get(problem_id)
+    return {
+        "row": row,
+        "n": int(counts["n"]),
+        "c": int(counts["c"]) if board.task == CODEGEN else None,
+        "value": value,
+        "verdicts": Counter(mark for mark in marks.values() if mark),
+        "marks": marks,
+        "beside": problem_id in row.run.in_sandbox,
+        "at_hand": problem_id in row.run.verdicts_of,
+    }
+
+
+def _lines(run: Run, file: str) -> Iterator[dict[str, Any]]:
+    path = run.path / file
+    return parsed_lines(path.read_bytes() if path.exists() else b"", file)
+
+
+def _limits(run: Run, problem: Problem | None) -> dict[str, str]:
+    """What a program may use: the run's limits; the problem's own where the run has a range and they are at hand."""
+    limits = {name: run.fields[name] for name in ("cpu", "wall", "mem") if name in run.fields}
+    if problem is not None and problem.limits is not None and any("-" in value for value in limits.values()):
+        own = problem.limits
+        limits = {"cpu": f"{own.cpu_s:g}s", "wall": f"{own.wall_s:g}s", "mem": f"{own.memory_bytes / 2**20:g}MiB"}
+    return limits
+
+
+def _answers(
+    run: Run, rows: list[dict[str, Any]], results: Mapping[int, dict[str, Any]], problem: Problem | None
+) -> list[dict[str, Any]]:
+    firsts: dict[str, int] = {}
+    answers = []
+    for row in sorted(rows, key=lambda row: row["index"]):
+        text = str(row.get("text") or "")
+        first = firsts.setdefault(text, row["index"])
+        answers.append(
+            {
+                "index": row["index"],
+                "same_as": first if first != row["index"] else None,
+                "code": _code(run, text, row.get("form"), problem),
+                "raw": json.dumps(text),
+                "empty": not text.strip(),
+                "facts": _facts(row),
+                "execution": _execution(results[row["index"]]) if row["index"] in results else None,
+            }
+        )
+    return answers
+
+
+def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of a completion beside its text."""
+    names = {"finish_reason": "ended by", "completion_tokens": "tokens", "seed": "seed", "latency_s": "latency in s"}
+    return [(label, str(row[name])) for name, label in names.items() if row.get(name) is not None]
+
+
+def _execution(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a program did, each value of the kind that a template can format, whatever the file holds."""
+    used = (("cpu", "cpu_s", 1.0, "s"), ("wall", "wall_s", 1.0, "s"), ("mem", "peak_memory_bytes", 2.0**20, "MiB"))
+    ends = (("exit_code", "exit code"), ("signal", "signal"))
+    return {
+        "verdict": str(row.get("verdict")),
+        "texts": {name: str(row.get(name) or "") for name in ("detail", "stdout", "stderr")},
+        "integrity": str(row.get("integrity") or ""),
+        "truncated": row.get("truncated") is True,
+        "used": {
+            name: f"{row[key] / unit:.3g} {suffix}"
+            for name, key, unit, suffix in used
+            if isinstance(row.get(key), int | float)
+        },
+        "ended": [(name, str(row[key])) for key, name in ends if row.get(key) is not None],
+    }
+
+
+def _code(run: Run, text: str, form: object, problem: Problem | None) -> Markup | str:
+    """What is shown of a completion: its program highlighted, or its text where the task is not about programs."""
+    if run.task != CODEGEN:
+        return text
+    if form == Form.CHAT:
+        text = extract.code(text, problem.entry_point if problem else "")
+    return _highlighted(text)
+
+
+def _highlighted(text: str) -> Markup:
+    return highlight.python(printable(text))

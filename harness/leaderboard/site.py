@@ -1,0 +1,150 @@
+"""The folder of pages: what changed is written, the rest is left as it is, what is no longer wanted is removed.
+
+`.build.json` remembers the hash of every page, and for the completions of a run, which are nearly all of the pages, the
+hash of what they are made of: where that is the same they are not even rendered. A page is replaced by a rename. The
+memory is written last, so a build that was stopped is simply done again. A folder with other files is not touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.errors import InputError, StoreError
+from harness.leaderboard.boards import Board
+from harness.leaderboard.pages import Page, Pages
+from harness.leaderboard.records import Records, Run
+from harness.store import write_whole
+
+MEMORY = ".build.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build did. pages: how many the site has."""
+
+    index: Path
+    pages: int
+    written: int
+    removed: int
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the last build left. pages: path -> sha256; runs: slug -> (digest of what its completions are of, paths)."""
+
+    pages: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+
+
+def build(boards: Sequence[Board], records: Records, pages: Pages, out: Path) -> Built:
+    """Bring the site in `out` up to date. Raises InputError for a folder that holds something else, and StoreError."""
+    old = _open(out)
+    new = _Memory()
+    written = _write(out, old, new, [pages.index(boards, records)])
+    for board in boards:
+        written += _write(out, old, new, pages.problems(board))
+        for row in board.rows:
+            written += _write(out, old, new, [pages.run(board, row)])
+            written += _write_completions(out, old, new, pages, board, row.run)
+    removed = _remove(out, set(old.pages) - set(new.pages))
+    memory = {"format": FORMAT, "pages": new.pages, "runs": new.runs}
+    write_whole(out / MEMORY, json.dumps(memory, indent=0, sort_keys=True).encode() + b"\n")
+    return Built(index=out / "index.html", pages=len(new.pages), written=written, removed=removed)
+
+
+def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, board: Board, run: Run) -> int:
+    made_of = hashlib.sha256(
+        f"{run.digest} {run.name} {pages.digest} {board.slug} {pages.has_prompts(run)}".encode("utf-8", "surrogatepass")
+    )
+    digest = made_of.hexdigest()
+    known, paths = old.runs.get(run.slug, ("", []))
+    if known == digest and all(path in old.pages and (out / path).is_file() for path in paths):
+        new.pages.update({path: old.pages[path] for path in paths})
+        new.runs[run.slug] = (digest, paths)
+        return 0
+    before = set(new.pages)
+    written = _write(out, old, new, pages.completions(board, run))
+    new.runs[run.slug] = (digest, [path for path in new.pages if path not in before])
+    return written
+
+
+def _write(out: Path, old: _Memory, new: _Memory, pages: Iterable[Page]) -> int:
+    """Write the pages that are not there as they should be; how many."""
+    written = 0
+    for page in pages:
+        data = page.html.encode()
+        new.pages[page.path] = hashlib.sha256(data).hexdigest()
+        target = out / page.path
+        if old.pages.get(page.path) == new.pages[page.path] and target.is_file():
+            continue
+        _replace(target, data)
+        written += 1
+    return written
+
+
+def _replace(target: Path, data: bytes) -> None:
+    # no fsync, unlike the store's: 4,000 of them take a minute, and a site can be built again
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise StoreError(
+            f"{target} cannot be written: {error.strerror}; make room, then run the command again"
+        ) from error
+
+
+def _remove(out: Path, paths: Iterable[str]) -> int:
+    removed = 0
+    for path in paths:
+        (out / path).unlink(missing_ok=True)
+        removed += 1
+        folder = (out / path).parent
+        while folder != out and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+    return removed
+
+
+def _open(out: Path) -> _Memory:
+    """What the last build left in a folder of ours, which is made where there is none."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        known = (out / MEMORY).is_file()
+        if not known and any(out.iterdir()):
+            raise InputError(f"{out} holds files that are no leaderboard; choose an empty folder with -o")
+        if not known:
+            write_whole(out / MEMORY, b"{}\n")  # ours from now on, even if this build is stopped
+        return _parsed((out / MEMORY).read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"the site cannot be kept in {out}: {error.strerror}; choose another folder with -o"
+        ) from error
+
+
+def _parsed(data: bytes) -> _Memory:
+    """The memory of an earlier build; an empty one where this version did not write it, so that all is done anew."""
+    try:
+        memory: Any = json.loads(data)
+        if memory.get("format") != FORMAT:
+            return _Memory()
+        pages = {path: str(digest) for path, digest in memory["pages"].items() if _inside(path)}
+        return _Memory(
+            pages=pages, runs={slug: (digest, list(paths)) for slug, (digest, paths) in memory["runs"].items()}
+        )
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return _Memory()
+
+
+def _inside(path: str) -> bool:
+    """Whether a path is of a page below the site's folder: a memory that came with a site must not delete elsewhere."""
+    parts = PurePosixPath(path).parts
+    return path.endswith(".html") and bool(parts) and parts[0] != "/" and ".." not in parts

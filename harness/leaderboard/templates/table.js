@@ -1,0 +1,57 @@
+(() => {
+"use strict";
+const all = (query, from = document) => Array.from(from.querySelectorAll(query));
+const order = new Intl.Collator("en", { numeric: true });
+
+function compare(a, b) {
+  const x = Number(a), y = Number(b);
+  return Number.isNaN(x) || Number.isNaN(y) ? order.compare(a, b) : x - y;
+}
+
+function sort(th, direction) {
+  const body = th.closest("table").tBodies[0];
+  const rows = Array.from(body.rows).map((row) => ({ row, v: row.cells[th.cellIndex].dataset.v }));
+  const sign = direction === "ascending" ? 1 : -1;
+  // rows without a value stay last in either direction; equal ones keep their places
+  rows.sort((a, b) => a.v === undefined || b.v === undefined
+    ? (a.v === undefined) - (b.v === undefined) : sign * compare(a.v, b.v));
+  body.append(...rows.map((each) => each.row));
+  for (const other of th.parentElement.cells) other.removeAttribute("aria-sort");
+  th.setAttribute("aria-sort", direction);
+}
+
+for (const button of all("table.sortable th[data-first] button")) {
+  button.addEventListener("click", () => {
+    const th = button.parentElement, now = th.getAttribute("aria-sort");
+    sort(th, now === null ? th.dataset.first : now === "ascending" ? "descending" : "ascending");
+  });
+}
+
+function filter(form) {
+  const wanted = Object.fromEntries(new FormData(form));
+  const words = (wanted.text || "").toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const section of form.id === "filters" ? all("section.board") : [form.closest("section")]) {
+    const fits = ["task", "dataset"].every((key) => !wanted[key] || section.dataset[key] === wanted[key]);
+    let rows = 0;
+    all("table.runs", section).forEach((table, place) => {
+      for (const row of table.tBodies[0].rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+        if (fits && place === 0 && !row.hidden) rows += 1;
+      }
+    });
+    if (section.classList.contains("board")) section.hidden = !fits || (words.length > 0 && rows === 0);
+    shown += rows;
+  }
+  const nothing = document.getElementById("nothing");
+  if (nothing) nothing.hidden = shown > 0;
+  document.getElementById("shown").textContent = shown + (shown === 1 ? " row" : " rows");
+}
+
+for (const form of all("form.filters")) {
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => filter(form));
+  if (new FormData(form).get("text")) filter(form);
+}
+})();

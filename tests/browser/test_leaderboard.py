@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Opener
+
+VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
+
+
+def summaries(runs: Path) -> dict[str, dict[str, Any]]:
+    """Fingerprint -> summary of each run."""
+    return {
+        json.loads((path.parent / "manifest.json").read_bytes())["fingerprint"]: json.loads(path.read_bytes())
+        for path in runs.rglob("summary.json")
+    }
+
+
+def models(page: Page) -> list[str]:
+    """The labels of the first table's rows that can be seen, from the top."""
+    rows = page.locator("table.runs >> nth=0 >> tbody tr:visible th")
+    return [re.sub(r"\s+", " ", text).strip() for text in rows.all_inner_texts()]
+
+
+def values(page: Page, column: int) -> list[float]:
+    cells = page.locator(f"table.runs >> nth=0 >> tbody tr > :nth-child({column})")
+    return [float(value) for value in cells.evaluate_all("cells => cells.map(cell => cell.dataset.v)")]
+
+
+def heading(page: Page, name: str, nth: int = 0) -> Any:
+    return page.locator("table.runs >> nth=0 >> thead").get_by_role("button", name=name, exact=True).nth(nth)
+
+
+def test_every_number_of_the_first_page_is_that_of_a_summary(runs: Path, built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    found = page.locator("table.runs >> nth=0 >> tbody tr").evaluate_all(
+        """rows => rows.map(row => [row.querySelector("summary").textContent,
+            ...["pass@1", "pass@3"].map(metric => {
+                const cell = row.querySelector(`[data-metric="${metric}"]`), next = cell.nextElementSibling;
+                return [cell.dataset.v, next.dataset.v, next.dataset.high, cell.innerText, next.innerText];
+            })])"""
+    )
+    expected = summaries(runs)
+    assert len(found) == len(expected) == 4
+    for short, *cells in found:
+        summary = next(each for fingerprint, each in expected.items() if fingerprint.startswith(short))
+        for estimate, (value, low, high, text, interval) in zip(summary["estimates"], cells, strict=True):
+            numbers = estimate["value"], estimate["low"], estimate["high"]
+            assert (float(value), float(low), float(high)) == numbers
+            assert text.startswith(f"{numbers[0]:.1%}") and interval == f"{numbers[1]:.1%} – {numbers[2]:.1%}"
+
+
+def test_every_count_of_the_problem_pages_is_that_of_a_summary(runs: Path, built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    pages = [built / "runs" / path.name for path in (built / "runs").iterdir()]
+    expected = summaries(runs)
+    for path in pages:
+        page.goto(path.as_uri())
+        fingerprint = next(name for name in expected if name in page.content())
+        rows = page.locator("#problems ~ * table tbody tr").evaluate_all(
+            "rows => rows.map(row => Array.from(row.cells).slice(0, 3).map(cell => cell.dataset.v))"
+        )
+        assert {name: {"n": int(n), "c": int(c)} for name, c, n in rows} == expected[fingerprint]["problems"]
+
+
+@pytest.mark.parametrize("column", ["pass@1", "pass@3", "completions", "tokens each"])
+def test_a_click_on_a_number_sorts_by_it_and_a_second_click_the_other_way(
+    built: Path, show: Opener, column: str
+) -> None:
+    page = show(built / "index.html")
+    button = heading(page, column)
+    place = button.evaluate("button => button.parentElement.cellIndex + 1")
+    button.click()
+    assert values(page, place) == sorted(values(page, place), reverse=True)
+    assert button.locator("..").get_attribute("aria-sort") == "descending"
+    button.click()
+    assert values(page, place) == sorted(values(page, place))
+    assert page.locator("table.runs >> nth=0 >> [aria-sort]").count() == 1
+
+
+def test_every_column_but_the_signature_can_be_sorted(built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    buttons = page.locator("table.runs >> nth=0 >> thead button").all()
+    assert len(buttons) == page.locator("table.runs >> nth=0 >> thead th").count() - 1
+    for button in buttons:
+        button.click()
+        assert button.locator("..").get_attribute("aria-sort") in ("ascending", "descending")
+
+
+def test_text_filters_rows_and_says_how_many_are_left(built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    page.get_by_label("Text").fill("nano-base 0.8")
+    assert [re.sub(r"^\d+ ", "", name) for name in models(page)] == ["nano-base T 0.8"]
+    assert page.locator("#shown").inner_text() == "1 row"
+    page.get_by_label("Text").fill("no such model")
+    assert page.locator("section.board:visible").count() == 0 and page.locator("#nothing").is_visible()
+
+
+def test_a_task_and_a_problem_set_can_be_chosen(built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    for name in ("Task", "Problem set"):
+        options = page.get_by_label(name).locator("option").all_inner_texts()
+        assert len(options) == 2
+        page.get_by_label(name).select_option(options[1])
+        assert len(models(page)) == 4
+
+
+def test_one_finds_a_problem_and_a_completion_by_keyboard_alone(runs: Path, built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    press_until(page, "rank")
+    page.keyboard.press("Tab")
+    assert focused(page) == "model"
+    page.keyboard.press("Enter")
+    assert page.locator("th[aria-sort]").inner_text().startswith("model")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    press_until(page, "nano")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*")
+    press_until(page, "sample/sum_even_squares", "starter/sum_even_squares")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/problems/**")
+    press_until(page, "all 3")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/completions/**")
+    assert page.locator("article").count() == 3
+
+
+def test_the_filter_works_by_keyboard_alone(built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "text":
+            break
+    page.keyboard.type("T:0.2")
+    assert len(models(page)) == 2
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent.trim()"))
+
+
+def press_until(page: Page, *names: str) -> None:
+    """Press Tab until an element with one of these texts has the focus."""
+    for _ in range(300):
+        page.keyboard.press("Tab")
+        if focused(page) in names:
+            return
+    raise AssertionError(f"{names} cannot be reached by keyboard")
+
+
+def test_a_completion_is_shown_as_it_was_written_with_its_prompt_and_verdict(
+    runs: Path, built: Path, show: Opener
+) -> None:
+    run = sorted(path.parent for path in runs.rglob("nano/*/manifest.json"))[0]
+    completion = json.loads((run / "completions.jsonl").read_text().splitlines()[0])
+    executions = [json.loads(line) for line in (run / "executions.jsonl").read_text().splitlines()]
+    key = (completion["problem_id"], completion["index"])
+    execution = next(each for each in executions if (each["problem_id"], each["index"]) == key)
+    problem = json.loads((runs.parent / "sample.jsonl").read_text().splitlines()[0])
+    fingerprint = json.loads((run / "manifest.json").read_bytes())["fingerprint"]
+    page = show(built / "index.html")
+    page.locator("tr", has=page.locator("summary", has_text=fingerprint[:8])).locator("th a").click()
+    page.get_by_role("link", name=problem["id"]).click()
+    page.locator("tr", has_text="nano").filter(has=page.locator(f'a[href*="{run.name[-8:]}"]')).first.get_by_role(
+        "link", name="all 3"
+    ).click()
+    assert page.locator("#asked ~ pre").first.text_content() == problem["prompt"]
+    article = page.locator(f"#c{completion['index']}")
+    assert article.locator("pre:not(.detail) code").first.text_content() == completion["text"]
+    assert article.locator("h2 .verdict").inner_text() == execution["verdict"]
+    article.get_by_text("Raw text").click()
+    assert json.loads(article.locator("pre.raw").inner_text()) == completion["text"]
+
+
+def everything(site: Path) -> list[Path]:
+    """The first page and one page of each kind whose run attacks the page."""
+    attacked = next(path for path in (site / "runs").iterdir() if path.name.startswith("sample-attack"))
+    completions = sorted((site / "completions" / attacked.stem).iterdir())[0]
+    problem = sorted(site.glob("problems/*/*.html"))[0]
+    return [site / "index.html", attacked, problem, completions]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("kind", range(4), ids=["index", "run", "problem", "completions"])
+def test_hostile_texts_neither_run_nor_move_anything(
+    hostile: Path, show: Opener, kind: int, view: tuple[int, str]
+) -> None:
+    page = show(everything(hostile)[kind], width=view[0], scheme=view[1])
+    for summary in page.locator("summary").all():
+        summary.evaluate("each => { each.parentElement.open = true }")
+    page.wait_for_timeout(50)
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.documentElement.scrollWidth") == view[0]
+    assert page.locator("script").count() <= 1 and page.locator("iframe, img, style ~ style").count() == 0
+    assert page.locator("a[href^=javascript], [onerror], [onload], [onfocus], [onmouseover]").count() == 0
+    shown = page.locator("body").inner_text()
+    assert not re.search("[\u202e\u2066\x1b\u2028]", shown)
+    assert "\\u202e" in page.content() or kind == 2
+
+
+def test_a_hostile_run_adds_one_row_and_no_more(hostile: Path, built: Path, show: Opener) -> None:
+    honest = show(built / "index.html").locator("table.runs >> nth=0 >> tbody tr").count()
+    page = show(hostile / "index.html")
+    rows = [
+        section.locator("table.runs >> nth=0 >> tbody tr").count() for section in page.locator("section.board").all()
+    ]
+    assert sum(rows) == honest + 2
+    assert page.locator("table.left-out tbody tr").count() == 1
+    cells = page.locator("section.board >> nth=0 >> table.runs >> nth=0 >> tbody tr").evaluate_all(
+        "rows => rows.map(row => row.cells.length)"
+    )
+    assert len(set(cells)) == 1
+
+
+def test_hostile_texts_do_not_change_a_pages_structure(hostile: Path, show: Opener) -> None:
+    def structure(name: str) -> list[str]:
+        run = next(path for path in (hostile / "runs").iterdir() if path.name.startswith(f"sample-{name}"))
+        page = show(sorted((hostile / "completions" / run.stem).iterdir())[0])
+        tags: list[str] = page.evaluate("[...document.querySelectorAll('body *')].map(each => each.tagName)")
+        return [tag for tag in tags if tag not in ("SPAN",)]  # marks of highlighted text
+
+    assert structure("attack") == structure("plain")
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_no_page_scrolls_sideways(built: Path, show: Opener, view: tuple[int, str]) -> None:
+    page = show(built / "index.html", width=view[0], scheme=view[1])
+    for path in (
+        built / "index.html",
+        *(sorted(built.glob(each))[0] for each in ("runs/*", "problems/*/*", "completions/*/*")),
+    ):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == view[0], path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(built: Path, show: Opener, scheme: str) -> None:
+    page = show(built / "index.html", scheme=scheme)
+    faint: list[str] = []
+    for path in (
+        built / "index.html",
+        *(sorted(built.glob(each))[0] for each in ("runs/*", "problems/*/*", "completions/*/*")),
+    ):
+        page.goto(path.as_uri())
+        faint += page.evaluate(CONTRAST)
+    assert faint == []
+
+
+# The ratio of WCAG 2.1 (1.4.3): relative luminance of text and of the first background behind it that is not clear.
+CONTRAST = """() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+    .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = parts(getComputedStyle(each).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return parts(getComputedStyle(document.body).backgroundColor);
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest("svg, option, script, .hidden")) continue;
+    const [a, b] = [light(parts(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) faint.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)} ${element.textContent.slice(0, 20)}`);
+  }
+  return faint;
+}"""
+
+
+def test_in_print_nothing_is_cut_and_no_filter_is_shown(built: Path, show: Opener) -> None:
+    page = show(built / "index.html")
+    page.emulate_media(media="print")
+    assert not page.locator("form.filters").is_visible()
+    assert page.locator(".scroll").first.evaluate("each => getComputedStyle(each).overflow") == "visible"

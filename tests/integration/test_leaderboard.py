@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import json
+import os
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.leaderboard import server, site
+from harness.leaderboard.boards import make_boards
+from harness.leaderboard.pages import Pages
+from harness.leaderboard.prompts import ProblemSets
+from harness.leaderboard.records import read_results
+from tests.bench.leaderboard_site import make_run
+from tests.conftest import Harness
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "results" / "example"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Three synthetic runs of twelve problems and four samples, in the store's own formats."""
+    for index, ability in enumerate((0.2, 0.5, 0.8)):
+        make_run(tmp_path / "results", f"model-{index}", ability, 12, 4, index)
+    return tmp_path / "results"
+
+
+def build(results: Path, out: Path) -> site.Built:
+    sets = ProblemSets(out)
+    records = read_results(results, sets)
+    return site.build(make_boards(records.runs), records, Pages(sets), out)
+
+
+def inodes(out: Path) -> dict[str, tuple[int, int]]:
+    """Page -> (inode, time of its last change)."""
+    stats = {path.relative_to(out).as_posix(): path.stat() for path in out.rglob("*.html")}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def test_a_second_build_touches_no_page(results: Path, tmp_path: Path) -> None:
+    build(results, tmp_path / "site")
+    before = inodes(tmp_path / "site")
+    assert build(results, tmp_path / "site").written == 0
+    assert inodes(tmp_path / "site") == before
+
+
+def test_a_new_run_touches_only_the_pages_that_name_it(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    build(results, out)
+    before = inodes(out)
+    make_run(results, "model-new", 0.4, 12, 4, 9)
+    built = build(results, out)
+    after = inodes(out)
+    touched = {name for name in after if after[name] != before.get(name)}
+    assert built.written == len(touched)
+    assert all("model-new" in (out / name).read_text() for name in touched if not name.startswith("runs/"))
+    # pages of other runs' completions stay; their own pages change, as ranks are among more runs
+    assert not [name for name in touched & set(before) if name.startswith("completions/")]
+
+
+def test_a_changed_run_is_rendered_again(results: Path, tmp_path: Path) -> None:
+    build(results, tmp_path / "site")
+    file = next(results.rglob("completions.jsonl"))
+    rows = file.read_text().splitlines(keepends=True)
+    row = {**json.loads(rows[0]), "text": "changed = 'by hand'\n"}
+    file.write_text("".join([json.dumps(row) + "\n", *rows[1:]]))
+    assert build(results, tmp_path / "site").written == 1
+
+
+def test_the_pages_of_a_run_that_is_gone_are_removed(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    build(results, out)
+    shutil.rmtree(results / "synthetic" / "model-1")
+    assert build(results, out).removed == 1 + 12
+    assert not [path for path in out.rglob("*") if "model-1" in path.name]
+
+
+def test_a_page_that_was_lost_is_written_again(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    build(results, out)
+    lost = next((out / "completions").rglob("*.html"))
+    lost.unlink()
+    build(results, out)
+    assert lost.is_file()
+
+
+def test_a_folder_with_other_files_is_refused(results: Path, tmp_path: Path, harness: Harness) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    answer = harness("leaderboard", results, "-o", tmp_path / "mine")
+    assert answer.returncode == 2 and "holds files that are no leaderboard" in answer.stderr
+    assert os.listdir(tmp_path / "mine") == ["thesis.txt"]
+
+
+def test_a_memory_that_came_with_a_site_deletes_nothing_elsewhere(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    build(results, out)
+    (tmp_path / "precious.html").write_text("x")
+    memory = json.loads((out / site.MEMORY).read_bytes())
+    memory["pages"].update({"../precious.html": "0", str(tmp_path / "precious.html"): "0"})
+    (out / site.MEMORY).write_text(json.dumps(memory))
+    build(results, out)
+    assert (tmp_path / "precious.html").is_file()
+
+
+class Links(html.parser.HTMLParser):
+    """The links and ids of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "a" and found.get("href"):
+            self.links.append(str(found["href"]))
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+
+
+def test_every_link_leads_to_a_page_and_a_place_on_it(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    build(results, out)
+    pages = {path.resolve(): Links(path.read_text()) for path in out.rglob("*.html")}
+    assert len(pages) == 1 + 3 + 12 + 3 * 12
+    for path, page in pages.items():
+        assert len(page.ids) == len(set(page.ids))
+        for link in page.links:
+            name, _, place = link.partition("#")
+            target = (path.parent / name).resolve() if name else path
+            assert target in pages and (not place or place in pages[target].ids), f"{path}: {link}"
+
+
+def test_every_page_forbids_what_it_does_not_need(results: Path, tmp_path: Path) -> None:
+    build(results, tmp_path / "site")
+    for path in (tmp_path / "site").rglob("*.html"):
+        text = path.read_text()
+        head = text[: text.index("<title>")]
+        assert "default-src &#39;none&#39;" in head and "unsafe" not in head and "connect-src" not in head
+        assert " style=" not in text and "http-equiv" in head
+
+
+def test_the_prompt_is_not_shown_where_the_set_is_another(tmp_path: Path) -> None:
+    run = tmp_path / "results" / "run"
+    shutil.copytree(EXAMPLE, run)
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    prompt = "Return the sum of the squares of the even numbers in xs."
+    out = tmp_path / "site"
+    for sha256, shown in ((manifest["identity"]["problems"]["sha256"], True), ("0" * 64, False)):
+        manifest["identity"]["problems"]["sha256"] = sha256
+        (run / "manifest.json").write_text(json.dumps(manifest))
+        build(tmp_path / "results", out)
+        (page,) = out.glob("completions/*/starter-sum-even-squares-*.html")
+        assert (prompt in page.read_text()) is shown
+        assert ("Not at hand" in page.read_text()) is not shown
+
+
+def test_json_csv_and_markdown_have_the_summarys_numbers(tmp_path: Path, harness: Harness) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "results" / "run")
+    expected = [(each["metric"], each["value"], each["low"], each["high"], each["signature"])
+                for each in json.loads((EXAMPLE / "summary.json").read_bytes())["estimates"]]  # fmt: skip
+    (table,) = json.loads(harness("leaderboard", "--json", cwd=tmp_path).stdout)["tables"]
+    keys = ("metric", "value", "low", "high", "signature")
+    assert [tuple(number[key] for key in keys) for number in table["numbers"]] == expected
+    rows = list(csv.DictReader(io.StringIO(harness("leaderboard", "--csv", cwd=tmp_path).stdout)))
+    assert [
+        (row["metric"], *map(float, (row["value"], row["low"], row["high"])), row["signature"]) for row in rows
+    ] == expected
+    markdown = harness("leaderboard", "--markdown", cwd=tmp_path).stdout
+    assert "| 1 | nano | 51.0% (41.0-60.9) | 71.0% (59.4-81.2) | 690 of 69 | 2026-11-21 |" in markdown
+
+
+def test_the_terminal_table_has_the_rank_and_names_what_was_left_out(tmp_path: Path, harness: Harness) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "results" / "run")
+    (tmp_path / "results" / "odd\x1b[31m").mkdir()
+    (tmp_path / "results" / "odd\x1b[31m" / "manifest.json").write_text("{")
+    answer = harness("leaderboard", cwd=tmp_path)
+    assert answer.returncode == 0 and "51.0%" in answer.stdout and "codegen on starter" in answer.stdout
+    assert "left out: odd\\x1b[31m: manifest.json cannot be read" in answer.stderr
+
+
+def test_names_that_are_formulas_or_markup_are_harmless_in_csv_and_markdown(tmp_path: Path, harness: Harness) -> None:
+    run = tmp_path / "results" / "run"
+    shutil.copytree(EXAMPLE, run)
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    manifest["identity"]["model"]["name"] = "=HYPERLINK(1)|<b>\n| forged | row |"
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    (row, _) = csv.DictReader(io.StringIO(harness("leaderboard", "--csv", cwd=tmp_path).stdout))
+    assert row["model"].startswith("'=HYPERLINK")
+    markdown = harness("leaderboard", "--markdown", cwd=tmp_path).stdout
+    assert len([line for line in markdown.splitlines() if line.startswith("|")]) == 3
+    assert r"=HYPERLINK(1)\|\<b\> \| forged \| row \|" in markdown
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["."], ["--csv", "--json"], ["nowhere", "--serve"]])
+def test_what_cannot_be_read_is_bad_input(tmp_path: Path, harness: Harness, arguments: list[str]) -> None:
+    assert harness("leaderboard", *arguments, cwd=tmp_path).returncode == 2
+
+
+@pytest.fixture
+def served(results: Path, tmp_path: Path) -> Iterator[server.Server]:
+    """The site of the three runs, on loopback."""
+    told: list[str] = []
+    with server.open_server(results, ProblemSets(tmp_path), tmp_path / "site", 0) as opened:
+        opened.build(told.append)
+        thread = threading.Thread(target=opened.serve, args=(told.append,))
+        thread.start()
+        yield opened
+        opened.shutdown()
+        thread.join()
+
+
+def fetch(url: str, **headers: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def test_the_server_shows_the_site_and_nothing_else(served: server.Server) -> None:
+    assert fetch(served.url)[0] == 200
+    for path in (".build.json", "runs/", "../results/", "%2e%2e/results/", "nothing.html"):
+        assert fetch(served.url + path)[0] == 404
+
+
+def test_the_server_answers_to_loopbacks_name_only(served: server.Server) -> None:
+    assert fetch(served.url, Host="evil.example")[0] == 403
+
+
+def test_the_server_tells_listeners_of_a_new_run_and_shows_it(served: server.Server, results: Path) -> None:
+    with urllib.request.urlopen(served.url + "events", timeout=60) as events:
+        make_run(results, "model-new", 0.4, 12, 4, 9)
+        line = next(line for line in events if line.startswith(b"event"))
+    assert line == b"event: built\n"
+    # the run grows while it is written: the last build is the one that has it whole
+    for _ in range(60):
+        if "model-new</a>" in fetch(served.url)[1]:
+            break
+        served.wait(served.wait(-1, 0), 2)
+    assert "model-new</a>" in fetch(served.url)[1]
+
+
+def test_a_run_under_way_is_shown_with_its_coverage_so_far(tmp_path: Path) -> None:
+    run = tmp_path / "results" / "run"
+    shutil.copytree(EXAMPLE, run)
+    (run / "summary.json").unlink()
+    build(tmp_path / "results", tmp_path / "site")
+    assert "690 of 690 completions" in (tmp_path / "site" / "index.html").read_text()
