@@ -21,6 +21,7 @@ CONDITIONS = ("integrity", "cpu", "wall", "mem")
 _LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
 _PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
 _SEED = 0
+HEADLINE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,11 @@ class Board:
     rows: tuple[Row, ...]
 
     @property
+    def headline(self) -> tuple[str, ...]:
+        """The metrics that fit a table; the pages of runs, CSV and JSON have all."""
+        return self.metrics[:HEADLINE]
+
+    @property
     def title(self) -> str:
         """`codegen on starter`."""
         return f"{self.task} on {self.dataset.partition('@')[0]}"
@@ -85,8 +91,10 @@ def is_share(board: Board, metric: str) -> bool:
 
 
 def format_value(value: float, share: bool) -> str:
-    """A number as tables show it: a share as a percentage."""
-    return f"{value:.1%}" if share else f"{value:,.3f}"
+    """A number as tables show it: a share as a percentage, a large one shortened."""
+    if share:
+        return f"{value:.1%}"
+    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
 
 
 def problem_values(run: Run, metric: str) -> dict[str, float] | None:

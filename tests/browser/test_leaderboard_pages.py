@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Opener
+Opener = Callable[..., Page]
 
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
 
