@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness import stats
+from harness.characters import clipped
 from harness.leaderboard.ranking import RankRange, rank_ranges
 from harness.leaderboard.records import CODEGEN, Run, created_label, slug
 from harness.types import Estimate
@@ -197,7 +198,10 @@ def _varying(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     """Run -> the fields of its signature that differ between rows; its time where those do not tell it apart."""
     fields = list(dict.fromkeys(name for run in runs for name in run.fields if name not in ("task", "data")))
     differ = [name for name in fields if len({run.fields.get(name, "") for run in runs}) > 1]
-    shown = {run.name: {name: run.fields[name] for name in differ if name in run.fields} for run in runs}
+    shown = {
+        run.name: {clipped(name, 40): clipped(run.fields[name], 40) for name in differ if name in run.fields}
+        for run in runs
+    }
     counts = Counter((run.model, *shown[run.name].items()) for run in runs)
     for run in runs:
         if counts[(run.model, *shown[run.name].items())] > 1:

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from harness import manifest
+from harness.characters import clipped
 from harness.errors import HarnessError, InputError
 from harness.leaderboard.prompts import ProblemSets
 from harness.manifest import Manifest
@@ -26,6 +27,7 @@ from harness.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.types import Estimate
 
 CODEGEN = "codegen"
+LONGEST_NAME = 100  # a longer one would push the other rows of a table out of sight; the manifest has it whole
 Count = Annotated[int, Field(ge=0)]
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 
@@ -324,7 +326,7 @@ def _named(read: Manifest, key: str) -> str:
     part = read.identity.get(key)
     name = part.get("name") if isinstance(part, dict) else None
     name = name or (part.get("samples") if isinstance(part, dict) else None)
-    return str(name) if name else "unknown"
+    return clipped(str(name), LONGEST_NAME) if name else "unknown"
 
 
 def _warnings(sampling: Mapping[str, Any]) -> tuple[str, ...]:

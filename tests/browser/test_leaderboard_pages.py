@@ -219,6 +219,14 @@ def test_a_hostile_run_adds_one_row_and_no_more(hostile: Path, built: Path, show
     assert len(set(cells)) == 1
 
 
+def test_a_name_without_end_leaves_the_other_rows_in_sight(hostile: Path, show: Opener) -> None:
+    page = show(hostile / "index.html")
+    heights = page.locator("section.board >> nth=0 >> table.runs >> nth=0 >> tbody tr").evaluate_all(
+        "rows => rows.map(row => row.getBoundingClientRect().height)"
+    )
+    assert max(heights) < 300
+
+
 def test_hostile_texts_do_not_change_a_pages_structure(hostile: Path, show: Opener) -> None:
     def structure(name: str) -> list[str]:
         run = next(path for path in (hostile / "runs").iterdir() if path.name.startswith(f"sample-{name}"))
