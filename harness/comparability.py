@@ -71,13 +71,14 @@ def _part(text: str) -> tuple[str, Any]:
     return name, value
 
 
-def _leaves(identity: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _leaves(identity: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Fields of `sampling` and `sandbox` by the options' names; those of other groups after the group's, with a dot."""
     leaves: list[tuple[str, Any]] = []
     for name, value in identity.items():
         if isinstance(value, Mapping) and name not in _SKIPPED:
-            leaves.extend(_leaves(value))
+            leaves.extend(_leaves(value, "" if name in ("sampling", "sandbox") else f"{prefix}{name}."))
         elif not (name == "sampling" and value is None):
-            leaves.append((name, value))
+            leaves.append((f"{prefix}{name}", value))
     return leaves
 
 

@@ -28,6 +28,7 @@ from harness.paired import Difference
 Problem = Mapping[str, Any]
 KS = (1, 10, 100)
 FLIPS_PER_PAIR = 400  # random flips for each pair at least, so that Holm's correction can still reach 5 %
+LOWER_IS_BETTER = frozenset({"unread"})  # of the metrics that are means over items
 FAR = 10_000_000  # problems: what needs more is not worth a number
 
 
@@ -205,23 +206,25 @@ def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     """The estimates that are means over items: those that each problem has a value of the same name for."""
     shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
     names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
-    found, warnings = [], []
+    found, others = [], []
     for name in names:
         values = [problem.get(name) for run in runs for problem in run.problems.values()]
         numbers = [value for value in values if value is not None]
-        if len(numbers) < len(values):
-            warnings.append(f"{name} is not compared: it is no mean over items")
-            continue
-        bounded = min(numbers) >= 0 and max(numbers) <= 1
-        found.append(
-            Metric(
-                name=name,
-                value=lambda problem, name=name: float(problem[name]),  # type: ignore[misc]
-                unit="points" if bounded else "",
-                largest=1.0 if bounded else None,
-            )
-        )
-    return found, warnings
+        if len(numbers) == len(values):
+            found.append(_mean(name, bounded=min(numbers) >= 0 and max(numbers) <= 1))
+        else:
+            others.append(name)
+    return found, [f"not compared, as they are no means over items: {', '.join(others)}"] if others else []
+
+
+def _mean(name: str, *, bounded: bool) -> Metric:
+    return Metric(
+        name=name,
+        value=lambda problem: float(problem[name]),
+        unit="points" if bounded else "",
+        higher_is_better=name not in LOWER_IS_BETTER,
+        largest=1.0 if bounded else None,
+    )
 
 
 def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:

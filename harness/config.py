@@ -28,7 +28,7 @@ class RunConfig(BaseModel):
     share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
     once to a server; None for as many as keep it busy. vllm_python, engine_args: of engine vllm: the interpreter that
     has it, and more arguments for it. stop to thinking_tokens: how problems are put, see `harness.prompting`. price:
-    per million prompt and completion tokens, `0.15/0.60`.
+    per million prompt and completion tokens, `0.15/0.60`. report_to: trackers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -68,12 +68,18 @@ class RunConfig(BaseModel):
     cpu_s: float | None = None
     wall_s: float | None = None
     memory_mib: int | None = None
+    report_to: tuple[str, ...] = ()
     results: Path = Path("results")
     cache: Path = Path(".cache")
 
     @field_validator("stop", mode="before")
     @classmethod
     def _one_stop(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _one_tracker(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
     @field_validator("k", mode="before")

@@ -72,6 +72,8 @@ def _examples(run: Run, wanted: Mapping[str, bool | None]) -> dict[str, Example]
     for record in store.completions(run.path):
         name = record["problem_id"]
         execution = executions.get(name)
+        if not execution and not record["text"]:
+            continue  # a text that was only measured has no completion
         if name in wanted and record["index"] == (execution["index"] if execution else 0):
             verdict, detail = (execution["verdict"], execution["detail"]) if execution else (None, None)
             found[name] = Example(index=record["index"], text=record["text"], verdict=verdict, detail=detail)

@@ -37,6 +37,7 @@ from harness.tasks import Ended, Prompted, Task
 from harness.types import Completion, Problem
 from sandbox import Integrity, Limits, Verdict
 
+SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
 log = logging.getLogger("harness")
 
 
@@ -94,13 +95,15 @@ def write_results(config: RunConfig, result: Result, target: Path) -> None:
 
 def _resolve(config: RunConfig, observer: Observer, stack: contextlib.ExitStack) -> Job:
     task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
+    _check_prompted(task, config)
     problems = load_set(config.problems, config.cache, config.task, config.task_options)
     saved = _open_samples(config, problems)
     if saved:
         stack.callback(saved.close)
     model = find_model(config)
     prompted = load_prompting(config, problems, model.form)
-    task, problems = _put(task, prompted, config), measured(problems, prompted)
+    task = task.prompted(prompted) if isinstance(task, Prompted) else task
+    problems = measured(problems, prompted)
     n = config.sampling().n
     owed = saved.counts() if saved else {problem.id: n for problem in problems.problems}
     _check_k(config, task, owed)
@@ -176,13 +179,10 @@ def _check_k(config: RunConfig, task: Task, owed: Mapping[str, int]) -> None:
             raise InputError(f"pass@{k} needs k <= n, but n is {owed[smallest]} for {smallest}; ask for a smaller k")
 
 
-def _put(task: Task, prompted: Prompting, config: RunConfig) -> Task:
-    if prompted == prompting.OWN:
-        return task
-    if not isinstance(task, Prompted):
+def _check_prompted(task: Task, config: RunConfig) -> None:
+    if config.prompting_given() and not isinstance(task, Prompted):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
         raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
-    return task.prompted(prompted)
 
 
 def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None, prompted: Prompting) -> str:
@@ -276,7 +276,7 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
     tally, ledger = Tally(), Ledger()
     for completion in store.drawn(opened.run):
         ledger.add(completion)
-        if job.task.executes:  # other tasks may have completions without a text
+        if completion.logprobs is None and job.task.name not in SHORT:  # with logprobs nothing was sampled
             tally.add(completion, empty=_is_empty(job.task, problems[completion.problem_id], completion))
     audit = tally.audit(opened.distinct(), None if job.saved else config.temperature)
     cost = ledger.cost(_prices(config))
@@ -287,9 +287,9 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
 
 
 def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
-    """Whether there is no program in a completion: none other than in an empty one."""
-    if not completion.text.strip():
-        return True
+    """Whether a completion has no text or, where a program is asked for, none other than an empty one has."""
+    if not completion.text.strip() or not task.executes:
+        return not completion.text.strip()
     nothing = dataclasses.replace(completion, text="")
     return task.program(problem, completion) == task.program(problem, nothing)
 

@@ -33,8 +33,8 @@ class Sampling:
 
     duplicate_share: completions that have the text of an earlier one of their problem, at a temperature above 0.
     identical_problems: problems, of those with several completions, that have one text only. length_share: cut at
-    max_tokens, of those whose end is known. empty_share: without a program. repeated_seeds: completions drawn with a
-    seed that an earlier one of their problem has. distinct_per_problem: different texts, mean over problems.
+    max_tokens, of those whose end is known. empty_share: without text or program. repeated_seeds: completions drawn
+    with a seed that an earlier one of their problem has. distinct_per_problem: different texts, mean over problems.
     effective_n: independent draws, mean over problems: completions with the same seed are one draw, all others count,
     equal texts too (they are what sampling n times gave); None where seeds are unknown.
     """
@@ -119,6 +119,6 @@ def _warnings(found: Sampling, temperature: float | None) -> Iterator[str]:
         )
     if found.empty_share > EMPTY_SHARE:
         yield (
-            f"{found.empty_share:.1%} of the completions hold no program, so values may be too low: look at some with "
-            "harness show, and at the prompt with --print-prompt"
+            f"{found.empty_share:.1%} of the completions are empty or hold no program, so values may be too low: look "
+            "at some with harness show, and at the prompt with --print-prompt"
         )

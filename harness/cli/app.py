@@ -14,7 +14,25 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, compare, doctor, exec, leaderboard, plan, run, score, serve, show, verify
+from harness.cli import (
+    audit,
+    compare,
+    doctor,
+    exec,
+    export,
+    import_,
+    leaderboard,
+    leaks,
+    overfit,
+    plan,
+    report,
+    run,
+    score,
+    serve,
+    show,
+    split,
+    verify,
+)
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
@@ -45,9 +63,15 @@ app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.command("exec")(exec.execute)
 app.command("show")(show.show)
+app.command("split")(split.split)
+app.command("leaks")(leaks.leaks)
+app.command("overfit")(overfit.overfit)
 app.add_typer(serve.app, name="serve")
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 

@@ -43,7 +43,7 @@ def markdown(found: Comparison, changed: Sequence[str]) -> str:
 
 
 def _runs(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    metrics = list(dict.fromkeys(each["metric"] for run in found.runs for each in run.summary["estimates"]))
+    metrics = list(dict.fromkeys(row.metric.name for row in found.rows))
     varied = [each for each in found.mismatches if each.kind in (Kind.VARIED, Kind.CONFLICT)]
     rows = []
     for index, run in enumerate(found.runs):

@@ -151,6 +151,17 @@ def shown(metric: str, value: float) -> str:
     return f"{value:,.4g}" if metric in PLAIN else f"{value:.1%}"
 
 
+def _show_import(summary: Mapping[str, Any]) -> None:
+    name, source = summary["imported"], summary["source"]
+    out.print(Text(f"imported: {name}, from {printable(source['file'])}; its verdicts, not judged here", "yellow"))
+    unnamed = summary["coverage"]["completions_scored"] - sum(summary["verdicts"].values())
+    if unnamed:
+        out.print(f"of {unnamed} completions only the number that passed is known, by problem, not which")
+    for metric in source["differs"]:
+        theirs = f"{source['claimed'][metric]:.1%}"
+        out.print(Text(f"{metric}: the file itself says {theirs}, which its own verdicts do not give", "bold red"))
+
+
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The result table of a run."""
     table = Table(title=None, header_style="bold")
@@ -161,7 +172,20 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         counts = (str(each["n_problems"]), str(each["n_completions"]))
         table.add_row(each["metric"], Text(shown(each["metric"], each["value"]), style="bold"), interval, *counts)
     out.print(table)
-    coverage, verdicts = summary["coverage"], summary.get("verdicts", {})
+    if summary.get("imported"):
+        _show_import(summary)
+    _show_coverage(summary)
+    if summary.get("verdicts"):
+        _show_verdicts(summary["verdicts"])
+    _show_drawing(summary.get("sampling"), summary.get("cost"))
+    if summary["estimates"]:
+        out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
+    out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
+
+
+def _show_coverage(summary: Mapping[str, Any]) -> None:
+    """What the numbers are of, and what was left out of them."""
+    coverage = summary["coverage"]
     out.print(
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
@@ -179,12 +203,6 @@ def show_summary(summary: Mapping[str, Any]) -> None:
             out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"), soft_wrap=True)
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
-    if verdicts:
-        _show_verdicts(verdicts)
-    _show_drawing(summary.get("sampling"), summary.get("cost"))
-    if summary["estimates"]:
-        out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
-    out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
 
 
 def _show_verdicts(verdicts: Mapping[str, int]) -> None:
@@ -199,7 +217,7 @@ def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | 
     if sampling:
         parts = [
             f"{sampling['distinct_per_problem']:.1f} different per problem",
-            f"{sampling['empty_share']:.1%} without a program",
+            f"{sampling['empty_share']:.1%} empty",
         ]
         if sampling["length_share"] is not None:
             parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")

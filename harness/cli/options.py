@@ -34,6 +34,9 @@ VllmPython = Annotated[
 EngineArgs = Annotated[
     list[str] | None, typer.Option(help="An argument for vLLM, such as max-num-seqs=64; may be given several times.")
 ]
+ReportTo = Annotated[
+    str | None, typer.Option(help="Trackers to send the result to: tensorboard, wandb, mlflow.", metavar="NAME,NAME")
+]
 Results = Annotated[Path | None, typer.Option(help="Where run directories are kept. Default: results.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -99,6 +102,11 @@ def parse_numbers(option: str, text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise InputError(f"{option} takes numbers with commas between them, such as 1,10, not {text!r}") from error
+
+
+def parse_names(text: str | None) -> tuple[str, ...] | None:
+    """`tensorboard,wandb` as names."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def cache_folder() -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli import report as report_
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
@@ -58,6 +59,7 @@ def run(
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
     memory_mib: options.MemoryMib = None,
+    report_to: options.ReportTo = None,
     results: options.Results = None,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -75,8 +77,10 @@ def run(
         "engine_args": tuple(engine_arg) if engine_arg else None, "stop": stop or None, "shots": shots,
         "shots_file": shots_file, "system_prompt": system_prompt, "prompt_file": prompt_file,
         "thinking_tokens": thinking_tokens, "price": price, "price_per_hour": price_per_hour,
+        "report_to": options.parse_names(report_to),
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from harness import reporting
     from harness.cli import display
     from harness.config import load_config
     from harness.errors import InputError
@@ -93,6 +97,7 @@ def run(
         return
     if problem is not None:
         raise InputError(f"the argument {problem!r} names a problem for --print-prompt; a run takes --problems")
+    reporting.check(parsed[0].report_to)
     with Engines(display.RunDisplay(quiet=as_json)) as engines:
         complete = [_one(each, engines, as_json) for each in parsed]
     if not all(complete):
@@ -101,17 +106,19 @@ def run(
 
 def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
     """One task's run, shown; whether it is complete."""
-    from harness import pipeline
+    from harness import pipeline, reporting
     from harness.cli import display, sections
 
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(config, observer, engines)
+    sent = reporting.report(result.run, config.report_to)
     if as_json:
-        print(json.dumps(result.summary))
+        print(json.dumps(report_.with_reports(result.summary, sent)))
     else:
         display.show_summary(result.summary)
         sections.show_sections(result.summary)
         display.out.print(f"look at the completions: harness show {result.run} [PROBLEM]", soft_wrap=True)
+        report_.show(sent)
     if not result.complete:
         display.err.print("incomplete: not everything could be done; see run.log, then run the same command again")
     return result.complete

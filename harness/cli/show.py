@@ -53,7 +53,8 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
         style = "green" if counts["ACCEPTED"] == counts.total() else "red" if not counts["ACCEPTED"] else "yellow"
         marked = f"{display.printable(name)} (integrity: in-sandbox)" if name in beside else display.printable(name)
         table.add_row(Text(marked), Text(passed, style=style), rest)
-    display.out.print(table)
+    if verdicts:
+        display.out.print(table)
     if summary:
         display.show_summary(summary)
     else:

@@ -22,6 +22,7 @@ import torch
 import transformers
 
 from harness.engines import Bos, cut, pieces, seed_of, too_long, with_usage
+from harness.engines._scores import TokenScores
 from harness.errors import EngineError, InputError
 from harness.prompting import with_thinking
 from harness.types import Completion, Request, SamplingParams
@@ -30,7 +31,6 @@ from harness.types import Completion, Request, SamplingParams
 # nano, 10 samples of 20 tokens on 2 cores: 1 thread 0.13 s, 2 threads 0.3 to 4 s.
 SMALL = 50_000_000
 ROWS = 64  # of a batch on a GPU: what a 7B model's cache takes in 80 GB with room to spare; halved where it does not
-SCORING_BYTES = 1 << 29  # of one batch's logits in float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ class TransformersEngine:
         self._rows = options.rows or (ROWS if self._device == "cuda" else 1)
         self.concurrency = self._rows
         self._model_free = threading.Lock()  # protects the model
+        self._scores = TokenScores(self._model, self._device, self._model_free)
         self._lock = threading.Lock()  # protects the list
         self._waiting: list[_Waiting] = []
 
@@ -194,43 +195,12 @@ class TransformersEngine:
         return tokens
 
     def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
-        """In batches of like length, as large as SCORING_BYTES of logits allow."""
-        found: list[list[float]] = [[] for _ in sequences]
-        for batch in self._batches([len(each) for each in sequences]):
-            with self._model_free:
-                rows = self._logprobs([sequences[place] for place in batch])
-            for place, row in zip(batch, rows, strict=True):
-                found[place] = row
-        return found
-
-    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        most = SCORING_BYTES // (self._model.config.get_text_config().vocab_size * 4)  # tokens of a batch, with padding
-        batch: list[int] = []
-        for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
-            if batch and (len(batch) + 1) * lengths[place] > most:
-                yield batch
-                batch = []
-            batch.append(place)
-        if batch:
-            yield batch
-
-    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
-        # tokens: (batch, longest), int64. Padding is at the right, where no real token sees it.
-        longest = max(map(len, sequences))
-        tokens = torch.tensor([[*each, *[0] * (longest - len(each))] for each in sequences], device=self._device)
-        mask = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in sequences], device=self._device)
-        with torch.inference_mode():
-            logits = self._model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
-            rows = []
-            for row, own in zip(logits, tokens, strict=True):  # one by one: float32 logits of one sequence at a time
-                scores = row[:-1].float()
-                chosen = scores.gather(1, own[1:, None])[:, 0] - scores.logsumexp(dim=1)
-                rows.append(chosen)
-        return [row[: len(each) - 1].tolist() for row, each in zip(rows, sequences, strict=True)]
+        """In batches with those of other threads."""
+        return self._scores.logprobs(sequences)
 
     def close(self) -> None:
         """Free the model."""
-        del self._model
+        del self._model, self._scores
 
     def _encode(self, request: Request) -> list[int]:
         """The tokens of the prompt."""

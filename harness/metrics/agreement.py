@@ -78,7 +78,8 @@ def intervals(
     """The 95 % percentile bootstrap over items of each measure: low, high.
 
     Where every sample is right, or every one wrong, resamples cannot differ, and a measure that is then 0 or 1 has the
-    exact binomial interval of the accuracy.
+    exact binomial interval of the accuracy. Resamples where a measure is 0/0 (kappa of a single class) are left out,
+    and so is a measure that is 0/0 in all.
     """
     drawn: dict[str, list[npt.NDArray[np.float64]]] = {}
     for block in stats.resampled_sums(_contributions(items, labels), rng):
@@ -88,7 +89,10 @@ def intervals(
     binomial = stats.mean_interval(right, rng)
     found = {}
     for name, blocks in drawn.items():
-        low, high = np.nanquantile(np.concatenate(blocks), [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
+        defined = [value[~np.isnan(value)] for value in blocks]
+        if not sum(map(len, defined)):
+            continue
+        low, high = np.quantile(np.concatenate(defined), [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
         certain = low == high and low in (0.0, 1.0)
         found[name] = (binomial.low, binomial.high) if certain else (float(low), float(high))
     return found

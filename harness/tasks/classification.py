@@ -138,7 +138,9 @@ class Classification:
         values = agreement.measures(items, labels)
         ends = agreement.intervals(items, labels, np.random.default_rng(ended.seed))
         intervals = {
-            name: stats.Interval(value=value, low=ends[name][0], high=ends[name][1]) for name, value in values.items()
+            name: stats.Interval(value=values[name], low=low, high=high)
+            for name, (low, high) in ends.items()
+            if name in values
         }
         problems = {problem_id: means(group, ("accuracy", "unread")) for problem_id, group in groups.items()}
         unread = [item["unread"] for item in problems.values()]

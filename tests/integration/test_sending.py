@@ -113,7 +113,7 @@ def test_completions_that_are_cut_are_warned_of_by_run_and_show_and_examples_are
     assert answer.returncode == 0, answer.stderr
     assert "coverage: 2 of 2 problems" in answer.stdout and "|shots:3|" in answer.stdout
     # of one token each is either cut, or the end of the text and so no program
-    warning = re.search(r"warning: (50|100)\.0% of the completions (were cut|hold no program).*", answer.stdout)
+    warning = re.search(r"warning: (50|100)\.0% of the completions (were cut|are empty).*", answer.stdout)
     (folder,) = tmp_path.glob("results/*/*/*")
     assert warning is not None and warning[0] in harness("show", folder, cwd=tmp_path).stdout
 

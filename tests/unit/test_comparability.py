@@ -69,6 +69,7 @@ def test_the_model_is_what_a_comparison_varies() -> None:
         (("guest", "bb"), "guest"),
         (("sampling.stop", ["\nclass"]), "stop"),
         (("a_field_of_a_later_version", 3), "a_field_of_a_later_version"),
+        (("template", {"sha256": "aa"}), "template.sha256"),
     ],
 )
 def test_what_can_move_a_score_must_agree(change: tuple[str, object], field: str) -> None:
@@ -99,6 +100,11 @@ def test_n_seed_and_patch_version_are_harmless_with_a_reason(before: str, after:
 
 def test_the_same_problems_under_another_name_are_the_same() -> None:
     assert kinds(run(), run(("problems.name", "copy.jsonl"))) == {"data": Kind.HARMLESS}
+
+
+def test_fields_of_the_same_name_in_two_groups_do_not_hide_each_other() -> None:
+    one, other = ({"template": {"sha256": "aa"}, "shots": {"sha256": digest}} for digest in ("bb", "cc"))
+    assert kinds(run(("prompting", one)), run(("prompting", other))) == {"prompting.shots.sha256": Kind.CONFLICT}
 
 
 def test_what_is_declared_is_varied_and_not_refused() -> None:

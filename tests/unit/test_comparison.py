@@ -130,7 +130,21 @@ def test_an_estimate_that_is_no_mean_over_items_is_named_and_not_compared(tmp_pa
     runs = [write(tmp_path, name, items, "classification", ("accuracy", "macro_f1")) for name in "ab"]
     found = comparison.compare(runs)
     assert [row.metric.name for row in found.rows] == ["accuracy"]
-    assert found.warnings == ("macro_f1 is not compared: it is no mean over items",)
+    assert found.warnings == ("not compared, as they are no means over items: macro_f1",)
+
+
+def test_fewer_unread_answers_are_better(tmp_path: Path) -> None:
+    runs = [
+        write(
+            tmp_path,
+            name,
+            {f"t{index}": {"n": 1, "unread": share} for index in range(12)},
+            "classification",
+            ("unread",),
+        )
+        for name, share in (("a", 0.0), ("b", 1.0))
+    ]
+    assert comparison.compare(runs).rows[0].verdict == "better"
 
 
 def texts(shift: float, tokens: int = 0) -> Values:

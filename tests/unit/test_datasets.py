@@ -41,7 +41,8 @@ def test_the_shipped_sets_are_those_of_their_checksums() -> None:
     lines = (shipped_folder() / "SHA256SUMS").read_text().split("\n")
     pinned = dict(reversed(line.split("  ")) for line in lines if line)
     assert pinned == {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in shipped_folder().glob("*.jsonl")
+        str(path.relative_to(shipped_folder())): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in shipped_folder().rglob("*.jsonl")
     }
 
 
