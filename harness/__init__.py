@@ -1,3 +1,3 @@
 """codegen-harness: how good is this code model, and can the number be trusted?"""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -18,3 +18,8 @@ def printable(text: str) -> str:
     if text.isprintable():  # most of what a page shows, told in a tenth of the time
         return text
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def clipped(text: str, most: int) -> str:
+    """`text`, cut to `most` characters with an ellipsis where it is longer."""
+    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

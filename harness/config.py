@@ -193,7 +193,7 @@ def load_config(file: Path | None, flags: Mapping[str, Any], defaults: Mapping[s
     task = registry.load("harness.tasks", str({**values, **given}.get("task", "codegen")), "task")
     own = dict(task.DEFAULTS)
     if {**values, **given}.get("samples") is not None:
-        own.pop("n", None)  # a file of completions has its own
+        own = {name: value for name, value in own.items() if name not in ("n", "temperature")}  # the file has its own
     try:
         return RunConfig.model_validate({**own, **(defaults or {}), **values, **given})
     except ValidationError as error:

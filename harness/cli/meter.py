@@ -19,9 +19,10 @@ class Meter:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._begun = self._last = self._called = time.monotonic()
+        self._begun = self._last = time.monotonic()
         self._stage = ""
         self._stage_begun = self._begun
+        self._first = 0  # done when the stage was first told of: what came before it is not counted in the rate
         columns = (
             TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", style="cyan"), TextColumn("ETA"), TimeRemainingColumn(),
@@ -39,11 +40,10 @@ class Meter:
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._stage_begun, self._task = stage, self._called, None
-        self._called = now
+            self._stage, self._stage_begun, self._first, self._task = stage, now, done, None
         if self._quiet or now - self._begun < AFTER_S:
             return
-        rate = done / max(now - self._stage_begun, 0.001)
+        rate = (done - self._first) / max(now - self._stage_begun, 0.001)
         if display.err.is_terminal:
             self._show(stage, done, total, rate)
         elif now - self._last >= display.PLAIN_EVERY_S:

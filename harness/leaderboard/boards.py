@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness import stats
+from harness.characters import clipped
 from harness.leaderboard.ranking import RankRange, rank_ranges
 from harness.leaderboard.records import CODEGEN, Run, created_label, slug
 from harness.types import Estimate
@@ -21,6 +22,7 @@ CONDITIONS = ("integrity", "cpu", "wall", "mem")
 _LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
 _PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
 _SEED = 0
+HEADLINE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class Board:
     rows: tuple[Row, ...]
 
     @property
+    def headline(self) -> tuple[str, ...]:
+        """The metrics that fit a table; the pages of runs, CSV and JSON have all."""
+        return self.metrics[:HEADLINE]
+
+    @property
     def title(self) -> str:
         """`codegen on starter`."""
         return f"{self.task} on {self.dataset.partition('@')[0]}"
@@ -85,8 +92,10 @@ def is_share(board: Board, metric: str) -> bool:
 
 
 def format_value(value: float, share: bool) -> str:
-    """A number as tables show it: a share as a percentage."""
-    return f"{value:.1%}" if share else f"{value:,.3f}"
+    """A number as tables show it: a share as a percentage, a large one shortened."""
+    if share:
+        return f"{value:.1%}"
+    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
 
 
 def problem_values(run: Run, metric: str) -> dict[str, float] | None:
@@ -189,7 +198,10 @@ def _varying(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     """Run -> the fields of its signature that differ between rows; its time where those do not tell it apart."""
     fields = list(dict.fromkeys(name for run in runs for name in run.fields if name not in ("task", "data")))
     differ = [name for name in fields if len({run.fields.get(name, "") for run in runs}) > 1]
-    shown = {run.name: {name: run.fields[name] for name in differ if name in run.fields} for run in runs}
+    shown = {
+        run.name: {clipped(name, 40): clipped(run.fields[name], 40) for name in differ if name in run.fields}
+        for run in runs
+    }
     counts = Counter((run.model, *shown[run.name].items()) for run in runs)
     for run in runs:
         if counts[(run.model, *shown[run.name].items())] > 1:

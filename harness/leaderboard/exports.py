@@ -21,14 +21,14 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 
 def columns(board: Board) -> list[str]:
     """The heads of a table. scored: completions of problems."""
-    return ["rank", "model", *(f"{metric} (95 %)" for metric in board.metrics), "scored", "date"]
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in board.headline), "scored", "date"]
 
 
 def cells(board: Board, row: Row) -> list[str]:
     """A row under these heads."""
     first = row.cells.get(board.metrics[0])
     texts = [str(first.rank) if first and first.rank else "", label(row)]
-    for metric in board.metrics:
+    for metric in board.headline:
         cell, share = row.cells.get(metric), is_share(board, metric)
         texts.append(_with_interval(cell.estimate, share) if cell else "")
     coverage = row.run.coverage

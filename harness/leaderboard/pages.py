@@ -28,7 +28,7 @@ from harness.leaderboard import charts, highlight
 from harness.leaderboard.boards import Board, Row, format_value, is_share, problem_values
 from harness.leaderboard.prompts import ProblemSets, asked
 from harness.leaderboard.records import CODEGEN, Records, Run, created_label, parsed_lines, slug
-from harness.store import COMPLETIONS, EXECUTIONS
+from harness.store import COMPLETIONS, EXECUTIONS, SCORES
 from harness.types import Form, Problem
 from sandbox.types import Verdict
 
@@ -138,6 +138,10 @@ class Pages:
         executions: dict[str, dict[int, dict[str, Any]]] = {}
         for row in _lines(run, EXECUTIONS):
             executions.setdefault(row["problem_id"], {})[row["index"]] = row
+        scores: dict[str, dict[int, Any]] = {}
+        if run.task != CODEGEN:  # whose score is its verdict
+            for row in _lines(run, SCORES):
+                scores.setdefault(row["problem_id"], {})[row["index"]] = row.get("values")
         answers: dict[str, list[dict[str, Any]]] = {}
         for row in _lines(run, COMPLETIONS):
             answers.setdefault(row["problem_id"], []).append(row)
@@ -151,9 +155,8 @@ class Pages:
                 problem_id=name,
                 problem=problem,
                 messages=asked(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
-                set_at_hand=found is not None,
                 limits=_limits(run, problem),
-                answers=_answers(run, rows, results, problem),
+                answers=_answers(run, rows, results, scores.get(name, {}), problem),
                 beside=name in run.in_sandbox,
                 scripts=[],
                 style=self._style,
@@ -313,7 +316,11 @@ def _limits(run: Run, problem: Problem | None) -> dict[str, str]:
 
 
 def _answers(
-    run: Run, rows: list[dict[str, Any]], results: Mapping[int, dict[str, Any]], problem: Problem | None
+    run: Run,
+    rows: list[dict[str, Any]],
+    results: Mapping[int, dict[str, Any]],
+    scores: Mapping[int, Any],
+    problem: Problem | None,
 ) -> list[dict[str, Any]]:
     firsts: dict[str, int] = {}
     answers = []
@@ -328,6 +335,7 @@ def _answers(
                 "raw": json.dumps(text),
                 "empty": not text.strip(),
                 "facts": _facts(row),
+                "scores": _scores(scores.get(row["index"])),
                 "execution": _execution(results[row["index"]]) if row["index"] in results else None,
             }
         )
@@ -338,6 +346,12 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a completion beside its text."""
     names = {"finish_reason": "ended by", "completion_tokens": "tokens", "seed": "seed", "latency_s": "latency in s"}
     return [(label, str(row[name])) for name, label in names.items() if row.get(name) is not None]
+
+
+def _scores(values: object) -> list[tuple[str, float]]:
+    """What an answer is worth, whatever the file holds."""
+    found = values.items() if isinstance(values, dict) else ()
+    return [(str(name), float(value)) for name, value in found if isinstance(value, int | float)]
 
 
 def _execution(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,13 +19,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from harness import manifest
-from harness.errors import InputError
+from harness.characters import clipped
+from harness.errors import HarnessError, InputError
 from harness.leaderboard.prompts import ProblemSets
 from harness.manifest import Manifest
 from harness.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.types import Estimate
 
 CODEGEN = "codegen"
+LONGEST_NAME = 100  # a longer one would push the other rows of a table out of sight; the manifest has it whole
 Count = Annotated[int, Field(ge=0)]
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 
@@ -140,8 +142,8 @@ class Records:
     left_out: tuple[LeftOut, ...]
 
 
-class UnusableError(Exception):
-    """Why a run is left out; never leaves this package."""
+class UnusableError(HarnessError):
+    """Why a run is left out; outside this package only where a file changed while it was read."""
 
 
 def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Records:
@@ -225,10 +227,13 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
         raise UnusableError("has not come to its end (no summary.json); the same command goes on with it")
     summary_data = _bytes(path / SUMMARY)
     summary = _summary(summary_data)
-    files = {file: _bytes(path / file) if (path / file).exists() else b"" for file in (COMPLETIONS, EXECUTIONS)}
+    files = {file: _bytes(path / file) if (path / file).exists() else b"" for file in (COMPLETIONS, EXECUTIONS, SCORES)}
     digest = hashlib.sha256()
     for part in (data, summary_data, *files.values()):
         digest.update(hashlib.sha256(part).digest())
+    if summary.task != CODEGEN:
+        for _ in parsed_lines(files[SCORES], SCORES):
+            pass  # only whether it can be read: the pages show the values
     verdicts_of, tokens = _details(files[COMPLETIONS], files[EXECUTIONS])
     fields = dict(part.split(":", 1) for part in read.signature.split("|") if ":" in part)
     problems = read.identity.get("problems")
@@ -321,7 +326,7 @@ def _named(read: Manifest, key: str) -> str:
     part = read.identity.get(key)
     name = part.get("name") if isinstance(part, dict) else None
     name = name or (part.get("samples") if isinstance(part, dict) else None)
-    return str(name) if name else "unknown"
+    return clipped(str(name), LONGEST_NAME) if name else "unknown"
 
 
 def _warnings(sampling: Mapping[str, Any]) -> tuple[str, ...]:

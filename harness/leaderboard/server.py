@@ -113,7 +113,7 @@ class Server:
             state = now
             try:
                 self.build(tell)
-            except HarnessError as error:
+            except (HarnessError, OSError) as error:  # a run may vanish while it is read
                 tell(str(error))
 
 

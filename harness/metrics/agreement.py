@@ -93,7 +93,7 @@ def intervals(
         if not sum(map(len, defined)):
             continue
         low, high = np.quantile(np.concatenate(defined), [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
-        certain = low == high and low in (0.0, 1.0)
+        certain = min(right) == max(right) and low == high and low in (0.0, 1.0)
         found[name] = (binomial.low, binomial.high) if certain else (float(low), float(high))
     return found
 

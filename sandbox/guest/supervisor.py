@@ -143,7 +143,8 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
     measured = {
         "limit": passed,
         "exit_code": watch.exit_code,
-        "signal": watch.signal,
+        # our own kill of a program that waits for more questions is no end of its own
+        "signal": watch.signal if watch.ended or watch.over_time or not order["calls"] else None,
         "wall_s": round(watch.wall_s, 4),
         "cpu_s": round(cpu_s, 4),
         "judge_cpu_s": round(court.run_cpu_s, 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 
 import pytest
@@ -89,7 +90,8 @@ def test_results_that_cost_the_judge_too_much_are_the_programs_own_fault(box: Po
     equal_hashes = "def f():\n    return [(2**61 - 1) * n for n in range(60000)]"
     start = time.monotonic()
     assert verdict(box, equal_hashes, "assert set(f()) == {1}") is Verdict.TIME_LIMIT
-    assert time.monotonic() - start < 6
+    busy = max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0)  # processes that want each processor
+    assert time.monotonic() - start < 6 * busy
     many_lists = (
         "import sys\nreply = '[\"%s\",\"value\",[' + ','.join(['[]'] * 8_000_000) + ']]'\n"
         "def f():\n    sys.modules['sandbox.guest.codec'].encode = lambda message: (reply % message[0]).encode()"

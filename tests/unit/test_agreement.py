@@ -90,6 +90,12 @@ def test_twenty_right_answers_of_twenty_do_not_claim_certainty() -> None:
     assert (low, high) == (pytest.approx(0.8316, abs=1e-4), 1.0)  # Clopper and Pearson, 20 of 20
 
 
+def test_a_model_that_always_says_the_same_has_no_correlation_whatever_is_drawn() -> None:
+    items = [Answers(truth="a" if place % 3 else "b", predicted=("a",)) for place in range(20)]
+    ends = agreement.intervals(items, ["a", "b"], np.random.default_rng(0))
+    assert ends["mcc"] == (0.0, 0.0) and ends["accuracy"][0] < 13 / 20 < ends["accuracy"][1]
+
+
 def test_samples_of_one_item_are_drawn_together() -> None:
     one = [Answers(truth="a" if place % 2 else "b", predicted=("a",)) for place in range(40)]
     five = [Answers(truth=item.truth, predicted=item.predicted * 5) for item in one]

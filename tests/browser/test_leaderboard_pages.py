@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Opener
+Opener = Callable[..., Page]
 
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
 
@@ -216,6 +217,14 @@ def test_a_hostile_run_adds_one_row_and_no_more(hostile: Path, built: Path, show
         "rows => rows.map(row => row.cells.length)"
     )
     assert len(set(cells)) == 1
+
+
+def test_a_name_without_end_leaves_the_other_rows_in_sight(hostile: Path, show: Opener) -> None:
+    page = show(hostile / "index.html")
+    heights = page.locator("section.board >> nth=0 >> table.runs >> nth=0 >> tbody tr").evaluate_all(
+        "rows => rows.map(row => row.getBoundingClientRect().height)"
+    )
+    assert max(heights) < 300
 
 
 def test_hostile_texts_do_not_change_a_pages_structure(hostile: Path, show: Opener) -> None:
