@@ -158,6 +158,21 @@ def test_a_run_is_scored_again_with_other_limits_and_one_that_was_cut_in_part(
     assert summary["coverage"]["completions"] == N and len(summary["problems"]) == 1
 
 
+def test_the_sampling_audit_counts_replies_in_which_the_run_s_extractor_found_no_program(
+    harness: Harness, run: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "results" / "three" / "writer-instruct" / run.name
+    other.mkdir(parents=True)
+    (other / "manifest.json").write_bytes((run / "manifest.json").read_bytes())
+    rows = lines(run / "completions.jsonl")
+    rows[0]["text"] = "I would count the vowels."
+    (other / "completions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name, share in (("auto", 1 / (3 * N)), ("whole", 0)):
+        answer = harness("score", other, "--extractor", name, "--json")
+        assert answer.returncode == 0, answer.stderr
+        assert json.loads(answer.stdout)["sampling"]["empty_share"] == pytest.approx(share)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
