@@ -13,6 +13,7 @@ the prompt's own preamble, its imports and helpers, for an answer may rely on th
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from harness.extractors.auto import Found
 from harness.extractors.reply import Block
 
 DEFAULT = "auto"
+_BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")  # such as reasoning leaves before a program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
         return Extraction(extractor=name, source="", span=None)
     preamble = "" if found.complete else source.preamble(prompt, entry_point)
     text = _behind(("" if preamble.strip() in found.text else preamble) + found.lent, found.text)
-    return Extraction(extractor=name, source=text.strip("\n") + "\n", span=_narrowed(raw, found))
+    text = _BLANK_LINES.sub("", text).rstrip("\n") + "\n"
+    return Extraction(extractor=name, source=text, span=_narrowed(raw, found))
 
 
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:

@@ -15,9 +15,14 @@ from dataclasses import dataclass
 
 _NAMES = r"think|thinking|thought|reasoning|seed:think"
 _OPEN = re.compile(rf"^[ \t]*(?:<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)", re.MULTILINE)
-# Closing tags count at a line's start or end: program text that mentions one has it between quotes.
+# Without an opening tag a closing one counts at a line's start or end and before a fence: program text that mentions
+# one has it between quotes. Reasoning that was opened ends at any that is not between quotes: `<think>so</think>def f`.
 _TAG = rf"(?:</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>)"
-_CLOSE = re.compile(rf"^[ \t]*(?P<a>{_TAG})|(?P<b>{_TAG})[ \t\r]*$", re.MULTILINE)
+_CLOSE = re.compile(rf"^[ \t]*(?P<a>{_TAG})|(?P<b>{_TAG})(?=[ \t\r]*$|[ \t]*(?:```|~~~))", re.MULTILINE)
+_END = re.compile(
+    rf"(?P<a>{_TAG})(?=[ \t\r]*$|```)|(?P<b>(?<![\"'`]){_TAG}|(?<=\"){_TAG}(?!\")|(?<='){_TAG}(?!')|(?<=`){_TAG}(?!`))",
+    re.MULTILINE,
+)
 _MARKER = re.compile(
     r"^(?P<indent>[ \t]*+(?:(?:[-*+]|\d{1,3}[.)])[ \t]++)?)(?P<fence>`{3,}+(?![^\n]*`)|~{3,}+)(?P<info>[^\n]*)",
     re.MULTILINE,
@@ -89,7 +94,7 @@ def answer(reply: str) -> str:
         opened = _OPEN.search(reply, place)
         if opened is None or _fenced_before(reply[place : opened.start()], opened.start() - place):
             break
-        closed = _CLOSE.search(reply, opened.end())
+        closed = _END.search(reply, opened.end())
         stop = _end(closed) if closed else len(reply)
         pieces += [reply[place : opened.start()], _blank(stop - opened.start())]
         place = stop

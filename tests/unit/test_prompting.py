@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import extract, prompting
+from harness import prompting
 from harness.config import RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.errors import InputError
+from harness.extractors import DEFAULT, extract
 from harness.prompt_files import load_prompting, measured
 from harness.prompting import OWN, Prompting
 from harness.tasks import codegen
@@ -112,7 +113,8 @@ def test_an_example_s_answer_is_extracted_as_its_program(mbpp: ProblemSet) -> No
     assert request.messages is not None
     problem = mbpp.find("Mbpp/4")
     assert problem is not None
-    assert extract.code(request.messages[5]["content"], problem.entry_point).strip() == problem.references[0].strip()
+    taken = extract(DEFAULT, request.messages[5]["content"], problem.prompt, problem.entry_point)
+    assert taken.source.strip() == problem.references[0].replace("\r\n", "\n").strip()
 
 
 def test_what_differs_stands_in_the_signature_and_changes_with_its_text(starter: ProblemSet, tmp_path: Path) -> None:
@@ -233,7 +235,14 @@ THOUGHTS = {
     "in tags": (f"<think>a</think>{ANSWER}", "", False, False, f"<think>a</think>{ANSWER}", "def f(): return 1\n"),
     "apart": (ANSWER, "a", False, False, f"<think>a</think>{ANSWER}", "def f(): return 1\n"),
     "apart, cut within it": ("", "a", True, True, "<think>a", ""),
-    "apart, cut in the answer": ("```python\nx", "a", True, True, "<think>a</think>```python\nx", "x"),
+    "apart, cut in the answer": (
+        "```python\ndef f(",
+        "a",
+        True,
+        True,
+        "<think>a</think>```python\ndef f(",
+        "def f(\n",
+    ),
     "opened by the template": (
         f"a</think>{ANSWER}",
         "",
@@ -252,7 +261,7 @@ THOUGHTS = {
 def test_reasoning_is_kept_and_never_taken_for_the_program(name: str) -> None:
     text, reasoning, cut, opened, kept, program = THOUGHTS[name]
     found = prompting.with_thinking(text, reasoning, cut=cut, opened=opened)
-    assert found == kept and extract.code(found, "f") == program
+    assert found == kept and extract(DEFAULT, found, "", "f").source == program
 
 
 def test_an_identity_holds_the_texts_themselves(starter: ProblemSet) -> None:
