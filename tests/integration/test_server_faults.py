@@ -268,6 +268,29 @@ def test_a_request_that_fails_is_missing_coverage_and_asked_again_by_the_same_co
         assert code == 0 and summary["coverage"]["complete"] and len(asked) == before + 1
 
 
+def test_quick_refusals_of_the_first_prompts_do_not_end_a_run_that_others_are_answered_in(
+    harness: Harness, problems: Path
+) -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        if any(f"def f{number}(" in wanted["prompt"] for number in range(3)):
+            return refusal(400, "blocked")
+        time.sleep(1)
+        return choices(wanted)
+
+    with serving(respond) as (url, _):
+        for _ in range(2):  # the second time only those are asked for that are refused
+            code, summary, said = run(harness, problems, url)
+            assert code == 3 and "go on with" not in said
+            assert sorted(summary["coverage"]["failed"]) == ["x/0", "x/1", "x/2"]
+            assert summary["coverage"]["problems_scored"] == 2 and summary["estimates"][0]["value"] == 1.0
+
+
+def test_a_run_in_which_nothing_is_answered_has_no_summary(harness: Harness, problems: Path) -> None:
+    with serving(lambda wanted, count: refusal(400, "no such parameter: top_k")) as (url, _):
+        code, summary, said = run(harness, problems, url)
+    assert code == 3 and not summary and "no such parameter: top_k" in said and "go on with" in said
+
+
 def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with(
     harness: Harness, problems: Path
 ) -> None:
