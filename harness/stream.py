@@ -6,7 +6,8 @@ memory does not grow with the run. Consumers, one thread per sandbox, run, score
 what is on disk stays, and the same command goes on from there. Two things leave a gap instead, and the run reports
 itself incomplete: a completion whose execution failed for our own reasons (INTERNAL_ERROR, after a second try on a
 fresh worker), and a request that the engine could not have answered (RequestRefused for good, RequestFailed for now;
-PATIENT failures in a row, with no success between, are taken for a server that answers nothing).
+more failures in a row than a server was given requests at once, with no success between, are taken for one that
+answers nothing: fewer may be the quick refusals of a few prompts, while others are still being answered).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from sandbox import Execution, Limits, Pool, Verdict
 log = logging.getLogger("harness")
 PATIENCE_S = 5.0  # for threads to end once a run is stopped
 CHUNK = 64  # samples of one request: a larger n is several, so that the first programs run while others are drawn
-PATIENT = 3  # requests in a row that may fail before the server is taken for broken
+PATIENT = 3  # requests that may always fail in a row before the server is taken for broken
 
 
 class Observer(Teller, Protocol):
@@ -92,6 +93,7 @@ class Stream:
         self._internal = 0
         self._failed: dict[str, str] = {}
         self._in_a_row = 0  # requests that failed since one was answered
+        self._patience = PATIENT
         self._twins: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
         workers = config.workers or sandbox.default_workers()
@@ -99,7 +101,7 @@ class Stream:
         self._queue = _Waiting(16 * self._workers)
 
     def run(self) -> Gaps:
-        """Do what is owed. Raises the first error of any thread."""
+        """Do what is owed. Raises the first error of any thread, and RequestFailed where nothing was answered."""
         if self._store.complete():
             return Gaps(internal=0, failed={})
         scored = sum(n for n, _ in self._store.counts().values())
@@ -108,12 +110,15 @@ class Stream:
         log.info("owed: %d completions to generate, %d to score", total - done, total - scored)
         asked = list(self._requests())
         producers = min(self._engine().concurrency, len(asked)) if asked else 0
+        self._patience = max(PATIENT, producers)
         box = self._open_box()
         self._observer.started(total, done, scored, "execute" if self._job.task.executes else "score")
         with box or contextlib.nullcontext():
             self._threads(box, iter(asked), producers)
         if not self._errors.empty():
             raise self._errors.get()
+        if self._failed and not any(self._store.generated(problem_id) for problem_id in self._job.owed):
+            raise RequestFailed(next(iter(self._failed.values())))  # of nothing there is no number
         internal = self._internal + sum(len(waiting) for waiting in self._twins.values())
         return Gaps(internal=internal, failed=self._failed)
 
@@ -201,7 +206,7 @@ class Stream:
             with self._lock:
                 self._failed[problem_id] = str(error)
                 self._in_a_row += 1
-                broken = self._in_a_row >= PATIENT
+                broken = self._in_a_row > self._patience
             if broken:
                 raise
             return []

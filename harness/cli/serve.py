@@ -43,7 +43,7 @@ def model(
         python=python,
         arguments=tuple(engine_arg or ()),
         port=port,
-        key=os.environ.get("OPENAI_API_KEY"),
+        key=os.environ.get("OPENAI_API_KEY") or None,
     )
     observer = display.RunDisplay(quiet=False)
     try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.types import Score
 
 
 def show(
@@ -33,7 +36,7 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
     from rich.text import Text
 
     from harness import store
-    from harness.cli import display
+    from harness.cli import display, sections
 
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     beside = set()
@@ -57,6 +60,7 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
         display.out.print(table)
     if summary:
         display.show_summary(summary)
+        sections.show_sections(summary)
     else:
         display.out.print("the run has not come to its end; the same command goes on with it")
 
@@ -73,12 +77,20 @@ def _show_problem(run: Path, problem: str, as_json: bool) -> None:
     if not wanted:
         raise InputError(f"{run} has no completions of {problem!r}{near(problem, known)}")
     executions = {record["index"]: record for record in store.executions(run) if record["problem_id"] == problem}
-    rows = [{**each, "execution": executions.get(each["index"])} for each in wanted]
+    scores = {each.index: each for each in store.scores(run) if each.problem_id == problem}
+    rows = [
+        {**each, "execution": executions.get(each["index"]), "score": _worth(scores.get(each["index"]))}
+        for each in wanted
+    ]
     if as_json:
         print(json.dumps({"run": str(run), "problem": problem, "completions": rows}))
         return
     for row in rows:
         _show_completion(row)
+
+
+def _worth(score: Score | None) -> dict[str, Any] | None:
+    return None if score is None else {"values": dict(score.values), "notes": dict(score.notes)}
 
 
 def _show_completion(row: dict[str, Any]) -> None:
@@ -90,7 +102,13 @@ def _show_completion(row: dict[str, Any]) -> None:
 
     execution = row["execution"]
     title = Text(f"{display.printable(row['problem_id'])} [{row['index']}]  ")
-    title.append(display.verdict_text(execution["verdict"]) if execution else Text("not executed", style="dim"))
+    if execution:
+        title.append(display.verdict_text(execution["verdict"]))
+    elif row["score"]:
+        known = {**row["score"]["notes"], **{name: f"{value:.4g}" for name, value in row["score"]["values"].items()}}
+        title.append(display.printable(", ".join(f"{name} {value}" for name, value in known.items())))
+    else:
+        title.append("not scored", style="dim")
     if execution and execution.get("integrity") == "in-sandbox":
         title.append("  integrity: in-sandbox", style="yellow")
     if row["finish_reason"] == "length":
@@ -98,6 +116,8 @@ def _show_completion(row: dict[str, Any]) -> None:
     display.out.print(Rule(title, align="left"))
     if execution and "extractor" in execution:
         _show_reply(row["text"], execution["extractor"], execution["span"])
+    elif row["text"].strip() and not execution:
+        display.out.print(Text(display.printable(row["text"])))
     elif row["text"].strip():
         text = display.printable(row["text"])
         display.out.print(Syntax(text, "python", theme="ansi_dark", background_color="default"))

@@ -12,6 +12,7 @@ tags. A server that we started ourselves is started again where it died (`Option
 from __future__ import annotations
 
 import time
+import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,11 @@ class OpenAIEngine:
         self._options = options
         self.concurrency = options.concurrency
         self._client = self._connect(options.base_url)
-        self.model = self._find_model()
+        try:
+            self.model = self._find_model()
+        except BaseException:
+            self._client.close()
+            raise
         self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
@@ -88,11 +93,13 @@ class OpenAIEngine:
         except (openai.OpenAIError, ValueError) as error:
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
-        choices = self._choices(request, answer)
-        completions = [self._completion(request, choice, answer, taken) for choice in choices]
-        counted = answer.usage
-        prompt_tokens = counted.prompt_tokens if counted else None
-        completion_tokens = counted.completion_tokens if counted else None
+        try:
+            choices = self._choices(request, answer)
+            completions = [self._completion(request, choice, answer, taken) for choice in choices]
+        except (AttributeError, TypeError) as error:  # the client passes on whatever JSON it was given
+            text = f"{self._client.base_url} gave what is no answer ({error}): {str(answer)[:200]!r}"
+            raise RequestFailed(text) from error
+        prompt_tokens, completion_tokens = _counted(answer)
         return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def _choices(self, request: Request, answer: Any) -> list[Any]:
@@ -196,15 +203,23 @@ class OpenAIEngine:
         self._client.close()
 
     def _connect(self, base_url: str) -> openai.OpenAI:
-        return openai.OpenAI(base_url=base_url, api_key=self._options.api_key, max_retries=0, timeout=TIMEOUT)
+        # what $http_proxy names is for other machines: it cannot reach this one's loopback
+        local = urllib.parse.urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        return openai.OpenAI(
+            base_url=base_url,
+            api_key=self._options.api_key,
+            max_retries=0,
+            timeout=TIMEOUT,
+            http_client=openai.DefaultHttpxClient(trust_env=False, timeout=TIMEOUT) if local else None,
+        )
 
     def _find_model(self) -> str:
         try:
             served = [model.id for model in self._client.with_options(timeout=FIRST_ANSWER_S).models.list()]
         except openai.APIStatusError as error:
-            raise InputError(
-                f"{self._options.base_url}/models answers HTTP {error.status_code}: {_message(error)}"
-            ) from error
+            at = self._options.base_url.rstrip("/")
+            hint = "" if error.status_code != 404 or at.endswith("/v1") else f"; did you mean --base-url {at}/v1?"
+            raise InputError(f"{at}/models answers HTTP {error.status_code}: {_message(error)}{hint}") from error
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"{self._options.base_url}/models gives no list of models; mend --base-url") from error
         except openai.OpenAIError as error:
@@ -256,15 +271,16 @@ class OpenAIEngine:
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
         text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
-        only = request.sampling.n == 1 and answer.usage is not None
+        prompt_tokens, completion_tokens = _counted(answer)
+        reason = "stop" if stopped else choice.finish_reason
         return Completion(
             problem_id=request.problem_id,
             index=request.first + choice.index,
             text=text,
             form=request.form(),
-            finish_reason="stop" if stopped else choice.finish_reason,
-            prompt_tokens=answer.usage.prompt_tokens if answer.usage else None,
-            completion_tokens=answer.usage.completion_tokens if only else None,
+            finish_reason=reason if isinstance(reason, str) else None,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens if request.sampling.n == 1 else None,
             seed=None if greedy else seed_of(request, choice.index),
             latency_s=taken,
         )
@@ -287,11 +303,25 @@ def _logprob(entry: Any, token: int) -> float:
         raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
 
 
+def _counted(answer: Any) -> tuple[int | None, int | None]:
+    """Tokens of the prompt and of all samples, None where the server does not count them."""
+    usage = getattr(answer, "usage", None)
+    counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    prompt, completion = (each if isinstance(each, int) and each >= 0 else None for each in counts)
+    return prompt, completion
+
+
 def _answered(request: Request, choice: Any) -> str:
-    """A choice's text; a chat model's with its reasoning, which a server may give apart."""
+    """A choice's text; a chat model's with its reasoning, which a server may give apart. TypeError where it has none:
+    an empty text would count as a wrong answer.
+    """
     if request.messages is None:
-        return choice.text or ""
+        if not isinstance(choice.text, str):
+            raise TypeError("a choice without text")
+        return choice.text
     message = choice.message
+    if not isinstance(message.content, str | None):
+        raise TypeError("a message whose content is no text")
     reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
     reached = choice.finish_reason == "length"
     # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed

@@ -138,6 +138,10 @@ def test_a_prompt_longer_than_the_context_is_refused_for_good() -> None:
         ((200, {"choices": None}), "what is no answer"),
         ((200, {"id": "1"}), "what is no answer"),
         ((200, {"choices": [{"index": 3, "text": "", "finish_reason": "stop"}]}), "index 3"),
+        ((200, {"choices": [1]}), "what is no answer"),
+        ((200, {"choices": [None]}), "what is no answer"),
+        ((200, {"choices": [{"index": 0, "finish_reason": "stop"}]}), "what is no answer"),  # no text is no empty text
+        ((200, {"choices": [{"index": 0, "text": 5}]}), "what is no answer"),
         (refusal(422, "no such parameter"), "HTTP 422: no such parameter"),
     ],
 )
@@ -148,6 +152,40 @@ def test_an_answer_that_is_none_fails_that_request(answer: Answer, message: str)
         pytest.raises(RequestFailed, match=message),
     ):
         opened.complete(ask(1))
+
+
+@pytest.mark.parametrize("message", [None, "text", {"content": [{"type": "text", "text": "x"}]}])
+def test_a_message_without_text_fails_that_request(message: object) -> None:
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    asked = Request(problem_id="p", sampling=SamplingParams(), messages=({"role": "user", "content": "hello"},))
+    with (
+        serving(lambda wanted, count: (200, body)) as (url, _),
+        client(url) as opened,
+        pytest.raises(RequestFailed, match="what is no answer"),
+    ):
+        opened.complete(asked)
+
+
+@pytest.mark.parametrize("usage", ["many", {}, {"prompt_tokens": "5", "completion_tokens": -4}])
+def test_tokens_that_are_no_numbers_are_not_counted(usage: object) -> None:
+    body = {"choices": [{"index": 0, "text": "x", "finish_reason": 7}], "usage": usage}
+    with serving(lambda wanted, count: (200, body)) as (url, _), client(url) as opened:
+        (completion,) = opened.complete(ask(1))
+    assert completion.text == "x" and completion.finish_reason is None
+    assert completion.prompt_tokens is None and completion.completion_tokens is None
+
+
+def test_a_proxy_for_the_world_is_none_for_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serving(lambda wanted, count: choices(wanted)) as (url, _), client(url) as opened:
+        assert len(opened.complete(ask(2))) == 2
+
+
+def test_an_address_without_its_last_part_is_told() -> None:
+    with serving(lambda wanted, count: choices(wanted), (404, {"detail": "Not Found"})) as (url, _):
+        root = url.removesuffix("/v1")
+        with pytest.raises(InputError, match=f"did you mean --base-url {url}"):
+            engine.open_engine(engine.Options(base_url=f"{root}/", model=None))
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -228,6 +266,29 @@ def test_a_request_that_fails_is_missing_coverage_and_asked_again_by_the_same_co
         before = len(asked)
         code, summary, _ = run(harness, problems, url)
         assert code == 0 and summary["coverage"]["complete"] and len(asked) == before + 1
+
+
+def test_quick_refusals_of_the_first_prompts_do_not_end_a_run_that_others_are_answered_in(
+    harness: Harness, problems: Path
+) -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        if any(f"def f{number}(" in wanted["prompt"] for number in range(3)):
+            return refusal(400, "blocked")
+        time.sleep(1)
+        return choices(wanted)
+
+    with serving(respond) as (url, _):
+        for _ in range(2):  # the second time only those are asked for that are refused
+            code, summary, said = run(harness, problems, url)
+            assert code == 3 and "go on with" not in said
+            assert sorted(summary["coverage"]["failed"]) == ["x/0", "x/1", "x/2"]
+            assert summary["coverage"]["problems_scored"] == 2 and summary["estimates"][0]["value"] == 1.0
+
+
+def test_a_run_in_which_nothing_is_answered_has_no_summary(harness: Harness, problems: Path) -> None:
+    with serving(lambda wanted, count: refusal(400, "no such parameter: top_k")) as (url, _):
+        code, summary, said = run(harness, problems, url)
+    assert code == 3 and not summary and "no such parameter: top_k" in said and "go on with" in said
 
 
 def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with(

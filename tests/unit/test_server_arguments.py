@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import modelserver
+from harness.errors import InputError
 from harness.modelserver import GIB, Options
 
 
@@ -113,3 +114,24 @@ def test_a_death_comes_with_what_to_try(log: str, advice: str) -> None:
 )
 def test_the_gpus_of_a_server_are_its_copies_times_their_parts(given: list[str], expected: int) -> None:
     assert modelserver.gpus_used(["--model", "m", *given]) == expected
+
+
+@pytest.mark.parametrize("given", ["tensor-parallel-size=2", "tensor_parallel_size=2", "-tp=2", "data-parallel-size=1"])
+def test_who_says_one_number_of_gpus_says_them_all(
+    given: str, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_gpus(monkeypatch, tmp_path, 81920, 81920)
+    arguments = modelserver.arguments(Options(model=str(model), name="m", arguments=(given,)), 1)
+    assert sum("parallel" in each or each == "-tp" for each in arguments) == 1
+
+
+@pytest.mark.parametrize("given", ["port=8000", "host=0.0.0.0", "api-key=x", "served_model_name=x", "--model=x"])
+def test_what_the_client_counts_on_is_not_the_user_s_to_choose(given: str) -> None:
+    with pytest.raises(InputError, match="leave it out"):
+        modelserver.arguments(Options(model="owner/name", name="m", arguments=(given,)), 1)
+
+
+def test_a_mixture_of_experts_has_all_of_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_gpus(monkeypatch, tmp_path, 81920, 81920)
+    arguments = modelserver.arguments(Options(model="owner/Mix-8x7B", name="m"), 1)
+    assert value(arguments, "--tensor-parallel-size") == "2"
