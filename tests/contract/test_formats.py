@@ -23,7 +23,7 @@ from harness.exchange import Source, find_format, formats, recognize
 from harness.exchange._saved import SavedRun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLE = ROOT / "results" / "example"  # 69 problems, 690 completions of a real run
+EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"  # 69 problems, 690 completions of a real run
 WRITERS, READERS = formats("write"), formats("read")
 Imported = Callable[[str], Mapping[str, Any]]
 SUFFIXES = {"human-eval": ".jsonl", "evalplus": ".jsonl", "bigcode": ".json", "inspect": ".eval", "csv": ".csv"}

@@ -18,7 +18,7 @@ from harness.tasks import codegen
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLE = ROOT / "results" / "example"
+EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"
 FEW = 5  # problems that are executed again: of 10 completions each
 
 

@@ -23,7 +23,7 @@ from tests.bench.leaderboard_site import make_run
 from tests.conftest import Harness
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "results" / "example"
+EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ WANTED = {
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run to report."""
-    return Path(shutil.copytree(ROOT / "results" / "example", tmp_path / "run"))
+    return Path(shutil.copytree(ROOT / "results" / "example" / "nano-T0.8", tmp_path / "run"))
 
 
 def problems(run: Path) -> dict[str, Any]:

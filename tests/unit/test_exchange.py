@@ -500,7 +500,7 @@ def test_a_run_of_another_task_is_no_run_of_programs(tmp_path: Path) -> None:
 
 
 def test_another_problem_set_than_the_run_s_own_is_refused(tmp_path: Path, problems: ProblemSet) -> None:
-    example = Path(__file__).resolve().parent.parent.parent / "results" / "example"
+    example = Path(__file__).resolve().parent.parent.parent / "results" / "example" / "nano-T0.8"
     with pytest.raises(InputError, match="is not the problem set of"):
         exporting.export(example, "evalplus", tmp_path / "x.jsonl", str(problems.path), tmp_path)
 
@@ -512,7 +512,7 @@ def test_a_model_card_keeps_its_text_and_its_other_results(tmp_path: Path) -> No
     card = tmp_path / "README.md"
     front = ModelCardData(model_name="mine", license="mit", eval_results=[other]).to_yaml()
     card.write_text(f"---\n{front}\n---\n\n# Words of mine\n")
-    example = Path(__file__).resolve().parent.parent.parent / "results" / "example"
+    example = Path(__file__).resolve().parent.parent.parent / "results" / "example" / "nano-T0.8"
     for _ in range(2):  # the second replaces what the first wrote
         exporting.export(example, "model-index", card, None, tmp_path)
     loaded = ModelCard.load(card)
@@ -524,7 +524,7 @@ def test_a_model_card_keeps_its_text_and_its_other_results(tmp_path: Path) -> No
 def test_a_spreadsheet_has_a_row_for_each_problem(tmp_path: Path) -> None:
     import csv
 
-    example = Path(__file__).resolve().parent.parent.parent / "results" / "example"
+    example = Path(__file__).resolve().parent.parent.parent / "results" / "example" / "nano-T0.8"
     exporting.export(example, "csv", tmp_path / "x.csv", None, tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "x.csv").read_text())))
     assert len(rows) == 69 and sum(int(row["c"]) for row in rows) == sum(int(row["ACCEPTED"]) for row in rows) == 352

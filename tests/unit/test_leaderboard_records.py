@@ -13,7 +13,7 @@ from harness.leaderboard.boards import make_boards
 from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.records import Records, read_results, slug
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example"
+EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example" / "nano-T0.8"
 SETS = ProblemSets(Path("no cache"))
 Change = Callable[[dict[str, Any]], object]
 
