@@ -49,6 +49,8 @@ class _Choice:
 def find_model(config: RunConfig) -> Model:
     """Raises InputError for a path that is no model directory, and for a server that does not answer."""
     choice = _choose(config)
+    if config.engine_args and choice.engine != "vllm":
+        raise InputError(f"--engine-arg is for engine vllm; this run takes {choice.engine}: {choice.why}")
     if choice.engine == "replay":
         assert config.samples is not None
         name = config.samples.name.removesuffix(".gz").removesuffix(".jsonl")
