@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from harness import modelserver, pipeline, prompting
@@ -14,6 +17,10 @@ from harness.types import Form
 def test_arguments_for_vllm_are_refused_where_another_engine_is_taken() -> None:
     with pytest.raises(InputError, match="--engine-arg is for engine vllm; this run takes transformers"):
         find_model(RunConfig(model="nano", engine_args=("dtype=half",)))
+
+
+def test_an_embedded_model_needs_no_server_also_where_the_environment_names_a_vllm() -> None:
+    assert find_model(RunConfig(model="nano", vllm_python=Path(sys.executable))).engine == "transformers"
 
 
 @pytest.mark.parametrize(
