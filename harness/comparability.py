@@ -27,7 +27,14 @@ HARMLESS: Mapping[str, str] = {
 UNRECORDED = "a file of saved completions does not tell"
 _DRAWN = frozenset({"temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "form", "engine"})
 _SKIPPED = frozenset({"signature", "model", "samples", "img", "limits", "cpu", "wall", "mem", "data", "problems"})
-_RENAMED = {"T": "temperature", "max": "max_tokens", "v": "harness", "backend": "sandbox", "contents": "image"}
+_RENAMED = {
+    "T": "temperature",
+    "max": "max_tokens",
+    "v": "harness",
+    "backend": "sandbox",
+    "contents": "image",
+    "args": "engine_args",
+}
 
 
 class Kind(enum.StrEnum):

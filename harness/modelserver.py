@@ -46,6 +46,11 @@ LOG_TAIL, LOG_WIDTH = 25, 500  # lines and characters of each, in an error
 GIB = 2**30
 _OURS = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")  # what the client counts on
 _PARALLEL = tuple((f"--{kind}-parallel-size", f"-{kind[0]}p") for kind in ("tensor", "pipeline", "data"))
+_HARMLESS = {  # arguments that change how fast answers come, and how many at once
+    "--gpu-memory-utilization", "--max-num-seqs", "--swap-space", "--kv-cache-memory-bytes", "--download-dir",
+    "--max-parallel-loading-workers", "--disable-log-stats", "--disable-log-requests",
+    *(name for names in _PARALLEL for name in names),
+}  # fmt: skip
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # $http_proxy is not for the loopback
 log = logging.getLogger("harness")
 # What a log says -> what to try. The first that matches is shown.
@@ -286,6 +291,12 @@ def arguments(options: Options, port: int) -> list[str]:
         *(_parallel(size, memory, _config(options.model), given) if memory else _on_cpu(size)),
     ]  # fmt: skip
     return [*ours, *given]
+
+
+def moving(arguments: Sequence[str]) -> list[str]:
+    """Those of the user's arguments that may move a number, such as `dtype=half`: a run with others is another run."""
+    flags = sorted(_flag(each) for each in arguments)
+    return ["=".join(flag).lstrip("-") for flag in flags if flag[0] not in _HARMLESS]
 
 
 def gpus_used(arguments: Sequence[str]) -> int:

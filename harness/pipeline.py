@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from harness import __version__, manifest, prompting, registry, samples, store
+from harness import __version__, manifest, modelserver, prompting, registry, samples, store
 from harness.config import RunConfig
 from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
@@ -252,9 +252,11 @@ def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None, p
     if saved:
         return f"samples:{saved.sha256[:8]}"
     sampling = config.sampling()
+    told = ",".join(modelserver.moving(config.engine_args)).replace("|", "/")
     return (
         f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
         f"|seed:{sampling.seed}|form:{model.form}{prompting.label(prompted)}|engine:{model.engine}"
+        + (f"|args:{told}" if told else "")
     )
 
 

@@ -49,6 +49,8 @@ class _Choice:
 def find_model(config: RunConfig) -> Model:
     """Raises InputError for a path that is no model directory, and for a server that does not answer."""
     choice = _choose(config)
+    if config.engine_args and choice.engine != "vllm":
+        raise InputError(f"--engine-arg is for engine vllm; this run takes {choice.engine}: {choice.why}")
     if choice.engine == "replay":
         assert config.samples is not None
         name = config.samples.name.removesuffix(".gz").removesuffix(".jsonl")
@@ -69,10 +71,10 @@ def _choose(config: RunConfig) -> _Choice:
         return _Choice(engine="replay", why="saved completions are given")
     if config.base_url is not None:
         return _Choice(engine="openai", why="a server's address is given")
-    if config.vllm_python is not None:
-        return _Choice(engine="vllm", why="an interpreter with vLLM is given")
     if (config.model or "nano") in NAMES:
         return _Choice(engine="transformers", why="an embedded model is done before vLLM has started")
+    if config.vllm_python is not None:
+        return _Choice(engine="vllm", why="an interpreter with vLLM is given")
     found = modelserver.find_vllm(None)
     if found is not None:
         return _Choice(engine="vllm", why=f"vLLM is at {found}")

@@ -87,12 +87,18 @@ def main() -> None:
     except Interrupted as error:
         _fail(error, 130)
     except EngineError as error:
-        _fail(f"{error}\ngo on with: {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}", 3)
+        _fail(f"{error}\ngo on with: {_command()}", 3)
     except (HarnessError, SandboxError) as error:
         _fail(error, 3)
     except Exception:  # a fault in the harness: show it whole, and never as "a checked thing failed"
         traceback.print_exc()
         sys.exit(3)
+
+
+def _command() -> str:
+    """As it was given, for a shell."""
+    name = Path(sys.argv[0]).name
+    return shlex.join([*(["python", "-m", "harness"] if name == "__main__.py" else [name]), *sys.argv[1:]])
 
 
 def _fail(error: object, code: int) -> None:

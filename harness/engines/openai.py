@@ -21,7 +21,7 @@ import openai
 import tenacity
 
 from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
-from harness.errors import EngineError, InputError, RequestFailed, near
+from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, near
 from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
 
@@ -117,7 +117,12 @@ class OpenAIEngine:
     def _refusal(self, request: Request, error: openai.APIStatusError) -> Exception:
         """What an HTTP error comes to: of this prompt, of this many samples, of this request, or of all."""
         if error.status_code in (400, 413) and "context length" in _message(error):
-            return too_long(request)
+            return RequestRefused(f"{too_long(request)}; the server says: {_message(error)}")
+        if error.status_code == 400 and "max_tokens" in _message(error) and "max_model_len" in _message(error):
+            return InputError(  # whatever the prompt
+                f"{self._client.base_url} has a context of fewer tokens than a completion may have: {_message(error)}; "
+                "give a smaller --max-tokens, or start the server with a longer context"
+            )
         text = (
             f"{self._client.base_url} refused the request for {request.problem_id}: "
             f"HTTP {error.status_code}: {_message(error)}"

@@ -126,9 +126,20 @@ def test_a_server_that_gives_one_completion_whatever_n_is_asked_for_one_at_a_tim
 def test_a_prompt_longer_than_the_context_is_refused_for_good() -> None:
     message = "This model's maximum context length is 512 tokens. However, you requested 900 tokens"
     with serving(lambda wanted, count: refusal(400, message)) as (url, asked), client(url) as opened:
-        with pytest.raises(RequestRefused, match="longer than the model's context"):
+        with pytest.raises(RequestRefused, match=r"longer than the model's context.*requested 900"):
             opened.complete(ask(8))
         assert len(asked) == 1
+
+
+def test_a_context_that_no_completion_fits_in_is_bad_input() -> None:
+    message = "max_tokens=512 cannot be greater than max_model_len=64. Please request fewer output tokens."  # vLLM 0.32
+    with (
+        serving(lambda wanted, count: refusal(400, message)) as (url, asked),
+        client(url) as opened,
+        pytest.raises(InputError, match="smaller --max-tokens"),
+    ):
+        opened.complete(ask(8))
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
