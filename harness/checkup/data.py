@@ -101,8 +101,8 @@ class Choice:
 def open_data(folder: Path | None, choice: Choice) -> Data:
     """Read and check everything. Raises InputError: which file, which line, what is wrong with it."""
     if folder is None:
-        parts = tuple(_task(task, SHIPPED[task], None, choice) for task in TASKS)
-        return Data(folder=None, parts=parts, train=None, validation=None, curve=None, missing=_missing([]))
+        shipped = tuple(_task(task, SHIPPED[task], None, choice) for task in TASKS)
+        return Data(folder=None, parts=shipped, train=None, validation=None, curve=None, missing=_missing([]))
     if not folder.is_dir():
         raise InputError(f"{folder} is no directory; --data takes one with {', '.join(ADD)}, or some of them")
     present = [name for name in ADD if (folder / name).is_file()]

@@ -284,7 +284,8 @@ def _answer(base: str, tuned: str, found: Sequence[Line]) -> str:
 
 
 def _named(found: Sequence[Line]) -> str:
-    names = [f"{label(line)}{'' if line.verdict is Verdict.NO_EVIDENCE else f' ({size(line, "+")})'}" for line in found]
+    names = [label(line) if line.verdict is Verdict.NO_EVIDENCE else f"{label(line)} ({size(line, '+')})"
+             for line in found]  # fmt: skip
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}" if names else ""
 
 

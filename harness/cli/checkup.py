@@ -96,8 +96,8 @@ def _show(found: Checkup, page: Path) -> None:
     }
     table = Table(header_style="bold")
     for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
-        side = "right" if name in ("base", "tuned", "difference") else "left"
-        table.add_column(name, justify=side, no_wrap=name != "", overflow="fold")
+        number = name in ("base", "tuned", "difference")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "", overflow="fold")
     for line in found.lines:
         needed = f"{line.needed:,} items" if line.needed and line.verdict == "no evidence" else ""
         shown = (findings.amount(each.value, line.share) for each in (line.base, line.tuned))
