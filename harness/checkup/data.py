@@ -110,9 +110,9 @@ def open_data(folder: Path | None, choice: Choice) -> Data:
         raise InputError(f"{folder} holds none of {', '.join(ADD)}; at least one is needed")
     parts = [_task(task, str(path), path, choice) for task in TASKS if (path := folder / f"{task}.jsonl").is_file()]
     train, validation, curve = (folder / name if name in present else None for name in (TRAIN, VALIDATION, CURVE))
-    for name, path in (("validation", validation), ("train", train)):
-        if path is not None:
-            parts += _texts(name, path, choice)
+    for name, file in (("validation", validation), ("train", train)):
+        if file is not None:
+            parts += _texts(name, file, choice)
     order = ["codegen", "summarization", "classification"]
     parts.sort(key=lambda part: order.index(part.name) if part.name in order else len(order))
     return Data(

@@ -6,17 +6,19 @@ kinds show.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from harness import flips
+from harness import flips, store
 from harness.checkup.findings import MAIN
 from harness.comparison import Comparison, Metric, Run
 from harness.datasets import load_set
 from harness.leaderboard.prompts import Message, asked
+from harness.tasks.classification import LOGPROB, TIE
 from harness.types import Problem
 
 COUNT = 30
@@ -69,10 +71,30 @@ def _examples(
     common = [name for name in problems if name in tuned.problems and name in base.problems]
     gaps = {name: metric.value(tuned.problems[name]) - metric.value(base.problems[name]) for name in common}
     chosen = _chosen(gaps, rng, wanted)
+    labels = [_labels(run) for run in found.runs]
     return [
-        _example(part, problems[flip.problem_id], gaps[flip.problem_id], flip, tuned, base, metric)
+        _example(part, problems[flip.problem_id], gaps[flip.problem_id], _labelled(flip, labels), tuned, base, metric)
         for flip in flips.show(tuned, base, metric, chosen)
     ]
+
+
+def _labels(run: Run) -> dict[str, str]:
+    """Problem -> the label that was chosen by its probability, where there is no answer to read."""
+    return {
+        score.problem_id: score.notes["predicted"]
+        for score in store.scores(run.path)
+        if score.notes.get("rule") in (LOGPROB, TIE)
+    }
+
+
+def _labelled(flip: flips.Flip, labels: Sequence[Mapping[str, str]]) -> flips.Flip:
+    first, second = (
+        flips.Example(index=0, text=each[flip.problem_id], verdict=None, detail=None)
+        if flip.problem_id in each
+        else example
+        for example, each in zip(flip.examples, labels, strict=True)
+    )
+    return dataclasses.replace(flip, examples=(first, second))
 
 
 def _metric(found: Comparison) -> Metric:

@@ -200,18 +200,18 @@ def span(line: Line) -> str:
 
 
 def _words(line: Line) -> str:
-    """`better: 51.0% against 20.3%, by 30.7 points`."""
+    """`51.0% against 20.3%, 30.7 points higher (95 % interval +20.1 to +41.0)`."""
     said = f"{amount(line.tuned.value, line.share)} against {amount(line.base.value, line.share)}"
     by = f"{size(line)} {'lower' if line.difference < 0 else 'higher'}"
     if line.verdict is not Verdict.NO_EVIDENCE:
-        return f"{line.verdict}: {said}, {by} (95 % interval {span(line)})"
+        return f"{said}, {by} (95 % interval {span(line)})"
     if not line.won + line.lost:
-        return f"no evidence either way: equal on all {line.items} items"
+        return f"equal on all {line.items} items"
     if line.needed is None:
-        return f"no evidence either way: {said}; what was seen on {line.items} items is as good as nothing"
+        return f"{said}; what was seen on {line.items} items is as good as nothing"
     return (
-        f"no evidence either way: {said}, {by}; to tell whether such a difference is there takes about "
-        f"{line.needed:,} items, and here are {line.items:,}"
+        f"{said}, {by}; to tell whether such a difference is there takes about {line.needed:,} items, "
+        f"and here are {line.items:,}"
     )
 
 

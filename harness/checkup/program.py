@@ -6,7 +6,7 @@ that is complete asks no model anything. One model is open at a time, and is ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from harness.leaks import Progress
 from harness.pipeline import Result
 from harness.resolve import Engines, Model, find_model
 from harness.stream import Observer
+from harness.types import Form
 
 SIDES = ("base", "tuned")
 MAY_DIFFER = ("form", "engine")  # of the two models: told in the report, not refused
@@ -82,9 +83,10 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     points = curves.read_curve(data.curve) if data.curve else []
     if not data.parts:
         raise InputError(f"{data.curve} alone compares nothing: harness overfit --curve {data.curve} reads it")
-    configs = {side: {part.name: _config(options, side, part) for part in data.parts} for side in SIDES}
-    models = {side: find_model(next(iter(configs[side].values()))) for side in SIDES}
+    models = {side: find_model(_config(options, side, data.parts[0])) for side in SIDES}
     _check_two(models)
+    by = _chosen_by(models.values())
+    configs = {side: {part.name: _config(options, side, part, by) for part in data.parts} for side in SIDES}
     results = {side: _run_all(side, configs[side], models[side], displays) for side in SIDES}
     comparisons, cautions = _compare(data.parts, results, options.choice.seed)
     runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
@@ -108,10 +110,16 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     )
 
 
-def _config(options: Options, side: str, part: Part) -> RunConfig:
+def _config(options: Options, side: str, part: Part, by: str = "answer") -> RunConfig:
     own = options.codegen if part.task == "codegen" else {}
-    flags = {**options.common, **options.sides[side], **own, "task": part.task, "problems": part.problems}
-    return load_config(None, flags, options.environment)
+    task_options = {"by": by} if part.task == "classification" else {}
+    asked = {"task": part.task, "task_options": task_options, "problems": part.problems}
+    return load_config(None, {**options.common, **options.sides[side], **own, **asked}, options.environment)
+
+
+def _chosen_by(models: Iterable[Model]) -> str:
+    """How labels are chosen: a model that continues texts hardly answers with a label, so its probabilities tell it."""
+    return "logprob" if any(model.form is Form.COMPLETION for model in models) else "answer"
 
 
 def _check_two(models: Mapping[str, Model]) -> None:
