@@ -244,14 +244,14 @@ def leaked(part: str, found: Leaks) -> Check:
 
 def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Check]) -> str:
     """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
-    parts = [_answer(base, tuned, found)]
+    bad = [check for check in checks if check.verdict is Verdict.SIGN]
+    parts = [_answer(base, tuned, found, "Not to be trusted yet" if bad else "Yes")]
     losses = [line for line in found if line.part == "validation loss"]
     for line in losses:
         now, before = amount(line.tuned.value, False), amount(line.base.value, False)
         parts.append(
             f"Its {line.metric.replace('_', ' ')} on validation texts is {now} against {before} ({size(line, '+')})."
         )
-    bad = [check for check in checks if check.verdict is Verdict.SIGN]
     if bad:
         names = ", ".join(check.name for check in bad)
         parts.append(
@@ -265,7 +265,8 @@ def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Chec
     return " ".join(parts)
 
 
-def _answer(base: str, tuned: str, found: Sequence[Line]) -> str:
+def _answer(base: str, tuned: str, found: Sequence[Line], yes: str) -> str:
+    """yes: what a better model is called; a score that may be memory is no yes."""
     named = {
         verdict: [line for line in found if line.verdict is verdict]
         for verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.NO_EVIDENCE)
@@ -277,7 +278,7 @@ def _answer(base: str, tuned: str, found: Sequence[Line]) -> str:
     if better and worse:
         return f"Partly: {tuned} is better than {base} on {better}, and worse on {worse}.{rest}"
     if better:
-        return f"Yes: {tuned} is better than {base} on {better}, and worse on nothing that was measured.{rest}"
+        return f"{yes}: {tuned} is better than {base} on {better}, and worse on nothing that was measured.{rest}"
     if worse:
         return f"No: {tuned} is worse than {base} on {worse}, and better on nothing that was measured.{rest}"
     return f"Not shown: there is no evidence either way on {open_}."
