@@ -180,7 +180,7 @@ def size(line: Line, sign: str = "") -> str:
     """The difference: points of a share, per cent of a perplexity. sign: `+` shows it with its sign."""
     if line.relative:
         value = line.relative.value if sign else abs(line.relative.value)
-        return f"{value:{sign}.1%}".replace("%", " %")
+        return f"{value:{sign}.1%}"
     if line.share:
         value = 100 * (line.difference if sign else abs(line.difference))
         return f"{value:{sign}.1f} points"
@@ -190,7 +190,7 @@ def size(line: Line, sign: str = "") -> str:
 def span(line: Line) -> str:
     """The interval of the difference, in the same unit."""
     if line.relative:
-        return f"{100 * line.relative.low:+.1f} to {100 * line.relative.high:+.1f} %"
+        return f"{line.relative.low:+.1%} to {line.relative.high:+.1%}"
     factor = 100 if line.share else 1
     return (
         f"{factor * line.low:+.1f} to {factor * line.high:+.1f}"
