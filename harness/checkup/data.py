@@ -11,6 +11,7 @@ folder wherever items are left out or texts are cut, so that a run's signature h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ class Part:
     """One run to make of each model. problems: a shipped name or the file that is run. items: how many of `total`.
 
     source: the user's file, None for a shipped set. kept: the texts themselves, for parts that are about texts.
+    wheres: where the lines of `problems` stand in the user's file, where they do not stand there as they are.
     """
 
     name: str
@@ -56,6 +58,14 @@ class Part:
     total: int
     source: Path | None = None
     kept: tuple[str, ...] = ()
+    wheres: tuple[str, ...] = ()
+
+    def in_source(self, message: str) -> str:
+        """A message about a line of `problems`, naming the line of the user's file."""
+        found = re.search(re.escape(self.problems) + r", line (\d+)", message)
+        if found is None or not self.wheres:
+            return message
+        return message.replace(found[0], self.wheres[int(found[1]) - 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +165,7 @@ def _texts(name: str, path: Path, choice: Choice) -> list[Part]:
     lines = [_line({"id": each, "text": text}) for each, text in zip(ids, texts, strict=True)]
     losses = Part(
         name=f"{name} loss", task="perplexity", problems=_write(choice.copies / f"{name}.jsonl", lines),
-        items=len(rows), total=len(file), source=path, kept=tuple(texts),
+        items=len(rows), total=len(file), source=path, kept=tuple(texts), wheres=tuple(row.where for row in rows),
     )  # fmt: skip
     begun = [
         (each, *halves) for each, row, text in zip(ids, rows, texts, strict=True) if (halves := _halves(row, text))

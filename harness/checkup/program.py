@@ -87,7 +87,7 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     _check_two(models)
     by = _chosen_by(models.values())
     configs = {side: {part.name: _config(options, side, part, by) for part in data.parts} for side in SIDES}
-    results = {side: _run_all(side, configs[side], models[side], displays) for side in SIDES}
+    results = {side: _run_all(side, data.parts, configs[side], models[side], displays) for side in SIDES}
     comparisons, cautions = _compare(data.parts, results, options.choice.seed)
     runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
     found = memory.measure(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
@@ -138,13 +138,18 @@ def _names(models: Mapping[str, Model]) -> dict[str, str]:
     )
 
 
-def _run_all(side: str, configs: Mapping[str, RunConfig], model: Model, displays: Displays) -> dict[str, Result]:
+def _run_all(
+    side: str, parts: Sequence[Part], configs: Mapping[str, RunConfig], model: Model, displays: Displays
+) -> dict[str, Result]:
     results = {}
     with displays() as teller, Engines(teller) as engines:
-        for number, (part, config) in enumerate(configs.items(), start=1):
-            teller.note(f"{side} {model.name}: {part} ({number} of {len(configs)})")
+        for number, part in enumerate(parts, start=1):
+            teller.note(f"{side} {model.name}: {part.name} ({number} of {len(parts)})")
             with displays() as observer:
-                results[part] = pipeline.run(config, observer, engines)
+                try:
+                    results[part.name] = pipeline.run(configs[part.name], observer, engines)
+                except InputError as error:
+                    raise InputError(part.in_source(str(error))) from error
     return results
 
 
