@@ -164,7 +164,7 @@ def _texts(name: str, path: Path, choice: Choice) -> list[Part]:
     ids = [f"{name}/{row.where.rpartition(' ')[2]}" for row in rows]
     lines = [_line({"id": each, "text": text}) for each, text in zip(ids, texts, strict=True)]
     losses = Part(
-        name=f"{name} loss", task="perplexity", problems=_write(choice.copies / f"{name}.jsonl", lines),
+        name=name, task="perplexity", problems=_write(choice.copies / f"{name}.jsonl", lines),
         items=len(rows), total=len(file), source=path, kept=tuple(texts), wheres=tuple(row.where for row in rows),
     )  # fmt: skip
     begun = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ MAIN: Mapping[str, tuple[str, ...] | None] = {
     "classification": ("accuracy",),
     "perplexity": ("perplexity", "byte_perplexity"),
 }
+
+
+TRAINED = "train"  # the part of no verdict: that a model predicts what it was trained on is no merit
 
 
 class Verdict(enum.StrEnum):
@@ -104,7 +108,7 @@ def lines(comparisons: Mapping[str, Comparison]) -> list[Line]:
     main = [
         (part, row)
         for part, found in comparisons.items()
-        if found.runs[0].task in MAIN
+        if found.runs[0].task in MAIN and part != TRAINED
         for row in found.rows
         if (names := MAIN[found.runs[0].task]) is None or row.metric.name in names
     ]
@@ -164,11 +168,13 @@ def _reading(run: Run, metric: str) -> Reading:
 
 
 def _needed(row: Compared, alpha: float) -> int | None:
+    """By the variance, and at least as many as an exact test at alpha can tell: its smallest p is 2 / 2^(differing)."""
     found = row.difference
-    effect = abs(found.value)
+    effect, differing = abs(found.value), found.won + found.lost
     if not found.variance or not effect or found.variance / effect**2 > FAR:
         return None
-    return paired.problems_needed(found.variance, effect, step=found.step, alpha=alpha)
+    fewest = math.ceil((1 - math.log2(alpha)) * found.n_problems / differing)
+    return max(fewest, paired.problems_needed(found.variance, effect, step=found.step, alpha=alpha))
 
 
 def amount(value: float, share: bool) -> str:
@@ -209,6 +215,8 @@ def _words(line: Line) -> str:
         return f"equal on all {line.items} items"
     if line.needed is None:
         return f"{said}; what was seen on {line.items} items is as good as nothing"
+    if line.needed <= line.items:
+        return f"{said}, {by}; that is close to what {line.items} items can tell, so some more may"
     return (
         f"{said}, {by}; to tell whether such a difference is there takes about {line.needed:,} items, "
         f"and here are {line.items:,}"
@@ -246,7 +254,7 @@ def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Chec
     """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
     bad = [check for check in checks if check.verdict is Verdict.SIGN]
     parts = [_answer(base, tuned, found, "Not to be trusted yet" if bad else "Yes")]
-    losses = [line for line in found if line.part == "validation loss"]
+    losses = [line for line in found if line.part == "validation"]
     for line in losses:
         now, before = amount(line.tuned.value, False), amount(line.base.value, False)
         parts.append(

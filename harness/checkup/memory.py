@@ -45,7 +45,7 @@ def measure(data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: 
     """Everything that the data allows. Raises InputError for a row without text."""
     gaps = {}
     for name, runs in (("base", base), ("tuned", tuned)):
-        both = [_losses(runs.get(f"{part} loss")) for part in ("train", "validation")]
+        both = [_losses(runs.get(part)) for part in ("train", "validation")]
         if min(map(len, both)) >= 2:
             gaps[name] = overfitting.measure_gap(both[0], both[1], np.random.default_rng(seed))
     copies, diversity = _writing(data, base, tuned, seed, progress)
@@ -71,7 +71,7 @@ def _writing(
     data: Data, base: Runs, tuned: Runs, seed: int, progress: Progress
 ) -> tuple[list[Copies], dict[str, Diversity]]:
     """Training texts in what the models wrote, and how unlike each other their outputs are."""
-    validation = data.part("validation loss")
+    validation = data.part("validation")
     texts = {side: {part: _written(runs.get(f"{part} continuation")) for part in ("train", "validation")}
              for side, runs in (("base", base), ("tuned", tuned))}  # fmt: skip
     seen, unseen = (Written(name=f"outputs after {part} prompts", texts=texts["tuned"][which])
@@ -118,9 +118,7 @@ def _leaks(data: Data, progress: Progress) -> dict[str, Leaks]:
         for name, source in tests.items():
             assert source is not None
             with RowFile(source) as file:
-                found[name.removesuffix(" loss")] = leaks.find_leaks(
-                    left, leaks.whole(file, rules, progress), rules, progress
-                )
+                found[name] = leaks.find_leaks(left, leaks.whole(file, rules, progress), rules, progress)
     return found
 
 
@@ -134,7 +132,7 @@ def _checks(
     checks = []
     if "tuned" in gaps:
         gap = gaps["tuned"]
-        own = f" (the base model, which saw neither: {gaps['base'].value:+.3f})" if "base" in gaps else ""
+        own = f" (of the base model {gaps['base'].value:+.3f})" if "base" in gaps else ""
         said = (
             f"validation less training loss is {gap.value:+.3f} nats per token{own}, {gap.low:+.3f} to {gap.high:+.3f}"
         )

@@ -34,6 +34,7 @@ ABOUT = {
     "perplexity": "How well a text is predicted: lower is better, 1 would be certainty.",
     "continuation": "How much of a text's own rest a model writes word for word after its beginning.",
 }
+NO_MERIT = " These are the texts that it was trained on: a lower perplexity here is no merit, and no verdict."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def _section(part: Part, compared: Comparison) -> Section:
     details = tuple(findings.details(compared))
     return Section(
         part=part,
-        about=ABOUT[part.task],
+        about=ABOUT[part.task] + (NO_MERIT if part.name == findings.TRAINED else ""),
         details=details,
         scales={each.metric: _scale(each) for each in details},
         comparison=compared,

@@ -173,7 +173,7 @@ def losses(overfit: Path, planted: Path) -> dict[str, dict[str, list[tuple[float
             for side, model in (("base", model_dir("nano")), ("tuned", overfit))}  # fmt: skip
 
 
-@pytest.mark.parametrize(("part", "file"), [("validation loss", "validation"), ("perplexity", "perplexity")])
+@pytest.mark.parametrize(("part", "file"), [("validation", "validation"), ("perplexity", "perplexity")])
 def test_perplexity_before_and_after_is_that_of_transformers(losses: Any, record: Record, part: str, file: str) -> None:
     found = line(record, part, "perplexity")
     before, after = (math.exp(mean(losses[side][file])) for side in ("base", "tuned"))
@@ -219,10 +219,12 @@ def test_the_items_it_takes_to_tell_are_the_fewest_that_detect_the_difference(pl
         quantiles = scipy.stats.t.ppf(1 - alpha / 2, n - 1) + scipy.stats.t.ppf(0.8, n - 1)
         return float(quantiles * math.sqrt(np.var(gaps, ddof=1) / n))
 
-    expected = next(n for n in range(2, 10**6) if detectable(n) <= abs(np.mean(gaps)))
-    sizes = {round(abs(gap), 9) for gap in gaps if gap}
-    assert len(sizes) > 1, "differences of one size are told by McNemar's test, which needs a few more"
-    assert found["needed"] == expected
+    by_variance = next(n for n in range(2, 10**6) if detectable(n) <= abs(np.mean(gaps)))
+    # of 6 items that all differ the smallest p of an exact test is 2 / 2^6
+    differing = sum(gap != 0 for gap in gaps)
+    by_test = next(n for n in range(1, 10**6) if 2 / 2 ** (n * differing / len(gaps)) <= alpha)
+    assert len({round(abs(gap), 9) for gap in gaps if gap}) > 1, "differences of one size are told by McNemar's test"
+    assert found["needed"] == max(by_variance, by_test)
 
 
 def longest_run(output: str, sources: list[str]) -> int:
@@ -262,7 +264,7 @@ def test_the_report_shows_the_figures_of_the_json(place: Path, record: Record) -
 
 def test_the_report_is_one_file_that_asks_for_nothing(place: Path) -> None:
     page = (place / "checkup" / "report.html").read_text()
-    assert "default-src 'none'" in page and "<script" not in page and "src=" not in page
+    assert "default-src &#39;none&#39;" in page and "<script" not in page and "src=" not in page
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "") and "https://" not in page
 
 
@@ -283,7 +285,7 @@ def test_a_planted_leak_is_found_and_only_that(record: Record) -> None:
 
 
 def test_the_first_paragraph_doubts_a_better_score_of_a_model_that_memorised(record: Record) -> None:
-    assert line(record, "validation loss", "perplexity")["verdict"] == "better"
+    assert line(record, "validation", "perplexity")["verdict"] == "better"
     assert record["headline"].startswith("Not to be trusted yet: overfit")
     assert "4 of 8 checks for memorisation and leaks found something" in record["headline"]
 
@@ -324,7 +326,7 @@ def test_clean_data_raises_no_sign(killed: Path) -> None:
     record = json.loads((killed / "checkup" / "checkup.json").read_text())
     assert [each["name"] for each in record["checks"]] == ["loss gap", "copies", "leaks: validation"]
     assert {each["verdict"] for each in record["checks"]} == {"no sign"}
-    assert record["headline"].startswith("Yes: nano is better than nano-base on validation loss perplexity")
+    assert record["headline"].startswith("No: nano is worse than nano-base on validation perplexity")
     assert "None of 3 checks" in record["headline"]
 
 
@@ -468,5 +470,5 @@ def test_on_vllm_one_server_is_started_for_each_model(
                       Path(tmp_path, "checkup", "data", "validation.jsonl").read_text().splitlines()])))
         for name in ("nano-base", "nano")
     )  # fmt: skip
-    shown = line(found, "validation loss", "perplexity")
+    shown = line(found, "validation", "perplexity")
     assert (shown["base"]["value"], shown["tuned"]["value"]) == pytest.approx((before, after), rel=2e-2)
