@@ -413,31 +413,27 @@ def test_instruction_pairs_are_gone_on_with_from_the_instruction(tmp_path: Path)
     assert (first.prompt, first.references) == ("Add 0.\n", ("It is 0.",))
 
 
+ROW = {"perplexity.jsonl": '{"text": "a b"}\n'}
+
+
 @pytest.mark.parametrize(
     ("files", "more", "message"),
     [
-        ({}, [], "holds none of train.jsonl"),
-        ({"train.jsonl": '{"text": "a b"}\n{"text": \n'}, [], "train.jsonl, line 2: not JSON"),
-        ({"train.jsonl": '{"text": "a b"}\n{"other": "a b"}\n'}, [], "train.jsonl, line 2: no field"),
-        ({"codegen.jsonl": '{"id": "a/b"}\n'}, [], "codegen.jsonl, line 1: prompt"),
-        ({"summarization.jsonl": '{"text": "a"}\n'}, [], "summarization.jsonl, line 1: no reference"),
-        ({"classification.jsonl": '{"text": "a", "label": []}\n'}, [], "classification.jsonl, line 1: label"),
-        ({"validation.jsonl": '{"text": "a b"}\n'}, [], "validation.jsonl has one text"),
-        ({"trainer_state.json": "{}"}, [], "has no log_history"),
-        ({"perplexity.jsonl": '{"text": "a b"}\n'}, ["--limit", "1"], "--limit: an interval needs at least 2"),
-        ({"perplexity.jsonl": '{"text": "a b"}\n'}, ["--tuned", "nano-base"], "are the same model, nano-base"),
-        ({"perplexity.jsonl": '{"text": "a b"}\n'}, ["--tuned", "gone/"], "'gone/' is no directory"),
+        ({"train.jsonl": '{"text": "a b"}\n{"text": \n'}, [], "data/train.jsonl, line 2: not JSON"),
+        (ROW, ["--limit", "1"], "--limit: an interval needs at least 2"),
+        (ROW, ["--tuned", "nano-base"], "are the same model, nano-base"),
+        (ROW, ["--tuned", "./gone"], "'./gone' is no directory"),
+        (ROW, ["--data", "gone"], "gone is no directory; --data takes one with train.jsonl"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_run(
     harness: Harness, tmp_path: Path, files: dict[str, str], more: list[str], message: str
 ) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
+    (tmp_path / "data").mkdir()
     for name, text in files.items():
-        (data / name).write_text(text)
-    answer = harness("checkup", "--base", "nano-base", "--tuned", "nano", "--data", data, *more, cwd=tmp_path)
-    assert answer.returncode == 2 and message in answer.stderr.replace("\n", " "), answer.stderr
+        (tmp_path / "data" / name).write_text(text)
+    answer = harness("checkup", "--base", "nano-base", "--tuned", "nano", "--data", "data", *more, cwd=tmp_path)
+    assert answer.returncode == 2 and message in answer.stderr, answer.stderr
     assert not (tmp_path / "results").exists() and not (tmp_path / "checkup" / "report.html").exists()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.checkup import findings
 from harness.checkup.data import Choice, open_data
 from harness.checkup.findings import Check, Line, Reading, Verdict
+from harness.errors import InputError
 from harness.tasks.continuation import open_task
 from harness.types import Completion, Problem
 
@@ -81,3 +83,22 @@ def test_a_message_about_a_copied_line_names_the_users_line(tmp_path: Path) -> N
     said = part.in_source(f"{part.problems}, line 2: the text has one token")
     assert said == f"{tmp_path / 'train.jsonl'}, line 4: the text has one token"
     assert [json.loads(row)["id"] for row in Path(part.problems).read_text().splitlines()] == ["train/2", "train/4"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds none of train.jsonl"),
+        ({"train.jsonl": '{"text": "a b"}\n{"other": "a b"}\n'}, "train.jsonl, line 2: no field"),
+        ({"codegen.jsonl": '{"id": "a/b"}\n'}, "codegen.jsonl, line 1: prompt"),
+        ({"summarization.jsonl": '{"text": "a"}\n'}, "summarization.jsonl, line 1: no reference"),
+        ({"classification.jsonl": '{"text": "a", "label": []}\n'}, "classification.jsonl, line 1: label"),
+        ({"perplexity.jsonl": '{"text": "a"}\n{"text": ""}\n'}, "perplexity.jsonl, line 2: text"),
+        ({"validation.jsonl": '{"text": "a b"}\n'}, "validation.jsonl has one text"),
+    ],
+)
+def test_bad_data_is_named_by_file_and_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_data(tmp_path, Choice(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
