@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 import sandbox
 from harness import modelserver
 from harness.models import model_dir
+from harness.models.nano_corpus import STARTER, functions, read_held_out
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -55,6 +57,46 @@ def vllm(vllm_python: Path) -> Iterator[modelserver.ModelServer]:
     options = modelserver.Options(model=str(model_dir("nano")), name="nano", python=vllm_python, key="EMPTY")
     with modelserver.ModelServer(options, lambda _: None) as server:
         yield server
+
+
+TEXTS = 10
+STEPS = 50
+
+
+@pytest.fixture(scope="session")
+def texts() -> dict[str, list[str]]:
+    """Texts of three functions each, all drawn alike."""
+    made = functions(12345, read_held_out(STARTER))
+    drawn = ["\n\n".join(next(made).source for _ in range(3)) for _ in range(2 * TEXTS)]
+    return {"train": drawn[:TEXTS], "validation": drawn[TEXTS:]}
+
+
+@pytest.fixture(scope="session")
+def overfit(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nano, trained on the ten training texts with plain torch (8 s of CPU time)."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir("nano"))
+    model = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
+    rows = [tokenizer(text).input_ids for text in texts["train"]]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    draw = random.Random(0)
+    for _ in range(STEPS):
+        batch = draw.sample(rows, 4)
+        longest = max(map(len, batch))
+        tokens = torch.tensor([row + [0] * (longest - len(row)) for row in batch])
+        labels = torch.tensor([row + [-100] * (longest - len(row)) for row in batch])
+        loss = model(input_ids=tokens, attention_mask=(labels != -100).long(), labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    folder = tmp_path_factory.mktemp("overfit")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -16,6 +16,7 @@ import typer
 from harness import __version__
 from harness.cli import (
     audit,
+    checkup,
     compare,
     doctor,
     exec,
@@ -69,6 +70,7 @@ app.command("split")(split.split)
 app.command("leaks")(leaks.leaks)
 app.command("overfit")(overfit.overfit)
 app.add_typer(serve.app, name="serve")
+app.command("checkup")(checkup.checkup)
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
 app.command("import")(import_.import_)

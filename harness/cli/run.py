@@ -25,7 +25,7 @@ def run(
     problems: options.Problems = None,
     n: Annotated[int | None, typer.Option("--n", help="Samples per problem. Default: max(k, 10).")] = None,
     task: Annotated[
-        str | None, typer.Option(help="codegen, summarization, classification, perplexity; or several.")
+        str | None, typer.Option(help="codegen, summarization, classification, perplexity, continuation; or several.")
     ] = None,
     task_set: options.TaskSet = None,
     engine: Annotated[str | None, typer.Option(help="auto, transformers, vllm, openai or replay.")] = None,

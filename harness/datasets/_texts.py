@@ -68,6 +68,7 @@ PARSERS: Mapping[str, Callable[[Row, str, Line], Problem]] = {
     "summarization": summarization,
     "classification": classification,
     "perplexity": perplexity,
+    "continuation": summarization,  # a beginning, and the rest that is its reference
 }
 
 

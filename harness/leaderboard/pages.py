@@ -61,7 +61,7 @@ class Pages:
         self._board_style = self._style + (TEMPLATES / "board.css").read_text("utf-8")
         self._script = (TEMPLATES / "table.js").read_text("utf-8")
         self._live_script = (TEMPLATES / "live.js").read_text("utf-8")
-        self._environment = _environment()
+        self._environment = make_environment(TEMPLATES)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -165,18 +165,21 @@ class Pages:
             yield Page(path=completions_path(run, name), html=html)
 
     def _render(self, template: str, *, style: str, scripts: Sequence[str], **context: Any) -> str:
-        allowed = ["default-src 'none'", f"style-src {_hash(style)}", "base-uri 'none'", "form-action 'none'"]
-        if scripts:
-            allowed.append(f"script-src {' '.join(map(_hash, scripts))}")
-        if self._live_script in scripts:
-            allowed.append("connect-src 'self'")
         return self._environment.get_template(template).render(
-            policy="; ".join(allowed),
+            policy=make_policy(style, scripts, connects=self._live_script in scripts),
             style=Markup(style),  # our own file
             scripts=[Markup(script) for script in scripts],  # our own files
             version=__version__,
             **context,
         )
+
+
+def make_policy(style: str, scripts: Sequence[str] = (), *, connects: bool = False) -> str:
+    """The policy of a page that has this style and these scripts, and nothing else. connects: to its own server."""
+    allowed = ["default-src 'none'", f"style-src {_hash(style)}", "base-uri 'none'", "form-action 'none'"]
+    if scripts:
+        allowed.append(f"script-src {' '.join(map(_hash, scripts))}")
+    return "; ".join([*allowed, *(["connect-src 'self'"] if connects else [])])
 
 
 def run_path(run: Run) -> str:
@@ -197,9 +200,10 @@ def completions_path(run: Run, problem_id: str) -> str:
 _slug = functools.lru_cache(maxsize=20_000)(slug)
 
 
-def _environment() -> jinja2.Environment:
+def make_environment(*folders: Path) -> jinja2.Environment:
+    """Templates of these folders, the first one's before the others': escaped, printable, strict about names."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

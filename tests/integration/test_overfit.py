@@ -17,52 +17,16 @@ from harness.engines.transformers import Options, TransformersEngine
 from harness.examination import Options as Asked
 from harness.examination import Report, examine
 from harness.models import model_dir
-from harness.models.nano_corpus import STARTER, functions, read_held_out
 from harness.rowfiles import RowFile
 from harness.types import SamplingParams
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
-TEXTS = 10
-STEPS = 50
-
-
-@pytest.fixture(scope="module")
-def texts() -> dict[str, list[str]]:
-    """Texts of three functions each, all drawn alike."""
-    made = functions(12345, read_held_out(STARTER))
-    drawn = ["\n\n".join(next(made).source for _ in range(3)) for _ in range(2 * TEXTS)]
-    return {"train": drawn[:TEXTS], "validation": drawn[TEXTS:]}
 
 
 @pytest.fixture(scope="module")
 def files(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("texts")
     return {name: write(folder / f"{name}.jsonl", *({"text": text} for text in each)) for name, each in texts.items()}
-
-
-@pytest.fixture(scope="module")
-def overfit(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """nano, trained on the ten training texts with plain torch (8 s of CPU time)."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir("nano"))
-    model = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
-    rows = [tokenizer(text).input_ids for text in texts["train"]]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    draw = random.Random(0)
-    for _ in range(STEPS):
-        batch = draw.sample(rows, 4)
-        longest = max(map(len, batch))
-        tokens = torch.tensor([row + [0] * (longest - len(row)) for row in batch])
-        labels = torch.tensor([row + [-100] * (longest - len(row)) for row in batch])
-        loss = model(input_ids=tokens, attention_mask=(labels != -100).long(), labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    folder = tmp_path_factory.mktemp("overfit")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def write(path: Path, *rows: Any) -> Path:

@@ -1,0 +1,133 @@
+"""The report: one page that holds everything it shows, of the same look and under the same rules as the leaderboard's.
+
+Texts of models and data sets go through the leaderboard's templates' environment: made printable, then escaped. The
+page has no script, and its policy allows none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from harness import __version__, curveplot, store
+from harness.characters import printable
+from harness.checkup import examples as reading
+from harness.checkup import findings
+from harness.checkup.data import ADD, Part
+from harness.checkup.findings import Detail, Line
+from harness.checkup.program import STEPS, Checkup
+from harness.comparison import Comparison
+from harness.errors import InputError
+from harness.leaderboard import highlight
+from harness.leaderboard.charts import Scale
+from harness.leaderboard.pages import TEMPLATES as SHARED
+from harness.leaderboard.pages import make_environment, make_policy
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+STYLES = (SHARED / "page.css", SHARED / "board.css", TEMPLATES / "report.css")
+ABOUT = {
+    "codegen": "Programs, executed against tests in a sandbox.",
+    "summarization": "Summaries against reference summaries; ROUGE counts shared words, so read some below.",
+    "classification": "One label for each text; an answer that cannot be read is wrong.",
+    "perplexity": "How well a text is predicted: lower is better, 1 would be certainty.",
+    "continuation": "How much of a text's own rest a model writes word for word after its beginning.",
+}
+NO_MERIT = " These are the texts that it was trained on: a lower perplexity here is no merit, and no verdict."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part: its numbers and what they stand on. scale: of the intervals, by metric."""
+
+    part: Part
+    about: str
+    details: tuple[Detail, ...]
+    scales: dict[str, Scale]
+    comparison: Comparison
+    tests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whisker:
+    """A difference as a drawing of width 100 with "no difference" in the middle; better is at the right."""
+
+    low: float
+    value: float
+    high: float
+
+
+def render(found: Checkup) -> str:
+    """The page."""
+    style = "".join(path.read_text("utf-8") for path in STYLES)
+    environment = make_environment(TEMPLATES, SHARED)
+    return environment.get_template("report.html.j2").render(
+        policy=make_policy(style),
+        style=Markup(style),  # our own files
+        scripts=[],
+        version=__version__,
+        found=found,
+        rows=[(line, _whisker(line)) for line in found.lines],
+        sections=[_section(part, found.comparisons[part.name]) for part in found.data.parts
+                  if part.name in found.comparisons],
+        curve=_curve(found),
+        examples=found.examples,
+        parts=reading.parts(found.examples),
+        add=ADD,
+        steps=STEPS,
+        amount=findings.amount,
+        size=findings.size,
+        span=findings.span,
+        highlighted=lambda text: highlight.python(printable(text)),
+    )  # fmt: skip
+
+
+def write(found: Checkup, folder: Path) -> Path:
+    """report.html, replaced at once. Raises InputError where it cannot be written."""
+    path = folder / "report.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        store.write_whole(path, render(found).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise InputError(f"the report cannot be written to {folder}: {error.strerror}; name another with -o") from error
+    return path
+
+
+def _section(part: Part, compared: Comparison) -> Section:
+    details = tuple(findings.details(compared))
+    return Section(
+        part=part,
+        about=ABOUT[part.task] + (NO_MERIT if part.name == findings.TRAINED else ""),
+        details=details,
+        scales={each.metric: _scale(each) for each in details},
+        comparison=compared,
+        tests={row.metric.name: row.difference.method for row in compared.rows},
+    )
+
+
+def _scale(detail: Detail) -> Scale:
+    if detail.share:
+        return Scale(low=0.0, high=1.0)
+    ends = [each for side in (detail.base, detail.tuned) for each in (side.low, side.high)]
+    margin = (max(ends) - min(ends)) * 0.1
+    return Scale(low=min(ends) - margin, high=max(ends) + margin)
+
+
+def _whisker(line: Line) -> Whisker:
+    reach = max(abs(line.low), abs(line.high), abs(line.difference)) or 1.0
+    better = -1 if line.metric.endswith("perplexity") else 1
+    low, value, high = sorted(
+        round(50 + better * 48 * each / reach, 2) for each in (line.low, line.difference, line.high)
+    )
+    return Whisker(low=low, value=value, high=high)
+
+
+def _curve(found: Checkup) -> Markup | None:
+    """The drawing of the training curve: numbers and our own words only."""
+    if not found.memory.points:
+        return None
+    try:
+        return Markup(curveplot.draw(found.memory.points, found.memory.turn))
+    except ValueError:  # no finite loss
+        return None

@@ -1,0 +1,88 @@
+"""Task `continuation`: go on from the beginning of a text. Told is how much of the text's own rest comes word for word.
+
+The prompt is sent as it stands, to a chat model too: the question is what a model has seen, not how it answers. A rest
+that is easy to guess comes from a model that never saw it, so a value says something only beside that of texts which
+were not trained on, or of another model. Copies of other texts are not looked for here; `harness overfit` does that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness import copying, stats
+from harness.engines import Engine
+from harness.shingles import tokens
+from harness.tasks import Ended, Outcome
+from harness.tasks._options import TaskOptions
+from harness.tasks._scores import by_problem, estimates, means
+from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
+from sandbox.types import Execution, Program
+
+DEFAULTS: Mapping[str, Any] = {"n": 1, "temperature": 0.8, "max_tokens": 256}
+VERSION = "continuation.v1"  # raised by every change that can move a number
+METRICS = ("recalled",)
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
+
+
+class Options(TaskOptions):
+    """None."""
+
+
+class Continuation:
+    """The task."""
+
+    name = "continuation"
+    version = VERSION
+    executes = False
+
+    def label(self) -> str:
+        """Nothing."""
+        return ""
+
+    def answer(
+        self,
+        engine: Engine,
+        problem: Problem,
+        sampling: SamplingParams,
+        form: Form,  # noqa: ARG002
+        first: int,
+    ) -> list[Completion]:
+        """One request."""
+        sampling = dataclasses.replace(sampling, stop=problem.stop)
+        return engine.complete(Request(problem_id=problem.id, sampling=sampling, first=first, prompt=problem.prompt))
+
+    def program(self, problem: Problem, completion: Completion) -> Program:
+        """Never asked: nothing is executed."""
+        raise NotImplementedError
+
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+        """recalled: tokens of the longest copy of the text's own rest (none below copying.SEED) over those of the rest.
+
+        Where a text has several rests, the most that is recalled of one.
+        """
+        shares = [
+            copying.longest_copies([completion.text], [rest])[0].length / max(len(tokens(rest)), 1)
+            for rest in problem.references
+        ]
+        return Score(problem_id=problem.id, index=completion.index, values={"recalled": max(shares)})
+
+    def summarize(self, ended: Ended) -> Outcome:
+        """The mean over items, within each item over its samples."""
+        groups = by_problem(ended.scores())
+        values = {problem_id: means(group, METRICS) for problem_id, group in groups.items()}
+        if not values:
+            return Outcome(estimates=[], problems={}, omitted=METRICS)
+        data = np.array([[item[metric] for metric in METRICS] for item in values.values()])
+        intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
+        found = dict(zip(METRICS, intervals, strict=True))
+        return Outcome(estimates=estimates(found, groups, METHOD, ended), problems=values)
+
+
+def open_task(options: Mapping[str, Any]) -> Continuation:
+    """Raises InputError: it has no options."""
+    Options.parse(options)
+    return Continuation()
