@@ -7,7 +7,8 @@ installed, but for the embedded models, whose whole run takes less time than vLL
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import urllib.parse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -59,7 +60,8 @@ def find_model(config: RunConfig) -> Model:
         assert config.base_url is not None
         name = config.model or _served(config)
         form = _form(config, hinted=_tuned_for_chat(name))
-        identity = {"name": name, "base_url": config.base_url, "engine": "openai"}
+        # by its host: a server of one's own has another port each time it is started
+        identity = {"name": name, "host": urllib.parse.urlsplit(config.base_url).hostname, "engine": "openai"}
         return Model(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
     return _local(config, config.model or "nano", choice)
 
@@ -132,11 +134,12 @@ def _has_template(path: Path) -> bool:
 class Engines:
     """The models that are open: each is loaded, or its server started, once, however many tasks ask it.
 
-    The end of the context frees them all.
+    planned: the runs to come, where they are known: a server is started with room for the largest of them. The end of
+    the context frees all.
     """
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, teller: Teller, planned: Sequence[RunConfig] = ()) -> None:
+        self._teller, self._planned = teller, planned
         self._open: dict[tuple[str, ...], Engine] = {}
 
     def __enter__(self) -> Self:
@@ -164,16 +167,16 @@ class Engines:
         if model.engine == "vllm":
             from harness.engines import vllm  # measured: 0.4 s, the client
 
+            runs = [config, *self._planned]
             server = modelserver.Options(
                 model=model.source,
                 name=model.name,
                 python=config.vllm_python,
                 arguments=config.engine_args,
-                context_tokens=config.max_tokens + config.thinking_tokens + MARGIN_TOKENS,
+                context_tokens=max(each.max_tokens + each.thinking_tokens for each in runs) + MARGIN_TOKENS,
             )
-            return vllm.open_engine(
-                vllm.Options(server=server, concurrency=config.requests_at_once(), teller=self._teller)
-            )
+            concurrency = max(each.requests_at_once() for each in runs)
+            return vllm.open_engine(vllm.Options(server=server, concurrency=concurrency, teller=self._teller))
         from harness.engines import transformers  # measured: 3 s, torch
 
         return transformers.open_engine(transformers.Options(model=model.source))

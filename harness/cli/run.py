@@ -100,7 +100,7 @@ def run(
     if problem is not None:
         raise InputError(f"the argument {problem!r} names a problem for --print-prompt; a run takes --problems")
     reporting.check(parsed[0].report_to)
-    with Engines(display.RunDisplay(quiet=as_json)) as engines:
+    with Engines(display.RunDisplay(quiet=as_json), parsed) as engines:
         complete = [_one(each, engines, as_json) for each in parsed]
     if not all(complete):
         raise typer.Exit(3)
@@ -122,7 +122,7 @@ def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
         display.out.print(f"look at the completions: harness show {result.run} [PROBLEM]", soft_wrap=True)
         report_.show(sent)
     if not result.complete:
-        display.err.print("incomplete: not everything could be done; see run.log, then run the same command again")
+        display.err.print("incomplete: see what is left out, and run.log; the same command does what can still be done")
     return result.complete
 
 

@@ -86,10 +86,13 @@ class OpenAIEngine:
         except openai.APIStatusError as error:
             raise self._refusal(request, error) from error
         except openai.APIConnectionError as error:
-            raise EngineError(
+            text = (
                 f"{self._client.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
-                f"{error}; what is done is kept, the same command goes on from there"
-            ) from error
+                f"{error}"
+            )
+            if self._is_up():
+                raise RequestFailed(text) from error
+            raise EngineError(f"{text}; what is done is kept, the same command goes on from there") from error
         except (openai.OpenAIError, ValueError) as error:
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
@@ -217,6 +220,14 @@ class OpenAIEngine:
             timeout=TIMEOUT,
             http_client=openai.DefaultHttpxClient(trust_env=False, timeout=TIMEOUT) if local else None,
         )
+
+    def _is_up(self) -> bool:
+        """Whether the server answers at all: then it was this request that it did not."""
+        try:
+            self._client.with_options(timeout=FIRST_ANSWER_S).models.list()
+        except openai.OpenAIError:
+            return False
+        return True
 
     def _find_model(self) -> str:
         try:

@@ -38,7 +38,8 @@ def refusal(status: int, message: str) -> Answer:
 
 @contextlib.contextmanager
 def serving(
-    respond: Respond, models: Answer = (200, {"object": "list", "data": [{"id": "m", "object": "model"}]})
+    respond: Respond,
+    models: Answer | Callable[[], Answer] = (200, {"object": "list", "data": [{"id": "m", "object": "model"}]}),
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A server that answers each request as `respond` says; its address, and what it was asked."""
     asked: list[dict[str, Any]] = []
@@ -47,7 +48,7 @@ def serving(
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._answer(*models)
+            self._answer(*(models() if callable(models) else models))
 
         def do_POST(self) -> None:
             wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -308,14 +309,20 @@ def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with
     with socket.socket() as held:  # a port on which nothing listens any more
         held.bind(("127.0.0.1", 0))
         gone = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
-    dying = {"after": 2}
+    dying = {"after": 2, "asked": 0}
 
     def respond(wanted: dict[str, Any], count: int) -> Answer:
+        dying["asked"] = count
         if count > dying["after"]:
             raise ConnectionAbortedError("the server is gone")
         return choices(wanted)
 
-    with serving(respond) as (url, asked):
+    def models() -> Answer:
+        if dying["asked"] > dying["after"]:
+            raise ConnectionAbortedError("the server is gone")
+        return 200, {"object": "list", "data": [{"id": "m", "object": "model"}]}
+
+    with serving(respond, models) as (url, asked):
         code, _, said = run(harness, problems, url)
         assert code == 3 and "go on with: harness run" in said and "--base-url" in said
         dying["after"] = 10**9
@@ -325,6 +332,18 @@ def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with
         assert code == 0 and summary["coverage"]["complete"] and len(asked) - before == 5 - done
     code, _, said = run(harness, problems, gone)
     assert code == 2 and "no model server answers" in said
+
+
+def test_a_prompt_on_which_a_server_drops_the_connection_fails_alone(harness: Harness, problems: Path) -> None:
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        if "LONG" in wanted["prompt"]:
+            raise ConnectionAbortedError("not this one")
+        return choices(wanted)
+
+    with serving(respond) as (url, _):
+        code, summary, _ = run(harness, problems, url)
+    assert code == 3 and list(summary["coverage"]["failed"]) == ["x/2"]
+    assert summary["coverage"]["problems_scored"] == 4 and summary["estimates"][0]["value"] == 1.0
 
 
 def test_reasoning_that_a_server_gives_apart_is_kept_and_an_answer_cut_in_it_holds_no_program() -> None:
