@@ -11,6 +11,8 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from harness.checkup.program import Checkup
 
 
@@ -80,32 +82,15 @@ def checkup(
         raise typer.Exit(3)
 
 
+STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green"}
+
+
 def _show(found: Checkup, page: Path) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from harness.checkup import findings
     from harness.cli import display
 
-    styles = {
-        "better": "bold green",
-        "worse": "bold red",
-        "no evidence": "yellow",
-        "sign": "bold red",
-        "no sign": "green",
-    }
-    table = Table(header_style="bold")
-    for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
-        number = name in ("base", "tuned", "difference")
-        table.add_column(name, justify="right" if number else "left", no_wrap=name != "", overflow="fold")
-    for line in found.lines:
-        needed = f"{line.needed:,} items" if line.needed and line.verdict == "no evidence" else ""
-        shown = (findings.amount(each.value, line.share) for each in (line.base, line.tuned))
-        verdict = Text(line.verdict, styles[line.verdict])
-        table.add_row(findings.label(line), *shown, findings.size(line, "+"), verdict, needed)
-    for check in found.memory.checks:
-        table.add_row(check.name, "", "", "", Text(check.verdict, styles[check.verdict]), "")
-    display.out.print(table)
+    display.out.print(_table(found))
     for check in found.memory.checks:
         if check.verdict == "sign":
             said = Text(display.printable(f"{check.name}: {check.words}"), style="red")
@@ -120,3 +105,24 @@ def _show(found: Checkup, page: Path) -> None:
     display.out.print(f"report: {display.printable(str(page))}", soft_wrap=True)
     for each in found.incomplete:
         display.err.print(Text(f"incomplete: {display.printable(each)}; the same command asks again"), soft_wrap=True)
+
+
+def _table(found: Checkup) -> Table:
+    """A row for each verdict."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.checkup import findings
+
+    table = Table(header_style="bold")
+    for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
+        number = name in ("base", "tuned", "difference")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "", overflow="fold")
+    for line in found.lines:
+        needed = f"{line.needed:,} items" if line.needed and line.verdict == "no evidence" else ""
+        shown = (findings.amount(each.value, line.share) for each in (line.base, line.tuned))
+        verdict = Text(line.verdict, STYLES[line.verdict])
+        table.add_row(findings.label(line), *shown, findings.size(line, "+"), verdict, needed)
+    for check in found.memory.checks:
+        table.add_row(check.name, "", "", "", Text(check.verdict, STYLES[check.verdict]), "")
+    return table
