@@ -64,7 +64,7 @@ LEFTOVERS = {
     "a daemon that writes again what is removed": _DAEMON.format(
         'exec(\'while True:\\n    try: open("/tmp/left", "w").write("x")\\n    except OSError: pass\')'
     ),
-    "daemons that fork each other anew": "import os, time\nfor _ in range(10):\n    if os.fork() == 0:\n        os.setsid()\n        while True:\n            if os.fork(): os._exit(0)\n            time.sleep(.01)\ntime.sleep(.1)\n",
+    "daemons that fork each other anew": "import os, time\ndef fork():\n    while True:\n        try: return os.fork()\n        except BlockingIOError: time.sleep(.01)  # the dead wait to be reaped\nfor _ in range(10):\n    if fork() == 0:\n        os.setsid()\n        while True:\n            if fork(): os._exit(0)\n            time.sleep(.01)\ntime.sleep(.1)\n",
     "a process that was started without a memory of its own": _DAEMON.format(
         "os.execv(__import__('sys').executable, ['python', '-c', 'import time; time.sleep(99)'])"
     ),

@@ -393,10 +393,5 @@ def _alive(name: str) -> bool:
     kind, _, identity = name.partition(":")
     if kind == "bubblewrap":
         return os.path.exists(f"/proc/{identity}")
-    import docker
-
-    client = docker.from_env()
-    try:
-        return any(each.id.startswith(identity) for each in client.containers.list(all=True))
-    finally:
-        client.close()
+    listed = subprocess.run(["docker", "ps", "-aq", "--no-trunc"], check=True, capture_output=True, text=True)
+    return any(each.startswith(identity) for each in listed.stdout.split())
