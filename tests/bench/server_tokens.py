@@ -112,11 +112,15 @@ def _bare(config: RunConfig) -> float:
         arguments = openai.sampling_arguments(request)
         extra = arguments.pop("extra_body")
         bodies.append({"model": "random", "prompt": request.prompt, **arguments, **extra})
-    with httpx.Client(timeout=600) as client, concurrent.futures.ThreadPoolExecutor(config.requests_at_once()) as pool:
+    key = {"Authorization": f"Bearer {config.api_key}"}
+    with (
+        httpx.Client(timeout=600, headers=key) as client,
+        concurrent.futures.ThreadPoolExecutor(config.requests_at_once()) as pool,
+    ):
         start = time.monotonic()
         answers = list(pool.map(lambda body: client.post(f"{config.base_url}/completions", json=body), bodies))
         taken = time.monotonic() - start
-    assert all(answer.status_code == 200 for answer in answers)
+    assert all(answer.status_code == 200 for answer in answers), answers[0].text
     return taken
 
 
