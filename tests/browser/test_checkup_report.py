@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.browser.test_leaderboard import CONTRAST
 
 from harness.datasets import shipped_folder
-from tests.browser.conftest import HOSTILE, LONG, Opener
+from tests.browser.conftest import CONTRAST, HOSTILE, LONG, Opener
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import CONTRAST
+
 Opener = Callable[..., Page]
 
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
@@ -259,31 +261,6 @@ def test_text_has_the_contrast_of_wcag_aa(built: Path, show: Opener, scheme: str
         page.goto(path.as_uri())
         faint += page.evaluate(CONTRAST)
     assert faint == []
-
-
-# The ratio of WCAG 2.1 (1.4.3): relative luminance of text and of the first background behind it that is not clear.
-CONTRAST = """() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
-    .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const colour = parts(getComputedStyle(each).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0) return colour;
-    }
-    return parts(getComputedStyle(document.body).backgroundColor);
-  };
-  const faint = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.checkVisibility() || element.closest("svg, option, script, .hidden")) continue;
-    const [a, b] = [light(parts(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) faint.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)} ${element.textContent.slice(0, 20)}`);
-  }
-  return faint;
-}"""
 
 
 def test_in_print_nothing_is_cut_and_no_filter_is_shown(built: Path, show: Opener) -> None:
