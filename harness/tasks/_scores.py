@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
+from harness import stats
 from harness.stats import Interval
-from harness.tasks import Ended
+from harness.tasks import Ended, Outcome
 from harness.types import Estimate, Score
 
 
@@ -39,3 +42,15 @@ def estimates(
         )
         for metric, interval in intervals.items()
     ]
+
+
+def mean_outcome(metrics: Sequence[str], method: str, ended: Ended) -> Outcome:
+    """What a run comes to whose every metric is a mean over items, and within each item over its samples."""
+    groups = by_problem(ended.scores())
+    values = {problem_id: means(group, metrics) for problem_id, group in groups.items()}
+    if not values:
+        return Outcome(estimates=[], problems={}, omitted=metrics)
+    data = np.array([[item[metric] for metric in metrics] for item in values.values()])
+    intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
+    found = dict(zip(metrics, intervals, strict=True))
+    return Outcome(estimates=estimates(found, groups, method, ended), problems=values)

@@ -11,16 +11,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from harness import copying, stats
 from harness.engines import Engine
 from harness.shingles import tokens
-from harness.tasks import Ended, Outcome
+from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import by_problem, estimates, means
+from harness.tasks._scores import mean_outcome
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution, Program
+from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"n": 1, "temperature": 0.8, "max_tokens": 256}
 VERSION = "continuation.v1"  # raised by every change that can move a number
@@ -55,7 +53,7 @@ class Continuation:
         sampling = dataclasses.replace(sampling, stop=problem.stop)
         return engine.complete(Request(problem_id=problem.id, sampling=sampling, first=first, prompt=problem.prompt))
 
-    def program(self, problem: Problem, completion: Completion) -> Program:
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """Never asked: nothing is executed."""
         raise NotImplementedError
 
@@ -72,14 +70,7 @@ class Continuation:
 
     def summarize(self, ended: Ended) -> Outcome:
         """The mean over items, within each item over its samples."""
-        groups = by_problem(ended.scores())
-        values = {problem_id: means(group, METRICS) for problem_id, group in groups.items()}
-        if not values:
-            return Outcome(estimates=[], problems={}, omitted=METRICS)
-        data = np.array([[item[metric] for metric in METRICS] for item in values.values()])
-        intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
-        found = dict(zip(METRICS, intervals, strict=True))
-        return Outcome(estimates=estimates(found, groups, METHOD, ended), problems=values)
+        return mean_outcome(METRICS, METHOD, ended)
 
 
 def open_task(options: Mapping[str, Any]) -> Continuation:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from harness import stats
@@ -20,7 +19,7 @@ from harness.metrics import rouge
 from harness.metrics.answers import spoken
 from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import by_problem, estimates, means
+from harness.tasks._scores import mean_outcome
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 
@@ -86,14 +85,7 @@ class Summarization:
     def summarize(self, ended: Ended) -> Outcome:
         """The mean of each measure over items, within each item over its samples."""
         self._pool.close()
-        groups = by_problem(ended.scores())
-        values = {problem_id: means(group, METRICS) for problem_id, group in groups.items()}
-        if not values:
-            return Outcome(estimates=[], problems={}, omitted=METRICS)
-        data = np.array([[item[metric] for metric in METRICS] for item in values.values()])
-        intervals = stats.mean_intervals(data, np.random.default_rng(ended.seed))
-        found = dict(zip(METRICS, intervals, strict=True))
-        return Outcome(estimates=estimates(found, groups, METHOD, ended), problems=values)
+        return mean_outcome(METRICS, METHOD, ended)
 
 
 def open_task(options: Mapping[str, Any]) -> Summarization:
