@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ class Manifest:
     """What `manifest.json` holds. It is the first file of a run directory, and is never rewritten.
 
     identity: what the fingerprint is of. signature: the same for people, without the metric's name. config: as given.
+    host, engine: what the run was begun on, for the record: versions, device, number format.
     """
 
     fingerprint: str
@@ -31,6 +32,7 @@ class Manifest:
     config: Mapping[str, Any]
     created: str
     host: Mapping[str, str]
+    engine: Mapping[str, str] = field(default_factory=dict)
     harness: str = __version__
     format: int = FORMAT
 
@@ -46,6 +48,11 @@ def make(identity: Mapping[str, Any], signature: str, config: Mapping[str, Any])
         created=datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
         host={"system": platform.platform(), "python": platform.python_version()},
     )
+
+
+def made_by(manifest: Manifest, engine: Mapping[str, str]) -> Manifest:
+    """With what the engine says of itself. Not part of the identity: it is known only once the model is open."""
+    return dataclasses.replace(manifest, engine=dict(engine))
 
 
 def limits_digest(limits: Mapping[str, Limits]) -> str:

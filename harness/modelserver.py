@@ -4,7 +4,7 @@ Theory of operation. `ModelServer` starts `guardian.py`, which starts vLLM in a 
 loopback, with a random key in the environment (not on the command line, which every user of the machine can read). The
 guardian's stdin is ours: closing it, or our end, ends the server and all its workers. What the server prints goes to a
 file; when it ends before it is ready, or later, its last lines and what to try are in the error. `revive` starts it
-again where it died, at most RESTARTS times.
+again where it died, at most RESTARTS times with nothing answered in between.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -145,7 +146,7 @@ class ModelServer:
         self._restarts = 0
         self._closed = False
         self._cited = False  # whether an error names the log, which is then kept
-        self.url = ""
+        self.url = self.arguments = ""  # the arguments as they were given on the command line, where it was started
         self.gpus = 0
         self._log = tempfile.NamedTemporaryFile(prefix="harness-vllm-", suffix=".log", delete=False)
 
@@ -174,12 +175,17 @@ class ModelServer:
             if self._process is not None and self._process.poll() is None:
                 return self.url
             if self._restarts >= RESTARTS:
-                raise EngineError(f"the model server died {RESTARTS + 1} times: {self._post_mortem()}")
+                raise EngineError(f"the model server died {RESTARTS + 1} times in a row: {self._post_mortem()}")
             self._restarts += 1
             last = "\n".join(self._tail(LOG_TAIL))
             log.info("the model server died and is started again; what it said last:\n%s", last)
             self._start()
             return self.url
+
+    def answered(self) -> None:
+        """It answered: what it dies of later is another matter than what it died of before."""
+        with self._lock:
+            self._restarts = 0
 
     def wait(self) -> EngineError:
         """Return when the server has ended: why it did."""
@@ -211,6 +217,7 @@ class ModelServer:
         self.url = f"http://127.0.0.1:{port}/v1"
         chosen = arguments(self._options, port)
         self.gpus = gpus_used(chosen) if gpus.memory_bytes() else 0
+        self.arguments = shlex.join(chosen)
         command = [str(self._python), *_entry(self._python), *chosen]
         guardian = Path(__file__).with_name("guardian.py")
         self._log.seek(0)  # the place is the server's too: what it writes next would come after a hole

@@ -25,7 +25,7 @@ from harness import __version__, manifest, modelserver, prompting, registry, sam
 from harness.config import RunConfig
 from harness.costs import Ledger, Prices
 from harness.datasets import ProblemSet, load_set
-from harness.engines import Engine, replay
+from harness.engines import Described, Engine, replay
 from harness.errors import InputError, Interrupted
 from harness.extractors import DEFAULT
 from harness.prompt_files import load_prompting, measured
@@ -72,8 +72,10 @@ def _run(config: RunConfig, observer: Observer, engines: Engines, stack: context
 
     found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
     if found is None:
-        engine()  # what the user got wrong must show before anything is written
-        found = store.create_run(config.results, job.problems.name, job.model.name, job.manifest)
+        opened = engine()  # what the user got wrong must show before anything is written
+        about = opened.about() if isinstance(opened, Described) else {}
+        made = manifest.made_by(job.manifest, about)
+        found = store.create_run(config.results, job.problems.name, job.model.name, made)
     return conduct(config, job, found, engine, observer)
 
 

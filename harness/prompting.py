@@ -169,14 +169,16 @@ def with_thinking(text: str, reasoning: str, *, cut: bool, opened: bool) -> str:
 
     reasoning: what a server's parser took out of the answer. cut: the answer ended at max_tokens. opened: the answer
     begins within its reasoning, as where a chat template ends in the opening tag. That tag is put back there, and where
-    only the closing one is in the answer. An answer that was cut within its reasoning has no closing tag, and nothing
-    after it.
+    only the closing one is in the answer, unless that is quoted or stands in a block of code: a program may be about
+    such tags. An answer that was cut within its reasoning has no closing tag, and nothing after it.
     """
     if reasoning:
         return f"<think>{reasoning}" if cut and not text else f"<think>{reasoning}</think>{text}"
-    if "<think>" in text.partition("</think>")[0]:
+    before, closing, _ = text.partition("</think>")
+    if "<think>" in before:
         return text
-    return f"<think>{text}" if opened or "</think>" in text else text
+    closed = closing and before.count("```") % 2 == 0 and not before.endswith(("'", '"', "`"))
+    return f"<think>{text}" if opened or closed else text
 
 
 def _stop(problem: Problem, form: Form, prompting: Prompting) -> tuple[str, ...]:

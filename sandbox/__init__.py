@@ -65,7 +65,7 @@ def choose_backend(backend: str = "auto") -> str:
 
 
 def prepare(backend: str, note: Callable[[str], None] = lambda _: None) -> None:
-    """Make what a backend needs and does not have: for docker the image, from the interpreter at hand, in seconds.
+    """Make what a backend needs and does not have: for docker the image, from an interpreter at hand, in seconds.
 
     `note` is told before anything slow. Raises ImageError, SandboxUnavailable.
     """
@@ -73,7 +73,7 @@ def prepare(backend: str, note: Callable[[str], None] = lambda _: None) -> None:
         from sandbox.backends import docker
 
         if not docker.has_image():
-            note("making the sandbox image from this interpreter (once, about 10 s)")
+            note("making the sandbox image from an interpreter of this machine (once, about 10 s)")
             docker.make_image()
 
 

@@ -1,4 +1,4 @@
-"""The sandbox image without a registry: the interpreter at hand, its shared libraries and numpy, as a tar file.
+"""The sandbox image without a registry: an interpreter of this machine, its shared libraries and numpy, as a tar file.
 
 Nothing else goes in: no data sets, no reference solutions, none of our own source (the guest travels with each start).
 Only for Linux with the glibc loader; elsewhere build `docker/sandbox/Dockerfile`, which needs a registry.
@@ -17,18 +17,9 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-# Parts of the standard library that no headless program can use, by size the larger part of it.
-SKIPPED = {
-    "test",
-    "tests",
-    "idlelib",
-    "tkinter",
-    "turtledemo",
-    "ensurepip",
-    "site-packages",
-    "dist-packages",
-    "lib2to3",
-}
+from sandbox import interpreter
+from sandbox.interpreter import SKIPPED
+
 SKIPPED_SUFFIXES = (".a", ".o", ".pyi")
 ZONES = Path("/usr/share/zoneinfo")
 LOCALE = Path("/usr/lib/locale/C.utf8")
@@ -40,7 +31,7 @@ def contents() -> str:
         numpy = f"+numpy{metadata.version('numpy')}"
     except metadata.PackageNotFoundError:
         numpy = ""
-    return f"py{'.'.join(map(str, sys.version_info[:3]))}{numpy}"
+    return f"py{interpreter.chosen().version}{numpy}"
 
 
 def write_tar(target: Path) -> None:
@@ -55,8 +46,7 @@ def write_tar(target: Path) -> None:
         _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/false\n")
         for name, path in sorted(files.items()):
             tar.add(path, arcname=name, recursive=False, filter=_as_root)
-        interpreter = Path(os.path.realpath(sys.executable))
-        _add_link(tar, "usr/local/bin/python3", str(interpreter))
+        _add_link(tar, "usr/local/bin/python3", str(interpreter.chosen().path))
         for link in ("lib", "lib64", "bin", "sbin"):  # as they are here: every executable names its loader's path
             if os.path.islink(f"/{link}"):
                 _add_link(tar, link, os.readlink(f"/{link}"))
@@ -65,20 +55,13 @@ def write_tar(target: Path) -> None:
 def _files() -> dict[str, Path]:
     """Path inside the image (no leading slash) -> file here."""
     if not sys.platform.startswith("linux"):
-        raise RuntimeError("the image can be made from the interpreter at hand on Linux only; build docker/sandbox")
-    interpreter = Path(os.path.realpath(sys.executable))
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    library = Path(os.__file__).resolve().parent
-    files = {str(interpreter).lstrip("/"): interpreter}
-    for path in _tree(library):
-        files[str(path).lstrip("/")] = path
-    site = Path(sys.base_prefix).resolve() / "lib" / version / "site-packages"
-    if library.is_relative_to("/usr/lib"):  # Debian's own interpreter looks here instead
-        site = Path("/usr/local/lib") / version / "dist-packages"
+        raise RuntimeError("the image can be made from an interpreter at hand on Linux only; build docker/sandbox")
+    python = interpreter.chosen()
+    files = {str(path).lstrip("/"): path for path in (python.path, *_tree(python.library))}
     for found in numpy_parts():
         for path in _tree(found, skip=frozenset({"tests"})):
-            files[str(site / path.relative_to(found.parent)).lstrip("/")] = path
-    objects = [path for path in files.values() if ".so" in path.name or path == interpreter]
+            files[str(python.packages / path.relative_to(found.parent)).lstrip("/")] = path
+    objects = [path for path in files.values() if ".so" in path.name or path == python.path]
     for needed in _libraries(objects):
         files.setdefault(_canonical(needed), Path(os.path.realpath(needed)))
     for folder in (LOCALE, ZONES):  # nothing where there is none

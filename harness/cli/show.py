@@ -12,6 +12,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
+    from harness.manifest import Manifest
     from harness.types import Score
 
 
@@ -26,12 +27,12 @@ def show(
 
     manifest = store.read_manifest(run)
     if problem is None:
-        _show_run(run, manifest.signature, as_json)
+        _show_run(run, manifest, as_json)
     else:
         _show_problem(run, problem, as_json)
 
 
-def _show_run(run: Path, signature: str, as_json: bool) -> None:
+def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -47,7 +48,8 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
     summary = store.read_summary(run)
     if as_json:
         problems = {name: dict(counts) for name, counts in verdicts.items()}
-        print(json.dumps({"run": str(run), "signature": signature, "summary": summary, "problems": problems}))
+        kept = {"signature": manifest.signature, "host": manifest.host, "engine": manifest.engine}
+        print(json.dumps({"run": str(run), **kept, "summary": summary, "problems": problems}))
         return
     table = Table("problem", "c of n", "verdicts", header_style="bold")
     for name, counts in verdicts.items():
@@ -61,6 +63,9 @@ def _show_run(run: Path, signature: str, as_json: bool) -> None:
     if summary:
         display.show_summary(summary)
         sections.show_sections(summary)
+        about = {**manifest.host, **manifest.engine}
+        begun = display.printable(", ".join(f"{name} {value}" for name, value in about.items()))
+        display.out.print(Text(f"begun on: {begun}"), soft_wrap=True)
     else:
         display.out.print("the run has not come to its end; the same command goes on with it")
 

@@ -43,6 +43,14 @@ class Engine(Protocol):
         """Free the model or the connections."""
 
 
+@runtime_checkable
+class Described(Protocol):
+    """An engine that says what it is made of, for the record of a run."""
+
+    def about(self) -> dict[str, str]:
+        """Versions, device and number format, by name; what is not known is left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bos:
     """A model's token for the beginning of a text, None where none is known, and whether its tokenizer adds it."""

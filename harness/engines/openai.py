@@ -26,6 +26,9 @@ from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
+DEATHS = (
+    3  # of a server of our own under one request: then that is what ends it, and the others are to have their answers
+)
 TIMEOUT = openai.Timeout(1800.0, connect=10.0)  # a request may wait for hundreds of others on the server
 FIRST_ANSWER_S = 10.0
 # Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
@@ -86,6 +89,11 @@ class OpenAIEngine:
         except openai.APIStatusError as error:
             raise self._refusal(request, error) from error
         except openai.APIConnectionError as error:
+            if self._options.revive is not None and _lost(error):
+                self._reconnect(self._options.revive)
+                raise RequestFailed(
+                    f"the connection was lost {DEATHS} times over the request for {request.problem_id}: {error}"
+                ) from error
             text = (
                 f"{self._client.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
                 f"{error}"
@@ -137,6 +145,19 @@ class OpenAIEngine:
             return _NotSoMany()
         return RequestFailed(text)
 
+    def about(self) -> dict[str, str]:
+        """vLLM's version; other servers do not tell theirs."""
+        client = self._client.with_options(base_url=self._root(), timeout=FIRST_ANSWER_S)
+        try:
+            answer: Any = client.get("/version", cast_to=object)
+        except (openai.OpenAIError, ValueError):
+            return {}
+        version = answer.get("version") if isinstance(answer, dict) else None
+        return {"server": version[:100]} if isinstance(version, str) else {}
+
+    def _root(self) -> str:
+        return str(self._client.base_url).rstrip("/").removesuffix("/v1")
+
     def context(self) -> int | None:
         """vLLM's max_model_len; other servers do not tell."""
         listed = self._tell("its models", lambda: self._client.models.list())
@@ -180,7 +201,7 @@ class OpenAIEngine:
         ]
 
     def _tokens(self, text: str, *, special: bool) -> list[int]:
-        root = str(self._client.base_url).rstrip("/").removesuffix("/v1")
+        root = self._root()
         body = {"model": self.model, "prompt": text, "add_special_tokens": special}
         client = self._client.with_options(base_url=root)
         answer: Any = self._tell("a text's tokens", lambda: client.post("/tokenize", cast_to=object, body=body))
@@ -200,7 +221,7 @@ class OpenAIEngine:
             raise RequestFailed(text) from error
         except openai.APIConnectionError as error:
             raise EngineError(
-                f"{self._client.base_url} did not tell {what} in {ATTEMPTS} attempts: {error}; "
+                f"{self._client.base_url} did not tell {what}, asked again and again: {error}; "
                 "what is done is kept, the same command goes on from there"
             ) from error
         except (openai.OpenAIError, ValueError) as error:
@@ -263,7 +284,7 @@ class OpenAIEngine:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(_passing),
             wait=_wait_s,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=self._enough,
             before_sleep=self._revive,
             reraise=True,
         )
@@ -275,12 +296,19 @@ class OpenAIEngine:
             return self._client.chat.completions.create(messages=messages, **arguments)
         return self._client.completions.create(prompt=request.prompt, **arguments)
 
+    def _enough(self, state: tenacity.RetryCallState) -> bool:
+        """Whether a request was sent often enough."""
+        under_it = self._options.revive is not None and _lost(_error_of(state))
+        return state.attempt_number >= (DEATHS if under_it else ATTEMPTS)
+
     def _revive(self, state: tenacity.RetryCallState) -> None:
         """See, before a request is sent again, that a server of our own is up."""
-        error = state.outcome.exception() if state.outcome else None
-        if self._options.revive is None or not isinstance(error, openai.APIConnectionError):
-            return
-        base_url = self._options.revive()
+        if self._options.revive is not None and isinstance(_error_of(state), openai.APIConnectionError):
+            self._reconnect(self._options.revive)
+
+    def _reconnect(self, revive: Callable[[], str]) -> None:
+        """Go on with a server of our own, started again where it died. Raises EngineError."""
+        base_url = revive()
         if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
             self._client = self._connect(base_url)
 
@@ -368,13 +396,22 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, openai.APIConnectionError)
 
 
+def _lost(error: BaseException | None) -> bool:
+    """Whether the connection was lost: the server ended, or refuses one."""
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
+
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
 def _wait_s(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
+    error = _error_of(state)
     if isinstance(error, openai.APIStatusError):
         after = error.response.headers.get("retry-after", "")
         if after.isdigit():
             return min(float(after), 60.0)
-    return tenacity.wait_exponential_jitter(initial=0.5, max=20)(state)
+    return tenacity.wait_random_exponential(multiplier=1, max=20)(state)
 
 
 def _message(error: openai.APIStatusError) -> str:

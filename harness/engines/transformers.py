@@ -84,6 +84,17 @@ class TransformersEngine:
         self._lock = threading.Lock()  # protects the list
         self._waiting: list[_Waiting] = []
 
+    def about(self) -> dict[str, str]:
+        """The libraries, the device, the number format, and of a model from the hub the commit."""
+        revision = getattr(self._model.config, "_commit_hash", None)
+        return {
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+            "device": torch.cuda.get_device_name() if self._device == "cuda" else self._device,
+            "dtype": str(self._model.dtype).removeprefix("torch."),
+            **({"revision": revision} if isinstance(revision, str) else {}),
+        }
+
     def complete(self, request: Request) -> list[Completion]:
         """All n samples, in one batch with those of other threads. Raises RequestRefused, EngineError."""
         own = _Waiting(request, self._encode(request))

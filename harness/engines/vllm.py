@@ -46,7 +46,13 @@ class VLLMEngine:
 
     def complete(self, request: Request) -> list[Completion]:
         """As the client does; a server that died meanwhile is started again."""
-        return self._client.complete(request)
+        completions = self._client.complete(request)
+        self._server.answered()
+        return completions
+
+    def about(self) -> dict[str, str]:
+        """The server's version and its arguments."""
+        return {**self._client.about(), "arguments": self._server.arguments}
 
     def context(self) -> int | None:
         """As the server was started."""

@@ -21,7 +21,7 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox import image
+from sandbox import image, interpreter
 from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.types import Limits
 from sandbox.worker import BOOTSTRAP
@@ -118,7 +118,7 @@ class Starter:
 
     def __call__(self) -> BubblewrapStream:
         """A started sandbox."""
-        command = [*_command(self._ceiling), _interpreter(), "-s", "-P", "-c", BOOTSTRAP]
+        command = [*_command(self._ceiling), str(interpreter.chosen().path), "-s", "-P", "-c", BOOTSTRAP]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={}
         )
@@ -126,11 +126,6 @@ class Starter:
 
     def close(self) -> None:
         """Nothing is held between sandboxes."""
-
-
-def _interpreter() -> str:
-    """The interpreter behind a virtual environment: the environment itself is not in the sandbox."""
-    return os.path.realpath(sys.executable)
 
 
 def _command(ceiling: Limits) -> list[str]:
@@ -171,8 +166,11 @@ def _command(ceiling: Limits) -> list[str]:
 
 
 def _interpreter_binds() -> list[str]:
-    """Read-only binds of this interpreter and of numpy, its own libraries and its metadata; nothing else of ours."""
-    prefix = Path(sys.base_prefix).resolve()
+    """Read-only binds of the interpreter and of numpy, its own libraries and its metadata; nothing else of ours.
+
+    Behind a virtual environment: the environment itself is not in the sandbox.
+    """
+    prefix = interpreter.chosen().library.parent.parent
     binds = _folders(Path(GUEST_PACKAGES) / "numpy")
     if not prefix.is_relative_to("/usr"):
         binds += [*_folders(prefix), "--ro-bind", str(prefix), str(prefix)]

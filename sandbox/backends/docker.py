@@ -356,13 +356,13 @@ def has_image(image: str = IMAGE) -> bool:
 
 
 def make_image() -> str:
-    """Make the image from the interpreter at hand; its id. Raises ImageError, SandboxUnavailable."""
+    """Make the image from an interpreter at hand; its id. Raises ImageError, SandboxUnavailable."""
     with tempfile.TemporaryDirectory() as folder:
         tar = os.path.join(folder, "root.tar")
         try:
             files.write_tar(Path(tar))
         except (OSError, RuntimeError) as error:
-            raise ImageError(f"the sandbox image cannot be made from this interpreter: {error}") from error
+            raise ImageError(f"the sandbox image cannot be made here: {error}") from error
         return import_image(tar, files.contents())
 
 

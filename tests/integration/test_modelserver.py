@@ -81,6 +81,8 @@ def test_a_server_that_is_killed_half_way_is_started_again_and_the_run_ends_as_i
     assert summary["coverage"]["complete"] and summary["coverage"]["completions_scored"] == 69 * 20
     rows = [json.loads(line) for line in completions.read_text().splitlines()]
     assert len({(row["problem_id"], row["index"]) for row in rows}) == len(rows) == 69 * 20
+    about = json.loads(completions.with_name("manifest.json").read_text())["engine"]
+    assert about["server"] and "--generation-config vllm" in about["arguments"]
     until(lambda: not alive([*ours, *servers]), 30, "nothing of the server stays")
 
     again = subprocess.run(

@@ -43,6 +43,14 @@ def test_n_samples_come_in_one_request_each_with_its_own_seed(server: str) -> No
     opened.close()
 
 
+def test_the_server_s_version_is_known(server: str, vllm_python: Path) -> None:
+    ask_version = "import vllm; print(vllm.__version__)"
+    said = subprocess.run([vllm_python, "-c", ask_version], capture_output=True, text=True, check=True, timeout=120)
+    opened = engine.open_engine(engine.Options(base_url=server, model=None))
+    assert opened.about() == {"server": said.stdout.split()[-1]}
+    opened.close()
+
+
 def test_sample_i_of_a_request_is_the_sample_of_its_recorded_seed(server: str) -> None:
     import openai
 

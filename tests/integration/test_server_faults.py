@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.server
 import itertools
 import json
@@ -23,6 +24,7 @@ from harness.types import Request, SamplingParams
 
 Answer = tuple[int, object]
 Respond = Callable[[dict[str, Any], int], Answer]
+LOST = 0  # in place of a status: the connection ends, as that of a server that dies
 
 
 def choices(wanted: dict[str, Any], n: int | None = None) -> Answer:
@@ -56,6 +58,9 @@ def serving(
             self._answer(*respond(wanted, len(asked)))
 
         def _answer(self, status: int, body: object) -> None:
+            if status == LOST:
+                self.close_connection = True
+                return
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             if status in (429, 503):
@@ -88,6 +93,35 @@ def client(url: str) -> Iterator[engine.OpenAIEngine]:
     opened = engine.open_engine(engine.Options(base_url=url, model=None))
     yield opened
     opened.close()
+
+
+def test_a_server_that_does_not_tell_its_version_is_no_fault() -> None:
+    with serving(lambda wanted, _: choices(wanted)) as (url, _), client(url) as opened:
+        assert opened.about() == {}
+
+
+def test_a_prompt_under_which_our_own_server_dies_is_given_up_and_the_next_is_answered() -> None:
+    revived = []
+
+    def respond(wanted: dict[str, Any], count: int) -> Answer:
+        return (LOST, None) if "poison" in wanted["prompt"] else choices(wanted)
+
+    def revive() -> str:
+        revived.append(url)
+        return url
+
+    with serving(respond) as (url, asked):
+        opened = engine.open_engine(engine.Options(base_url=url, model=None, revive=revive))
+        poison = dataclasses.replace(ask(1, "p/poison"), prompt="# poison")
+        with (
+            contextlib.closing(opened),
+            pytest.raises(RequestFailed, match="lost 3 times over the request for p/poison"),
+        ):
+            opened.complete(poison)
+        assert len(asked) == len(revived) == engine.DEATHS  # once more after the last: for those that follow
+        opened = engine.open_engine(engine.Options(base_url=url, model=None, revive=revive))
+        with contextlib.closing(opened):
+            assert len(opened.complete(ask(2, "p/2"))) == 2
 
 
 @pytest.mark.parametrize("status", [429, 503])

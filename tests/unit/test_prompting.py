@@ -230,6 +230,8 @@ def test_a_thinking_budget_comes_on_top_of_max_tokens(starter: ProblemSet) -> No
 
 
 ANSWER = "```python\ndef f(): return 1\n```"
+ABOUT = "```python\ndef f(s): return s.split('</think>')\n```"
+QUOTED = f"It ends at `</think>`:\n{ANSWER}"
 THOUGHTS = {
     # what came: text, reasoning apart, cut, opened -> what is kept, the program in it
     "in tags": (f"<think>a</think>{ANSWER}", "", False, False, f"<think>a</think>{ANSWER}", "def f(): return 1\n"),
@@ -253,6 +255,16 @@ THOUGHTS = {
     ),
     "only closed": (f"a</think>{ANSWER}", "", False, False, f"<think>a</think>{ANSWER}", "def f(): return 1\n"),
     "opened, cut within it": ("def f(): return 0", "", True, True, "<think>def f(): return 0", ""),
+    "about such tags": (ABOUT, "", False, False, ABOUT, "def f(s): return s.split('</think>')\n"),
+    "quoted": (QUOTED, "", False, False, QUOTED, "def f(): return 1\n"),
+    "closed after a block": (
+        f"{ANSWER}\n</think>{ANSWER}",
+        "",
+        False,
+        False,
+        f"<think>{ANSWER}\n</think>{ANSWER}",
+        "def f(): return 1\n",
+    ),
     "no thinking": (ANSWER, "", False, False, ANSWER, "def f(): return 1\n"),
 }
 

@@ -93,6 +93,14 @@ def test_many_threads_that_find_it_dead_start_it_once(options: modelserver.Optio
             server.revive()
 
 
+def test_restarts_are_counted_from_the_last_answer_on(options: modelserver.Options) -> None:
+    with started(options) as server:
+        for _ in range(modelserver.RESTARTS + 2):
+            kill(server)
+            assert server.revive() == server.url
+            server.answered()
+
+
 def test_a_closed_server_is_not_started_again(options: modelserver.Options) -> None:
     with started(options) as server:
         pass
