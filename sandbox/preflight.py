@@ -90,7 +90,10 @@ print(len([name for name in os.listdir('/proc') if name.isdigit()]))
 _ENDS = {
     "memory": ("x = bytearray(2**28)", Verdict.MEMORY_LIMIT),
     "output": ("while True: print('x' * 1000)", Verdict.OUTPUT_LIMIT),
-    "processes": ("import os\nwhile True: os.fork()", Verdict.RUNTIME_ERROR),
+    "processes": (
+        "import os, time\nfor _ in range(99):\n    if os.fork() == 0: time.sleep(9)",
+        Verdict.RUNTIME_ERROR,
+    ),
     "open files": ("files = [open('/dev/null') for _ in range(9999)]", Verdict.RUNTIME_ERROR),
     "disk": ("f = open('f', 'wb', 0)\nfor _ in range(160): f.write(bytes(65536))", Verdict.RUNTIME_ERROR),
 }
@@ -172,7 +175,7 @@ def _limits(run: Limited) -> list[Finding]:
     for name, (source, expected) in _ENDS.items():
         verdict = run(Program(source=source)).verdict
         findings.append(Finding(name=f"limit of {name}", fault="" if verdict is expected else f"ended in {verdict}"))
-    verdict = run(Program(source="while True: pass"), None, 0.05).verdict
+    verdict = run(Program(source="while True: pass"), None, 0.02).verdict
     fault = "" if verdict is Verdict.TIME_LIMIT else f"ended in {verdict}"
     return [*findings, Finding(name="limit of CPU time", fault=fault)]
 

@@ -23,7 +23,7 @@ Dedup = Annotated[
 Extractor = Annotated[
     str | None, typer.Option(help="How a chat model's reply becomes a program: auto, first, last, longest or whole.")
 ]
-Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 2 per core.")]
+Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 3 for 2 cores.")]
 CpuS = Annotated[
     float | None, typer.Option(help="CPU seconds per program. Default: the problem set's own; 5 for exec.")
 ]

@@ -42,6 +42,7 @@ WORKDIR = "/tmp/program"  # no program can prepare it for the next: it is remove
 HIGHEST_FD = 1024
 UP = "up"
 JUDGE_DEPTH = 1000
+_UP_FRAME = wire.frame(codec.encode(["", UP]))
 _decode = codec.Decoder(iter)
 SOURCES = ("program.py", "tests.py", "main.py")
 
@@ -57,10 +58,14 @@ def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | Non
         os.setsid()
         for target, fd in enumerate(stdio):
             os.dup2(fd, target)
-        os.dup2(channel, CHANNEL_FD, inheritable=False)
+        os.dup2(channel, CHANNEL_FD, False)
         os.closerange(CHANNEL_FD + 1, HIGHEST_FD)
         peer = _Channel()
-        peer.send(_prepare(start, uid))  # before any of the program is here: what fails until then is not its doing
+        fault = _prepare(start, uid)  # before any of the program is here: what fails until then is not its doing
+        if fault is None:
+            wire.write_all(CHANNEL_FD, _UP_FRAME)  # made before the fork
+        else:
+            peer.send(fault)
         (job,) = peer.receive()
         _write_files(job["files"])
         code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
@@ -109,8 +114,8 @@ def settle() -> None:
     seccomp.install()
 
 
-def _prepare(start: Start, uid: int | None) -> str:
-    """Give up what a program must not have. UP, or why that failed: no program is sent then."""
+def _prepare(start: Start, uid: int | None) -> str | None:
+    """Give up what a program must not have. None, or why that failed: no program is sent then."""
     try:
         _volunteer()
         if uid is not None:
@@ -122,7 +127,7 @@ def _prepare(start: Start, uid: int | None) -> str:
             resource.setrlimit(what, limit)
     except OSError as error:
         return f"cannot prepare the process: {error}"
-    return UP
+    return None
 
 
 def _volunteer() -> None:
@@ -349,9 +354,9 @@ def _exit_code(error: SystemExit) -> int:
 def _finish(code: int) -> int:
     """Wait for the program's threads and run its exit handlers, as the end of an interpreter does."""
     import atexit
-    import threading
 
-    threading._shutdown()  # type: ignore[attr-defined]
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
     return code
 

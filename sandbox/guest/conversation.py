@@ -7,10 +7,10 @@ takes what the program prints, up to the limit, and feeds its standard input, so
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -72,7 +72,7 @@ class Conversation:
         self._printed = {out: self.out, err: self.err}
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
-        self._asking = threading.Lock()  # protects one question with its answer
+        self._asking = _thread.allocate_lock()  # protects one question with its answer
         self._ends = {stdin, out, err}
         self._poll = select.poll()
         for fd in (self._socket, out, err):

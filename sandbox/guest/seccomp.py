@@ -16,7 +16,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
-import platform
+import os
 import struct
 from typing import NamedTuple
 
@@ -80,9 +80,9 @@ def libc() -> ctypes.CDLL:
 @functools.cache
 def prepare() -> bytes:
     """The filter of this machine. Made once, before programs are forked. Raises OSError where there is none."""
-    table = _TABLES.get(platform.machine())
+    table = _TABLES.get(os.uname().machine)
     if table is None:
-        raise OSError(errno.ENOSYS, f"no system call filter for {platform.machine()}")
+        raise OSError(errno.ENOSYS, f"no system call filter for {os.uname().machine}")
     return _program(table)
 
 

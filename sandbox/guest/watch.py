@@ -14,7 +14,7 @@ import signal
 import time
 from typing import Any
 
-from sandbox.guest import wire
+from sandbox.guest import measures, wire
 from sandbox.guest.bench import Bench
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -158,17 +158,13 @@ def _cpu_of(pids: list[str]) -> float:
 
 def outside_cpu() -> float:
     """CPU seconds of this cgroup without those of this process; 0 without a cgroup."""
-    used = 0.0
+    used = measures.read(("/sys/fs/cgroup/cpuacct/cpuacct.usage",))
+    if used:
+        return int(used) / 1e9 - time.process_time()
     try:
-        with open("/sys/fs/cgroup/cpuacct/cpuacct.usage", "rb") as file:
-            used = int(file.read()) / 1e9
-    except OSError:
-        try:
-            with open("/sys/fs/cgroup/cpu.stat") as file:
-                used = int(file.readline().split()[1]) / 1e6
-        except (OSError, IndexError, ValueError):
-            return 0.0
-    return used - time.process_time()
+        return int(measures.read(("/sys/fs/cgroup/cpu.stat",)).split()[1]) / 1e6 - time.process_time()
+    except (IndexError, ValueError):
+        return 0.0
 
 
 def _scheduled(pid: str) -> tuple[float, float]:

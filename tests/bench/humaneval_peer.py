@@ -5,7 +5,7 @@
 All execute HumanEval's 164 reference solutions `times` over, as whole processes, in turn; each round starts with
 another of them. Printed: each round's samples per second and ratios (ours / peer), the medians of the paired ratios,
 and the CPU time and the largest resident set of the harness's own process. `systems` and `evalplus` say how each peer
-is run, and what is left out of it. Ours runs at its own default of workers, two programs in flight per core.
+is run, and what is left out of it. Ours runs at its own default of workers, three programs in flight for two cores.
 """
 
 from __future__ import annotations
