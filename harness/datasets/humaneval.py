@@ -25,7 +25,7 @@ SOURCE = Source(
     file="HumanEval.jsonl.gz",
     licence="MIT",
 )
-# Whose reference takes 0.3 s, and no other more than 0.04: ten times that.
+# Its reference takes 0.3 s, and no other more than 0.04.
 SLOW = {"HumanEval/75": Limits(cpu_s=3.0, wall_s=6.0)}
 # What the BigCode harness cuts at (bigcode_eval/tasks/humaneval.py, commit 8fc5bae); the paper has the first of these.
 STOP = (*files.STOP, "<file_sep>")

@@ -33,7 +33,7 @@ SOURCE = Source(
     file="mbpp.jsonl",
     licence="CC-BY-4.0",
 )
-# Whose reference takes 5 to 6 s, and no other more than 0.02: five times that.
+# Its reference takes 5 to 6 s, and no other more than 0.02.
 SLOW = {"Mbpp/123": Limits(cpu_s=30.0, wall_s=60.0)}
 # bigcode-project/bigcode-evaluation-harness, bigcode_eval/tasks/mbpp.py, commit 8fc5bae
 STOP = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")
