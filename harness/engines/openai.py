@@ -6,16 +6,18 @@ are tenacity's alone: connection faults, time-outs, 429 and 5xx, at most ATTEMPT
 honoured. A server counts the tokens of a request, not of each sample: the counts stand as the request's usage on its
 first completion, and a completion has its own where it was the only one. Reasoning that the server's parser took out of
 an answer (`reasoning` in vLLM, `reasoning_content` in older and other ones) is put back in front of it, between <think>
-tags. A server that we started ourselves is started again where it died (`Options.revive`).
+tags. A server that we started ourselves is started again where it died (`Managed`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import openai
 import tenacity
@@ -26,28 +28,36 @@ from harness.prompting import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
-DEATHS = (
-    3  # of a server of our own under one request: then that is what ends it, and the others are to have their answers
-)
 TIMEOUT = openai.Timeout(1800.0, connect=10.0)  # a request may wait for hundreds of others on the server
 FIRST_ANSWER_S = 10.0
 # Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
 SERVER_STOPS = 4
 
 
+class Managed(Protocol):
+    """A server of our own. generation: how often it was started again."""
+
+    generation: int
+
+    def revive(self) -> str:
+        """See that it is up, start it again where it died; its address. Raises EngineError."""
+
+    def answered(self) -> None:
+        """It answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """base_url: up to and including /v1. model: None for the one that the server serves.
 
-    revive: for a server of our own: sees that it is up, starts it again where it is not, and gives its address.
-    Raises EngineError. gpus: of the server; None where they are not known.
+    server: one of our own, None for another's. gpus: of the server; None where they are not known.
     """
 
     base_url: str
     model: str | None
     api_key: str = "EMPTY"
     concurrency: int = 16
-    revive: Callable[[], str] | None = None
+    server: Managed | None = None
     gpus: int | None = None
 
 
@@ -67,6 +77,7 @@ class OpenAIEngine:
         except BaseException:
             self._client.close()
             raise
+        self._turns = _Turns()
         self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
@@ -89,11 +100,6 @@ class OpenAIEngine:
         except openai.APIStatusError as error:
             raise self._refusal(request, error) from error
         except openai.APIConnectionError as error:
-            if self._options.revive is not None and _lost(error):
-                self._reconnect(self._options.revive)
-                raise RequestFailed(
-                    f"the connection was lost {DEATHS} times over the request for {request.problem_id}: {error}"
-                ) from error
             text = (
                 f"{self._client.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
                 f"{error}"
@@ -213,7 +219,7 @@ class OpenAIEngine:
     def _tell(self, what: str, call: Callable[[], Any]) -> Any:
         """The answer of a call under the retry policy. Raises EngineError."""
         try:
-            return self._attempts()(call)
+            return self._persist(what, call)
         except openai.APIStatusError as error:
             text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {_message(error)}"
             if error.status_code in (401, 403, 404):
@@ -277,17 +283,49 @@ class OpenAIEngine:
         return self._options.model
 
     def _send(self, request: Request) -> Any:
-        return self._attempts()(self._post, request)
+        return self._persist(f"the request for {request.problem_id}", lambda: self._post(request))
+
+    def _persist(self, what: str, call: Callable[[], Any]) -> Any:
+        """The answer of a call under the retry policy. Raises RequestFailed where our own server dies of it."""
+        return self._attempts()(self._once, what, call, _Suspicion())
 
     def _attempts(self) -> tenacity.Retrying:
         """The one retry policy."""
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(_passing),
             wait=_wait_s,
-            stop=self._enough,
-            before_sleep=self._revive,
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
             reraise=True,
         )
+
+    def _once(self, what: str, call: Callable[[], Any], suspicion: _Suspicion) -> Any:
+        """One attempt. A call that was on its way when our own server died is made again alone: where the server dies
+        then too, it is this call that ends it, and the others are to have their answers.
+        """
+        server = self._options.server
+        if server is None:
+            return call()
+        with self._turns.alone() if suspicion.raised else self._turns.together():
+            generation = server.generation
+            try:
+                answer = call()
+            except openai.APIError as error:
+                if not _passing(error):
+                    raise
+                self._reconnect(server)
+                if server.generation != generation:
+                    if suspicion.raised:
+                        raise RequestFailed(f"the model server died of {what}, asked alone: {error}") from error
+                    suspicion.raised = True
+                raise
+        server.answered()
+        return answer
+
+    def _reconnect(self, server: Managed) -> None:
+        """Go on with a server of our own, started again where it died. Raises EngineError."""
+        base_url = server.revive()
+        if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
+            self._client = self._connect(base_url)
 
     def _post(self, request: Request) -> Any:
         arguments = {"model": self.model, **sampling_arguments(request)}
@@ -295,22 +333,6 @@ class OpenAIEngine:
             messages: Any = [dict(each) for each in request.messages]
             return self._client.chat.completions.create(messages=messages, **arguments)
         return self._client.completions.create(prompt=request.prompt, **arguments)
-
-    def _enough(self, state: tenacity.RetryCallState) -> bool:
-        """Whether a request was sent often enough."""
-        under_it = self._options.revive is not None and _lost(_error_of(state))
-        return state.attempt_number >= (DEATHS if under_it else ATTEMPTS)
-
-    def _revive(self, state: tenacity.RetryCallState) -> None:
-        """See, before a request is sent again, that a server of our own is up."""
-        if self._options.revive is not None and isinstance(_error_of(state), openai.APIConnectionError):
-            self._reconnect(self._options.revive)
-
-    def _reconnect(self, revive: Callable[[], str]) -> None:
-        """Go on with a server of our own, started again where it died. Raises EngineError."""
-        base_url = revive()
-        if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
-            self._client = self._connect(base_url)
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
@@ -328,6 +350,49 @@ class OpenAIEngine:
             seed=None if greedy else seed_of(request, choice.index),
             latency_s=taken,
         )
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    """raised: our own server died while this call was on its way."""
+
+    raised: bool = False
+
+
+class _Turns:
+    """Calls go together, or one alone while no other is on its way."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()  # protects the two below
+        self._together = 0
+        self._alone = False
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Wait until none is alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone)
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._together -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until none is left; none follows before the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone)
+            self._alone = True
+            self._changed.wait_for(lambda: not self._together)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._alone = False
+                self._changed.notify_all()
 
 
 def _hint(request: Request, error: openai.APIStatusError) -> str:
@@ -396,17 +461,8 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, openai.APIConnectionError)
 
 
-def _lost(error: BaseException | None) -> bool:
-    """Whether the connection was lost: the server ended, or refuses one."""
-    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
-
-
-def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
 def _wait_s(state: tenacity.RetryCallState) -> float:
-    error = _error_of(state)
+    error = state.outcome.exception() if state.outcome else None
     if isinstance(error, openai.APIStatusError):
         after = error.response.headers.get("retry-after", "")
         if after.isdigit():

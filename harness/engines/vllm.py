@@ -36,7 +36,7 @@ class VLLMEngine:
                     model=options.server.name,
                     api_key=self._server.key,
                     concurrency=options.concurrency,
-                    revive=self._server.revive,
+                    server=self._server,
                     gpus=self._server.gpus,
                 )
             )
@@ -46,9 +46,7 @@ class VLLMEngine:
 
     def complete(self, request: Request) -> list[Completion]:
         """As the client does; a server that died meanwhile is started again."""
-        completions = self._client.complete(request)
-        self._server.answered()
-        return completions
+        return self._client.complete(request)
 
     def about(self) -> dict[str, str]:
         """The server's version and its arguments."""

@@ -183,7 +183,7 @@ def _interpreter_binds() -> list[str]:
 
 def _packages(prefix: Path) -> list[Path]:
     """The folders of installed packages that the sandbox would show."""
-    roots = [prefix / "lib", Path("/usr/lib"), Path("/usr/local/lib")]
+    roots = [prefix / "lib", *(Path(root, lib) for root in ("/usr", "/usr/local") for lib in ("lib", "lib64"))]
     kinds = ("python3*/site-packages", "python3*/dist-packages")
     return sorted({found.resolve() for root in roots for kind in kinds for found in root.glob(kind)})
 

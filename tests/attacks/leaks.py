@@ -318,7 +318,8 @@ def solve(kind, xs):
         "the text of an earlier program in memory",
         """
 import ctypes, re
-NEEDLE = ("found = sorted" + "(set(xs))").encode()
+NEEDLE = bytes(reversed(b"))sx(tes(detros = dnuof"))
+BEGIN = bytes(reversed(b"evlos fed"))
 CODE = []
 for line in open("/proc/self/maps"):
     place, rights, _, _, _, *name = line.split()
@@ -326,13 +327,14 @@ for line in open("/proc/self/maps"):
         start, end = (int(part, 16) for part in place.split("-"))
         data = ctypes.string_at(start, min(end - start, 16 << 20))
         at = data.find(NEEDLE)
-        if at >= 0:
-            begin, stop = data.rfind(b"def sol" + b"ve", 0, at), data.find(b"\\0", at)
+        while at >= 0:
+            begin, stop = data.rfind(BEGIN, 0, at), data.find(b"\\0", at)
             CODE.append(data[begin:stop].decode("latin-1"))
+            at = data.find(NEEDLE, at + 1)
 def solve(kind, xs): return None
 for code in CODE:
     try: exec(code)
-    except SyntaxError: pass
+    except Exception: pass
 """,
         WRONG,
     ),

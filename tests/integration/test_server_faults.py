@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,28 +101,57 @@ def test_a_server_that_does_not_tell_its_version_is_no_fault() -> None:
         assert opened.about() == {}
 
 
-def test_a_prompt_under_which_our_own_server_dies_is_given_up_and_the_next_is_answered() -> None:
-    revived = []
+class Life:
+    """A server of our own that is started again at once where it died."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.generation = self.answers = 0
+        self._lock = threading.Lock()
+        self.died = threading.Event()
+
+    def revive(self) -> str:
+        with self._lock:
+            if self.died.is_set():
+                self.generation += 1
+                self.died.clear()
+        return self.url
+
+    def answered(self) -> None:
+        self.answers += 1
+
+
+def test_a_prompt_of_which_our_own_server_dies_is_given_up_and_those_beside_it_are_answered() -> None:
+    life = Life()
+    together = threading.Barrier(5, life.died.set)  # all five are on their way when it dies
 
     def respond(wanted: dict[str, Any], count: int) -> Answer:
-        return (LOST, None) if "poison" in wanted["prompt"] else choices(wanted)
+        if life.generation == 0:
+            together.wait(30)
+            return LOST, None
+        if "poison" in wanted["prompt"]:
+            life.died.set()
+            return LOST, None
+        return choices(wanted)
 
-    def revive() -> str:
-        revived.append(url)
-        return url
-
-    with serving(respond) as (url, asked):
-        opened = engine.open_engine(engine.Options(base_url=url, model=None, revive=revive))
+    with serving(respond) as (life.url, asked):
+        opened = engine.open_engine(engine.Options(base_url=life.url, model=None, server=life))
         poison = dataclasses.replace(ask(1, "p/poison"), prompt="# poison")
-        with (
-            contextlib.closing(opened),
-            pytest.raises(RequestFailed, match="lost 3 times over the request for p/poison"),
-        ):
-            opened.complete(poison)
-        assert len(asked) == len(revived) == engine.DEATHS  # once more after the last: for those that follow
-        opened = engine.open_engine(engine.Options(base_url=url, model=None, revive=revive))
+        with contextlib.closing(opened), ThreadPoolExecutor(5) as threads:
+            doomed = threads.submit(opened.complete, poison)
+            others = [threads.submit(opened.complete, ask(2, f"p/{number}")) for number in range(4)]
+            with pytest.raises(RequestFailed, match="died of the request for p/poison, asked alone"):
+                doomed.result(60)
+            assert [len(each.result(60)) for each in others] == [2, 2, 2, 2]
+        assert len(asked) == 10 and life.generation == 2 and life.answers == 4
+
+
+def test_a_busy_server_of_our_own_is_not_taken_for_one_that_died() -> None:
+    life = Life()
+    with serving(lambda wanted, count: refusal(500, "busy") if count < 3 else choices(wanted)) as (life.url, asked):
+        opened = engine.open_engine(engine.Options(base_url=life.url, model=None, server=life))
         with contextlib.closing(opened):
-            assert len(opened.complete(ask(2, "p/2"))) == 2
+            assert len(opened.complete(ask(2))) == 2 and len(asked) == 3 and life.generation == 0
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -17,6 +17,11 @@ from sandbox.interpreter import NAME, Interpreter
 VERSION = f"{NAME.removeprefix('python')}.2"
 
 
+def said(version: str = VERSION, suffix: str = str(sysconfig.get_config_var("EXT_SUFFIX"))) -> str:
+    """What an interpreter answers."""
+    return json.dumps([version, suffix, "/usr/lib/packages"])
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Interpreter:
     """An interpreter with a small library: two modules, a package, and parts that no program needs."""
@@ -29,7 +34,7 @@ def own(tmp_path: Path) -> Interpreter:
 def system(tmp_path: Path) -> Path:
     root = tmp_path / "usr"
     (root / "bin").mkdir(parents=True)
-    _write_executable(root / "bin" / NAME, f"echo Python {VERSION}")
+    _write_executable(root / "bin" / NAME, f"echo '{said()}'")
     return root
 
 
@@ -60,7 +65,10 @@ def test_a_system_that_lacks_a_module_is_not(own: Interpreter, system: Path, mis
     assert interpreter.of_system(own, system) is None
 
 
-@pytest.mark.parametrize("line", ["echo Python 3.4.1", "exit 1", "echo PyPy 3.11.2"])
+@pytest.mark.parametrize(
+    "line",
+    [f"echo '{said('3.4.1')}'", f"echo '{said(suffix='.cpython-3xt.so')}'", "exit 1", "echo hello", "sleep 1; kill $$"],
+)
 def test_nor_one_that_is_not_what_its_name_says(own: Interpreter, system: Path, line: str) -> None:
     _write_library(system / "lib" / NAME, "os.py", "string.py", "json/__init__.py")
     _write_executable(system / "bin" / NAME, line)
@@ -86,8 +94,8 @@ def test_the_chosen_one_runs_and_has_every_module_that_ours_has() -> None:
         "found = [n for n in sys.stdlib_module_names if u.find_spec(n)]\n"
         "print(json.dumps([found, platform.python_version(), os.path.dirname(os.path.realpath(os.__file__))]))"
     )
-    said = subprocess.run([chosen.path, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
-    found, version, library = json.loads(said.stdout)
+    answer = subprocess.run([chosen.path, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+    found, version, library = json.loads(answer.stdout)
     assert (version, library) == (chosen.version, str(chosen.library))
     for name in (
         "asyncio",
@@ -107,8 +115,8 @@ def test_the_chosen_one_runs_and_has_every_module_that_ours_has() -> None:
 def test_where_packages_are_looked_for_is_where_it_looks() -> None:
     chosen = interpreter.chosen()
     ask = "import site; print(site.getsitepackages())"
-    said = subprocess.run([chosen.path, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
-    assert str(chosen.packages) in said.stdout
+    answer = subprocess.run([chosen.path, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+    assert str(interpreter.packages(chosen)) in answer.stdout
 
 
 @pytest.mark.parametrize(

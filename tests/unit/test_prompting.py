@@ -256,6 +256,22 @@ THOUGHTS = {
     "only closed": (f"a</think>{ANSWER}", "", False, False, f"<think>a</think>{ANSWER}", "def f(): return 1\n"),
     "opened, cut within it": ("def f(): return 0", "", True, True, "<think>def f(): return 0", ""),
     "about such tags": (ABOUT, "", False, False, ABOUT, "def f(s): return s.split('</think>')\n"),
+    "closed after a quotation": (
+        f'"a"</think>{ANSWER}',
+        "",
+        False,
+        False,
+        f'<think>"a"</think>{ANSWER}',
+        "def f(): return 1\n",
+    ),
+    "closed after three ticks": (
+        f"a ``` b</think>{ANSWER}",
+        "",
+        False,
+        False,
+        f"<think>a ``` b</think>{ANSWER}",
+        "def f(): return 1\n",
+    ),
     "quoted": (QUOTED, "", False, False, QUOTED, "def f(): return 1\n"),
     "closed after a block": (
         f"{ANSWER}\n</think>{ANSWER}",
