@@ -11,12 +11,15 @@ import _thread
 import os
 import select
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from sandbox.guest import codec, wire
 
 CHUNK = 1 << 16
+PID = struct.Struct("i")  # the first field of struct ucred (unix(7))
+CREDENTIALS_ROOM = socket.CMSG_SPACE(3 * PID.size)
 
 
 class Over(BaseException):
@@ -74,6 +77,7 @@ class Conversation:
         self._over: Over | None = None
         self._asking = _thread.allocate_lock()  # protects one question with its answer
         self._ends = {stdin, out, err}
+        self._speaker = 0  # the pid of the program's first process, once it spoke
         self._poll = select.poll()
         for fd in (self._socket, out, err):
             os.set_blocking(fd, False)
@@ -105,15 +109,27 @@ class Conversation:
             while self._socket not in self._wait():
                 pass
             try:
-                chunk = self._channel.recv(CHUNK)
+                chunk, about, _, _ = self._channel.recvmsg(CHUNK, CREDENTIALS_ROOM)
             except OSError:
-                chunk = b""
+                chunk, about = b"", []
             if not chunk:
                 raise Ended
+            self._check_sender(about)
             data += chunk
             if size == wire.HEADER_BYTES and len(data) >= size:
                 size += _announced(data)
         return self._message(data, size, nonce)
+
+    def _check_sender(self, about: list[tuple[int, int, bytes]]) -> None:
+        """All comes from the process that spoke first, before the program was there: the kernel says who sends.
+
+        Raises Tampered where another process answers in its place, right or wrong.
+        """
+        for _, _, data in about:
+            (pid,) = PID.unpack_from(data)
+            self._speaker = self._speaker or pid
+            if pid != self._speaker:
+                raise Tampered("another process answers in its place")
 
     def ask(self, kind: str, *rest: Any) -> Any:
         """A question for a value. Raises what the program raised, as a built-in exception, and as `answer` does."""

@@ -169,6 +169,7 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
     wakes the other on another processor. The next program may be elsewhere.
     """
     ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the judge is told which process sends
     stdin_read, stdin_write = os.pipe()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()

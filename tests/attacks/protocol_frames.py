@@ -153,12 +153,12 @@ serve(reply)
     _rogue(
         "a child answers, and the parent is gone",
         "answer('\"ready\"')\nif os.fork():\n    os._exit(0)\nos.setsid()\nwhile True: value(right(read()))",
-        CRASH,
+        CRASH + FORGED,
     ),
     _rogue(
         "a child answers, and the parent has killed itself",
         "import signal\nanswer('\"ready\"')\nif os.fork():\n    os.kill(os.getpid(), signal.SIGKILL)\nos.setsid()\nwhile True: value(right(read()))",
-        CRASH,
+        CRASH + FORGED,
     ),
     # What it prints meanwhile.
     _reply("a flood on stdout in the place of an answer", "[os.write(1, b'x' * 65536) for _ in range(999)]", LOUD),
