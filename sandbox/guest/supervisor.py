@@ -139,9 +139,7 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(court.run_cpu_s))
     oom = by_itself and _oom_kills() != oom_before
     passed = _limit_passed(limits, watch, cpu_s, oom) or court.fault
-    # ours kills it where it waits for more questions: it has no exit code of its own
-    by_its_own = watch.ended or watch.exit_code is not None
-    if passed is None and order["calls"] and by_its_own and court.go_on:
+    if passed is None and order["calls"] and watch.ended and court.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
     go_on = court.go_on and passed is None and watch.exit_code == 0 and clean
     measured = {

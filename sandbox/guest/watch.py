@@ -18,7 +18,6 @@ from sandbox.guest import measures, wire
 from sandbox.guest.bench import Bench
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PF_EXITING = 0x4  # linux/sched.h
 GRACE_S = 1.0  # for the judge to see that its program is over
 LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many times its wall limit, and no more
 
@@ -68,13 +67,7 @@ class Watch:
             self.reap()
             return True
         self.over_time = self._passed()
-        if self._control in ready:
-            self.ended = self._ends()
         return self.over_time or self._control in ready
-
-    def _ends(self) -> bool:
-        """Whether the first process is on its way out, which takes it a while: the kernel's flag of that."""
-        return any(int(flags) & PF_EXITING for flags in _stat(str(self.pid))[6:7])
 
     def _ready(self) -> list[int]:
         left = self.start + self._next_check - time.monotonic() if not self.over_time else GRACE_S
