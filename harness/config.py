@@ -28,7 +28,8 @@ class RunConfig(BaseModel):
     share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
     once to a server; None for as many as keep it busy. extractor: how a chat model's reply becomes a program.
     vllm_python, engine_args: of engine vllm: the interpreter that has it, and more arguments for it. stop to
-    thinking_tokens: how problems are put, see `harness.prompting`. price: per million prompt and completion tokens,
+    thinking_tokens: how problems are put, see `harness.prompts.template`. price: per million prompt and completion
+    tokens,
     `0.15/0.60`. report_to: trackers.
     """
 

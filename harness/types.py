@@ -30,7 +30,7 @@ class Problem:
     prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
     against. limits: None for the run's. stop: where a base model's completion is cut. instruction: the template of a
-    chat model's message, empty for the common one (`harness.prompting.INSTRUCTION`).
+    chat model's message, empty for the common one (`harness.prompts.template.INSTRUCTION`).
     """
 
     id: str
@@ -121,7 +121,8 @@ class Usage:
 class Completion:
     """One sample of a model. `index` counts the samples of a problem from 0; `seed` is what it was drawn with.
 
-    logprobs: where given texts were scored instead of one sampled (`harness.scoring`), in nats: for each text those of
+    logprobs: where given texts were scored instead of one sampled (`harness.engines._logprobs`), in nats: for each
+    text those of
     its predicted tokens.
     usage: of the whole request, on the first of its completions only; so the usages of a run add up to what it took.
     """

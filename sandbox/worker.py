@@ -15,16 +15,16 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from sandbox import verdicts
+from sandbox import outcome
 from sandbox.errors import WorkerLost
 from sandbox.guest import wire
+from sandbox.guest.monitor import LOAD_FACTOR
 from sandbox.guest.testcode import TestCache
-from sandbox.guest.watch import LOAD_FACTOR
 from sandbox.types import CallTests, Execution, Integrity, Limits, Program, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
-    "wire", "codec", "compare", "seccomp", "suites", "child", "conversation", "testcode", "judge", "cleaning", "bench",
-    "measures", "watch", "supervisor",
+    "wire", "codec", "compare", "seccomp", "unittest_suites", "program", "channel", "testcode", "judge", "cleaning",
+    "judge_process", "procfs", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
@@ -121,12 +121,12 @@ class Worker:
         """Run one program. Raises WorkerLost where the worker ended or fell silent; it is then of no more use."""
         self.programs += 1
         runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
-        ended: list[verdicts.RunEnd] = []
+        ended: list[outcome.RunEnd] = []
         try:
             self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
             while not ended or not ended[-1].measured["last"]:
                 ended.append(self._run_end(limits.wall_s * LOAD_FACTOR + GRACE_S))
-            execution = verdicts.execution(ended, tests, self.name)
+            execution = outcome.execution(ended, tests, self.name)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {error}") from error
@@ -141,11 +141,11 @@ class Worker:
         self.usable = False
         self._stream.close()
 
-    def _run_end(self, timeout_s: float) -> verdicts.RunEnd:
+    def _run_end(self, timeout_s: float) -> outcome.RunEnd:
         deadline = time.monotonic() + timeout_s
         finding = self._payload(deadline)
         measured = wire.decode(self._payload(deadline))
-        return verdicts.RunEnd(finding=wire.decode(finding) if finding else {}, measured=measured)
+        return outcome.RunEnd(finding=wire.decode(finding) if finding else {}, measured=measured)
 
     def _job(self, program: Program, tests: Tests | None, limits: Limits, runs: int) -> bytes:
         """The order for the supervisor, then what goes past it to the judge. Tests travel once per worker."""

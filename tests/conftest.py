@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import sandbox
-from harness import modelserver
+from harness.engines import _vllm_server
 from harness.models import model_dir
-from harness.models.nano_corpus import STARTER, functions, read_held_out
+from harness.models.training.corpus import STARTER, functions, read_held_out
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -55,10 +55,10 @@ def vllm_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def vllm(vllm_python: Path) -> Iterator[modelserver.ModelServer]:
+def vllm(vllm_python: Path) -> Iterator[_vllm_server.ModelServer]:
     """A vLLM server of nano, started once for all tests."""
-    options = modelserver.Options(model=str(model_dir("nano")), name="nano", python=vllm_python, key="EMPTY")
-    with modelserver.ModelServer(options, lambda _: None) as server:
+    options = _vllm_server.Options(model=str(model_dir("nano")), name="nano", python=vllm_python, key="EMPTY")
+    with _vllm_server.ModelServer(options, lambda _: None) as server:
         yield server
 
 

@@ -19,9 +19,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness import datasets, overfitting, store
+from harness import datasets
 from harness.errors import InputError
-from harness.rowfiles import Row, RowFile, text_of
+from harness.files.rows import Row, RowFile, text_of
+from harness.overfit import measures
+from harness.runs import store
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"
 TASKS = ("codegen", "summarization", "classification", "perplexity")  # the one with the longest answers first: see Plan
@@ -188,7 +190,7 @@ def _halves(row: Row, text: str) -> tuple[str, str] | None:
     answered = [row.fields[name] for name in ANSWERED if isinstance(row.fields.get(name), str)]
     prompt, rest = "\n".join(asked) + "\n", "\n".join(answered)
     if not asked or not rest.strip():
-        prompt = overfitting.prompt_of(text)
+        prompt = measures.prompt_of(text)
         rest = text[len(prompt) :]
     return (prompt, rest) if prompt.strip() and rest.strip() else None
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import flips, store
-from harness.checkup.findings import MAIN
-from harness.comparison import Comparison, Metric, Run
+from harness.checkup.verdicts import MAIN
+from harness.compare import flips
+from harness.compare.pairs import Comparison, Metric, Run
 from harness.datasets import load_set
 from harness.leaderboard.prompts import Message, asked
+from harness.runs import store
 from harness.tasks.classification import LOGPROB, TIE
 from harness.types import Problem
 

@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import store
 from harness.checkup.data import ADD
-from harness.checkup.program import STEPS, Checkup
-from harness.comparison import record
+from harness.checkup.run import STEPS, Checkup
+from harness.compare.pairs import record
+from harness.runs import store
 
 
 def as_json(found: Checkup) -> dict[str, Any]:
     """What checkup.json holds and `--json` prints."""
-    memory = found.memory
+    memory = found.memorization
     return {
         "base": found.names["base"],
         "tuned": found.names["tuned"],

@@ -11,19 +11,21 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from harness import __version__, curveplot, store
-from harness.characters import printable
+from harness import __version__
 from harness.checkup import examples as reading
-from harness.checkup import findings
+from harness.checkup import verdicts
 from harness.checkup.data import ADD, Part
-from harness.checkup.findings import Detail, Line
-from harness.checkup.program import STEPS, Checkup
-from harness.comparison import Comparison
+from harness.checkup.run import STEPS, Checkup
+from harness.checkup.verdicts import Detail, Line
+from harness.compare.pairs import Comparison
 from harness.errors import InputError
-from harness.leaderboard import highlight
+from harness.html import highlight
 from harness.leaderboard.charts import Scale
 from harness.leaderboard.pages import TEMPLATES as SHARED
 from harness.leaderboard.pages import make_environment, make_policy
+from harness.overfit import loss_plot
+from harness.runs import store
+from harness.text.printable import printable
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STYLES = (SHARED / "page.css", SHARED / "board.css", TEMPLATES / "report.css")
@@ -76,9 +78,9 @@ def render(found: Checkup) -> str:
         parts=reading.parts(found.examples),
         add=ADD,
         steps=STEPS,
-        amount=findings.amount,
-        size=findings.size,
-        span=findings.span,
+        amount=verdicts.amount,
+        size=verdicts.size,
+        span=verdicts.span,
         highlighted=lambda text: highlight.python(printable(text)),
     )  # fmt: skip
 
@@ -95,10 +97,10 @@ def write(found: Checkup, folder: Path) -> Path:
 
 
 def _section(part: Part, compared: Comparison) -> Section:
-    details = tuple(findings.details(compared))
+    details = tuple(verdicts.details(compared))
     return Section(
         part=part,
-        about=ABOUT[part.task] + (NO_MERIT if part.name == findings.TRAINED else ""),
+        about=ABOUT[part.task] + (NO_MERIT if part.name == verdicts.TRAINED else ""),
         details=details,
         scales={each.metric: _scale(each) for each in details},
         comparison=compared,
@@ -125,9 +127,9 @@ def _whisker(line: Line) -> Whisker:
 
 def _curve(found: Checkup) -> Markup | None:
     """The drawing of the training curve: numbers and our own words only."""
-    if not found.memory.points:
+    if not found.memorization.points:
         return None
     try:
-        return Markup(curveplot.draw(found.memory.points, found.memory.turn))
+        return Markup(loss_plot.draw(found.memorization.points, found.memorization.turn))
     except ValueError:  # no finite loss
         return None

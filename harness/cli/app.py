@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import (
+from harness.cli.commands import (
     audit,
     checkup,
     compare,

@@ -17,12 +17,12 @@ from types import MappingProxyType
 from typing import Any
 
 from harness import registry
-from harness.datasets import _texts
-from harness.datasets._fetch import Source, fetch
+from harness.datasets import _text_fields
+from harness.datasets._download import Source, fetch
 from harness.errors import ProblemError, near
 from harness.types import Problem
 
-OWN_FORMAT = "files"
+OWN_FORMAT = "own"
 CODE = "codegen"
 HERE = Path(__file__).resolve().parent
 
@@ -162,9 +162,9 @@ def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
     problems: dict[str, Problem] = {}
     for number, row, line in rows(path):
         digest.update(line)
-        place = _texts.Line(path=path, number=number)
+        place = _text_fields.Line(path=path, number=number)
         try:
-            problem = _texts.PARSERS[task](row, name, place)
+            problem = _text_fields.PARSERS[task](row, name, place)
         except ValueError as error:
             raise ProblemError(f"{place}: {error}") from error
         if problem.id in problems:
@@ -174,7 +174,7 @@ def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
         raise ProblemError(f"{path} holds no items")
     complete = list(problems.values())
     if task == "classification":
-        complete = _texts.with_labels(complete, labels, path)
+        complete = _text_fields.with_labels(complete, labels, path)
     return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(complete))
 
 

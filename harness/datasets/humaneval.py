@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.datasets import files
-from harness.datasets._fetch import Source
+from harness.datasets import own
+from harness.datasets._download import Source
+from harness.datasets._fields import text
 from harness.datasets._limits import BRIEF
-from harness.datasets._rows import text
 from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
@@ -28,7 +28,7 @@ SOURCE = Source(
 # Its reference takes 0.3 s, and no other more than 0.04.
 SLOW = {"HumanEval/75": Limits(cpu_s=3.0, wall_s=6.0)}
 # What the BigCode harness cuts at (bigcode_eval/tasks/humaneval.py, commit 8fc5bae); the paper has the first of these.
-STOP = (*files.STOP, "<file_sep>")
+STOP = (*own.STOP, "<file_sep>")
 KEYS = {"task_id", "prompt", "entry_point", "canonical_solution", "test"}
 
 

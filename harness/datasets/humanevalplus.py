@@ -13,8 +13,8 @@ import dataclasses
 from typing import Any
 
 from harness.datasets import humaneval
-from harness.datasets._fetch import Source
-from harness.datasets._rows import text
+from harness.datasets._download import Source
+from harness.datasets._fields import text
 from harness.types import Problem
 from sandbox.types import MIB, Limits
 

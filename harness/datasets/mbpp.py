@@ -16,11 +16,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.datasets._fetch import Source
+from harness.datasets._download import Source
+from harness.datasets._fields import text, texts
 from harness.datasets._integrity import call_tests
 from harness.datasets._limits import BRIEF
-from harness.datasets._rows import text, texts
-from harness.prompting import FewShot
+from harness.prompts.template import FewShot
 from harness.types import Problem
 from sandbox.types import Limits
 

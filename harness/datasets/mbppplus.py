@@ -13,9 +13,9 @@ import dataclasses
 from typing import Any
 
 from harness.datasets import mbpp
-from harness.datasets._fetch import Source
+from harness.datasets._download import Source
+from harness.datasets._fields import text
 from harness.datasets._integrity import call_tests
-from harness.datasets._rows import text
 from harness.types import Problem
 from sandbox.types import MIB, Integrity, Limits
 

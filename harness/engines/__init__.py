@@ -1,6 +1,7 @@
 """Engines: where completions come from. One module each; the module's name is the option's value.
 
-A module has `Options`, its own frozen dataclass, and `open_engine(options) -> Engine`. `harness.resolve` makes the
+A module has `Options`, its own frozen dataclass, and `open_engine(options) -> Engine`. `harness.engines._selection`
+makes the
 options from a run's configuration.
 """
 

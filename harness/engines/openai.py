@@ -24,7 +24,7 @@ import tenacity
 
 from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, near
-from harness.prompting import with_thinking
+from harness.prompts.template import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6

@@ -22,9 +22,9 @@ import torch
 import transformers
 
 from harness.engines import Bos, cut, pieces, seed_of, too_long, with_usage
-from harness.engines._scores import TokenScores
+from harness.engines._transformers_logprobs import TokenScores
 from harness.errors import EngineError, InputError
-from harness.prompting import with_thinking
+from harness.prompts.template import with_thinking
 from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:

@@ -1,6 +1,6 @@
 """Engine `vllm`: a vLLM server of our own, started for the run and ended with it; spoken to as any other server.
 
-See `harness.modelserver` for its life, `harness.engines.openai` for what is said to it.
+See `harness.engines._vllm_server` for its life, `harness.engines.openai` for what is said to it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness import modelserver
-from harness.engines import Bos, Teller, openai
+from harness.engines import Bos, Teller, _vllm_server, openai
 from harness.types import Completion, Request
 
 
@@ -17,7 +16,7 @@ from harness.types import Completion, Request
 class Options:
     """server: what to start. concurrency: requests at once. teller: told how the start goes on."""
 
-    server: modelserver.Options
+    server: _vllm_server.Options
     concurrency: int
     teller: Teller
 
@@ -26,7 +25,7 @@ class VLLMEngine:
     """A server with its client. Raises InputError where there is no vLLM, EngineError where it does not come up."""
 
     def __init__(self, options: Options) -> None:
-        self._server = modelserver.ModelServer(options.server, options.teller.waiting)
+        self._server = _vllm_server.ModelServer(options.server, options.teller.waiting)
         self._server.__enter__()
         self.concurrency = options.concurrency
         try:

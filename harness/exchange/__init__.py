@@ -3,7 +3,7 @@
 A module has `recognizes(source)`, by content, and `read(source)`, or `write(run, out)`, or all three. `CARRIES` says
 what a round trip keeps: `verdicts` of single completions, `counts` of those that passed by problem, or `numbers` of
 the whole set. `NEEDS_PROBLEMS = False` where a writer wants no problem set. What is read is the other system's word:
-nothing is executed here. `harness.importing` makes a run directory of it.
+nothing is executed here. `harness.exchange.import_` makes a run directory of it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from harness import registry
 from harness.datasets import ProblemSet
 from harness.errors import InputError, SamplesError, near
-from harness.exchange._source import Source
+from harness.exchange.input_file import Source
 from harness.types import Form
 from sandbox.types import Verdict
 
-PACKAGE = "harness.exchange"
+PACKAGE = "harness.exchange.formats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Found:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def formats(ability: str) -> list[str]:
+def format_names(ability: str) -> list[str]:
     """The formats, as options write them, whose modules can do `ability`: read or write."""
     modules = [(name, registry.load(PACKAGE, name, "format")) for name in registry.names(PACKAGE)]
     return [name.replace("_", "-") for name, module in modules if hasattr(module, ability)]
@@ -77,7 +77,7 @@ def formats(ability: str) -> list[str]:
 
 def find_format(name: str, ability: str) -> ModuleType:
     """The module of a format. Raises InputError, with the names that exist, for one that is not known."""
-    known = formats(ability)
+    known = format_names(ability)
     if name not in known:
         raise InputError(f"unknown format {name!r}{near(name, known)}; known: {', '.join(known)}")
     return registry.load(PACKAGE, name.replace("-", "_"), "format")
@@ -85,7 +85,7 @@ def find_format(name: str, ability: str) -> ModuleType:
 
 def recognize(source: Source) -> str:
     """The format of a file or directory, by its content. Raises SamplesError where no format knows it."""
-    known = formats("read")
+    known = format_names("read")
     for name in known:
         if find_format(name, "read").recognizes(source):
             return name
@@ -130,7 +130,7 @@ __all__ = [
     "Found",
     "Source",
     "find_format",
-    "formats",
+    "format_names",
     "number",
     "problem_id",
     "recognize",

@@ -17,9 +17,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.extractors import auto, reply, source
+from harness.extractors import _markdown, _python, auto
+from harness.extractors._markdown import Block
 from harness.extractors.auto import Found
-from harness.extractors.reply import Block
 
 DEFAULT = "auto"
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")  # such as reasoning leaves before a program
@@ -45,7 +45,7 @@ def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
     found = EXTRACTORS[name](raw, prompt, entry_point)
     if found is None or not found.text.strip():
         return Extraction(extractor=name, source="", span=None)
-    preamble = "" if found.complete else source.preamble(prompt, entry_point)
+    preamble = "" if found.complete else _python.preamble(prompt, entry_point)
     text = _behind(("" if preamble.strip() in found.text else preamble) + found.lent, found.text)
     text = _BLANK_LINES.sub("", text).rstrip("\n") + "\n"
     return Extraction(extractor=name, source=text, span=_narrowed(raw, found))
@@ -63,7 +63,7 @@ def _narrowed(raw: str, found: Found) -> tuple[int, int]:
 
 def _behind(head: str, text: str) -> str:
     """`text` after `head`, but for its `from __future__` imports, which must stand first."""
-    tree = source.Reader().tree(text) if head and "__future__" in text else None
+    tree = _python.Reader().tree(text) if head and "__future__" in text else None
     imports = [each for each in tree.body if isinstance(each, ast.ImportFrom)] if tree else []
     place = max((each.end_lineno or 0 for each in imports if each.module == "__future__"), default=0)
     lines = text.split("\n")
@@ -74,8 +74,8 @@ def _by(choose: Callable[[list[Block]], Block]) -> Callable[[str, str, str], Fou
     """An extractor that takes one of the Python blocks as it stands."""
 
     def find(raw: str, prompt: str, entry_point: str) -> Found | None:
-        answer = reply.answer(raw)
-        blocks = [block for block in reply.blocks(answer) if block.python]
+        answer = _markdown.answer(raw)
+        blocks = [block for block in _markdown.blocks(answer) if block.python]
         if not blocks:
             return _whole(answer, prompt, entry_point)
         block = choose(blocks)
@@ -85,11 +85,11 @@ def _by(choose: Callable[[list[Block]], Block]) -> Callable[[str, str, str], Fou
 
 
 def _whole(raw: str, _prompt: str, _entry_point: str) -> Found:
-    return Found(text=reply.unix(raw).strip("\n") + "\n", start=0, end=len(raw))
+    return Found(text=_markdown.unix(raw).strip("\n") + "\n", start=0, end=len(raw))
 
 
 def _longest(blocks: list[Block]) -> Block:
-    reader = source.Reader()
+    reader = _python.Reader()
     return max(blocks, key=lambda block: (reader.tree(block.text) is not None, len(block.text)))
 
 

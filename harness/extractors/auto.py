@@ -16,9 +16,9 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.extractors import reply, source
-from harness.extractors.reply import Block
-from harness.extractors.source import BUILTINS, SHOW, Reader, Statement
+from harness.extractors import _markdown, _python
+from harness.extractors._markdown import Block
+from harness.extractors._python import BUILTINS, SHOW, Reader, Statement
 
 RUNS = 100  # of unfenced program text that are looked at
 WHOLE, METHOD, BROKEN, BODY, STUB, NOTHING = 5, 4, 3, 2, 1, 0
@@ -56,9 +56,9 @@ class _Candidate:
 def find(raw: str, prompt: str, entry_point: str) -> Found | None:
     """The program in a reply; None where there is none."""
     reader = Reader()
-    answer = reply.answer(raw)
+    answer = _markdown.answer(raw)
     # a bare program's fences are in its strings
-    blocks = [] if _is_program(answer, reader) else reply.blocks(
+    blocks = [] if _is_program(answer, reader) else _markdown.blocks(
         answer, lambda text: _understood(text, True, entry_point, reader)[1] is not None
     )  # fmt: skip
     candidates = [_candidate(block, entry_point, reader) for block in blocks]
@@ -82,14 +82,14 @@ def find(raw: str, prompt: str, entry_point: str) -> Found | None:
 
 
 def _is_program(answer: str, reader: Reader) -> bool:
-    text = reply.unix(answer).strip("\n")
-    return source.looks_like_code(text) and reader.may_scan(text) and reader.tree(text + "\n") is not None
+    text = _markdown.unix(answer).strip("\n")
+    return _python.looks_like_code(text) and reader.may_scan(text) and reader.tree(text + "\n") is not None
 
 
 def _last_block(candidates: list[_Candidate]) -> Found | None:
     """What a reply without the entry point has instead: it is judged as it is."""
     for each in reversed(candidates):
-        if each.fenced and each.python and (each.tree is None or source.has_substance(each.tree)):
+        if each.fenced and each.python and (each.tree is None or _python.has_substance(each.tree)):
             return Found(text=each.text, start=each.start, end=each.end)
     return None
 
@@ -114,22 +114,22 @@ def _understood(text: str, closed: bool, entry_point: str, reader: Reader) -> tu
 
 def _readings(text: str, closed: bool, entry_point: str, reader: Reader) -> Iterator[str]:
     yield text
-    flush = reply.dedented(text)
+    flush = _markdown.dedented(text)
     if flush != text:
         yield flush
-    if source.has_prompts(flush):
-        yield source.without_prompts(flush)
+    if _python.has_prompts(flush):
+        yield _python.without_prompts(flush)
     if fence := _LINE_END_FENCE.search(flush):
         yield flush[: fence.start()] + "\n"
     trimmed = _trimmed(flush, closed, reader)
-    if source.defines(trimmed, entry_point):
+    if _python.defines(trimmed, entry_point):
         yield trimmed
 
 
 def _trimmed(text: str, closed: bool, reader: Reader) -> str:
     """Without prose at its ends and, where a block was cut off, without its last statement if that is not whole."""
     lines = text.split("\n")
-    pieces = source.chunks(lines, reader)
+    pieces = _python.chunks(lines, reader)
     first, last = 0, len(pieces)
     while first < last and not pieces[first].code and not pieces[first].likely:
         first += 1
@@ -149,15 +149,15 @@ def _unfenced(answer: str, blocks: list[Block], entry_point: str, reader: Reader
     for line in lines:
         offsets.append(offsets[-1] + len(line) + 1)
     for first, last in itertools.islice(_runs(lines, reader), RUNS):
-        raw = reply.unix("\n".join(lines[first:last])) + "\n"
-        text = reply.dedented(raw)
+        raw = _markdown.unix("\n".join(lines[first:last])) + "\n"
+        text = _markdown.dedented(raw)
         tree = reader.tree(text)
-        if tree is not None and source.has_substance(tree):
+        if tree is not None and _python.has_substance(tree):
             yield _Candidate(
                 raw=raw, text=text, tree=tree, start=offsets[first], end=offsets[last] - 1, fenced=False, python=False
             )
     if not blocks and answer.strip():
-        raw = reply.unix(answer).strip("\n") + "\n"
+        raw = _markdown.unix(answer).strip("\n") + "\n"
         text, tree = _understood(raw, True, entry_point, reader)
         yield _Candidate(raw=raw, text=text, tree=tree, start=0, end=len(answer), fenced=False, python=False)
 
@@ -165,7 +165,7 @@ def _unfenced(answer: str, blocks: list[Block], entry_point: str, reader: Reader
 def _runs(lines: list[str], reader: Reader) -> Iterator[tuple[int, int]]:
     """Lines [first, last) of neighbouring statements, and of indented text below a line of prose."""
     run: list[int] = []
-    for piece in source.chunks(lines, reader):
+    for piece in _python.chunks(lines, reader):
         if piece.code:
             run = [run[0] if run else piece.first, piece.last]
             continue
@@ -185,17 +185,17 @@ def _level(candidate: _Candidate, prompt: str, entry_point: str, reader: Reader)
     if not entry_point:
         if tree is None:
             return STUB if candidate.fenced and candidate.python else NOTHING
-        return (METHOD if _reads_input(tree) else BODY + 1) if source.has_substance(tree) else NOTHING
+        return (METHOD if _reads_input(tree) else BODY + 1) if _python.has_substance(tree) else NOTHING
     if tree is not None:
-        definition = source.function(tree, entry_point)
+        definition = _python.function(tree, entry_point)
         if isinstance(definition, ast.Import | ast.ImportFrom):
             return BROKEN  # a test's `from solution import f`
         if definition is not None:
-            return STUB if source.is_stub(definition) else WHOLE
-        owned = source.owner(tree, entry_point)
+            return STUB if _python.is_stub(definition) else WHOLE
+        owned = _python.owner(tree, entry_point)
         if owned is not None:
-            return STUB if source.is_stub(owned[1]) else METHOD
-    elif source.defines(candidate.text, entry_point):
+            return STUB if _python.is_stub(owned[1]) else METHOD
+    elif _python.defines(candidate.text, entry_point):
         return BROKEN
     return BODY if _with_body(prompt, candidate, entry_point, reader) else NOTHING
 
@@ -209,20 +209,20 @@ def _with_body(prompt: str, candidate: _Candidate, entry_point: str, reader: Rea
     """The prompt with its function's body; empty where the candidate is no such body."""
     head = prompt.rstrip() + "\n"
     raw = candidate.raw.strip("\n")
-    if not source.defines(head, entry_point) or not raw.strip() or not reader.may_scan(raw):
+    if not _python.defines(head, entry_point) or not raw.strip() or not reader.may_scan(raw):
         return ""
     if "\t" not in prompt:
         raw = re.sub(r"^\t+", lambda tabs: "    " * len(tabs[0]), raw, flags=re.MULTILINE)
-    flush = reply.dedented(raw)
+    flush = _markdown.dedented(raw)
     tree = reader.tree(flush)
-    returns = tree is not None and source.has_return(tree)
+    returns = tree is not None and _python.has_return(tree)
     indented = raw[0] == " "
     # a reply's first line loses its margin where somebody stripped the text
     stripped = ["    " + raw, textwrap.indent(flush, "    ")] if not indented and (returns or tree is None) else []
     for body in [raw, textwrap.indent(flush, "    ")] if indented else stripped:
         whole = reader.tree(f"{head}{body}\n")
-        definition = source.function(whole, entry_point) if whole else None
-        if not whole or definition is not whole.body[-1] or source.is_stub(definition):
+        definition = _python.function(whole, entry_point) if whole else None
+        if not whole or definition is not whole.body[-1] or _python.is_stub(definition):
             continue
         if indented or any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(definition)):
             return f"{head}{body}\n"
@@ -235,10 +235,10 @@ def _finished(candidates: list[_Candidate], at: int, prompt: str, entry_point: s
     if chosen.tree is None:
         return Found(text=text, start=start, end=end)
     try:
-        owned = None if source.function(chosen.tree, entry_point) else source.owner(chosen.tree, entry_point)
-        found = source.statements(chosen.tree)
+        owned = None if _python.function(chosen.tree, entry_point) else _python.owner(chosen.tree, entry_point)
+        found = _python.statements(chosen.tree)
         given = reader.tree(prompt)
-        known = {name for each in source.statements(given) for name in each.binds} if given else set()
+        known = {name for each in _python.statements(given) for name in each.binds} if given else set()
         lent = _lent(candidates, at, found, known, entry_point)
         if entry_point:
             text = _without_show(text, found, {entry_point, owned[0].name} if owned else {entry_point})
@@ -266,7 +266,7 @@ def _lent(
         (place, each, statement)
         for place, each in enumerate(candidates)
         if place != at and each.tree is not None
-        for statement in source.statements(each.tree)
+        for statement in _python.statements(each.tree)
         if entry_point not in statement.needs | statement.binds
     ]
     taken: list[tuple[int, int, _Candidate, Statement]] = []

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from harness import stats
-from harness.leaderboard.boards import Board, Row, is_share, lower_is_better, problem_values
-from harness.leaderboard.records import CODEGEN
+from harness.leaderboard.results import CODEGEN
+from harness.leaderboard.tables import Board, Row, is_share, lower_is_better, problem_values
+from harness.stats import bootstrap
 
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 40, 12, 44
@@ -265,7 +265,7 @@ def _curve(row: Row) -> list[tuple[int, float]]:
 
 @cache
 def _pass_at_k(n: int, c: int, k: int) -> float:
-    return stats.pass_at_k(n, c, k)
+    return bootstrap.pass_at_k(n, c, k)
 
 
 def _apart(places: Sequence[float]) -> list[float]:

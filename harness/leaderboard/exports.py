@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from harness.characters import printable
-from harness.leaderboard.boards import Board, Row, format_value, is_share
-from harness.leaderboard.records import LeftOut, created_label
+from harness.leaderboard.results import LeftOut, created_label
+from harness.leaderboard.tables import Board, Row, format_value, is_share
+from harness.text.printable import printable
 from harness.types import Estimate
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")

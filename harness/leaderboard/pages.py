@@ -22,13 +22,14 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
-from harness.characters import printable
 from harness.extractors import DEFAULT, EXTRACTORS, extract
-from harness.leaderboard import charts, highlight
-from harness.leaderboard.boards import Board, Row, format_value, is_share, problem_values
+from harness.html import highlight
+from harness.leaderboard import charts
 from harness.leaderboard.prompts import ProblemSets, asked
-from harness.leaderboard.records import CODEGEN, Records, Run, created_label, parsed_lines, slug
-from harness.store import COMPLETIONS, EXECUTIONS, SCORES
+from harness.leaderboard.results import CODEGEN, Records, Run, created_label, parsed_lines, slug
+from harness.leaderboard.tables import Board, Row, format_value, is_share, problem_values
+from harness.runs.store import COMPLETIONS, EXECUTIONS, SCORES
+from harness.text.printable import printable
 from harness.types import Form, Problem
 from sandbox.types import Verdict
 

@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 from harness import registry
 from harness.datasets import CODE, OWN_FORMAT, ProblemSet, load_set, shipped
 from harness.errors import HarnessError, InputError, ProblemError
-from harness.manifest import Manifest
-from harness.prompting import Prompting
+from harness.prompts.template import Prompting
+from harness.runs.manifest import Manifest
 from harness.tasks import Prompted, Task
 from harness.types import Completion, Form, Problem, Request, SamplingParams
 

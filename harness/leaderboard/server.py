@@ -20,11 +20,11 @@ from typing import Any, Self
 
 from harness.errors import HarnessError, InputError
 from harness.leaderboard import site
-from harness.leaderboard.boards import make_boards
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
-from harness.leaderboard.records import read_results
-from harness.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
+from harness.leaderboard.results import read_results
+from harness.leaderboard.tables import make_boards
+from harness.runs.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 
 HOST = "127.0.0.1"
 POLL_S = 1.0

@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from harness import stats
+from harness.stats import bootstrap
 
 METRICS = {"perplexity": "tokens", "bits_per_byte": "bytes", "byte_perplexity": "bytes", "word_perplexity": "words"}
 
@@ -73,7 +73,7 @@ def measure(text: str, logprobs: Sequence[float]) -> TextLoss:
     )
 
 
-def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, stats.Interval]:
+def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, bootstrap.Interval]:
     """Each of METRICS over a corpus, with a 95 % percentile bootstrap over texts (of the ratio of sums).
 
     One text alone cannot say how texts differ: its interval is the value itself. A measure too large for a float (a
@@ -83,14 +83,14 @@ def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, st
     data: npt.NDArray[np.float64] = np.asarray(columns, dtype=np.float64)  # shape (texts, 4)
     places = {"tokens": 1, "bytes": 2, "words": 3}
     total = [math.fsum(column) for column in data.T]
-    drawn = np.concatenate(list(stats.resampled_sums(data, rng)))  # shape (resamples, 4)
+    drawn = np.concatenate(list(bootstrap.resampled_sums(data, rng)))  # shape (resamples, 4)
     found = {}
     for metric, unit in METRICS.items():
         rates = drawn[:, 0] / drawn[:, places[unit]]
-        low, high = np.quantile(rates, [stats.ALPHA / 2, 1 - stats.ALPHA / 2])
+        low, high = np.quantile(rates, [bootstrap.ALPHA / 2, 1 - bootstrap.ALPHA / 2])
         ends = [_scaled(metric, float(rate)) for rate in (total[0] / total[places[unit]], low, high)]
         if all(map(math.isfinite, ends)):
-            found[metric] = stats.Interval(value=ends[0], low=ends[1], high=ends[2])
+            found[metric] = bootstrap.Interval(value=ends[0], low=ends[1], high=ends[2])
     return found
 
 

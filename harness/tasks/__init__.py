@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.engines import Engine
 from harness.extractors import Extraction
-from harness.prompting import Prompting
+from harness.prompts.template import Prompting
 from harness.types import Completion, Estimate, Form, Problem, SamplingParams, Score
 from sandbox.types import Execution, Program
 

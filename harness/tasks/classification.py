@@ -1,6 +1,6 @@
 """Task `classification`: choose one label for a text. The measures are accuracy and F1; an answer not read is wrong.
 
-The label is read from the answer (`by=answer`, rules in `harness.metrics.labels`), or it is the one that is most
+The label is read from the answer (`by=answer`, rules in `harness.tasks._labels`), or it is the one that is most
 probable after the prompt (`by=logprob`, for base models: the prompt is that of a completion whatever the form).
 """
 
@@ -16,17 +16,17 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import field_validator
 
-from harness import stats
 from harness.engines import Engine
+from harness.engines._logprobs import Options as ScoringOptions
+from harness.engines._logprobs import Scorings
 from harness.errors import InputError
-from harness.metrics import agreement
-from harness.metrics.confusion import picture
-from harness.metrics.labels import LabelReader
-from harness.scoring import Options as ScoringOptions
-from harness.scoring import Scorings
+from harness.html.confusion_matrix import picture
+from harness.metrics import classification
+from harness.stats import bootstrap
 from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks._aggregate import by_problem, estimates, means
+from harness.tasks._labels import LabelReader
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import by_problem, estimates, means
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 
@@ -34,7 +34,7 @@ DEFAULTS: Mapping[str, Any] = {"problems": "remarks", "n": 1, "temperature": 0.0
 VERSION = "classification.v1"  # raised by every change that can move a number
 INSTRUCTION = "Classify the following text."
 ONE_OF = "{instruction} Answer with one of these labels, and nothing else: {labels}.\n\nText: {text}"
-METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
+METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 TIE, LOGPROB = "tie", "log-probability"
 PICTURE = "confusion.svg"
 
@@ -122,7 +122,7 @@ class Classification:
         return Score(
             problem_id=problem.id,
             index=completion.index,
-            values={"accuracy": float(predicted == truth), "unread": float(predicted == agreement.UNREAD)},
+            values={"accuracy": float(predicted == truth), "unread": float(predicted == classification.UNREAD)},
             notes={"label": truth, "predicted": predicted, "rule": rule},
         )
 
@@ -135,16 +135,16 @@ class Classification:
         if not groups:
             return Outcome(estimates=[], problems={}, omitted=["accuracy"])
         items, labels = _answers(groups)
-        values = agreement.measures(items, labels)
-        ends = agreement.intervals(items, labels, np.random.default_rng(ended.seed))
+        values = classification.measures(items, labels)
+        ends = classification.intervals(items, labels, np.random.default_rng(ended.seed))
         intervals = {
-            name: stats.Interval(value=values[name], low=low, high=high)
+            name: bootstrap.Interval(value=values[name], low=low, high=high)
             for name, (low, high) in ends.items()
             if name in values
         }
         problems = {problem_id: means(group, ("accuracy", "unread")) for problem_id, group in groups.items()}
         unread = [item["unread"] for item in problems.values()]
-        intervals["unread"] = stats.mean_interval(unread, np.random.default_rng(ended.seed))
+        intervals["unread"] = bootstrap.mean_interval(unread, np.random.default_rng(ended.seed))
         section = _section(groups, items, labels)
         return Outcome(
             estimates=estimates(intervals, groups, METHOD, ended),
@@ -158,11 +158,11 @@ class Classification:
         labels = problem.metadata["labels"]
         if self.options.by == "answer":
             reading = _reader(labels).read(completion.text)
-            return reading.label or agreement.UNREAD, reading.rule.value
+            return reading.label or classification.UNREAD, reading.rule.value
         assert completion.logprobs is not None
         worth = [sum(each) / (len(each) if self.options.normalize == "tokens" else 1) for each in completion.logprobs]
         best = [label for label, each in zip(labels, worth, strict=True) if each == max(worth)]
-        return (best[0], LOGPROB) if len(best) == 1 else (agreement.UNREAD, TIE)
+        return (best[0], LOGPROB) if len(best) == 1 else (classification.UNREAD, TIE)
 
 
 @functools.lru_cache(maxsize=64)
@@ -170,27 +170,29 @@ def _reader(labels: tuple[str, ...]) -> LabelReader:
     return LabelReader(labels)
 
 
-def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[agreement.Answers], list[str]]:
+def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[classification.Answers], list[str]]:
     """The items, and every label that is true or predicted somewhere."""
     items = [
-        agreement.Answers(truth=group[0].notes["label"], predicted=tuple(each.notes["predicted"] for each in group))
+        classification.Answers(
+            truth=group[0].notes["label"], predicted=tuple(each.notes["predicted"] for each in group)
+        )
         for group in groups.values()
     ]
     labels = {item.truth for item in items} | {each for item in items for each in item.predicted}
-    return items, sorted(labels - {agreement.UNREAD})
+    return items, sorted(labels - {classification.UNREAD})
 
 
 def _section(
-    groups: Mapping[str, Sequence[Score]], items: Sequence[agreement.Answers], labels: Sequence[str]
+    groups: Mapping[str, Sequence[Score]], items: Sequence[classification.Answers], labels: Sequence[str]
 ) -> dict[str, Any]:
     """Report per class, confusion matrix, how answers were read, majority baseline, largest to smallest class."""
-    label, share = agreement.majority(items)
+    label, share = classification.majority(items)
     support = collections.Counter(item.truth for item in items)
     rules = collections.Counter(each.notes["rule"] for group in groups.values() for each in group)
     return {
         "labels": list(labels),
-        "classes": agreement.report(items, labels),
-        "confusion": agreement.confusion(items, labels),
+        "classes": classification.report(items, labels),
+        "confusion": classification.confusion(items, labels),
         "rules": dict(rules.most_common()),
         "majority": {"label": label, "accuracy": share},
         "imbalance": max(support.values()) / min(support.values()),

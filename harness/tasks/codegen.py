@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness import prompting as prompts
-from harness import stats
 from harness.engines import Engine
 from harness.errors import InputError
 from harness.extractors import DEFAULT, Extraction, extract
-from harness.prompting import OWN, Prompting
+from harness.prompts import template as prompts
+from harness.prompts.template import OWN, Prompting
+from harness.stats import bootstrap
 from harness.tasks import Candidate, Ended, Outcome
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program, StdioTests, Verdict
@@ -73,8 +73,8 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
             raise InputError(
                 f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k"
             )
-        values = [stats.pass_at_k(n, c, k) for n, c in scored.values()]
-        interval = stats.mean_interval(values, np.random.default_rng(seed))
+        values = [bootstrap.pass_at_k(n, c, k) for n, c in scored.values()]
+        interval = bootstrap.mean_interval(values, np.random.default_rng(seed))
         estimates.append(
             Estimate(
                 metric=f"pass@{k}",
@@ -83,7 +83,7 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
                 high=interval.high,
                 n_problems=len(scored),
                 n_completions=sum(n for n, _ in scored.values()),
-                method=stats.METHOD,
+                method=bootstrap.METHOD,
                 signature=f"pass@{k}|{signature}",
             )
         )

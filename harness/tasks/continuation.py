@@ -11,19 +11,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from harness import copying, stats
 from harness.engines import Engine
-from harness.shingles import tokens
+from harness.stats import bootstrap
 from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks._aggregate import mean_outcome
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import mean_outcome
+from harness.text import verbatim
+from harness.text.shingles import tokens
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"n": 1, "temperature": 0.8, "max_tokens": 256}
 VERSION = "continuation.v1"  # raised by every change that can move a number
 METRICS = ("recalled",)
-METHOD = f"mean over items; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
 class Options(TaskOptions):
@@ -63,7 +64,7 @@ class Continuation:
         Where a text has several rests, the most that is recalled of one.
         """
         shares = [
-            copying.longest_copies([completion.text], [rest])[0].length / max(len(tokens(rest)), 1)
+            verbatim.longest_copies([completion.text], [rest])[0].length / max(len(tokens(rest)), 1)
             for rest in problem.references
         ]
         return Score(problem_id=problem.id, index=completion.index, values={"recalled": max(shares)})

@@ -9,21 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness import stats
 from harness.engines import Engine
+from harness.engines._logprobs import WINDOW, Scorings
+from harness.engines._logprobs import Options as ScoringOptions
 from harness.errors import InputError
 from harness.metrics import perplexity
-from harness.scoring import WINDOW, Scorings
-from harness.scoring import Options as ScoringOptions
+from harness.stats import bootstrap
 from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks._aggregate import by_problem, estimates
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import by_problem, estimates
 from harness.types import Completion, Form, Problem, SamplingParams, Score
 from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "passages", "n": 1, "temperature": 0.0}
 VERSION = "perplexity.v1"  # raised by every change that can move a number
-METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {stats.RESAMPLES} resamples"
+METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {bootstrap.RESAMPLES} resamples"
 ALONE = "over all predicted tokens; a single text has no interval"
 
 

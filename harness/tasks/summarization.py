@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness import stats
 from harness.engines import Engine
 from harness.metrics import rouge
-from harness.metrics.answers import spoken
+from harness.stats import bootstrap
 from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks._aggregate import mean_outcome
 from harness.tasks._options import TaskOptions
-from harness.tasks._scores import mean_outcome
+from harness.text.reasoning import spoken
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 
@@ -28,7 +28,7 @@ VERSION = "summarization.v1"  # raised by every change that can move a number
 INSTRUCTION = "Summarize the following text in one or two sentences."
 METRICS = (*rouge.TYPES, *(f"{name}_{part}" for part in rouge.PARTS for name in rouge.TYPES),
            "length_ratio", "copied", "empty")  # fmt: skip
-METHOD = f"mean over items; 95 % percentile bootstrap over items, {stats.RESAMPLES} resamples"
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
 class Options(TaskOptions):

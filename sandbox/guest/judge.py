@@ -29,8 +29,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import child, codec, compare, suites, testcode, wire
-from sandbox.guest.conversation import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
+from sandbox.guest import codec, compare, testcode, unittest_suites, wire
+from sandbox.guest import program as child
+from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
 
 CONTROL_BYTES = 4096
@@ -257,7 +258,7 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
         exec(tests.prelude, namespace)
         namespace[name] = _proxy(name, talk)
         exec(tests.source, namespace)
-        suites.run(namespace)
+        unittest_suites.run(namespace)
         talk.finish()
     except Exception as error:
         talk.finish()  # an end of the conversation that the tests turned into another error

@@ -28,9 +28,9 @@ import socket
 import sys
 from typing import Any
 
-from sandbox.guest import child, cleaning, measures, seccomp, testcode, wire
-from sandbox.guest.bench import Bench
-from sandbox.guest.watch import Watch, outside_cpu
+from sandbox.guest import cleaning, procfs, program, seccomp, testcode, wire
+from sandbox.guest.judge_process import Bench
+from sandbox.guest.monitor import Watch, outside_cpu
 
 INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and numpy's
 TICK_S = 0.05  # what the measures of CPU time may differ by
@@ -59,7 +59,7 @@ def main(first_uid: int | None, meeting: str | None) -> None:
         _move(meeting)
     for name in WARM:
         __import__(name)
-    child.settle()
+    program.settle()
     cleaning.prepare()
     if first_uid is not None:
         os.setgroups([])
@@ -133,7 +133,7 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
     else:
         watch.over_time = True
         court.kill()
-    clean = court.alive and cleaning.all_gone(uid, court.pids) and cleaning.wipe(child.WORKDIR)
+    clean = court.alive and cleaning.all_gone(uid, court.pids) and cleaning.wipe(program.WORKDIR)
     cpu_s = watch.cpu_s + leftovers_s
     if court.alive and court.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(court.run_cpu_s))
@@ -180,11 +180,11 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
         os.close(fd)
     if run == 0 and not wire.splice(wire.HOST_IN, court.body, order["bytes"]):
         sys.exit(0)
-    start = child.Start(limits)
+    start = program.Start(limits)
     cgroup_start = outside_cpu()
     pid = os.fork()
     if pid == 0:
-        child.main(start, (stdin_read, out_write, err_write), theirs.fileno(), uid)
+        program.main(start, (stdin_read, out_write, err_write), theirs.fileno(), uid)
     for fd in (theirs.detach(), stdin_read, out_write, err_write):
         os.close(fd)
     return Watch(pid, limits, court, cgroup_start)
@@ -213,7 +213,7 @@ def _limit_passed(limits: dict[str, Any], watch: Watch, cpu_s: float, oom: bool)
 
 def _oom_kills() -> int:
     """How often the kernel killed for memory here; 0 where it does not say (then no program is called over memory)."""
-    for line in measures.read(OOM_FILES).splitlines():
+    for line in procfs.read(OOM_FILES).splitlines():
         if line.startswith(b"oom_kill "):
             return int(line.split()[1])
     return 0

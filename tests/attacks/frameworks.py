@@ -5,7 +5,7 @@ from __future__ import annotations
 from .corpus import CRASH, FORGED, LATE, WRONG, Attack
 
 _NONE = "\ndef solve(kind, xs): return None\n"
-_CHILD = "import sys\nchild = sys.modules.get('sandbox.guest.child')\n"
+_CHILD = "import sys\nchild = sys.modules.get('sandbox.guest.program')\n"
 
 FRAMEWORKS = [
     Attack(

@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import manifest, store
-from harness.store import Store
+from harness.runs import manifest, store
+from harness.runs.store import Store
 from harness.tasks import codegen
 from harness.types import Completion, Score
 from sandbox.types import Execution, Integrity, Verdict

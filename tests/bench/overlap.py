@@ -18,11 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import pipeline
 from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import Engine, Teller
-from harness.resolve import Engines, Model, find_model
+from harness.engines._selection import Engines, Model, find_model
+from harness.pipeline import run
 from harness.tasks import codegen
 from harness.types import Completion, Request
 from sandbox import Verdict
@@ -123,7 +123,7 @@ def _generate(config: RunConfig, engines: Engines, target: Path) -> float:
 
 def _timed(config: RunConfig, engines: Engines) -> float:
     start = time.monotonic()
-    result = pipeline.run(config, Quiet(), engines)
+    result = run.run(config, Quiet(), engines)
     assert result.complete
     return time.monotonic() - start
 

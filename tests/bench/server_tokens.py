@@ -24,11 +24,11 @@ from typing import Any
 
 import httpx
 
-from harness import modelserver, pipeline
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import openai
+from harness.engines import _vllm_server, openai
 from harness.models import model_dir
+from harness.pipeline import run
 from harness.tasks import codegen
 from harness.types import Form
 from tests.bench import systems
@@ -40,7 +40,7 @@ N, MAX_TOKENS = 4, 64
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--vllm-python", type=Path, default=modelserver.PREPARED)
+    parser.add_argument("--vllm-python", type=Path, default=_vllm_server.PREPARED)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parameters", type=float, default=30)
     options = parser.parse_args()
@@ -48,10 +48,10 @@ def main() -> None:
         folder = Path(name)
         millions = _make_model(folder / "model", options.parameters)
         print(f"a model of {millions:.1f} M random parameters", flush=True)
-        started = modelserver.Options(
+        started = _vllm_server.Options(
             model=str(folder / "model"), name="random", python=options.vllm_python.absolute(), key="EMPTY"
         )
-        with modelserver.ModelServer(started, lambda _: None) as server:
+        with _vllm_server.ModelServer(started, lambda _: None) as server:
             ratios = [_round(folder, server.url, number) for number in range(options.rounds)]
     print(f"median of harness / bare client: {statistics.median(ratios):.2f}")
 
@@ -142,7 +142,7 @@ class _Clock(Quiet):
 def _harness(config: RunConfig) -> float:
     """Seconds from the first request to the last answer of a run that also executes."""
     clock = _Clock()
-    assert pipeline.run(config, clock).complete
+    assert run.run(config, clock).complete
     return clock.end - clock.start
 
 

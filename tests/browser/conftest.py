@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness import pipeline
 from harness.config import load_config
 from harness.datasets import shipped_folder
 from harness.leaderboard import site
-from harness.leaderboard.boards import make_boards
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
-from harness.leaderboard.records import read_results
+from harness.leaderboard.results import read_results
+from harness.leaderboard.tables import make_boards
+from harness.pipeline import run as pipeline
 from harness.types import Completion
 from sandbox import Verdict
 

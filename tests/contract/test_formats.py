@@ -14,17 +14,18 @@ from typing import Any
 
 import pytest
 
-from harness import exporting, importing, store
-from harness.cli.export import export as export_command
-from harness.cli.import_ import import_ as import_command
+from harness.cli.commands.export import export as export_command
+from harness.cli.commands.import_ import import_ as import_command
 from harness.datasets import load_set
 from harness.errors import SamplesError
-from harness.exchange import Source, find_format, formats, recognize
-from harness.exchange._saved import SavedRun
+from harness.exchange import Source, export, find_format, format_names, recognize
+from harness.exchange import import_ as importing
+from harness.exchange.saved_run import SavedRun
+from harness.runs import store
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"  # 69 problems, 690 completions of a real run
-WRITERS, READERS = formats("write"), formats("read")
+WRITERS, READERS = format_names("write"), format_names("read")
 Imported = Callable[[str], Mapping[str, Any]]
 SUFFIXES = {"human-eval": ".jsonl", "evalplus": ".jsonl", "bigcode": ".json", "inspect": ".eval", "csv": ".csv"}
 
@@ -36,7 +37,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     for name in WRITERS:
         folder = tmp_path_factory.mktemp(name)
         out = folder if name in ("lm-eval", "multipl-e") else folder / f"nano{SUFFIXES.get(name, '.yaml')}"
-        written = exporting.export(EXAMPLE, name, out, None, ROOT)
+        written = export.export(EXAMPLE, name, out, None, ROOT)
         assert all(path.is_file() for path in written)
         results = [path for path in written if "result" in path.name]
         places[name] = folder if len(written) > 2 or name == "lm-eval" else (results or written)[-1]

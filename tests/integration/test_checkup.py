@@ -25,7 +25,7 @@ from statsmodels.stats.multitest import multipletests
 
 from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
-from harness.shingles import tokens
+from harness.text.shingles import tokens
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 Record = dict[str, Any]

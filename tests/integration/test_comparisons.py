@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness import stats
+from harness.stats import bootstrap
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,7 +228,7 @@ def test_a_plan_for_both_says_how_many_samples(harness: Harness) -> None:
 
 def test_a_plan_takes_its_model_from_real_runs(harness: Harness, runs: dict[str, str]) -> None:
     record = plan(harness, "--effect", "5", "--run", runs["warm"], "--run", runs["cool"])
-    values = [stats.pass_at_k(each["n"], each["c"], 1) for each in summary(runs["warm"])["problems"].values()]
+    values = [bootstrap.pass_at_k(each["n"], each["c"], 1) for each in summary(runs["warm"])["problems"].values()]
     assert record["baseline"] == pytest.approx(sum(values) / len(values))
     assert 0 < record["spread"] <= 1 and 0 < record["correlation"] <= 1
     assert plan(harness, "--effect", "5", "--run", runs["warm"], "--baseline", "30")["baseline"] == 0.3

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from harness.leaderboard import server, site
-from harness.leaderboard.boards import make_boards
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
-from harness.leaderboard.records import read_results
+from harness.leaderboard.results import read_results
+from harness.leaderboard.tables import make_boards
 from tests.bench.leaderboard_site import make_run
 from tests.conftest import Harness
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import modelserver
+from harness.engines import _vllm_server
 from harness.errors import EngineError, InputError
 from harness.models import model_dir
 
@@ -121,8 +121,8 @@ def broken(tmp_path: Path) -> Path:
 
 def start(model: Path, python: Path, *arguments: str) -> str:
     """What an attempt to start says."""
-    options = modelserver.Options(model=str(model), name="m", python=python, arguments=arguments)
-    with pytest.raises(EngineError) as raised, modelserver.ModelServer(options, lambda _: None):
+    options = _vllm_server.Options(model=str(model), name="m", python=python, arguments=arguments)
+    with pytest.raises(EngineError) as raised, _vllm_server.ModelServer(options, lambda _: None):
         pass
     return str(raised.value)
 
@@ -147,6 +147,6 @@ def test_a_bad_argument_is_named(broken: Path, python: Path) -> None:
 
 def test_an_interpreter_without_vllm_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no interpreter that has vLLM"):
-        modelserver.find_vllm(Path(sys.executable))
+        _vllm_server.find_vllm(Path(sys.executable))
     with pytest.raises(InputError, match="no interpreter that has vLLM"):
-        modelserver.find_vllm(tmp_path / "python")
+        _vllm_server.find_vllm(tmp_path / "python")

@@ -14,10 +14,10 @@ import torch
 import transformers
 
 from harness.engines.transformers import Options, TransformersEngine
-from harness.examination import Options as Asked
-from harness.examination import Report, examine
+from harness.files.rows import RowFile
 from harness.models import model_dir
-from harness.rowfiles import RowFile
+from harness.overfit.examine import Options as Asked
+from harness.overfit.examine import Report, examine
 from harness.types import SamplingParams
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -15,7 +15,7 @@ import transformers
 
 from harness.config import RunConfig
 from harness.models import model_dir
-from harness.preview import preview
+from harness.pipeline.preview import preview
 
 TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}</{{ message.role }}>\n{% endfor %}"

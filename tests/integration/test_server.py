@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.engines import openai as engine
+from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
-from harness.modelserver import ModelServer
 from harness.types import Request, SamplingParams
 
 PROMPT = 'def f(xs):\n    """Return the largest number in xs."""\n'

@@ -13,27 +13,27 @@ import pytest
 import torch
 import transformers
 
-from harness import scoring
 from harness.datasets import load_set
+from harness.engines import _logprobs
 from harness.engines import openai as engine
 from harness.engines import transformers as in_process
+from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
 from harness.metrics import perplexity
 from harness.models import model_dir
-from harness.modelserver import ModelServer
 
 LONG = "Nobody in the village could say who had put up the signpost. return sorted(xs)[0]\n" * 16
 
 
 @pytest.fixture(scope="module")
-def on_server(vllm: ModelServer) -> Iterator[scoring.Scoring]:
+def on_server(vllm: ModelServer) -> Iterator[_logprobs.Scoring]:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
-    yield scoring.Scoring(opened, scoring.Options())
+    yield _logprobs.Scoring(opened, _logprobs.Options())
     opened.close()
 
 
 def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_called_directly(
-    on_server: scoring.Scoring, tmp_path: Path
+    on_server: _logprobs.Scoring, tmp_path: Path
 ) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir("nano"))
@@ -48,8 +48,10 @@ def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_cal
     assert math.exp(sum(each.loss for each in found) / count) == pytest.approx(math.exp(loss / count), rel=1e-3)
 
 
-def test_windows_and_labels_on_vllm_are_those_in_process(on_server: scoring.Scoring) -> None:
-    made = scoring.Scoring(in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), scoring.Options())
+def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.Scoring) -> None:
+    made = _logprobs.Scoring(
+        in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), _logprobs.Options()
+    )
     assert (on_server.window, on_server.stride, on_server.prefix) == (made.window, made.stride, made.prefix)
     ours, theirs = made.text(LONG), on_server.text(LONG)
     assert len(ours) == len(theirs) > made.window
@@ -65,7 +67,7 @@ def test_windows_and_labels_on_vllm_are_those_in_process(on_server: scoring.Scor
 def test_a_bos_token_that_a_server_does_not_add_is_not_guessed(vllm: ModelServer) -> None:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
     with pytest.raises(InputError, match="no BOS token is known"):
-        scoring.Scoring(opened, scoring.Options(bos="yes"))
+        _logprobs.Scoring(opened, _logprobs.Options(bos="yes"))
     opened.close()
 
 
@@ -127,5 +129,5 @@ def test_a_server_that_does_not_tell_log_probabilities_is_an_error_that_says_so(
 ) -> None:
     opened = engine.open_engine(engine.Options(base_url=serving(tokens, completion), model=None))
     with pytest.raises(EngineError, match=message):
-        scoring.Scoring(opened, scoring.Options()).text("some text")
+        _logprobs.Scoring(opened, _logprobs.Options()).text("some text")
     opened.close()

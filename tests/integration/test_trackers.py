@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness import registry, reporting, store, trackers
+from harness import registry, trackers
 from harness.errors import InputError
+from harness.runs import store
+from harness.trackers import _send
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -43,7 +45,7 @@ def test_tensorboard_s_event_files_hold_the_run(run: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for _ in range(2):  # a second report takes the first one's place
-        (sent,) = reporting.report(run, ["tensorboard"])
+        (sent,) = _send.report(run, ["tensorboard"])
         assert sent.error is None and sent.place == str(run / "tensorboard")
     events = EventAccumulator(str(sent.place)).Reload()
     scalars = {name: [event.value for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
@@ -59,7 +61,7 @@ def test_wandb_s_offline_run_holds_the_run(run: Path, monkeypatch: pytest.Monkey
     from wandb.proto import wandb_internal_pb2
 
     monkeypatch.setenv("WANDB_MODE", "offline")
-    (sent,) = reporting.report(run, ["wandb"])
+    (sent,) = _send.report(run, ["wandb"])
     assert sent.error is None and sent.place is not None
     (file,) = (run / "wandb").glob("offline-run-*/run-*.wandb")
     summary: dict[str, Any] = {}
@@ -96,7 +98,7 @@ def test_mlflow_s_local_store_holds_the_run(run: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a new database takes 25 s of forced writes on a slow disk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlruns")
-    (sent,) = reporting.report(run, ["mlflow"])
+    (sent,) = _send.report(run, ["mlflow"])
     assert sent.error is None
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name(trackers.PROJECT)
@@ -112,7 +114,7 @@ def test_mlflow_s_local_store_holds_the_run(run: Path, tmp_path: Path, monkeypat
 def test_a_missing_library_is_named_with_how_to_get_it_before_a_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=rf"not installed: pip install 'codegen-harness\[{name}\]'"):
-        reporting.check([name])
+        _send.check([name])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,197 @@
+"""Runs a checkup: every part on one model, then on the other, and what follows from it.
+
+Each part is an ordinary run with a directory of its own, so a checkup that was stopped goes on where it was, and one
+that is complete asks no model anything. One model is open at a time, and is opened once: two do not fit on every GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.checkup import data as datas
+from harness.checkup import examples as reading
+from harness.checkup import memorization, verdicts
+from harness.checkup.data import Choice, Data, Part
+from harness.checkup.examples import Example
+from harness.checkup.memorization import Memory
+from harness.checkup.verdicts import Line
+from harness.compare import pairs
+from harness.compare.pairs import Comparison
+from harness.config import RunConfig, load_config
+from harness.engines._selection import Engines, Model, find_model
+from harness.errors import InputError
+from harness.overfit import loss_curve
+from harness.pipeline import run
+from harness.pipeline.run import Result
+from harness.pipeline.stream import Observer
+from harness.training_data.leaks import Progress
+from harness.types import Form
+
+SIDES = ("base", "tuned")
+MAY_DIFFER = ("form", "engine")  # of the two models: told in the report, not refused
+STEPS = (
+    "Rate a sample: take the examples below, cover the names, and give each answer 1 to 5 for right, complete and "
+    "readable. Two people for each answer; where they differ by 2 or more they talk. A rating sheet is not part of "
+    "this program yet.",
+    "Compare blind: show both answers of an item without saying whose they are, in random order, and count which is "
+    "preferred; 50 items or more. This program does not serve such pairs yet.",
+    "Read the items on which the tuned model is worse: is it one kind of item? Then it is a gap in the training data.",
+)
+Displays = Callable[[], AbstractContextManager[Observer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """sides: `base` and `tuned` -> the model's own options; common: those of every run; codegen: those of programs.
+
+    All by the names of `RunConfig`. folder: the data directory, None for the shipped sets.
+    """
+
+    sides: Mapping[str, Mapping[str, Any]]
+    common: Mapping[str, Any]
+    codegen: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    folder: Path | None
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """What came out. names: of the models, by side. runs: side -> part -> run directory. incomplete: what is missing of
+    which run.
+    """
+
+    names: Mapping[str, str]
+    headline: str
+    lines: tuple[Line, ...]
+    memorization: Memory
+    comparisons: Mapping[str, Comparison]
+    examples: tuple[Example, ...]
+    data: Data
+    runs: Mapping[str, Mapping[str, Path]]
+    cautions: tuple[str, ...]
+    incomplete: tuple[str, ...]
+    seed: int
+    limit: int
+
+
+def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
+    """The whole checkup, or what is left of it. Raises what `pipeline.run` raises; what was done is kept."""
+    data = datas.open_data(options.folder, options.choice)
+    points = loss_curve.read_curve(data.curve) if data.curve else []
+    if not data.parts:
+        raise InputError(f"{data.curve} alone compares nothing: harness overfit --curve {data.curve} reads it")
+    models = {side: find_model(_config(options, side, data.parts[0])) for side in SIDES}
+    _check_two(models)
+    by = _chosen_by(models.values())
+    configs = {side: {part.name: _config(options, side, part, by) for part in data.parts} for side in SIDES}
+    results = {side: _run_all(side, data.parts, configs[side], models[side], displays) for side in SIDES}
+    comparisons, cautions = _compare(data.parts, results, options.choice.seed)
+    runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
+    found = memorization.measure(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
+    lines = verdicts.lines(comparisons)
+    names = _names(models)
+    sources = {part.name: part.problems for part in data.parts}
+    return Checkup(
+        names=names,
+        headline=verdicts.headline(names["base"], names["tuned"], lines, found.checks),
+        lines=tuple(lines),
+        memorization=found,
+        comparisons=comparisons,
+        examples=tuple(reading.choose(comparisons, sources, options.choice.cache, options.choice.seed)),
+        data=data,
+        runs=runs,
+        cautions=tuple(cautions),
+        incomplete=tuple(_incomplete(results)),
+        seed=options.choice.seed,
+        limit=options.choice.limit,
+    )
+
+
+def _config(options: Options, side: str, part: Part, by: str = "answer") -> RunConfig:
+    own = options.codegen if part.task == "codegen" else {}
+    task_options = {"by": by} if part.task == "classification" else {}
+    asked = {"task": part.task, "task_options": task_options, "problems": part.problems}
+    return load_config(None, {**options.common, **options.sides[side], **own, **asked}, options.environment)
+
+
+def _chosen_by(models: Iterable[Model]) -> str:
+    """How labels are chosen: a model that continues texts hardly answers with a label, so its probabilities tell it."""
+    return "logprob" if any(model.form is Form.COMPLETION for model in models) else "answer"
+
+
+def _check_two(models: Mapping[str, Model]) -> None:
+    base, tuned = (models[side] for side in SIDES)
+    if base.identity == tuned.identity:
+        raise InputError(
+            f"--base and --tuned are the same model, {base.name}; give the one before and the one after tuning"
+        )
+
+
+def _names(models: Mapping[str, Model]) -> dict[str, str]:
+    """The models' names; told apart by their side where they are the same."""
+    names = {side: model.name for side, model in models.items()}
+    return (
+        names if len(set(names.values())) == len(SIDES) else {side: f"{name} ({side})" for side, name in names.items()}
+    )
+
+
+def _run_all(
+    side: str, parts: Sequence[Part], configs: Mapping[str, RunConfig], model: Model, displays: Displays
+) -> dict[str, Result]:
+    results = {}
+    with displays() as teller, Engines(teller) as engines:
+        for number, part in enumerate(parts, start=1):
+            teller.note(f"{side} {model.name}: {part.name} ({number} of {len(parts)})")
+            with displays() as observer:
+                try:
+                    results[part.name] = run.run(configs[part.name], observer, engines)
+                except InputError as error:
+                    raise InputError(part.in_source(str(error))) from error
+    return results
+
+
+def _compare(
+    parts: Sequence[Part], results: Mapping[str, Mapping[str, Result]], seed: int
+) -> tuple[dict[str, Comparison], list[str]]:
+    """Part -> tuned against base, and what a reader must know before the numbers."""
+    found: dict[str, Comparison] = {}
+    cautions: list[str] = []
+    for part in parts:
+        pair = [results[side][part.name] for side in ("tuned", "base")]
+        common = set.intersection(*({name for name, each in result.summary["problems"].items() if each["n"]}
+                                    for result in pair))  # fmt: skip
+        if not common:
+            cautions.append(f"{part.name}: no item was answered by both models, so nothing is compared")
+            continue
+        made = pairs.compare([result.run for result in pair], vary=MAY_DIFFER, seed=seed)
+        found[part.name] = made
+        cautions += [f"{part.name}: {warning}" for warning in _said(made)]
+    return found, list(dict.fromkeys(cautions))
+
+
+def _said(found: Comparison) -> list[str]:
+    said = [each for each in found.warnings if not each.startswith("not compared")]
+    said = [each.replace("A is incomplete", "tuned is incomplete").replace("B is incomplete", "base is incomplete")
+            for each in said]  # fmt: skip
+    for each in found.mismatches:
+        if each.field in MAY_DIFFER:
+            tuned, base = each.values
+            said.append(f"the models differ in {each.field}, which may move numbers: base {base}, tuned {tuned}")
+    if found.rows and found.rows[0].left_out:
+        said.append(f"{len(found.rows[0].left_out)} items that only one model answered are left out")
+    return said
+
+
+def _incomplete(results: Mapping[str, Mapping[str, Result]]) -> list[str]:
+    return [
+        f"{side}, {part}: {result.summary['coverage']['completions_scored']} of "
+        f"{result.summary['coverage']['completions']} completions"
+        for side, every in results.items()
+        for part, result in every.items()
+        if not result.complete
+    ]

@@ -1,0 +1,303 @@
+"""What runs of a base model and of the model tuned from it say, line by line, in plain words.
+
+A line compares the two in one measure; Holm's correction is over all lines, for a report is read as a whole. A check
+looks at the tuned model alone for what a better score may hide: memorised texts, and test items in the training data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.compare.pairs import FAR, Comparison, Run
+from harness.compare.pairs import Row as Compared
+from harness.overfit.measures import Level, Sign
+from harness.stats import bootstrap, paired
+from harness.training_data.leaks import Leaks
+
+# of each task what the verdict is about; the report has the others too. None: every metric (pass@k for each k)
+MAIN: Mapping[str, tuple[str, ...] | None] = {
+    "codegen": None,
+    "summarization": ("rougeL",),
+    "classification": ("accuracy",),
+    "perplexity": ("perplexity", "byte_perplexity"),
+}
+
+
+TRAINED = "train"  # the part of no verdict: that a model predicts what it was trained on is no merit
+
+
+class Verdict(enum.StrEnum):
+    """Of the tuned model. SIGN and NO_SIGN are those of checks."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NO_EVIDENCE = "no evidence"
+    SIGN = "sign"
+    NO_SIGN = "no sign"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One model's number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One measure of one part. difference: tuned less base, in `unit`; of perplexity nats per token (or byte).
+
+    share: the values are shares of 1. relative: change of perplexity as a share of the base model's, with its interval.
+    needed: items that show a difference as large as this in 4 of 5 cases, at the level of one of all lines; None where
+    nothing was seen that more items could show.
+    """
+
+    part: str
+    metric: str
+    share: bool
+    unit: str
+    base: Reading
+    tuned: Reading
+    difference: float
+    low: float
+    high: float
+    relative: Reading | None
+    p_value: float
+    p_adjusted: float
+    method: str
+    items: int
+    won: int
+    lost: int
+    tied: int
+    needed: int | None
+    verdict: Verdict
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked for in the tuned model. advice: what to do about it, empty for nothing."""
+
+    name: str
+    verdict: Verdict
+    words: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """A measure that no verdict is about: both models' numbers and their difference."""
+
+    metric: str
+    share: bool
+    base: Reading
+    tuned: Reading
+    difference: float
+    low: float
+    high: float
+
+
+def lines(comparisons: Mapping[str, Comparison]) -> list[Line]:
+    """The lines of the verdict; comparisons: part -> the tuned run against the base run, in this order."""
+    main = [
+        (part, row)
+        for part, found in comparisons.items()
+        if found.runs[0].task in MAIN and part != TRAINED
+        for row in found.rows
+        if (names := MAIN[found.runs[0].task]) is None or row.metric.name in names
+    ]
+    adjusted = paired.holm([row.difference.p_value for _, row in main])
+    return [_line(part, row, each, len(main)) for (part, row), each in zip(main, adjusted, strict=True)]
+
+
+def details(found: Comparison) -> list[Detail]:
+    """Every measure that the comparison of a part has."""
+    return [
+        Detail(
+            metric=row.metric.name,
+            share=row.metric.unit == "points",
+            base=_reading(row.second, row.metric.name),
+            tuned=_reading(row.first, row.metric.name),
+            difference=row.difference.value,
+            low=row.difference.low,
+            high=row.difference.high,
+        )
+        for row in found.rows
+    ]
+
+
+def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
+    found, higher = row.difference, row.metric.higher_is_better
+    verdict = Verdict.NO_EVIDENCE
+    if p_adjusted <= bootstrap.ALPHA:
+        verdict = Verdict.BETTER if (found.value > 0) == higher else Verdict.WORSE
+    made = Line(
+        part=part,
+        metric=row.metric.name,
+        share=row.metric.unit == "points",
+        unit=row.metric.unit,
+        base=_reading(row.second, row.metric.name),
+        tuned=_reading(row.first, row.metric.name),
+        difference=found.value,
+        low=found.low,
+        high=found.high,
+        relative=Reading(**dict(zip(("value", "low", "high"), row.relative, strict=True))) if row.relative else None,
+        p_value=found.p_value,
+        p_adjusted=p_adjusted,
+        method=found.method,
+        items=found.n_problems,
+        won=found.won if higher else found.lost,
+        lost=found.lost if higher else found.won,
+        tied=found.tied,
+        needed=_needed(row, bootstrap.ALPHA / count),
+        verdict=verdict,
+        words="",
+    )
+    return dataclasses.replace(made, words=_words(made))
+
+
+def _reading(run: Run, metric: str) -> Reading:
+    found = next(each for each in run.summary["estimates"] if each["metric"] == metric)
+    return Reading(value=found["value"], low=found["low"], high=found["high"])
+
+
+def _needed(row: Compared, alpha: float) -> int | None:
+    """By the variance, and at least as many as an exact test at alpha can tell: its smallest p is 2 / 2^(differing)."""
+    found = row.difference
+    effect, differing = abs(found.value), found.won + found.lost
+    if not found.variance or not effect or found.variance / effect**2 > FAR:
+        return None
+    fewest = math.ceil((1 - math.log2(alpha)) * found.n_problems / differing)
+    return max(fewest, paired.problems_needed(found.variance, effect, step=found.step, alpha=alpha))
+
+
+def amount(value: float, share: bool) -> str:
+    """A value as people read it: a share in per cent."""
+    return f"{value:.1%}" if share else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def size(line: Line, sign: str = "") -> str:
+    """The difference: points of a share, per cent of a perplexity. sign: `+` shows it with its sign."""
+    if line.relative:
+        value = line.relative.value if sign else abs(line.relative.value)
+        return f"{value:{sign}.1%}"
+    if line.share:
+        value = 100 * (line.difference if sign else abs(line.difference))
+        return f"{value:{sign}.1f} points"
+    return f"{line.difference if sign else abs(line.difference):{sign}.4g}"
+
+
+def span(line: Line) -> str:
+    """The interval of the difference, in the same unit."""
+    if line.relative:
+        return f"{line.relative.low:+.1%} to {line.relative.high:+.1%}"
+    factor = 100 if line.share else 1
+    return (
+        f"{factor * line.low:+.1f} to {factor * line.high:+.1f}"
+        if line.share
+        else f"{line.low:+.4g} to {line.high:+.4g}"
+    )
+
+
+def _words(line: Line) -> str:
+    """`51.0% against 20.3%, 30.7 points higher (95 % interval +20.1 to +41.0)`."""
+    said = f"{amount(line.tuned.value, line.share)} against {amount(line.base.value, line.share)}"
+    by = f"{size(line)} {'lower' if line.difference < 0 else 'higher'}"
+    if line.verdict is not Verdict.NO_EVIDENCE:
+        return f"{said}, {by} (95 % interval {span(line)})"
+    if not line.won + line.lost:
+        return f"equal on all {line.items} items"
+    if line.needed is None:
+        return f"{said}; what was seen on {line.items} items is as good as nothing"
+    if line.needed <= line.items:
+        return f"{said}, {by}; that is close to what {line.items} items can tell, so some more may"
+    return (
+        f"{said}, {by}; to tell whether such a difference is there takes about {line.needed:,} items, "
+        f"and here are {line.items:,}"
+    )
+
+
+def signs(name: str, found: Sequence[Sign], otherwise: str) -> Check:
+    """A check from its signs, of which the first is the worst; otherwise: the words where there is none."""
+    if not found:
+        return Check(name=name, verdict=Verdict.NO_SIGN, words=otherwise)
+    return Check(
+        name=name,
+        verdict=Verdict.SIGN,
+        words="; ".join(f"{'severe: ' if each.level is Level.SEVERE else ''}{each.what}" for each in found),
+        advice="; ".join(dict.fromkeys(each.advice for each in found)),
+    )
+
+
+def leaked(part: str, found: Leaks) -> Check:
+    """A check of one test file against the training data."""
+    count = found.exact + found.near + found.contained
+    if not count:
+        words = f"none of {found.rows} items stands in the training data"
+        return Check(name=f"leaks: {part}", verdict=Verdict.NO_SIGN, words=words)
+    return Check(
+        name=f"leaks: {part}",
+        verdict=Verdict.SIGN,
+        words=f"{count} of {found.rows} items stand in the training data ({found.exact} exact, {found.near} near, "
+        f"{found.contained} contained), so that a better score may be memory",
+        advice=f"remove them from the test data or train without them: harness leaks {found.found_in} {found.part}",
+    )
+
+
+def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Check]) -> str:
+    """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
+    bad = [check for check in checks if check.verdict is Verdict.SIGN]
+    parts = [_answer(base, tuned, found, "Not to be trusted yet" if bad else "Yes")]
+    losses = [line for line in found if line.part == "validation"]
+    for line in losses:
+        now, before = amount(line.tuned.value, False), amount(line.base.value, False)
+        parts.append(
+            f"Its {line.metric.replace('_', ' ')} on validation texts is {now} against {before} ({size(line, '+')})."
+        )
+    if bad:
+        names = ", ".join(check.name for check in bad)
+        parts.append(
+            f"{len(bad)} of {len(checks)} checks for memorisation and leaks found something ({names}): read these "
+            "before you trust a better score."
+        )
+    elif checks:
+        parts.append(f"None of {len(checks)} checks for memorisation and leaks found anything.")
+    else:
+        parts.append("Whether it memorised was not checked: that takes the data it was trained on.")
+    return " ".join(parts)
+
+
+def _answer(base: str, tuned: str, found: Sequence[Line], yes: str) -> str:
+    """yes: what a better model is called; a score that may be memory is no yes."""
+    named = {
+        verdict: [line for line in found if line.verdict is verdict]
+        for verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.NO_EVIDENCE)
+    }
+    better, worse, open_ = (_named(each) for each in named.values())
+    rest = f" On {open_} there is no evidence either way." if open_ else ""
+    if not found:
+        return "Nothing was measured that both models share."
+    if better and worse:
+        return f"Partly: {tuned} is better than {base} on {better}, and worse on {worse}.{rest}"
+    if better:
+        return f"{yes}: {tuned} is better than {base} on {better}, and worse on nothing that was measured.{rest}"
+    if worse:
+        return f"No: {tuned} is worse than {base} on {worse}, and better on nothing that was measured.{rest}"
+    return f"Not shown: there is no evidence either way on {open_}."
+
+
+def _named(found: Sequence[Line]) -> str:
+    names = [label(line) if line.verdict is Verdict.NO_EVIDENCE else f"{label(line)} ({size(line, '+')})"
+             for line in found]  # fmt: skip
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}" if names else ""
+
+
+def label(line: Line) -> str:
+    """`codegen pass@1`; a part of the measure's own name is not said twice."""
+    return line.metric if line.part == line.metric else f"{line.part} {line.metric}"

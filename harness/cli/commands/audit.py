@@ -1,0 +1,87 @@
+"""`harness audit`: which programs tried to cheat."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def audit(
+    samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
+    problems: options.Problems = None,
+    sandbox: options.Sandbox = None,
+    workers: options.Workers = None,
+    cpu_s: options.CpuS = None,
+    wall_s: options.WallS = None,
+    memory_mib: options.MemoryMib = None,
+    as_json: options.Json = False,
+) -> None:
+    """Report programs that forge verdicts or reach for what is not theirs, by what they do in a sandbox.
+
+    Each is run judged, observed, and with its tests in its own process. Exit code 1 where one was accepted only there.
+    The default problem set is humaneval.
+    """
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+    from rich.text import Text
+
+    import sandbox as boxes
+    from harness.cli.display import run
+    from harness.config import load_config
+    from harness.datasets import load_set
+    from harness.engines import replay
+    from harness.pipeline import audit as auditing
+
+    flags = {
+        "samples": samples, "engine": "replay", "problems": problems, "sandbox": sandbox, "workers": workers,
+        "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
+    }  # fmt: skip
+    config = load_config(None, flags, {"problems": "humaneval", **options.environment()})
+    loaded = load_set(config.problems, config.cache)
+    engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
+    backend = boxes.choose_backend(config.sandbox)
+    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    odd, total, signs = [], 0, Counter[str]()
+    quiet = as_json or not run.err.is_terminal
+    with Progress(*columns, console=run.err, disable=quiet) as progress:
+        task = progress.add_task("audit", total=sum(engine.counts().values()))
+        for found in auditing.audit(
+            loaded, engine, backend, limits=lambda problem: config.limits(problem.limits), workers=config.workers,
+            done=lambda _: progress.advance(task),
+        ):  # fmt: skip
+            total += 1
+            signs.update(sign.partition(" /")[0].partition(": ")[0] for sign in found.signs)
+            if found.signs:
+                odd.append(found)
+            if as_json and found.signs:
+                print(auditing.record(found))
+    engine.close()
+    forged = signs[auditing.FORGED]
+    if as_json:
+        print(json.dumps({"programs": total, "with_signs": len(odd), "forged": forged, "signs": dict(signs)}))
+    else:
+        if odd:
+            table = Table("program", "verdict", "what it did", header_style="bold")
+            for found in odd:
+                name = Text(run.printable(f"{found.problem_id} [{found.index}]"))
+                did = Text(run.printable("\n".join(found.signs)), style="red" if _forges(found.signs) else "")
+                table.add_row(name, run.verdict_text(found.verdict), did)
+            run.out.print(table)
+        run.out.print(f"{total} programs: {len(odd)} with signs, {forged} forged a verdict that a naive evaluator "
+                          "would have taken", soft_wrap=True)  # fmt: skip
+    if forged:
+        raise typer.Exit(1)
+
+
+def _forges(signs: tuple[str, ...]) -> bool:
+    from harness.pipeline.audit import FORGED, TAMPERED
+
+    return FORGED in signs or TAMPERED in signs

@@ -1,0 +1,127 @@
+"""`harness checkup`: is the fine-tuned model better than the one before, or did it learn by heart?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.checkup.run import Checkup
+
+
+def checkup(
+    base: Annotated[str | None, typer.Option(help="The model before tuning: a directory, a hub id, nano-base.")] = None,
+    tuned: Annotated[str | None, typer.Option(help="The model after tuning.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="A compatible server of the model before tuning.")] = None,
+    tuned_url: Annotated[str | None, typer.Option(help="A compatible server of the model after tuning.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A directory with some of train.jsonl, validation.jsonl, codegen.jsonl, summarization.jsonl, "
+            "classification.jsonl, perplexity.jsonl, trainer_state.json. Default: the shipped sets."
+        ),
+    ] = None,
+    k: options.Ks = None,
+    n: Annotated[int | None, typer.Option("--n", help="Samples per programming problem. Default: max(k, 10).")] = None,
+    limit: Annotated[int, typer.Option(help="Items of each part, drawn by the seed.")] = 500,
+    prompts: Annotated[int, typer.Option(min=0, help="Texts of each file for the models to go on from.")] = 32,
+    engine: Annotated[str | None, typer.Option(help="auto, transformers or vllm.")] = None,
+    vllm_python: options.VllmPython = None,
+    engine_arg: options.EngineArgs = None,
+    sandbox: options.Sandbox = None,
+    results: options.Results = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder of the report.")] = Path("checkup"),
+    as_json: options.Json = False,
+) -> None:
+    """Compare a model with the one it was tuned from: perplexity, task scores, memorisation, leaks, examples to read.
+
+    Writes report.html and checkup.json. Run the same command again after an interruption: it goes on from there.
+    """
+    # measured: datasketch with scipy, pydantic, numpy and rich take 1.2 s, which --help need not wait for
+    from harness.checkup import records, report, run
+    from harness.checkup.data import Choice
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.errors import InputError
+
+    if (base is None and base_url is None) or (tuned is None and tuned_url is None):
+        raise InputError("give the two models: --base and --tuned, or --base-url and --tuned-url for servers")
+    common = {
+        "vllm_python": vllm_python, "engine_args": tuple(engine_arg) if engine_arg else None, "seed": seed,
+        "sandbox": sandbox, "results": results,
+    }  # fmt: skip
+    asked = run.Options(
+        sides={
+            "base": {"model": base, "base_url": base_url, "engine": None if base_url else engine},
+            "tuned": {"model": tuned, "base_url": tuned_url, "engine": None if tuned_url else engine},
+        },
+        common=common,
+        codegen={"k": options.parse_ks(k), "n": n},
+        environment=options.environment(),
+        folder=data,
+        choice=Choice(limit=limit, prompts=prompts, seed=seed, copies=out / "data", cache=options.cache_folder()),
+    )
+    with Meter(quiet=as_json) as meter:
+        found = run.check(asked, lambda: display.RunDisplay(quiet=as_json), meter)
+    page = report.write(found, out)
+    record = records.as_json(found)
+    records.write(record, out)
+    if as_json:
+        print(json.dumps(record))
+    else:
+        _show(found, page)
+    if found.incomplete:
+        raise typer.Exit(3)
+
+
+STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green"}
+
+
+def _show(found: Checkup, page: Path) -> None:
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+
+    display.out.print(_table(found))
+    for check in found.memorization.checks:
+        if check.verdict == "sign":
+            said = Text(display.printable(f"{check.name}: {check.words}"), style="red")
+            display.out.print(said, Text(display.printable(f"  {check.advice}"), style="dim"), sep="\n", soft_wrap=True)
+    for caution in found.cautions:
+        display.out.print(Text(f"note: {display.printable(caution)}", style="yellow"), soft_wrap=True)
+    if found.data.missing:
+        missing = ", ".join(found.data.missing)
+        display.out.print(Text(f"not checked, for want of: {missing}", style="dim"), soft_wrap=True)
+    display.out.print(Text(display.printable(found.headline)), soft_wrap=True)
+    display.out.print(f"report: {display.printable(str(page))}", soft_wrap=True)
+    for each in found.incomplete:
+        display.err.print(Text(f"incomplete: {display.printable(each)}; the same command asks again"), soft_wrap=True)
+
+
+def _table(found: Checkup) -> Table:
+    """A row for each verdict."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.checkup import verdicts
+
+    table = Table(header_style="bold")
+    for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
+        number = name in ("base", "tuned", "difference")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "", overflow="fold")
+    for line in found.lines:
+        needed = f"{line.needed:,} items" if line.needed and line.verdict == "no evidence" else ""
+        shown = (verdicts.amount(each.value, line.share) for each in (line.base, line.tuned))
+        verdict = Text(line.verdict, STYLES[line.verdict])
+        table.add_row(verdicts.label(line), *shown, verdicts.size(line, "+"), verdict, needed)
+    for check in found.memorization.checks:
+        table.add_row(check.name, "", "", "", Text(check.verdict, STYLES[check.verdict]), "")
+    return table

@@ -1,0 +1,85 @@
+"""`harness compare`: is one run better than another, on the same problems?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.compare.flips import Flip
+    from harness.compare.pairs import Comparison
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Two run directories, or more: then every pair.", metavar="RUN...")
+    ],
+    k: options.Ks = None,
+    vary: Annotated[
+        str | None,
+        typer.Option(help="Fields that are what you compare, such as temperature,engine.", metavar="FIELD,.."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare runs that differ in more; the warning stays.")
+    ] = False,
+    flips: Annotated[int, typer.Option(min=0, help="Flipped problems to show with both programs.")] = 3,
+    problem: Annotated[str | None, typer.Option(help="Show both programs of this problem.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of random sign flips.")] = 0,
+    as_json: options.Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables, for a report.")] = False,
+) -> None:
+    """Compare runs problem by problem: difference, interval, test, and what this problem set could have shown.
+
+    All numbers are the first run's minus the second's. Refuses runs that differ in more than the model and --vary.
+    """
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from rich.progress import Progress
+
+    from harness.cli.display import comparison as compare_display
+    from harness.cli.display import run
+    from harness.compare import flips as flipping
+    from harness.compare import pairs
+    from harness.errors import InputError
+
+    if len(runs) < 2:
+        raise InputError("compare takes two run directories or more")
+    fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
+    ks = options.parse_ks(k) or ()
+    with Progress(console=run.err, transient=True, disable=not run.err.is_terminal) as progress:
+        task = progress.add_task("compare", total=None)
+        found = pairs.compare(
+            runs, ks=ks, vary=fields, force=force, seed=seed,
+            done=lambda finished, total: progress.update(task, completed=finished, total=total),
+        )  # fmt: skip
+    changed, shown = _flips(found, flips, problem)
+    if as_json:
+        record = {**pairs.record(found), "flipped": changed, "flips": [flipping.record(each) for each in shown]}
+        print(json.dumps(record))
+    elif markdown:
+        print(compare_display.markdown(found, changed))
+    else:
+        compare_display.show(found, changed, shown)
+
+
+def _flips(found: Comparison, count: int, problem: str | None) -> tuple[list[str], list[Flip]]:
+    """The ids of all flipped problems, and those to show: of two runs; more have no two sides."""
+    from harness.compare import flips as flipping
+    from harness.compare import pairs
+    from harness.errors import InputError
+
+    if len(found.runs) > 2:
+        if problem is not None:
+            raise InputError("--problem shows two programs side by side, so it takes two runs")
+        return [], []
+    first, second = found.runs
+    metric = found.rows[0].metric
+    changed = flipping.flipped(first, second, metric)
+    if problem is not None:
+        pairs.check_problem(found.runs, problem)
+        return changed, flipping.show(first, second, metric, [problem])
+    return changed, flipping.show(first, second, metric, changed[:count])

@@ -1,0 +1,117 @@
+"""`harness extract`: what the ways of taking a program out of a reply make of the same replies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.pipeline.compare_extractors import Comparison
+
+SHOWN = 20  # of the replies that change sides; --json has them all
+
+
+def extract(
+    replies: Annotated[
+        Path,
+        typer.Argument(
+            help="A run directory of form chat, or a .jsonl or .jsonl.gz file: task_id with response or raw_solution.",
+            metavar="RUN|FILE",
+        ),
+    ],
+    problems: options.Problems = None,
+    sandbox: options.Sandbox = None,
+    runtime: options.Runtime = None,
+    isolation: options.Isolation = None,
+    workers: options.Workers = None,
+    cpu_s: options.CpuS = None,
+    wall_s: options.WallS = None,
+    memory_mib: options.MemoryMib = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compare the extractors on one set of replies: pass@1 under each, and the replies that change sides.
+
+    Only programs that differ are executed. Of a file the default problem set is humaneval.
+    """
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from harness.cli.display import run
+    from harness.config import load_config
+    from harness.datasets import load_set
+    from harness.pipeline import compare_extractors, rescore
+
+    flags = {
+        "problems": problems, "sandbox": sandbox, "runtime": runtime, "isolation": isolation, "workers": workers,
+        "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "extractor": "auto", "k": (1,),
+    }  # fmt: skip
+    own = rescore.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
+    config = load_config(None, flags, {**own, **options.environment()})
+    loaded = load_set(config.problems, config.cache, config.task, config.task_options)
+    found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
+    quiet = as_json or not run.err.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=run.err, disable=quiet) as progress:
+        bar = progress.add_task("execute", total=None)
+        comparison = compare_extractors.compare(
+            found, config, run.RunDisplay(quiet=as_json),
+            started=lambda total: progress.update(bar, total=total), done=lambda: progress.advance(bar),
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps({"replies": len(found.completions), **_record(comparison)}))
+    else:
+        _show(comparison, len(found.completions))
+    if comparison.failed:
+        run.err.print(f"incomplete: {comparison.failed} programs could not be executed; run the same command again")
+        raise typer.Exit(3)
+
+
+def _record(comparison: Comparison) -> dict[str, object]:
+    record = dataclasses.asdict(comparison)
+    extractors = {
+        name: {"empty": record["empty"][name], **estimate} for name, estimate in record.pop("estimates").items()
+    }
+    del record["empty"]
+    return {"extractors": extractors, **record}
+
+
+def _show(comparison: Comparison, replies: int) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run
+
+    table = Table(header_style="bold")
+    for name in ("extractor", "pass@1", "95 % interval", "no program", "gained", "lost"):
+        table.add_column(name, justify="left" if name == "extractor" else "right", no_wrap=True)
+    for name, each in comparison.estimates.items():
+        sides = [(flip.verdicts[name] == "ACCEPTED", flip.verdicts["auto"] == "ACCEPTED") for flip in comparison.flips]
+        table.add_row(
+            name, Text(f"{each.value:.1%}", style="bold"), f"{each.low:.1%} - {each.high:.1%}",
+            str(comparison.empty[name]), str(sides.count((True, False))), str(sides.count((False, True))),
+        )  # fmt: skip
+    run.out.print(table)
+    run.out.print("gained, lost: replies that pass, or fail, otherwise than under auto")
+    # a reply with a fence in it is no program as it stands: that `whole` rejects it says nothing
+    shown = [name for name in comparison.estimates if name != "whole"]
+    telling = [flip for flip in comparison.flips if len({flip.verdicts[name] == "ACCEPTED" for name in shown}) > 1]
+    if telling:
+        flips = Table("reply", *shown, header_style="bold")
+        for flip in telling[:SHOWN]:
+            reply = Text(run.printable(f"{flip.problem_id} [{flip.index}]"))
+            flips.add_row(reply, *(run.verdict_text(flip.verdicts[name]) for name in shown))
+        run.out.print(flips)
+    more = len(telling) - SHOWN
+    run.out.print(
+        f"{replies} replies, {len(telling)} change sides between {', '.join(shown)}"
+        + (f" ({more} more than are shown: --json)" if more > 0 else "")
+        + f"; {comparison.programs} different programs, {comparison.executed} executed now"
+    )
+    signature = comparison.estimates["auto"].signature
+    run.out.print(Text(f"signature: {signature}", style="dim"), soft_wrap=True)

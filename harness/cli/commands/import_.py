@@ -1,0 +1,46 @@
+"""`harness import`: other systems' samples and results as runs of ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="What the other system wrote.")],
+    format_: Annotated[
+        str,
+        typer.Option("--format", help="auto, human-eval, evalplus, bigcode, lm-eval, inspect or multipl-e."),
+    ] = "auto",
+    problems: Annotated[
+        str | None, typer.Option(help="A set's name or a JSONL file. Default: the one that the file is of.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name, in place of the file's own.")] = None,
+    k: options.Ks = None,
+    results: options.Results = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a run directory of another system's samples and verdicts, marked as imported; nothing is executed."""
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from rich.text import Text
+
+    from harness.cli.display import run
+    from harness.exchange import import_ as importing
+
+    request = importing.Request(
+        path=path, format=format_, problems=problems, model=model, k=options.parse_ks(k) or (),
+        results=results or Path("results"), cache=options.cache_folder(),
+    )  # fmt: skip
+    runs = importing.import_runs(request, lambda message: run.err.print(Text(run.printable(message), "dim")))
+    if as_json:
+        print(json.dumps({"imported": runs}))
+        return
+    for summary in runs:
+        run.show_summary(summary)
+        if not summary["verdicts"] and summary["coverage"]["completions"]:
+            run.out.print(f"to judge its completions: harness score {summary['run']}", soft_wrap=True)

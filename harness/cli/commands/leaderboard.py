@@ -1,0 +1,110 @@
+"""`harness leaderboard`: runs as tables with rank ranges, and as a static site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.leaderboard.prompts import ProblemSets
+    from harness.leaderboard.results import Records
+    from harness.leaderboard.tables import Board
+
+
+def leaderboard(
+    results: Annotated[Path, typer.Argument(help="The folder with runs.")] = Path("results"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Build a static site in this folder.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of tables.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of tables.")] = False,
+    as_json: options.Json = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Show the site on loopback, and keep it up to date.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="For --serve; 0 for any that is free.")] = 8080,
+) -> None:
+    """Compare the runs of a folder: values, intervals, and the ranks that the evidence leaves open.
+
+    With -o a static site is built, down to each completion; a second build writes only what changed.
+    """
+    # measured: numpy, pydantic and jinja2 take 0.5 s, which --help need not wait for
+    from harness.cli.display import run
+    from harness.errors import InputError
+    from harness.leaderboard import exports
+    from harness.leaderboard.prompts import ProblemSets
+    from harness.leaderboard.results import read_results
+    from harness.leaderboard.tables import make_boards
+
+    if markdown + csv + as_json > 1:
+        raise InputError("--markdown, --csv and --json exclude each other; give one")
+    sets = ProblemSets(options.cache_folder())
+    if serve:
+        _serve(results, sets, out, port)
+        return
+    records = read_results(results, sets)
+    for each in records.left_out:
+        run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
+    boards = make_boards(records.runs)
+    if out is not None:
+        _build(boards, records, sets, out)
+    if markdown:
+        print(exports.as_markdown(boards), end="")
+    elif csv:
+        print(exports.as_csv(boards), end="")
+    elif as_json:
+        print(exports.as_json(boards, records.left_out))
+    elif out is None:
+        _show(boards)
+
+
+def _build(boards: list[Board], records: Records, sets: ProblemSets, out: Path) -> None:
+    from harness.cli.display import run
+    from harness.leaderboard import site
+    from harness.leaderboard.pages import Pages
+
+    with run.err.status("building the site"):
+        built = site.build(boards, records, Pages(sets), out)
+    run.err.print(
+        f"{built.index}: {len(records.runs)} runs, {built.pages} pages "
+        f"({built.written} written, {built.removed} removed)",
+        soft_wrap=True,
+    )
+
+
+def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> None:
+    import tempfile
+
+    from harness.cli.display import run
+    from harness.leaderboard import server
+
+    with tempfile.TemporaryDirectory(prefix="leaderboard-") as folder:
+        try:
+            with server.open_server(results, sets, out or Path(folder), port) as opened:
+                run.err.print(f"{opened.url} shows {results} and follows it; Ctrl-C ends it", soft_wrap=True)
+                opened.serve(lambda message: run.err.print(run.printable(message), soft_wrap=True))
+        except KeyboardInterrupt:
+            run.err.print("stopped")
+
+
+def _show(boards: list[Board]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run
+    from harness.leaderboard import exports
+
+    for board in boards:
+        title = f"{board.title}  {board.dataset}  " + "  ".join(f"{k} {v}" for k, v in board.conditions.items())
+        run.out.print(Text(run.printable(title), style="bold"))
+        table = Table(header_style="bold")
+        for name in exports.columns(board):
+            table.add_column(name, justify="left" if name in ("model", "date") else "right", overflow="fold")
+        for row in board.rows:
+            table.add_row(*[Text(run.printable(text)) for text in exports.cells(board, row)])
+        run.out.print(table)
+    run.out.print(
+        "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
+        "harness leaderboard -o site builds pages down to each completion",
+        soft_wrap=True,
+    )

@@ -1,0 +1,48 @@
+"""`harness leaks`: which rows of a test set or benchmark are in a training set."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.commands.split import Contained, Near, TextFields, rules, show_leaks
+
+
+def leaks(
+    train: Annotated[str, typer.Argument(help="What was trained on: a .jsonl, .jsonl.gz, .csv or .json file.")],
+    tests: Annotated[list[str], typer.Argument(help="Files, or problem sets by name, such as humaneval.")],
+    text: TextFields = None,
+    near: Near = None,
+    contained: Contained = None,
+    as_json: options.Json = False,
+) -> None:
+    """Look for the rows of test sets in a training set: equal, nearly equal, or inside a longer text.
+
+    Exit code 1 where there are any.
+    """
+    # measured: datasketch (with scipy), numpy, pydantic and rich take 1.2 s, which --help need not wait for
+    from harness.cli.display import run
+    from harness.cli.display.meter import Meter
+    from harness.text.containment import BENCHMARK
+    from harness.training_data import leaks as leakage
+
+    given = rules(text, near, BENCHMARK if contained is None else contained)
+    cache = options.cache_folder()
+    with contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
+        files = [opened.enter_context(leakage.open_rows(name, cache)) for name in (train, *tests)]
+        parts = [leakage.whole(file, given, meter) for file in files]
+        found = [leakage.find_leaks(parts[0], right, given, meter) for right in parts[1:]]
+    report = [dataclasses.asdict(each) for each in found]
+    if as_json:
+        print(json.dumps({"rules": dataclasses.asdict(given), "leaks": report}))
+    else:
+        show_leaks(report)
+        if not any(each.share for each in found):
+            run.out.print("no leaks found")
+    if any(each.share for each in found):
+        raise typer.Exit(1)

@@ -1,0 +1,227 @@
+"""`harness overfit`: has a model learned its training texts by heart?"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.cli.commands.split import TextFields
+
+if TYPE_CHECKING:
+    from harness.engines import Engine
+    from harness.overfit.examine import Report
+    from harness.overfit.loss_curve import Point
+
+
+def overfit(
+    train: Annotated[str | None, typer.Option(help="Texts it was trained on: .jsonl, .jsonl.gz, .csv, .json.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Texts like them that it was not trained on.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A directory, a hub id, an embedded model, or the server's.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="A compatible server, such as http://127.0.0.1:8000/v1.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, transformers, vllm or openai.")] = None,
+    vllm_python: options.VllmPython = None,
+    outputs: Annotated[
+        Path | None, typer.Option(help="Saved outputs to search for copies: a file of rows, or a run directory.")
+    ] = None,
+    prompts: Annotated[
+        int, typer.Option(help="Texts of each file for the model to go on from, without --outputs.")
+    ] = 32,
+    curve: Annotated[
+        Path | None, typer.Option(help="A trainer_state.json, or a .csv with step or epoch, loss, eval_loss.")
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Compare this field of validation rows in place of the loss.")
+    ] = None,
+    text: TextFields = None,
+    limit: Annotated[int, typer.Option(help="Texts of each file whose loss is asked for, drawn by the seed.")] = 1000,
+    temperature: Annotated[float, typer.Option(help="Of what the model goes on to write.")] = 0.8,
+    max_tokens: Annotated[int, typer.Option(help="The same, per output.")] = 256,
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write overfit.json and curve.svg here.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Loss on validation against training texts, verbatim copies, diversity, and the training curve.
+
+    The texts are scored as they stand: give them as they were trained on, with the chat template in them. What is not
+    given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe.
+    """
+    # measured: numpy, pydantic and rich take 0.5 s, which --help need not wait for
+    from harness.cli.display import run
+    from harness.cli.display.meter import Meter
+    from harness.errors import InputError
+    from harness.overfit import examine, loss_curve
+    from harness.types import SamplingParams
+
+    _check_given(train, validation, model or base_url, outputs, curve)
+    try:
+        sampling = SamplingParams(n=1, temperature=temperature, max_tokens=max_tokens, seed=seed)
+    except ValueError as error:
+        raise InputError(f"--{str(error).replace('_', '-', 1)}") from error
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    asked = examine.Options(
+        sampling=sampling, text=names, limit=limit, prompts=prompts, score=score, seed=seed
+    )  # fmt: skip
+    points = loss_curve.read_curve(curve) if curve else []
+    with contextlib.ExitStack() as opened:
+        files = [_open(name, opened) for name in (train, validation, _outputs(outputs))]
+        flags = {"model": model, "base_url": base_url, "engine": engine, "vllm_python": vllm_python, "seed": seed}
+        asks = model is not None or base_url is not None
+        source = _engine(flags, opened, quiet=as_json) if asks and train else None
+        with Meter(quiet=as_json) as meter:
+            report = examine.examine(files[0], files[1], source, files[2], points, asked, meter)
+    record = {"model": model, "train": train, "validation": validation, **dataclasses.asdict(report)}
+    if out is not None:
+        _write(out, record, points, report)
+    if as_json:
+        print(json.dumps(record))
+    else:
+        _show(report, points)
+        if out is not None:
+            run.out.print(f"written: {run.printable(str(out))}", soft_wrap=True)
+    if report.level == "severe":
+        raise typer.Exit(1)
+
+
+def _check_given(
+    train: str | None, validation: str | None, model: str | None, outputs: Path | None, curve: Path | None
+) -> None:
+    from harness.errors import InputError
+
+    if (train is None) != (validation is None):
+        raise InputError("--train and --validation go together")
+    if train is None and (curve is None or outputs is not None or model is not None):
+        raise InputError("give --train and --validation, and --model or --outputs to examine; or --curve alone")
+    if train is not None and model is None and outputs is None and curve is None:
+        raise InputError("nothing to examine: give --model, --outputs or --curve")
+
+
+def _open(name: str | Path | None, opened: contextlib.ExitStack) -> Any:
+    from harness.training_data.leaks import open_rows  # measured: datasketch with scipy, 0.8 s
+
+    return None if name is None else opened.enter_context(open_rows(str(name), options.cache_folder()))
+
+
+def _outputs(path: Path | None) -> Path | None:
+    return path / "completions.jsonl" if path is not None and path.is_dir() else path
+
+
+def _engine(flags: dict[str, Any], opened: contextlib.ExitStack, *, quiet: bool) -> Engine:
+    from harness.cli.display import run
+    from harness.config import load_config
+    from harness.engines._selection import Engines, find_model
+
+    config = load_config(None, {**flags, "n": 1}, options.environment())
+    engines = opened.enter_context(Engines(run.RunDisplay(quiet=quiet)))
+    return engines.get(config, find_model(config))
+
+
+def _write(folder: Path, record: dict[str, Any], points: list[Point], report: Report) -> None:
+    from harness.errors import InputError
+    from harness.overfit import loss_plot
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "overfit.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        if points:
+            (folder / "curve.svg").write_text(loss_plot.draw(points, report.turn), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the report cannot be written to {folder}: {error.strerror}; name another with -o") from error
+
+
+def _show(report: Report, points: list[Point]) -> None:
+    from rich.text import Text
+
+    from harness.cli.display import run
+
+    if report.gap or report.contrast:
+        _show_losses(report)
+    for each in report.copies:
+        _show_copies(each)
+    if report.diversity:
+        _show_diversity(report)
+    if points:
+        _show_curve(report, points)
+    for warning in report.warnings:
+        run.out.print(Text(f"warning: {run.printable(warning)}", style="yellow"))
+    for sign in report.signs:
+        style = "red" if sign.level == "severe" else "yellow"
+        line = Text(f"{sign.level}: ", style=f"bold {style}").append(run.printable(sign.what), style="not bold")
+        run.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n", soft_wrap=True)
+    if not report.signs:
+        run.out.print(Text("no sign of overfitting", style="green"))
+
+
+def _show_losses(report: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run
+
+    table = Table("", "value", "95 % interval", "texts", header_style="bold")
+    if report.gap:
+        gap = report.gap
+        for name, rate in (("loss on training texts", gap.train), ("loss on validation texts", gap.validation)):
+            table.add_row(name, f"{rate.value:.3f}", f"{rate.low:.3f} - {rate.high:.3f}", str(rate.texts))
+        table.add_row("gap", Text(f"{gap.value:.3f}", style="bold"), f"{gap.low:.3f} - {gap.high:.3f}", str(gap.level))
+    if report.contrast:
+        found = report.contrast
+        of = run.printable(found.of)
+        for name, rate in ((f"{of}, similar items", found.similar), (f"{of}, different items", found.different)):
+            table.add_row(Text(name), f"{rate.value:.3f}", f"{rate.low:.3f} - {rate.high:.3f}", str(rate.texts))
+        table.add_row("difference", f"{found.difference:.3f}", f"{found.low:.3f} - {found.high:.3f}", "")
+    run.out.print(table)
+    if report.gap:
+        run.out.print(Text("losses in nats per token", style="dim"))
+    if report.contrast:
+        run.out.print(Text(f"similar and different by {report.contrast.by}", style="dim"))
+
+
+def _show_copies(copies: Any) -> None:
+    from rich.text import Text
+
+    from harness.cli.display import run
+    from harness.overfit import examine
+
+    run.out.print(Text(examine.copy_lines(copies), style="red" if copies.excessive else ""), soft_wrap=True)
+    for example in copies.examples[:1] if copies.longest else ():
+        line = f"  {example.tokens} tokens: {example.excerpt}"
+        run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
+
+
+def _show_diversity(report: Report) -> None:
+    from rich.table import Table
+
+    from harness.cli.display import run
+
+    assert report.diversity is not None
+    table = Table("", "distinct-1", "distinct-2", "distinct-3", "self-BLEU", "repeated", "texts", header_style="bold")
+    for name, each in zip(("outputs", "validation texts"), report.diversity, strict=True):
+        bleu = "-" if each.self_bleu is None else f"{each.self_bleu:.3f}"
+        shares = (f"{share:.3f}" for share in (each.distinct_1, each.distinct_2, each.distinct_3))
+        table.add_row(name, *shares, bleu, f"{each.repeated:.1%}", str(each.texts))
+    run.out.print(table)
+
+
+def _show_curve(report: Report, points: list[Point]) -> None:
+    from harness.cli.display import run
+    from harness.overfit.loss_curve import sparkline
+
+    for name in ("train", "validation"):
+        losses = [loss for point in points if (loss := getattr(point, name)) is not None]
+        if losses:
+            line = f"{name:<11}{sparkline(losses)}  {losses[0]:.3f} to {losses[-1]:.3f}, lowest {min(losses):.3f}"
+            run.out.print(line, soft_wrap=True)
+    turn = report.turn
+    if turn is None:
+        run.out.print("the curve has no validation losses")
+    elif not turn.confirmed:
+        at = f"epoch {turn.epoch:g}" if turn.epoch is not None else f"step {turn.step:g}"
+        run.out.print(f"the validation loss is lowest at {at}, and is not seen to turn up")

@@ -1,0 +1,156 @@
+"""`harness plan`: how many problems and samples show a difference, or what difference a problem set can show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.stats.power import Ability, Design
+
+SAMPLES = (1, 5, 10, 20, 50)
+
+
+def plan(
+    effect: Annotated[float | None, typer.Option(help="The difference to be seen, in points of pass@1.")] = None,
+    problems: Annotated[int | None, typer.Option(min=2, help="How many problems there are.")] = None,
+    n: Annotated[
+        str | None, typer.Option("--n", help="Samples per problem to tell of, such as 1,10.", metavar="N,N")
+    ] = None,
+    baseline: Annotated[
+        float | None, typer.Option(help="Expected pass@1 of one system, in per cent. Default: 50.")
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="Take spread and baseline from this run; given twice, the correlation too."),
+    ] = None,
+    spread: Annotated[
+        float | None, typer.Option(help="0: all problems equally hard; 1: each passed always or never. Default: 0.6.")
+    ] = None,
+    correlation: Annotated[float | None, typer.Option(help="Of the two systems' pass rates. Default: 0.8.")] = None,
+    power: Annotated[float, typer.Option(help="Chance to see the difference.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
+    pairs: Annotated[int, typer.Option(help="Comparisons that share the level (Holm).")] = 1,
+    as_json: options.Json = False,
+) -> None:
+    """Plan a comparison: --effect 3 asks how many problems show 3 points, --problems 164 what 164 problems can show.
+
+    Paired: both systems answer the same problems. Unpaired: each has as many of its own. See README for the model.
+    """
+    # measured: numpy, pydantic and rich take 0.4 s, which --help need not wait for
+    from harness.errors import InputError
+
+    if effect is None and problems is None:
+        raise InputError("plan needs --effect (points of pass@1), --problems (how many there are), or both")
+    design, ability = _design(power, alpha, pairs), _ability(baseline, spread, correlation, run or [])
+    largest = 100 * max(ability.baseline, 1 - ability.baseline)
+    if effect is not None and not 0 < effect <= largest:
+        raise InputError(f"--effect must be above 0 and at most {largest:g} points from this baseline, not {effect:g}")
+    counts = _counts(n)
+    rows = [_row(design, ability, effect, problems, samples) for samples in counts]
+    needed = design.samples(ability, effect / 100, problems) if effect is not None and problems is not None else None
+    if as_json:
+        record: dict[str, Any] = {"effect": effect, "problems": problems, "samples_needed": needed, "rows": rows}
+        print(json.dumps({**record, **dataclasses.asdict(ability), **dataclasses.asdict(design)}))
+        return
+    _show(design, ability, effect, problems, rows)
+    if effect is not None and problems is not None:
+        _show_samples(effect, problems, needed)
+
+
+def _design(power: float, alpha: float, pairs: int) -> Design:
+    from harness.errors import InputError
+    from harness.stats.power import Design
+
+    try:
+        return Design(power=power, alpha=alpha, pairs=pairs)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _ability(baseline: float | None, spread: float | None, correlation: float | None, runs: list[Path]) -> Ability:
+    from harness.compare import pairs as comparison
+    from harness.errors import InputError
+    from harness.stats import power as planning
+
+    if len(runs) > 2:
+        raise InputError("--run is taken once or twice")
+    if baseline is not None and 0 < baseline < 1:
+        raise InputError(f"--baseline is in per cent: {100 * baseline:g}, not {baseline:g}")
+    share = None if baseline is None else baseline / 100
+    given = {"baseline": share, "spread": spread, "correlation": correlation}
+    try:
+        found = planning.Ability()
+        if runs:
+            opened = [comparison.open_run(path, str(path)) for path in runs]
+            found = planning.measured([(each.label, each.problems) for each in opened], share)
+        return dataclasses.replace(found, **{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _counts(text: str | None) -> tuple[int, ...]:
+    from harness.errors import InputError
+
+    counts = SAMPLES if text is None else options.parse_numbers("--n", text)
+    if min(counts) < 1:
+        raise InputError(f"--n must be at least 1, not {min(counts)}")
+    return counts
+
+
+def _row(design: Design, ability: Ability, effect: float | None, problems: int | None, samples: int) -> dict[str, Any]:
+    """A line of the answer: problems for an effect, or, where only they are given, the effect for problems (points)."""
+    row: dict[str, Any] = {"n": samples}
+    for name, pairing in (("paired", True), ("unpaired", False)):
+        if effect is not None:
+            row[f"problems_{name}"] = design.problems(ability, effect / 100, samples, pairing=pairing)
+    for name, pairing in (("paired", True), ("unpaired", False)):
+        if problems is not None:
+            seen = design.effect(ability, problems, samples, pairing=pairing)
+            row[f"effect_{name}"] = None if seen is None else 100 * seen
+    return row
+
+
+def _show(
+    design: Design, ability: Ability, effect: float | None, problems: int | None, rows: list[dict[str, Any]]
+) -> None:
+    from rich.table import Table
+
+    from harness.cli.display import run as display
+
+    table = Table("samples per problem", header_style="bold")
+    titles = {
+        "problems_paired": f"problems for {effect or 0:g} points: paired", "problems_unpaired": "unpaired, each",
+        "effect_paired": f"points that {problems} problems show: paired", "effect_unpaired": "unpaired",
+    }  # fmt: skip
+    for name in rows[0]:
+        if name != "n":
+            table.add_column(titles[name], justify="right")
+    for row in rows:
+        cells = ("-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
+                 for name, value in row.items() if name != "n")  # fmt: skip
+        table.add_row(str(row["n"]), *cells)
+    display.out.print(table)
+    shared = f" over {design.pairs} comparisons" if design.pairs > 1 else ""
+    display.out.print(
+        f"power {design.power:.0%}, two-sided {100 * design.alpha:g} %{shared}; supposed: "
+        f"pass@1 {ability.baseline:.1%}, spread over problems {ability.spread:.2f}, "
+        f"correlation of the systems {ability.correlation:.2f}",
+        soft_wrap=True,
+    )
+
+
+def _show_samples(effect: float, problems: int, needed: int | None) -> None:
+    from harness.cli.display import run as display
+
+    if needed is None:
+        said = f"{problems} problems do not show {effect:g} points with any number of samples: more problems are needed"
+    else:
+        said = f"{problems} problems show {effect:g} points from {needed} samples of each"
+    display.out.print(said)

@@ -1,0 +1,54 @@
+"""`harness report`: send a run that has ended to experiment trackers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.trackers._send import Sent
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    to: Annotated[str, typer.Option(help="tensorboard, wandb, mlflow; several with commas between.")],
+    as_json: options.Json = False,
+) -> None:
+    """Send a run's numbers, table of problems and figure to trackers. Exit code 3 where one did not take them."""
+    # measured: pydantic and rich take 0.3 s, which --help need not wait for
+    from harness.trackers import _send
+
+    names = options.parse_names(to) or ()
+    _send.check(names)
+    sent = _send.report(run, names)
+    if as_json:
+        print(json.dumps({"run": str(run), "reports": [dataclasses.asdict(each) for each in sent]}))
+    else:
+        show(sent)
+    if any(each.error for each in sent):
+        raise typer.Exit(3)
+
+
+def with_reports(summary: Mapping[str, Any], sent: Sequence[Sent]) -> Mapping[str, Any]:
+    """What --json prints of a run: its summary, with what became of the reports where any was asked for."""
+    return {**summary, "reports": [dataclasses.asdict(each) for each in sent]} if sent else summary
+
+
+def show(sent: Sequence[Sent]) -> None:
+    """A line for each report, on stderr: it is no result."""
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+
+    for each in sent:
+        line = f"reported to {each.to}: {each.place}"
+        if each.error:
+            line = f"not reported to {each.to}: {each.error} (the run is kept; harness report sends it again)"
+        display.err.print(Text(display.printable(line), "yellow" if each.error else "dim"), soft_wrap=True)

@@ -1,0 +1,128 @@
+"""`harness score`: execute saved completions, of a file or of a run, and report pass@k."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.cli.commands import report as report_
+
+if TYPE_CHECKING:
+    from harness.pipeline.run import Result
+
+
+def score(
+    samples: Annotated[
+        Path,
+        typer.Argument(
+            help="A .jsonl or .jsonl.gz file (task_id with completion or solution), or a run directory.",
+            metavar="SAMPLES|RUN",
+        ),
+    ],
+    problems: options.Problems = None,
+    k: options.Ks = None,
+    out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
+    extractor: options.Extractor = None,
+    sandbox: options.Sandbox = None,
+    runtime: options.Runtime = None,
+    isolation: options.Isolation = None,
+    dedup: options.Dedup = True,
+    workers: options.Workers = None,
+    cpu_s: options.CpuS = None,
+    wall_s: options.WallS = None,
+    memory_mib: options.MemoryMib = None,
+    report_to: options.ReportTo = None,
+    results: options.Results = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Execute saved completions in a sandbox and report pass@k.
+
+    Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
+    scored again, in a new run directory, with the options that are given in place of its own.
+    """
+    flags = {
+        "problems": problems, "k": options.parse_ks(k), "extractor": extractor, "sandbox": sandbox, "runtime": runtime,
+        "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
+        "isolation": isolation, "dedup": None if dedup else False, "report_to": options.parse_names(report_to),
+    }  # fmt: skip
+    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display import sections
+    from harness.trackers import _send
+
+    if samples.is_dir():
+        scored = _run(samples, flags, out, config, as_json)
+    else:
+        scored = _file(samples, flags, out or _beside(samples), config, as_json)
+    result = scored.result
+    sent = _send.report(result.run, scored.report_to)
+    if as_json:
+        print(json.dumps(report_.with_reports(result.summary, sent)))
+    else:
+        display.show_summary(result.summary)
+        sections.show_sections(result.summary)
+        if scored.file:
+            display.out.print(f"results: {scored.file}", soft_wrap=True)
+        report_.show(sent)
+    if not result.complete:
+        display.err.print(
+            "incomplete: some programs could not be executed; see run.log, then run the same command again"
+        )
+        raise typer.Exit(3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """file: of the results, None where a run was scored."""
+
+    result: Result
+    report_to: Sequence[str]
+    file: Path | None = None
+
+
+def _beside(samples: Path) -> Path:
+    from harness.pipeline import results_file as sample_files
+
+    return sample_files.results_path(samples)
+
+
+def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | None, quiet: bool) -> _Scored:
+    from harness.cli.display import run as display
+    from harness.config import load_config
+    from harness.pipeline import results_file as sample_files
+    from harness.pipeline import run as pipeline
+    from harness.trackers import _send
+
+    sample_files.check_writable(target)
+    given = {**flags, "samples": samples, "engine": "replay"}
+    parsed = load_config(config, given, {"problems": "humaneval", **options.environment()})
+    _send.check(parsed.report_to)
+    with display.RunDisplay(quiet=quiet) as observer:
+        result = pipeline.run(parsed, observer)
+    pipeline.write_results(parsed, result, target)
+    return _Scored(result=result, report_to=parsed.report_to, file=target)
+
+
+def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool) -> _Scored:
+    from harness.cli.display import run as display
+    from harness.config import load_config
+    from harness.errors import InputError
+    from harness.pipeline import rescore
+    from harness.trackers import _send
+
+    if out is not None:
+        raise InputError("--out is for a file of samples; a run that is scored again is a run directory of its own")
+    own = rescore.settings(run)
+    parsed = load_config(config, flags, {**own, **options.environment()})
+    _send.check(parsed.report_to)
+    same = flags["problems"] is None and parsed.problems == own["problems"]
+    with display.RunDisplay(quiet=quiet) as observer:
+        result = rescore.rescore(run, parsed, observer, same_problems=same)
+    return _Scored(result=result, report_to=parsed.report_to)

@@ -1,0 +1,154 @@
+"""`harness show`: a run's problems, or one problem's completions with their verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.runs.manifest import Manifest
+    from harness.types import Score
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    problem: Annotated[str | None, typer.Argument(help="A problem's id.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a run: its numbers and its problems, or the completions of one problem with their verdicts."""
+    # measured: pydantic and rich take 0.3 s, which --help need not wait for
+    from harness.runs import store
+
+    manifest = store.read_manifest(run)
+    if problem is None:
+        _show_run(run, manifest, as_json)
+    else:
+        _show_problem(run, problem, as_json)
+
+
+def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+    from harness.cli.display import sections
+    from harness.runs import store
+
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    beside = set()
+    for record in store.executions(run):
+        verdicts[record["problem_id"]][record["verdict"]] += 1
+        if record.get("integrity") == "in-sandbox":
+            beside.add(record["problem_id"])
+    summary = store.read_summary(run)
+    if as_json:
+        problems = {name: dict(counts) for name, counts in verdicts.items()}
+        kept = {"signature": manifest.signature, "host": manifest.host, "engine": manifest.engine}
+        print(json.dumps({"run": str(run), **kept, "summary": summary, "problems": problems}))
+        return
+    table = Table("problem", "c of n", "verdicts", header_style="bold")
+    for name, counts in verdicts.items():
+        rest = ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common() if verdict != "ACCEPTED")
+        passed = f"{counts['ACCEPTED']} of {counts.total()}"
+        style = "green" if counts["ACCEPTED"] == counts.total() else "red" if not counts["ACCEPTED"] else "yellow"
+        marked = f"{display.printable(name)} (integrity: in-sandbox)" if name in beside else display.printable(name)
+        table.add_row(Text(marked), Text(passed, style=style), rest)
+    if verdicts:
+        display.out.print(table)
+    if summary:
+        display.show_summary(summary)
+        sections.show_sections(summary)
+        about = {**manifest.host, **manifest.engine}
+        begun = display.printable(", ".join(f"{name} {value}" for name, value in about.items()))
+        display.out.print(Text(f"begun on: {begun}"), soft_wrap=True)
+    else:
+        display.out.print("the run has not come to its end; the same command goes on with it")
+
+
+def _show_problem(run: Path, problem: str, as_json: bool) -> None:
+    from harness.errors import InputError, near
+    from harness.runs import store
+
+    wanted, known = [], set()
+    for record in store.completions(run):
+        known.add(record["problem_id"])
+        if record["problem_id"] == problem:
+            wanted.append(record)
+    if not wanted:
+        raise InputError(f"{run} has no completions of {problem!r}{near(problem, known)}")
+    executions = {record["index"]: record for record in store.executions(run) if record["problem_id"] == problem}
+    scores = {each.index: each for each in store.scores(run) if each.problem_id == problem}
+    rows = [
+        {**each, "execution": executions.get(each["index"]), "score": _worth(scores.get(each["index"]))}
+        for each in wanted
+    ]
+    if as_json:
+        print(json.dumps({"run": str(run), "problem": problem, "completions": rows}))
+        return
+    for row in rows:
+        _show_completion(row)
+
+
+def _worth(score: Score | None) -> dict[str, Any] | None:
+    return None if score is None else {"values": dict(score.values), "notes": dict(score.notes)}
+
+
+def _show_completion(row: dict[str, Any]) -> None:
+    from rich.rule import Rule
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+
+    execution = row["execution"]
+    title = Text(f"{display.printable(row['problem_id'])} [{row['index']}]  ")
+    if execution:
+        title.append(display.verdict_text(execution["verdict"]))
+    elif row["score"]:
+        known = {**row["score"]["notes"], **{name: f"{value:.4g}" for name, value in row["score"]["values"].items()}}
+        title.append(display.printable(", ".join(f"{name} {value}" for name, value in known.items())))
+    else:
+        title.append("not scored", style="dim")
+    if execution and execution.get("integrity") == "in-sandbox":
+        title.append("  integrity: in-sandbox", style="yellow")
+    if row["finish_reason"] == "length":
+        title.append("  cut at max_tokens", style="yellow")
+    display.out.print(Rule(title, align="left"))
+    if execution and "extractor" in execution:
+        _show_reply(row["text"], execution["extractor"], execution["span"])
+    elif row["text"].strip() and not execution:
+        display.out.print(Text(display.printable(row["text"])))
+    elif row["text"].strip():
+        text = display.printable(row["text"])
+        display.out.print(Syntax(text, "python", theme="ansi_dark", background_color="default"))
+    else:
+        display.out.print(Text("(empty)", style="dim"))
+    if execution and execution["detail"]:
+        display.out.print(Text(display.printable(execution["detail"]), style="dim"))
+
+
+def _show_reply(text: str, extractor: str, span: list[int] | None) -> None:
+    """A reply with its program in colour and the rest dim."""
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+
+    start, end = span or (len(text), len(text))
+    where = f"characters {start} to {end} of {len(text)}" if span else "no program found"
+    display.out.print(Text(f"extractor {extractor}: {where}", style="dim"))
+    if text[:start].strip():
+        display.out.print(Text(display.printable(text[:start].rstrip("\n")), style="dim"))
+    if text[start:end].strip():
+        # from the start of its line, so that the first line keeps its margin
+        margin = text[text.rfind("\n", 0, start) + 1 : start]
+        shown = display.printable((margin if margin.isspace() else "") + text[start:end])
+        display.out.print(Syntax(shown, "python", theme="ansi_dark", background_color="default"))
+    if text[end:].strip():
+        display.out.print(Text(display.printable(text[end:].lstrip("\n")), style="dim"))

@@ -1,0 +1,207 @@
+"""What a person sees of a comparison: the runs, a row per pair, the verdict in words, programs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.display import run as display
+from harness.compare.conditions import Kind, describe
+from harness.compare.flips import Example, Flip
+from harness.compare.pairs import Comparison, Row, Run
+from harness.stats import bootstrap
+
+NAMED = 5  # problems that a line of text names
+_STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "equal": ""}
+
+
+def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> None:
+    """Everything, to stdout."""
+    for line in _cautions(found):
+        display.out.print(Text(line, style="bold yellow"), soft_wrap=True)
+    display.out.print(_table(*_runs(found)))
+    display.out.print(_table(*_pairs(found)))
+    for row in found.rows:
+        display.out.print(Text(_words(found, row), style=_STYLES[row.verdict]), soft_wrap=True)
+    for line in _notes(found, changed):
+        display.out.print(Text(line, style="dim"), soft_wrap=True)
+    for flip in flips:
+        _show_flip(found, flip)
+
+
+def markdown(found: Comparison, changed: Sequence[str]) -> str:
+    """The same without programs, as Markdown."""
+    parts = [f"> **{_cell(line)}**" for line in _cautions(found)]
+    parts += [_grid(*_runs(found)), _grid(*_pairs(found))]
+    parts.append("\n".join(f"- {_cell(_words(found, row))}" for row in found.rows))
+    parts.append("\n".join(f"- {_cell(line)}" for line in _notes(found, changed)))
+    return "\n\n".join(parts)
+
+
+def _runs(found: Comparison) -> tuple[list[str], list[list[str]]]:
+    metrics = list(dict.fromkeys(row.metric.name for row in found.rows))
+    varied = [each for each in found.mismatches if each.kind in (Kind.VARIED, Kind.CONFLICT)]
+    rows = []
+    for index, run in enumerate(found.runs):
+        by_name = {each["metric"]: each for each in run.summary["estimates"]}
+        cells = [_estimate(by_name.get(name), run.task) for name in metrics]
+        rows.append([run.label, run.model, *(each.values[index] or "-" for each in varied), *cells])
+    return ["", "model", *(each.field for each in varied), *metrics], rows
+
+
+def _estimate(estimate: dict[str, float] | None, task: str) -> str:
+    if estimate is None:
+        return "-"
+    form = "{:.4g} ({:.4g} - {:.4g})" if task == "perplexity" else "{:.1%} ({:.1%} - {:.1%})"
+    return form.format(estimate["value"], estimate["low"], estimate["high"])
+
+
+def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
+    units = {row.metric.unit for row in found.rows}
+    difference = f"difference ({units.pop().split()[0]})" if len(units) == 1 and units != {""} else "difference"
+    p_value = "p (Holm)" if len(found.runs) > 2 else "p"
+    header = ["pair", "metric", difference, "95 % interval", p_value, "smallest detectable", "won / lost / tied"]
+    rows = []
+    for row in found.rows:
+        each, better = row.difference, row.metric.higher_is_better
+        won, lost = (each.won, each.lost) if better else (each.lost, each.won)
+        rows.append([
+            f"{row.first.label} - {row.second.label}", row.metric.name, _amount(row, each.value),
+            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(row.p_adjusted),
+            _amount(row, row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
+            f"{won} / {lost} / {each.tied}",
+        ])  # fmt: skip
+    return header, rows
+
+
+def _amount(row: Row, value: float) -> str:
+    """A difference in the metric's unit: points of a share, or as it is."""
+    return f"{100 * value:+.1f}" if row.metric.unit == "points" else f"{value:+.4f}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
+
+
+def _words(found: Comparison, row: Row) -> str:
+    """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
+    first, second = _name(found, row.first), _name(found, row.second)
+    size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.unit}".strip()
+    if row.relative:
+        change, low, high = row.relative
+        size += f" (perplexity {change:+.2%}, {low:+.2%} to {high:+.2%})"
+    if row.verdict in ("better", "worse"):
+        return f"{row.metric.name}: {first} is {row.verdict} than {second} by {size}."
+    if row.verdict == "equal":
+        return f"{row.metric.name}: {first} and {second} are equal on all {row.difference.n_problems} problems."
+    said = f"{row.metric.name}: no evidence either way between {first} and {second}"
+    if row.problems_needed is None:
+        return f"{said}; the difference is {size}."
+    here = row.difference.n_problems
+    return f"{said}; to show {size} takes about {row.problems_needed:,} problems, and here are {here}."
+
+
+def _name(found: Comparison, run: Run) -> str:
+    """`A (nano, temperature 0.8)`: the model, and what else the comparison varies."""
+    varied = (each for each in found.mismatches if each.kind is Kind.VARIED)
+    parts = (f"{each.field} {each.values[found.runs.index(run)] or '-'}" for each in varied)
+    return display.printable(f"{run.label} ({', '.join((run.model, *parts))})")
+
+
+def _cautions(found: Comparison) -> list[str]:
+    labels = [run.label for run in found.runs]
+    lines = []
+    if found.forced:
+        faults = [describe(each, labels) for each in found.mismatches if each.kind is Kind.CONFLICT]
+        lines.append(f"forced: the difference may come from {'; '.join(faults)}")
+    unknown = [each.field for each in found.mismatches if each.kind is Kind.UNRECORDED]
+    if unknown:
+        lines.append(f"not checked, since saved completions do not tell: {', '.join(unknown)}")
+    lines.extend(found.warnings)
+    for pair in dict.fromkeys((row.first.label, row.second.label, row.left_out) for row in found.rows if row.left_out):
+        lines.append(f"left out of {pair[0]} - {pair[1]}, scored in one only: {_named(pair[2])}")
+    return [display.printable(line) for line in lines]
+
+
+def _notes(found: Comparison, changed: Sequence[str]) -> list[str]:
+    labels = [run.label for run in found.runs]
+    tests = dict.fromkeys((row.metric.name, row.difference.method) for row in found.rows)
+    lines = [f"test of {name}: {method}" for name, method in tests]
+    shared = " over the number of pairs" if len(found.runs) > 2 else ""
+    lines.append(
+        "interval: paired bootstrap over problems; smallest detectable: at 80 % power, two-sided "
+        f"{100 * bootstrap.ALPHA:g} %{shared}"
+    )
+    for each in found.mismatches:
+        if each.kind is Kind.HARMLESS:
+            lines.append(f"differs without harm: {describe(each, labels)} ({each.reason})")
+    if changed:
+        what = "flipped" if found.runs[0].task == "codegen" else "differ"
+        lines.append(f"{what}, the largest first: {_named(changed)}")
+    lines.extend(f"{run.label}: {run.path}" for run in found.runs)
+    return [display.printable(line) for line in lines]
+
+
+def _named(problem_ids: Sequence[str]) -> str:
+    more = f" and {len(problem_ids) - NAMED} more" if len(problem_ids) > NAMED else ""
+    return f"{len(problem_ids)} problems ({', '.join(problem_ids[:NAMED])}{more})"
+
+
+def _show_flip(found: Comparison, flip: Flip) -> None:
+    display.out.print(Rule(Text(display.printable(flip.problem_id)), align="left"))
+    table = Table(expand=True, show_lines=True)
+    for run, problem in zip(found.runs, (flip.first, flip.second), strict=True):
+        table.add_column(Text(f"{_name(found, run)}: {_score(run, problem)}"), ratio=1)
+    if any(flip.examples):
+        table.add_row(*(_head(example) for example in flip.examples))
+        code = found.runs[0].task == "codegen"
+        table.add_row(*(_program(example, code) for example in flip.examples))
+    display.out.print(table)
+
+
+def _score(run: Run, problem: Mapping[str, float]) -> str:
+    if run.task == "codegen":
+        return f"{problem['c']} of {problem['n']} passed"
+    return display.printable(", ".join(f"{name} {value:.4g}" for name, value in problem.items() if name != "n"))
+
+
+def _head(example: Example | None) -> Text:
+    if example is None:
+        return Text("no completion", style="dim")
+    head = Text(f"[{example.index}] ")
+    if example.verdict is not None:
+        head.append(display.verdict_text(example.verdict))
+    if example.detail:
+        head.append(f"  {display.printable(example.detail)}", style="dim")
+    return head
+
+
+def _program(example: Example | None, code: bool) -> Syntax | Text:
+    if example is None or not example.text.strip():
+        return Text("" if example is None else "(empty)", style="dim")
+    text = display.printable(example.text)
+    return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True) if code else Text(text)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(header_style="bold")
+    for name in header:
+        table.add_column(Text(name), overflow="fold", no_wrap=name in ("pair", "p", "p (Holm)"))
+    for row in rows:
+        table.add_row(*(Text(display.printable(cell)) for cell in row))
+    return table
+
+
+def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that no Markdown or HTML can break out of."""
+    escaped = display.printable(text).replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{char}" if char in "\\|`*_[]" else char for char in escaped)

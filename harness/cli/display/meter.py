@@ -1,0 +1,58 @@
+"""Progress of a command that reads files: bars on a terminal, else a line now and then; nothing under two seconds."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from harness.cli.display import run
+
+AFTER_S = 2.0
+
+
+class Meter:
+    """Called with (stage, done, total); a new stage is a new bar. The bars end with the block."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._begun = self._last = time.monotonic()
+        self._stage = ""
+        self._stage_begun = self._begun
+        self._first = 0  # done when the stage was first told of: what came before it is not counted in the rate
+        columns = (
+            TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}", style="cyan"), TextColumn("ETA"), TimeRemainingColumn(),
+        )  # fmt: skip
+        self._progress = Progress(*columns, console=run.err)
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._task is not None:
+            self._progress.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._stage_begun, self._first, self._task = stage, now, done, None
+        if self._quiet or now - self._begun < AFTER_S:
+            return
+        rate = (done - self._first) / max(now - self._stage_begun, 0.001)
+        if run.err.is_terminal:
+            self._show(stage, done, total, rate)
+        elif now - self._last >= run.PLAIN_EVERY_S:
+            self._last = now
+            eta = f", ETA {(total - done) / rate:.0f} s" if rate and done < total else ""
+            run.err.print(Text(f"{run.printable(stage)} {done}/{total} ({rate:.3g}/s{eta})"))
+
+    def _show(self, stage: str, done: int, total: int, rate: float) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task(run.printable(stage), total=total, rate="")
+            self._progress.start()
+        self._progress.update(self._task, completed=done, total=total, rate=f"{rate:.3g}/s")

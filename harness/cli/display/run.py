@@ -1,0 +1,242 @@
+"""What a person sees: progress of generation and execution, tables, and text that is safe to show.
+
+Progress and messages go to stderr, results to stdout. Where stderr is no terminal the progress is a plain line now and
+then. Imported by commands when they run: rich takes 0.1 s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Task as ProgressTask
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from harness.text.printable import printable
+from harness.types import Completion
+from sandbox import Verdict
+
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
+PLAIN_EVERY_S = 5.0
+# metrics that are no shares of 1
+PLAIN = {"perplexity", "bits_per_byte", "byte_perplexity", "word_perplexity", "length_ratio", "mcc", "cohen_kappa"}
+__all__ = ["RunDisplay", "err", "out", "printable", "show_summary", "verdict_text"]
+_STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
+
+
+def verdict_text(verdict: Verdict | str) -> Text:
+    """A verdict in its colour."""
+    return Text(str(verdict), style=_STYLES.get(Verdict(verdict), "yellow"))
+
+
+class _Rate(ProgressColumn):
+    """Finished per second."""
+
+    def render(self, task: ProgressTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "  -/s", style="cyan")
+
+
+class RunDisplay:
+    """An observer of a run: two bars side by side on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._verdicts: Counter[str] = Counter()
+        self._lock = threading.Lock()  # protects the counts below
+        self._done = {"generate": 0}
+        self._total = 0
+        self._tokens = 0
+        self._start = self._last = time.monotonic()
+        self._first = dict(self._done)
+        self._status: Status | None = None
+        self._work = "execute"
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(), _Rate(),
+            TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=err,
+        )  # fmt: skip
+        self._live = Live(self._progress, console=err, refresh_per_second=8, transient=False)
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._tasks and err.is_terminal:
+            self._live.stop()
+        elif self._total and not self._quiet:
+            self._line()
+
+    def note(self, message: str) -> None:
+        """One line of information."""
+        if not self._quiet:
+            err.print(Text(printable(message), style="dim"))
+
+    def waiting(self, message: str | None) -> None:
+        """A line that is replaced by the next; where stderr is no terminal one now and then."""
+        if message is None and self._status is not None:
+            self._status.stop()
+            self._status = None
+        if message is None or self._quiet:
+            return
+        text = Text(printable(message), style="dim")
+        if err.is_terminal:
+            self._status = self._status or err.status(text)
+            self._status.start()
+            self._status.update(text)
+        elif time.monotonic() - self._last >= PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            err.print(text, soft_wrap=True)
+
+    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+        """Show the bars."""
+        if generated or scored:
+            self.note(f"going on with a run: {generated} of {total} generated, {scored} {work}d")
+        self._total, self._start, self._work = total, time.monotonic(), work
+        self._done = {"generate": generated, work: scored}
+        self._first = dict(self._done)
+        if self._quiet or not err.is_terminal:
+            return
+        for name, done in self._done.items():
+            self._tasks[name] = self._progress.add_task(name, total=total, completed=done, note="")
+        self._live.start()
+
+    def generated(self, completions: list[Completion]) -> None:
+        """Move the first bar."""
+        with self._lock:
+            self._tokens += sum(each.completion_tokens or 0 for each in completions)
+        note = f"{self._tokens / max(time.monotonic() - self._start, 0.1):,.0f} tokens/s" if self._tokens else ""
+        self._advance("generate", len(completions), note)
+
+    def executed(self, verdict: Verdict | None) -> None:
+        """Move the second bar."""
+        with self._lock:
+            self._verdicts[str(verdict)] += 1
+        note = f"{self._verdicts[Verdict.ACCEPTED.value]} accepted" if verdict is not None else ""
+        self._advance(self._work, 1, note)
+
+    def _advance(self, name: str, count: int, note: str) -> None:
+        if self._tasks:
+            self._progress.update(self._tasks[name], advance=count, note=note)
+        with self._lock:
+            self._done[name] += count
+            due = time.monotonic() - self._last >= PLAIN_EVERY_S
+            if due:
+                self._last = time.monotonic()
+        if due and not self._quiet and not err.is_terminal:
+            self._line()
+
+    def _line(self) -> None:
+        elapsed = max(time.monotonic() - self._start, 0.1)
+        parts = []
+        for name, done in self._done.items():
+            rate = (done - self._first[name]) / elapsed
+            eta = f", ETA {(self._total - done) / rate:.0f} s" if rate and done < self._total else ""
+            parts.append(f"{name} {done}/{self._total} ({rate:.1f}/s{eta})")
+        err.print(Text("  ".join(parts)))
+
+
+def shown(metric: str, value: float) -> str:
+    """A share in per cent, any other number as it is."""
+    return f"{value:,.4g}" if metric in PLAIN else f"{value:.1%}"
+
+
+def _show_import(summary: Mapping[str, Any]) -> None:
+    name, source = summary["imported"], summary["source"]
+    out.print(Text(f"imported: {name}, from {printable(source['file'])}; its verdicts, not judged here", "yellow"))
+    unnamed = summary["coverage"]["completions_scored"] - sum(summary["verdicts"].values())
+    if unnamed:
+        out.print(f"of {unnamed} completions only the number that passed is known, by problem, not which")
+    for metric in source["differs"]:
+        theirs = f"{source['claimed'][metric]:.1%}"
+        out.print(Text(f"{metric}: the file itself says {theirs}, which its own verdicts do not give", "bold red"))
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """The result table of a run."""
+    table = Table(title=None, header_style="bold")
+    for name in ("metric", "value", "95 % interval", "problems", "completions"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for each in summary["estimates"]:
+        interval = f"{shown(each['metric'], each['low'])} - {shown(each['metric'], each['high'])}"
+        counts = (str(each["n_problems"]), str(each["n_completions"]))
+        table.add_row(each["metric"], Text(shown(each["metric"], each["value"]), style="bold"), interval, *counts)
+    out.print(table)
+    if summary.get("imported"):
+        _show_import(summary)
+    _show_coverage(summary)
+    if summary.get("verdicts"):
+        _show_verdicts(summary["verdicts"])
+    _show_drawing(summary.get("sampling"), summary.get("cost"))
+    if summary["estimates"]:
+        out.print(Text(f"signature: {summary['estimates'][0]['signature']}", style="dim"), soft_wrap=True)
+    out.print(Text(f"run: {summary['run']}"), soft_wrap=True)
+
+
+def _show_coverage(summary: Mapping[str, Any]) -> None:
+    """What the numbers are of, and what was left out of them."""
+    coverage = summary["coverage"]
+    out.print(
+        f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
+        f"{coverage['completions_scored']} of {coverage['completions']} completions"
+    )
+    if coverage.get("repeated"):
+        out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
+    beside = summary.get("integrity", {}).get("in_sandbox", [])
+    if beside:
+        named = ", ".join(beside[:5]) + (f" and {len(beside) - 5} more" if len(beside) > 5 else "")
+        out.print(
+            Text(f"integrity in-sandbox: {len(beside)} problems, whose tests a program can reach ({named})", "yellow")
+        )
+    for what, why in (("refused", "will not be answered"), ("failed", "was not answered; the same command asks again")):
+        for problem_id, reason in list(coverage.get(what, {}).items())[:5]:
+            out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"), soft_wrap=True)
+    if coverage["omitted"]:
+        out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
+
+
+def _show_verdicts(verdicts: Mapping[str, int]) -> None:
+    line = Text("verdicts: ")
+    for position, (name, count) in enumerate(sorted(verdicts.items(), key=lambda pair: -pair[1])):
+        line.append(", " if position else "").append(verdict_text(name)).append(f" {count}")
+    out.print(line)
+
+
+def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | None) -> None:
+    """How the completions were drawn, what makes their numbers doubtful, and what they cost."""
+    if sampling:
+        parts = [
+            f"{sampling['distinct_per_problem']:.1f} different per problem",
+            f"{sampling['empty_share']:.1%} empty",
+        ]
+        if sampling["length_share"] is not None:
+            parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")
+        out.print(f"completions: {', '.join(parts)}")
+        for warning in sampling["warnings"]:
+            out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    if cost:
+        out.print(_cost_line(cost))
+
+
+def _cost_line(cost: Mapping[str, Any]) -> str:
+    parts = [f"{cost['prompt_tokens']:,} prompt and {cost['completion_tokens']:,} completion tokens"]
+    if cost["uncounted_requests"]:
+        parts.append(f"those of {cost['uncounted_requests']} of {cost['requests']} requests unknown")
+    parts.append(f"generated in {cost['generation_s']:,.1f} s")
+    if cost["tokens_per_s"] is not None:
+        parts.append(f"{cost['tokens_per_s']:,.0f} tokens/s")
+    if cost["gpu_s"]:
+        parts.append(f"{cost['gpu_s']:,.1f} GPU seconds")
+    if cost["price"] is not None:
+        parts.append(f"price {cost['price']:.4g}")
+    return f"cost: {', '.join(parts)}"

@@ -1,0 +1,362 @@
+"""Runs compared by pairs on the problems that both scored: reads manifests and summaries, runs nothing.
+
+    open      manifest and summary of each run; where they differ decides whether they may be compared (comparability)
+    metrics   what a summary holds per problem -> one value per problem (and its weight, for perplexity)
+    pairs     every pair of runs on its common problems (paired); Holm's correction over the pairs of a metric
+
+Flipped problems with their programs are `harness.compare.flips`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.compare.conditions import Kind, Mismatch, find_mismatches, refusal
+from harness.errors import InputError, near
+from harness.runs import store
+from harness.runs.manifest import Manifest
+from harness.stats import bootstrap, paired
+from harness.stats.paired import Difference
+
+Problem = Mapping[str, Any]
+KS = (1, 10, 100)
+FLIPS_PER_PAIR = 400  # random flips for each pair at least, so that Holm's correction can still reach 5 %
+LOWER_IS_BETTER = frozenset({"unread"})  # of the metrics that are means over items
+FAR = 10_000_000  # problems: what needs more is not worth a number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run to compare: its letter, its directory, and what is written there. problems: only those with a score."""
+
+    label: str
+    path: Path
+    manifest: Manifest
+    summary: Mapping[str, Any]
+    problems: Mapping[str, Problem]
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        identity = self.manifest.identity.get("model", {})
+        return str(identity.get("name") or identity.get("samples") or self.path.name)
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return str(self.summary.get("task") or "codegen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One value of each problem. weight: what a problem counts, None for all the same. unit: of a difference."""
+
+    name: str
+    value: Callable[[Problem], float]
+    weight: Callable[[Problem], float] | None = None
+    unit: str = "points"
+    higher_is_better: bool = True
+    largest: float | None = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One pair of runs in one metric.
+
+    p_adjusted: Holm's, over the pairs of this metric. smallest_detectable: at 5 % over the number of pairs.
+    problems_needed: to show a difference as large as the one seen; None where nothing is known of it. relative: change
+    of perplexity from the second to the first, with its interval, as a share. left_out: problems that one run scored.
+    """
+
+    first: Run
+    second: Run
+    metric: Metric
+    difference: Difference
+    p_adjusted: float
+    smallest_detectable: float | None
+    problems_needed: int | None
+    relative: tuple[float, float, float] | None
+    left_out: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Of the first run: `better`, `worse`, `equal` (no problem differs) or `no evidence`."""
+        if self.p_adjusted <= bootstrap.ALPHA:
+            return "better" if (self.difference.value > 0) == self.metric.higher_is_better else "worse"
+        return "equal" if not self.difference.won + self.difference.lost else "no evidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Everything that was found out. warnings: what a reader must know before the numbers."""
+
+    runs: tuple[Run, ...]
+    mismatches: tuple[Mismatch, ...]
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    forced: bool
+
+
+def compare(
+    paths: Sequence[Path],
+    *,
+    ks: Sequence[int] = (),
+    vary: Sequence[str] = (),
+    force: bool = False,
+    seed: int = 0,
+    done: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Every pair of the runs, in every metric that all allow. done: told after each how many of how many are done.
+
+    Raises InputError for what is no finished run, for runs that differ in more than `vary` unless forced, for a k that
+    a run does not allow, and for runs of different tasks or without a common problem.
+    """
+    runs = [open_run(path, label) for path, label in zip(paths, _labels(len(paths)), strict=True)]
+    tasks = {run.task for run in runs}
+    if len(tasks) > 1:
+        raise InputError(f"runs of different tasks have no common metric: {', '.join(sorted(tasks))}")
+    mismatches = find_mismatches([run.manifest for run in runs], vary)
+    conflicts = [each for each in mismatches if each.kind is Kind.CONFLICT]
+    if conflicts and not force:
+        raise InputError(refusal(conflicts, [run.label for run in runs]))
+    metrics, warnings = _metrics(runs, ks)
+    pairs = list(itertools.combinations(runs, 2))
+    finished, total = itertools.count(1), len(pairs) * len(metrics)
+
+    def step() -> None:
+        if done is not None:
+            done(next(finished), total)
+
+    rows = [row for metric in metrics for row in _rows(pairs, metric, seed, step)]
+    return Comparison(
+        runs=tuple(runs),
+        mismatches=tuple(mismatches),
+        rows=tuple(rows),
+        warnings=(*_incomplete(runs), *warnings),
+        forced=bool(conflicts),
+    )
+
+
+def open_run(path: Path, label: str) -> Run:
+    """Raises InputError where the folder is no run directory, or its run has not come to an end."""
+    manifest = store.read_manifest(path)
+    try:
+        summary = store.read_summary(path)
+    except ValueError as error:
+        raise InputError(f"{path / store.SUMMARY} is not JSON; run the command of this run again") from error
+    if summary is None:
+        raise InputError(f"{path} has not come to its end; the same command goes on with it")
+    problems = {name: each for name, each in summary["problems"].items() if each["n"]}
+    if not problems:
+        raise InputError(f"{path} has no scored problem")
+    return Run(label=label, path=path, manifest=manifest, summary=summary, problems=problems)
+
+
+def _labels(count: int) -> list[str]:
+    """A, B ... Z, AA, AB ..."""
+    letters = string.ascii_uppercase
+    return [*letters, *("".join(pair) for pair in itertools.product(letters, repeat=2))][:count]
+
+
+def _incomplete(runs: Sequence[Run]) -> list[str]:
+    found = []
+    for run in runs:
+        coverage = run.summary["coverage"]
+        if not coverage["complete"]:
+            done, all_of_them = coverage["completions_scored"], coverage["completions"]
+            found.append(f"{run.label} is incomplete: {done} of {all_of_them} completions are scored")
+    return found
+
+
+def _metrics(runs: Sequence[Run], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
+    """The metrics that all runs allow, and what is not compared."""
+    if runs[0].task == "codegen":
+        return [_pass_at(k) for k in _common_ks(runs, ks)], []
+    if ks:
+        raise InputError(f"--k is for code; these runs are of task {runs[0].task}")
+    return _perplexity(runs) if runs[0].task == "perplexity" else _means(runs)
+
+
+def _pass_at(k: int) -> Metric:
+    return Metric(name=f"pass@{k}", value=lambda problem: bootstrap.pass_at_k(problem["n"], problem["c"], k))
+
+
+def _common_ks(runs: Sequence[Run], asked: Sequence[int]) -> list[int]:
+    smallest, where, problem_id = min(
+        (each["n"], run.label, name) for run in runs for name, each in run.problems.items()
+    )
+    for k in asked:
+        if not 1 <= k <= smallest:
+            raise InputError(f"pass@{k} needs 1 <= k <= n, but n is {smallest} for {problem_id} in {where}")
+    if asked:
+        return sorted(set(asked))
+    names = {estimate["metric"] for run in runs for estimate in run.summary["estimates"]}
+    reported = {int(name.removeprefix("pass@")) for name in names if name.startswith("pass@")}
+    return sorted(k for k in reported or KS if k <= smallest) or [1]
+
+
+def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
+    """The estimates that are means over items: those that each problem has a value of the same name for."""
+    shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
+    names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
+    found, others = [], []
+    for name in names:
+        values = [problem.get(name) for run in runs for problem in run.problems.values()]
+        numbers = [value for value in values if value is not None]
+        if len(numbers) == len(values):
+            found.append(_mean(name, bounded=min(numbers) >= 0 and max(numbers) <= 1))
+        else:
+            others.append(name)
+    return found, [f"not compared, as they are no means over items: {', '.join(others)}"] if others else []
+
+
+def _mean(name: str, *, bounded: bool) -> Metric:
+    return Metric(
+        name=name,
+        value=lambda problem: float(problem[name]),
+        unit="points" if bounded else "",
+        higher_is_better=name not in LOWER_IS_BETTER,
+        largest=1.0 if bounded else None,
+    )
+
+
+def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
+    """Loss per token where all runs have the same tokens, else per byte: tokens of two tokenizers are two units."""
+    texts = set.intersection(*(set(run.problems) for run in runs))
+    if all(len({run.problems[text]["tokens"] for run in runs}) == 1 for text in texts):
+        per_token = Metric(
+            name="perplexity", value=lambda text: float(text["loss"]), weight=lambda text: float(text["tokens"]),
+            unit="nats per token", higher_is_better=False, largest=None,
+        )  # fmt: skip
+        return [per_token], []
+    per_byte = Metric(
+        name="byte_perplexity", value=lambda text: float(text["loss"] * text["tokens"] / text["bytes"]),
+        weight=lambda text: float(text["bytes"]), unit="nats per byte", higher_is_better=False, largest=None,
+    )  # fmt: skip
+    return [per_byte], ["the runs cut the texts into different tokens, so they are compared per byte"]
+
+
+def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Callable[[], None]) -> list[Row]:
+    flips = max(bootstrap.RESAMPLES, FLIPS_PER_PAIR * len(pairs))
+    differences = []
+    for first, second in pairs:
+        differences.append(_difference(first, second, metric, seed, flips))
+        step()
+    adjusted = paired.holm([each.p_value for each in differences])
+    alpha = bootstrap.ALPHA / len(pairs)
+    return [
+        Row(
+            first=first,
+            second=second,
+            metric=metric,
+            difference=each,
+            p_adjusted=p_adjusted,
+            smallest_detectable=_smallest(each, alpha),
+            problems_needed=_needed(each, alpha),
+            relative=_relative(each) if metric.unit.startswith("nats") else None,
+            left_out=tuple(sorted(set(first.problems) ^ set(second.problems))),
+        )
+        for (first, second), each, p_adjusted in zip(pairs, differences, adjusted, strict=True)
+    ]
+
+
+def _difference(first: Run, second: Run, metric: Metric, seed: int, flips: int) -> Difference:
+    common = sorted(set(first.problems) & set(second.problems))
+    if not common:
+        raise InputError(f"{first.label} and {second.label} have no problem in common")
+    return paired.compare(
+        [metric.value(first.problems[name]) for name in common],
+        [metric.value(second.problems[name]) for name in common],
+        np.random.default_rng(seed),
+        weights=[metric.weight(first.problems[name]) for name in common] if metric.weight else None,
+        largest=metric.largest,
+        flips=flips,
+    )
+
+
+def _smallest(difference: Difference, alpha: float) -> float | None:
+    if not difference.variance:
+        return None
+    return paired.smallest_detectable(difference.variance, difference.n_problems, step=difference.step, alpha=alpha)
+
+
+def _needed(difference: Difference, alpha: float) -> int | None:
+    effect, variance = abs(difference.value), difference.variance
+    if not variance or not effect or variance / effect**2 > FAR:
+        return None
+    return paired.problems_needed(variance, effect, step=difference.step, alpha=alpha)
+
+
+def _relative(difference: Difference) -> tuple[float, float, float]:
+    value, low, high = (math.expm1(each) for each in (difference.value, difference.low, difference.high))
+    return value, low, high
+
+
+def check_problem(runs: Sequence[Run], problem: str) -> None:
+    """Raises InputError for a problem that not every run has scored."""
+    for run in runs:
+        if problem not in run.problems:
+            raise InputError(f"{run.label} has no scored problem {problem!r}{near(problem, run.problems)}")
+
+
+def record(comparison: Comparison) -> dict[str, Any]:
+    """What `--json` prints, but for the flips."""
+    labels = [run.label for run in comparison.runs]
+    fields = {
+        kind.value: {each.field: dict(zip(labels, each.values, strict=True)) for each in comparison.mismatches
+                     if each.kind is kind}
+        for kind in Kind
+    }  # fmt: skip
+    return {
+        "task": comparison.runs[0].task,
+        "runs": [_run_record(run) for run in comparison.runs],
+        "forced": comparison.forced,
+        "fields": fields,
+        "warnings": list(comparison.warnings),
+        "comparisons": [_row_record(row) for row in comparison.rows],
+    }
+
+
+def _run_record(run: Run) -> dict[str, Any]:
+    return {
+        "label": run.label,
+        "run": str(run.path),
+        "model": run.model,
+        "signature": run.manifest.signature,
+        "complete": run.summary["coverage"]["complete"],
+        "estimates": run.summary["estimates"],
+    }
+
+
+def _row_record(row: Row) -> dict[str, Any]:
+    found = row.difference
+    return {
+        "a": row.first.label,
+        "b": row.second.label,
+        "metric": row.metric.name,
+        "unit": "share" if row.metric.unit == "points" else row.metric.unit,
+        "higher_is_better": row.metric.higher_is_better,
+        "difference": found.value,
+        "low": found.low,
+        "high": found.high,
+        "relative": dict(zip(("value", "low", "high"), row.relative, strict=True)) if row.relative else None,
+        "p_value": found.p_value,
+        "p_adjusted": row.p_adjusted,
+        "method": found.method,
+        "smallest_detectable": row.smallest_detectable,
+        "problems_needed": row.problems_needed,
+        "n_problems": found.n_problems,
+        "won": found.won if row.metric.higher_is_better else found.lost,
+        "lost": found.lost if row.metric.higher_is_better else found.won,
+        "tied": found.tied,
+        "left_out": list(row.left_out),
+        "verdict": row.verdict,
+    }

@@ -1,0 +1,119 @@
+"""What works on this machine: each part that a run needs, looked at by using it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+
+import sandbox
+from harness.models import NAMES, model_dir
+from sandbox import SandboxError
+
+DEFAULT_SERVER = "http://127.0.0.1:8000/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """state: `ok`, `missing` (a run works without it) or `broken`. mend: what to do, empty where nothing is."""
+
+    name: str
+    state: str
+    detail: str
+    mend: str = ""
+
+
+def examine(*, fix: bool) -> list[Check]:
+    """Every check. `fix` makes the sandbox image first where it is missing."""
+    return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _server()]
+
+
+def can_run(checks: list[Check]) -> bool:
+    """Whether a run with the embedded model could start."""
+    return all(check.state != "broken" for check in checks)
+
+
+def rebuild_image() -> None:
+    """Make the docker sandbox's image anew. Raises SandboxError."""
+    from sandbox.backends import docker
+
+    docker.make_image()
+
+
+def _python() -> Check:
+    return Check(name="python", state="ok", detail=f"{platform.python_version()} at {sys.executable}")
+
+
+def _backends() -> list[Check]:
+    checks = []
+    for name in sandbox.BACKENDS:
+        problem = importlib.import_module(f"sandbox.backends.{name}").available()
+        checks.append(Check(name=name, state="missing" if problem else "ok", detail=problem or "works here"))
+    return checks
+
+
+def _sandbox(fix: bool) -> list[Check]:
+    try:
+        backend = sandbox.choose_backend()
+    except SandboxError as error:
+        return [Check(name="sandbox", state="broken", detail="none works here", mend=str(error))]
+    try:
+        if fix:
+            sandbox.prepare(backend)
+        contents = sandbox.contents(backend)
+    except SandboxError as error:
+        return [
+            Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")
+        ]
+    return [Check(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
+
+
+def _denials(backend: str) -> Check:
+    """That the sandbox denies what it must, seen by asking for it."""
+    try:
+        with sandbox.open(backend, workers=1) as box:
+            findings = box.examine()
+    except SandboxError as error:
+        return Check(name="isolation", state="broken", detail=str(error))
+    faults = [f"{each.name}: {each.fault}" for each in findings if each.fault]
+    if faults:
+        return Check(name="isolation", state="broken", detail=f"does not hold here: {'; '.join(faults)}")
+    return Check(name="isolation", state="ok", detail=f"denied: {', '.join(each.name for each in findings)}")
+
+
+def _models() -> Check:
+    missing = [name for name in NAMES if not (model_dir(name) / "model.safetensors").is_file()]
+    if missing:
+        return Check(name="embedded model", state="broken", detail=f"no weights of {', '.join(missing)}",
+                     mend="python -m harness.models.training.train")  # fmt: skip
+    return Check(name="embedded model", state="ok", detail=", ".join(NAMES))
+
+
+def _torch() -> Check:
+    """In a process of its own: a broken torch must not end the doctor, and the import takes seconds."""
+    code = (
+        "import torch, transformers\n"
+        "gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU: generation runs on the CPU'\n"
+        "print(f'torch {torch.__version__}, transformers {transformers.__version__}; {gpu}')"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        reason = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "no message"
+        return Check(name="torch", state="broken", detail=reason, mend="pip install torch transformers")
+    return Check(name="torch", state="ok", detail=answer.stdout.strip())
+
+
+def _server() -> Check:
+    """Whether a model server answers where vLLM listens by default. A run with an embedded model needs none."""
+    try:
+        with urllib.request.urlopen(f"{DEFAULT_SERVER}/models", timeout=2) as answer:
+            served = ", ".join(str(model["id"]) for model in json.load(answer)["data"])
+    except (OSError, ValueError, KeyError) as error:
+        reason = getattr(error, "reason", error)
+        mend = f"start one (vllm serve MODEL), then: harness run --base-url {DEFAULT_SERVER}"
+        return Check(name="model server", state="missing", detail=f"none at {DEFAULT_SERVER}: {reason}", mend=mend)
+    return Check(name="model server", state="ok", detail=f"{DEFAULT_SERVER} serves {served}")

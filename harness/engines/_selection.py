@@ -1,0 +1,192 @@
+"""From a run's configuration to its model: name, engine, form and identity, without loading anything; then its engine.
+
+Which engine: `replay` for saved completions, `openai` for a server that has an address; else `vllm` where it is
+installed, but for the embedded models, whose whole run takes less time than vLLM's start; else `transformers`.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.config import RunConfig
+from harness.engines import Engine, Teller, _vllm_server
+from harness.errors import InputError
+from harness.models import NAMES, model_dir
+from harness.runs.manifest import model_identity
+from harness.types import Form
+
+CHAT_HINTS = ("instruct", "chat", "-it")
+MARGIN_TOKENS = 8192  # of context beside the completion's own: no problem that we know has a longer prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model before it is loaded. source: what an engine is given; identity: what the fingerprint takes in.
+
+    why: why this engine, for a person.
+    """
+
+    name: str
+    source: str | None
+    engine: str
+    form: Form
+    identity: Mapping[str, Any]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    engine: str
+    why: str
+
+
+def find_model(config: RunConfig) -> Model:
+    """Raises InputError for a path that is no model directory, and for a server that does not answer."""
+    choice = _choose(config)
+    if config.engine_args and choice.engine != "vllm":
+        raise InputError(f"--engine-arg is for engine vllm; this run takes {choice.engine}: {choice.why}")
+    if choice.engine == "replay":
+        assert config.samples is not None
+        name = config.samples.name.removesuffix(".gz").removesuffix(".jsonl")
+        return Model(name=name, source=None, engine="replay", form=Form.COMPLETION, identity={"samples": name})
+    if choice.engine == "openai":
+        assert config.base_url is not None
+        name = config.model or _served(config)
+        form = _form(config, hinted=_tuned_for_chat(name))
+        # by its host: a server of one's own has another port each time it is started
+        identity = {"name": name, "host": urllib.parse.urlsplit(config.base_url).hostname, "engine": "openai"}
+        return Model(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
+    return _local(config, config.model or "nano", choice)
+
+
+def _choose(config: RunConfig) -> _Choice:
+    if config.engine != "auto":
+        return _Choice(engine=config.engine, why="as asked")
+    if config.samples is not None:
+        return _Choice(engine="replay", why="saved completions are given")
+    if config.base_url is not None:
+        return _Choice(engine="openai", why="a server's address is given")
+    if (config.model or "nano") in NAMES:
+        return _Choice(engine="transformers", why="an embedded model is done before vLLM has started")
+    if config.vllm_python is not None:
+        return _Choice(engine="vllm", why="an interpreter with vLLM is given")
+    found = _vllm_server.find_vllm(None)
+    if found is not None:
+        return _Choice(engine="vllm", why=f"vLLM is at {found}")
+    return _Choice(engine="transformers", why="vLLM is not installed here, and no --base-url is given")
+
+
+def _local(config: RunConfig, model: str, choice: _Choice) -> Model:
+    path = model_dir(model) if model in NAMES else Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise InputError(f"{model} is no model directory: it has no config.json")
+        form = _form(config, hinted=_has_template(path))
+        if form is Form.CHAT and not _has_template(path):
+            raise InputError(f"the model {model} has no chat template; use --form completion")
+        name = model if model in NAMES else path.resolve().name
+        identity = {"name": name, "files": model_identity(path), "engine": choice.engine}
+        return Model(name=name, source=str(path), engine=choice.engine, form=form, identity=identity, why=choice.why)
+    if model.startswith((".", "/", "~")) or model.count("/") != 1:
+        raise InputError(
+            f"the model {model!r} is no directory; give a directory, a hub id such as owner/name, "
+            f"or one of the embedded models: {', '.join(NAMES)}"
+        )
+    form = _form(config, hinted=_tuned_for_chat(model))
+    identity = {"name": model} if choice.engine == "transformers" else {"name": model, "engine": choice.engine}
+    return Model(name=model, source=model, engine=choice.engine, form=form, identity=identity, why=choice.why)
+
+
+def _served(config: RunConfig) -> str:
+    from harness.engines import openai  # measured: 0.4 s
+
+    engine = openai.open_engine(_openai_options(config, None))
+    engine.close()
+    return engine.model
+
+
+def _form(config: RunConfig, *, hinted: bool) -> Form:
+    if config.form != "auto":
+        return Form(config.form)
+    return Form.CHAT if hinted else Form.COMPLETION
+
+
+def _tuned_for_chat(name: str) -> bool:
+    return any(hint in name.lower() for hint in CHAT_HINTS)
+
+
+def _has_template(path: Path) -> bool:
+    if (path / "chat_template.jinja").is_file():
+        return True
+    try:
+        return bool(json.loads((path / "tokenizer_config.json").read_bytes()).get("chat_template"))
+    except (OSError, ValueError):
+        return False
+
+
+class Engines:
+    """The models that are open: each is loaded, or its server started, once, however many tasks ask it.
+
+    planned: the runs to come, where they are known: a server is started with room for the largest of them. The end of
+    the context frees all.
+    """
+
+    def __init__(self, teller: Teller, planned: Sequence[RunConfig] = ()) -> None:
+        self._teller, self._planned = teller, planned
+        self._open: dict[tuple[str, ...], Engine] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for engine in self._open.values():
+            engine.close()
+        self._open.clear()
+
+    def get(self, config: RunConfig, model: Model) -> Engine:
+        """The engine of a model. Raises InputError, EngineError."""
+        key = (model.engine, str(model.source), str(config.base_url), str(config.vllm_python), *config.engine_args)
+        if key not in self._open:
+            self._open[key] = self._make(config, model)
+        return self._open[key]
+
+    def _make(self, config: RunConfig, model: Model) -> Engine:
+        if model.engine == "openai":
+            from harness.engines import openai  # measured: 0.4 s
+
+            return openai.open_engine(_openai_options(config, model.source))
+        self._teller.note(f"loading {model.name} (engine {model.engine}: {model.why})")
+        assert model.source is not None
+        if model.engine == "vllm":
+            from harness.engines import vllm  # measured: 0.4 s, the client
+
+            runs = [config, *self._planned]
+            server = _vllm_server.Options(
+                model=model.source,
+                name=model.name,
+                python=config.vllm_python,
+                arguments=config.engine_args,
+                context_tokens=max(each.max_tokens + each.thinking_tokens for each in runs) + MARGIN_TOKENS,
+            )
+            concurrency = max(each.requests_at_once() for each in runs)
+            return vllm.open_engine(vllm.Options(server=server, concurrency=concurrency, teller=self._teller))
+        from harness.engines import transformers  # measured: 3 s, torch
+
+        return transformers.open_engine(transformers.Options(model=model.source))
+
+
+def _openai_options(config: RunConfig, model: str | None) -> Any:
+    from harness.engines import openai  # measured: 0.4 s
+
+    return openai.Options(
+        base_url=str(config.base_url),
+        model=model,
+        api_key=config.api_key,
+        concurrency=config.requests_at_once(),
+    )

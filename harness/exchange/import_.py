@@ -1,0 +1,347 @@
+"""From another system's file to a run directory: `harness import`.
+
+Theory of operation. The file is read once, problem by problem, into a hidden directory beside the run's own place, the
+manifest last; then the directory is renamed. A process that is killed leaves a hidden directory, which is no run (it
+has no manifest until all is there) and which the next import of the same file takes over. The verdicts are the other
+system's: executions say that nobody of ours saw the tests end (`integrity` null), the summary says `imported`, and no
+signature of an import says `judged`. The fingerprint is of the file's bytes: the same file is the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from harness import __version__
+from harness.config import RunConfig
+from harness.datasets import ProblemSet, known_names, load_set
+from harness.errors import InputError, SamplesError, StoreError
+from harness.exchange import Aggregate, Answers, Found, Source, find_format, recognize
+from harness.runs import manifest, store
+from harness.stats.bootstrap import ALPHA
+from harness.tasks import codegen
+from harness.types import Completion, Estimate, Score
+from sandbox.types import Execution, Verdict
+
+DEFAULT_KS = (1, 10, 100)
+Z = 1.959964  # the normal distribution's 97.5 % quantile
+AGREE = 1e-6  # two systems' values of one estimator over the same verdicts
+
+_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
+_execution: TypeAdapter[Execution] = TypeAdapter(Execution)
+_score: TypeAdapter[Score] = TypeAdapter(Score)
+_manifest: TypeAdapter[manifest.Manifest] = TypeAdapter(manifest.Manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to import. format: `auto` tells it by the content. problems: None for the set that the file is of."""
+
+    path: Path
+    format: str = "auto"
+    problems: str | None = None
+    model: str | None = None
+    k: tuple[int, ...] = ()
+    results: Path = Path("results")
+    cache: Path = Path(".cache")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What was counted while the lines were written. n, c: by problem; completions that have a verdict, that passed."""
+
+    completions: int = 0
+    n: dict[str, int] = field(default_factory=dict)
+    c: dict[str, int] = field(default_factory=dict)
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        return {problem_id: (n, self.c[problem_id]) for problem_id, n in self.n.items()}
+
+
+def import_runs(request: Request, note: Callable[[str], None]) -> list[Mapping[str, Any]]:
+    """A run directory for each task of the file; their summaries. Raises SamplesError, ProblemError, StoreError."""
+    source = Source(request.path)
+    name = recognize(source) if request.format == "auto" else request.format
+    try:
+        found = find_format(name, "read").read(source)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise SamplesError(f"{request.path} is not as {name} writes it: {type(error).__name__} {error}") from error
+    if not found:
+        raise SamplesError(f"{request.path} holds no samples and no numbers")
+    note(f"{request.path}: {name}, {len(found)} task{'s' if len(found) > 1 else ''}")
+    return [_import(request, name, source, each, note) for each in found]
+
+
+def _import(
+    request: Request, name: str, source: Source, found: Found, note: Callable[[str], None]
+) -> Mapping[str, Any]:
+    problems = _problem_set(request, found, note)
+    model = request.model or found.model or _stem(source.path)
+    identity = {
+        "source": {"format": name, "sha256": source.sha256, "task": found.dataset},
+        "problems": {"name": problems.name, "sha256": problems.sha256} if problems else {"name": found.dataset},
+        "model": {"name": model},
+        "task": codegen.VERSION,
+        "k": request.k,
+        "harness": __version__,
+    }
+    set_name = str(identity["problems"]["name"] or name)  # type: ignore[index]  # of the line above
+    draft = manifest.make(identity, "", {})
+    known = store.find_run(request.results, set_name, model, draft.fingerprint)
+    summary = store.read_summary(known) if known else None
+    if summary is not None:
+        note(f"imported before: {known}")
+        return summary
+    final = request.results / store.model_folder(set_name) / store.model_folder(model)
+    final = final / f"{draft.created}-{draft.fingerprint[:8]}"
+    with _hidden(final) as folder:
+        tally = _write_lines(found, problems, name, source.path, folder)
+        signature = _signature(found, problems, tally, name, source.sha256)
+        summary = _summarize(request, found, problems, tally, signature, name, source, final)
+        whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
+        store.write_whole(folder / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+        store.write_whole(folder / store.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
+    return summary
+
+
+def _stem(path: Path) -> str:
+    name = path.resolve().name
+    for ending in (
+        ".gz",
+        "_results.jsonl",
+        ".jsonl",
+        ".eval_results.json",
+        "_eval_results.json",
+        ".results.json",
+        ".json",
+        ".eval",
+    ):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _problem_set(request: Request, found: Found, note: Callable[[str], None]) -> ProblemSet | None:
+    """The set that is named, else the one whose name the other system's name begins with, else none."""
+    name = request.problems or guess(found.dataset)
+    if name is not None and (request.problems or found.answers):
+        return load_set(name, request.cache)
+    if found.answers:
+        note(f"no problem set {found.dataset!r} is known: ids are taken as they are (--problems names one)")
+    return None
+
+
+def guess(dataset: str) -> str | None:
+    """Our name of another system's data set: `humaneval_64_instruct` is humaneval, `HumanEvalPlus` humaneval+."""
+    plain = dataset.lower().replace("_plus", "+").replace("plus", "+").replace("human_eval", "humaneval")
+    fits = [name for name in known_names() if plain == name or plain.startswith((f"{name}_", f"{name}+_"))]
+    return max(fits, key=len, default=None)
+
+
+@contextlib.contextmanager
+def _hidden(final: Path) -> Iterator[Path]:
+    """An empty directory that takes `final`'s name at the end; what a killed process left in it is thrown away.
+
+    Raises StoreError while another process imports the same, InputError where it cannot be written.
+    """
+    folder = final.with_name(f".import-{final.name.rpartition('-')[2]}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            for path in folder.iterdir():
+                if path.name != store.LOG:
+                    path.unlink()
+            yield folder
+            folder.rename(final)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(
+            f"the run cannot be kept under {final.parent}: {error.strerror or error}; choose with --results"
+        ) from error
+    except SamplesError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with open(folder / store.LOG, "ab") as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"another process is importing the same file into {folder.parent}; wait for it") from error
+        yield
+
+
+def _write_lines(found: Found, problems: ProblemSet | None, name: str, path: Path, folder: Path) -> _Tally:
+    tally = _Tally()
+    if found.answers is None:
+        return tally
+    with (
+        open(folder / store.COMPLETIONS, "wb") as completions,
+        open(folder / store.EXECUTIONS, "wb") as executions,
+        open(folder / store.SCORES, "wb") as scores,
+    ):
+        for answers in _checked(found.answers(problems), path):
+            _write_problem(answers, name, tally, completions, executions, scores)
+        for file in (completions, executions, scores):
+            file.flush()
+            os.fsync(file.fileno())
+    return tally
+
+
+def _checked(groups: Iterator[Answers], path: Path) -> Iterator[Answers]:
+    seen: set[str] = set()
+    try:
+        for answers in groups:
+            if answers.problem_id in seen:
+                raise SamplesError(f"{path}: the task {answers.problem_id!r} is there twice")
+            seen.add(answers.problem_id)
+            yield answers
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise SamplesError(f"{path} is not as its format has it: {type(error).__name__} {error}") from error
+
+
+def _write_problem(
+    answers: Answers, name: str, tally: _Tally, completions: IO[bytes], executions: IO[bytes], scores: IO[bytes]
+) -> None:
+    problem_id, n, c = answers.problem_id, 0, 0
+    for index, answer in enumerate(answers.answers):
+        completion = Completion(problem_id=problem_id, index=index, text=answer.text, form=answer.form)
+        completions.write(_line(_completion.dump_python(completion, mode="json")))
+        if answer.verdict is None:
+            continue
+        execution = Execution(verdict=answer.verdict, detail=answer.detail, worker=name)
+        passed = answer.verdict is Verdict.ACCEPTED
+        score = Score(problem_id=problem_id, index=index, verdict=answer.verdict, values={"passed": float(passed)})
+        record = {"problem_id": problem_id, "index": index, **_execution.dump_python(execution, mode="json")}
+        executions.write(_line(record))
+        scores.write(_score.dump_json(score) + b"\n")
+        tally.verdicts[answer.verdict.value] += 1
+        n, c = n + 1, c + passed
+    if answers.passed is not None:  # how many is known, if not which
+        n, c = len(answers.answers), answers.passed
+    tally.completions += len(answers.answers)
+    tally.n[problem_id], tally.c[problem_id] = n, c
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record).encode() + b"\n"
+
+
+def _signature(found: Found, problems: ProblemSet | None, tally: _Tally, name: str, sha256: str) -> str:
+    parts = [
+        f"n:{manifest.span(tally.n.values())}" if any(tally.n.values()) else "",
+        f"source:{name}@{sha256[:8]}",
+        found.sampling,
+        f"data:{problems.version() if problems else found.dataset}",
+        "integrity:claimed",
+        f"v:{__version__}",
+    ]
+    return "|".join(part for part in parts if part)
+
+
+def _summarize(
+    request: Request, found: Found, problems: ProblemSet | None, tally: _Tally, signature: str, name: str,
+    source: Source, final: Path,
+) -> dict[str, Any]:  # fmt: skip
+    counts = tally.counts()
+    if problems:  # a bootstrap draws by position: one order for one set, whatever the file's
+        counts = {problem.id: counts[problem.id] for problem in problems.problems if problem.id in counts}
+    smallest = min((n for n, _ in counts.values() if n), default=0)
+    for k in request.k:
+        if smallest and k > smallest:
+            raise SamplesError(f"pass@{k} needs k <= n, but n is {smallest} in {source.path}; ask for a smaller k")
+    ks = request.k or tuple(k for k in DEFAULT_KS if k <= smallest)
+    estimates = codegen.summarize(counts, ks, signature, 0)
+    if not estimates:
+        size = len(tally.n) or (len(problems.problems) if problems else 0)
+        estimates = [
+            made for each in found.claimed if (made := claimed_estimate(each, size, tally.completions, name, signature))
+        ]
+    scored = sum(tally.n.values())
+    of_programs = found.answers is not None or any(each.metric.startswith("pass@") for each in estimates)
+    problems_scored = sum(1 for n in tally.n.values() if n) or max((each.n_problems for each in estimates), default=0)
+    return {
+        "run": str(final),
+        **({} if of_programs else {"task": "other"}),
+        "imported": name,
+        "source": {
+            "file": str(source.path),
+            "sha256": source.sha256,
+            "claimed": {each.metric: each.value for each in found.claimed},
+            "differs": _differing(estimates, found.claimed),
+            "metadata": json.loads(json.dumps(found.metadata), parse_constant=lambda _: None),  # NaN is no JSON
+        },
+        "estimates": [dataclasses.asdict(estimate) for estimate in estimates],
+        "coverage": {
+            "problems": len(problems.problems) if problems else len(tally.n) or problems_scored,
+            "problems_scored": problems_scored,
+            "completions": tally.completions,
+            "completions_scored": scored,
+            "complete": scored == tally.completions and bool(estimates),
+            "omitted": [],
+            "repeated": 0,
+        },
+        "integrity": {"judged": 0, "in_sandbox": [], "claimed": problems_scored},
+        "verdicts": dict(tally.verdicts),
+        "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items() if n},
+    }
+
+
+def claimed_estimate(each: Aggregate, size: int, completions: int, name: str, signature: str) -> Estimate | None:
+    """A number of theirs with an interval: of their standard error, else one that no standard error could exceed.
+
+    Values between 0 and 1 with mean p have at most the variance p(1-p), so the score interval of a proportion (Wilson
+    1927) holds theirs. None where there is neither a standard error nor a number of problems, or the value is no mean
+    of such values.
+    """
+    n = each.n_problems or size
+    if each.stderr is not None:
+        low, high = each.value - Z * each.stderr, each.value + Z * each.stderr
+        if 0 <= each.value <= 1:
+            low, high = max(low, 0.0), min(high, 1.0)
+        method = f"{name}'s own number; {1 - ALPHA:.0%} normal interval of its standard error"
+    elif n and 0 <= each.value <= 1:
+        centre = (each.value + Z**2 / (2 * n)) / (1 + Z**2 / n)
+        half = Z / (1 + Z**2 / n) * math.sqrt(each.value * (1 - each.value) / n + Z**2 / (4 * n**2))
+        low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+        method = f"{name}'s own number; {1 - ALPHA:.0%} Wilson interval over problems, the widest that fits the mean"
+    else:
+        return None
+    return Estimate(
+        metric=each.metric, value=each.value, low=low, high=high, n_problems=n,
+        n_completions=each.n_completions or completions or n, method=method, signature=f"{each.metric}|{signature}",
+    )  # fmt: skip
+
+
+def _differing(estimates: Sequence[Estimate], claimed: Sequence[Aggregate]) -> list[str]:
+    """Metrics whose value from the single verdicts is not what the other system says it is."""
+    theirs = {each.metric: each.value for each in claimed}
+    return [
+        each.metric
+        for each in estimates
+        if not np.isclose(each.value, theirs.get(each.metric, each.value), rtol=0, atol=AGREE)
+    ]
+
+
+def _config(request: Request, problems: ProblemSet | None, found: Found, model: str) -> dict[str, Any]:
+    """As a run's own, so that the run can be judged again: the problem set, by the name or path that finds it."""
+    named = request.problems or guess(found.dataset) if problems else found.dataset
+    if named and Path(named).expanduser().is_file():
+        named = str(Path(named).expanduser().resolve())
+    made = RunConfig(problems=named or "", model=model, k=request.k, results=request.results, cache=request.cache)
+    return made.model_dump(mode="json", exclude={"api_key"})

@@ -1,0 +1,359 @@
+"""The runs of a results folder, checked, and what was left out of it and why.
+
+Reads manifests, summaries, and of completions and executions what a table needs: verdicts and counts of tokens, never
+texts. Everything here may come from somebody else's folder: a run that does not hold what it must is left out by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+
+from harness.errors import HarnessError, InputError
+from harness.leaderboard.prompts import ProblemSets
+from harness.runs import manifest
+from harness.runs.manifest import Manifest
+from harness.runs.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
+from harness.text.printable import clipped
+from harness.types import Estimate
+
+CODEGEN = "codegen"
+LONGEST_NAME = 100  # a longer one would push the other rows of a table out of sight; the manifest has it whole
+Count = Annotated[int, Field(ge=0)]
+_manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+
+
+class _Coverage(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    problems: Count
+    problems_scored: Count
+    completions: Count
+    completions_scored: Count
+    complete: bool
+    omitted: tuple[str, ...] = ()
+    repeated: Count = 0
+
+
+class _Integrity(BaseModel):
+    judged: Count = 0
+    in_sandbox: tuple[str, ...] = ()
+
+
+class _Estimate(BaseModel):
+    metric: str
+    value: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    n_problems: Count
+    n_completions: Count
+    method: str
+    signature: str
+
+
+class _Summary(BaseModel):
+    task: str = CODEGEN
+    estimates: tuple[_Estimate, ...]
+    coverage: _Coverage
+    integrity: _Integrity = _Integrity()
+    verdicts: dict[str, Count] = {}
+    problems: dict[str, dict[str, FiniteFloat]]
+    sampling: dict[str, Any] | None = None
+    cost: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What a run read and wrote, where its engine said so. prompt: once per problem."""
+
+    prompt: int
+    completion: int
+    completions: int  # those whose count is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """One run with its numbers. name: its folder below the results, with `/`; slug: the same as a file's name.
+
+    problems: id -> n, c, or n and the item's values. verdicts_of: id -> index -> verdict, None without one.
+    digest: of all that the pages are made of.
+    """
+
+    path: Path
+    name: str
+    slug: str
+    model: str
+    task: str
+    task_version: str
+    dataset: str
+    dataset_sha256: str
+    created: str
+    manifest: Manifest
+    fields: Mapping[str, str]
+    estimates: tuple[Estimate, ...]
+    coverage: _Coverage
+    in_sandbox: tuple[str, ...]
+    verdicts: Mapping[str, int]
+    problems: Mapping[str, Mapping[str, float]]
+    warnings: tuple[str, ...]
+    cost: Mapping[str, float | str]
+    tokens: Tokens | None
+    verdicts_of: Mapping[str, Mapping[int, str | None]]
+    digest: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether every problem of the set has a score: only then is its number one of the set."""
+        return self.coverage.problems_scored == self.coverage.problems
+
+    @property
+    def price(self) -> float | None:
+        """What the run cost, in the currency that its summary names; None where nobody said."""
+        price = self.cost.get("price")
+        return float(price) if isinstance(price, int | float) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A folder that is in no table, and why. done, owed: completions with a score so far, for a run under way."""
+
+    name: str
+    reason: str
+    model: str = ""
+    dataset: str = ""
+    done: int | None = None
+    owed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What a results folder holds, both in the order of names."""
+
+    runs: tuple[Run, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class UnusableError(HarnessError):
+    """Why a run is left out; outside this package only where a file changed while it was read."""
+
+
+def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Records:
+    """Every run below `folder`. Raises InputError where there is none, not even a broken one."""
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {what}; give the folder that `harness run --results` filled")
+    runs: list[Run] = []
+    left_out: list[LeftOut] = []
+    for path in _run_folders(folder):
+        name = path.relative_to(folder).as_posix() if path != folder else path.resolve().name
+        found = _read(path, name, sets)
+        runs.append(found) if isinstance(found, Run) else left_out.append(found)
+    if not runs and not left_out and not may_be_empty:
+        raise InputError(f"{folder} holds no runs; runs are at <results>/<set>/<model>/<time>-<fingerprint>")
+    runs, repeated = _without_repeats(runs)
+    return Records(runs=tuple(runs), left_out=tuple(sorted(left_out + repeated, key=lambda each: each.name)))
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    """Folders that hold a file of a run, in the order of their names; none inside another."""
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        if {MANIFEST, SUMMARY, COMPLETIONS, SCORES}.intersection(files):
+            folders.clear()
+            yield Path(place)
+
+
+def _without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+    """One run per fingerprint: the one with the most scores, of these the newest."""
+    chosen: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: (run.coverage.completions_scored, run.created, run.name), reverse=True):
+        chosen.setdefault(run.manifest.fingerprint, run)
+    left_out = [
+        LeftOut(
+            name=run.name,
+            reason=f"has the fingerprint of {chosen[run.manifest.fingerprint].name}, which is in its place",
+            model=run.model,
+            dataset=run.dataset,
+        )
+        for run in runs
+        if chosen[run.manifest.fingerprint] is not run
+    ]
+    return [run for run in runs if chosen[run.manifest.fingerprint] is run], left_out
+
+
+def _read(path: Path, name: str, sets: ProblemSets) -> Run | LeftOut:
+    try:
+        read, data = _read_manifest(path)
+    except UnusableError as error:
+        return LeftOut(name=name, reason=str(error))
+    model, dataset = _named(read, "model"), _named(read, "problems")
+    try:
+        return _read_run(path, name, read, data)
+    except UnusableError as error:
+        done = owed = None
+        if not (path / SUMMARY).is_file():
+            done, owed = _progress(path, read, sets)
+        return LeftOut(name=name, reason=str(error), model=model, dataset=dataset, done=done, owed=owed)
+
+
+def _read_manifest(path: Path) -> tuple[Manifest, bytes]:
+    data = _bytes(path / MANIFEST)
+    try:
+        raw = json.loads(data)
+        newer = isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] > manifest.FORMAT
+        if newer:
+            raise UnusableError(
+                f"is of format {raw['format']}; this version reads up to {manifest.FORMAT}: use a newer harness"
+            )
+        read = _manifest.validate_json(data)
+    except (ValueError, RecursionError) as error:
+        raise UnusableError(f"{MANIFEST} cannot be read: {_first_line(error)}") from error
+    if not re.fullmatch(r"[0-9a-f]{64}", read.fingerprint) or not re.fullmatch(r"\d{8}T\d{6}Z", read.created):
+        raise UnusableError(f"{MANIFEST} cannot be read: its fingerprint or its time is none")
+    return read, data
+
+
+def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
+    if not (path / SUMMARY).is_file():
+        raise UnusableError("has not come to its end (no summary.json); the same command goes on with it")
+    summary_data = _bytes(path / SUMMARY)
+    summary = _summary(summary_data)
+    files = {file: _bytes(path / file) if (path / file).exists() else b"" for file in (COMPLETIONS, EXECUTIONS, SCORES)}
+    digest = hashlib.sha256()
+    for part in (data, summary_data, *files.values()):
+        digest.update(hashlib.sha256(part).digest())
+    if summary.task != CODEGEN:
+        for _ in parsed_lines(files[SCORES], SCORES):
+            pass  # only whether it can be read: the pages show the values
+    verdicts_of, tokens = _details(files[COMPLETIONS], files[EXECUTIONS])
+    fields = dict(part.split(":", 1) for part in read.signature.split("|") if ":" in part)
+    problems = read.identity.get("problems")
+    return Run(
+        path=path,
+        name=name,
+        slug=slug(name),
+        model=_named(read, "model"),
+        task=summary.task,
+        task_version=str(read.identity.get("task", summary.task)),
+        dataset=_named(read, "problems"),
+        dataset_sha256=str(problems.get("sha256", "")) if isinstance(problems, dict) else "",
+        created=read.created,
+        manifest=read,
+        fields=fields,
+        estimates=tuple(Estimate(**each.model_dump()) for each in summary.estimates),
+        coverage=summary.coverage,
+        in_sandbox=summary.integrity.in_sandbox,
+        verdicts=summary.verdicts,
+        problems=summary.problems,
+        warnings=_warnings(summary.sampling or {}),
+        cost={key: value for key, value in (summary.cost or {}).items() if _finite(value) or isinstance(value, str)},
+        tokens=tokens,
+        verdicts_of=verdicts_of,
+        digest=digest.hexdigest(),
+    )
+
+
+def _summary(data: bytes) -> _Summary:
+    try:
+        summary = _Summary.model_validate(json.loads(data))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise UnusableError(f"{SUMMARY} cannot be read: {_first_line(error)}") from error
+    if not summary.estimates:
+        raise UnusableError("has no estimate: none of its completions has a score")
+    for problem_id, values in summary.problems.items():
+        n, c = values.get("n", -1.0), values.get("c", 0.0 if summary.task != CODEGEN else -1.0)
+        if not 0 <= c <= n or n % 1 or (summary.task == CODEGEN and c % 1):
+            raise UnusableError(f"{SUMMARY} cannot be read: {problem_id}: c is {c:g} of n {n:g}")
+    return summary
+
+
+def _details(completions: bytes, executions: bytes) -> tuple[dict[str, dict[int, str | None]], Tokens | None]:
+    verdicts: dict[str, dict[int, str | None]] = {}
+    prompts: dict[str, int] = {}
+    written = known = 0
+    for row in parsed_lines(completions, COMPLETIONS):
+        verdicts.setdefault(row["problem_id"], {})[row["index"]] = None
+        if isinstance(row.get("completion_tokens"), int):
+            written, known = written + row["completion_tokens"], known + 1
+        if isinstance(row.get("prompt_tokens"), int):
+            prompts[row["problem_id"]] = row["prompt_tokens"]
+    for row in parsed_lines(executions, EXECUTIONS):
+        verdicts.setdefault(row["problem_id"], {})[row["index"]] = str(row.get("verdict"))
+    tokens = Tokens(prompt=sum(prompts.values()), completion=written, completions=known) if known else None
+    return {key: dict(sorted(marks.items())) for key, marks in verdicts.items()}, tokens
+
+
+def parsed_lines(data: bytes, file: str) -> Iterator[dict[str, Any]]:
+    """The records of a file of completions or executions; a torn last line is left out."""
+    *lines, _ = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UnusableError(f"{file}, line {number}: not JSON ({_first_line(error)})") from error
+        if not isinstance(row, dict) or not isinstance(row.get("problem_id"), str) or type(row.get("index")) is not int:
+            raise UnusableError(f"{file}, line {number}: no problem_id and index")
+        yield row
+
+
+def _progress(path: Path, read: Manifest, sets: ProblemSets) -> tuple[int, int | None]:
+    """(completions with a score, completions asked for) of a run under way; None where nobody can tell."""
+    done = _bytes(path / SCORES).count(b"\n") if (path / SCORES).is_file() else 0
+    sampling, problems = read.identity.get("sampling"), sets.find(read)
+    n = sampling.get("n") if isinstance(sampling, dict) else None
+    return done, n * len(problems.problems) if isinstance(n, int) and problems else None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise UnusableError(f"has no {path.name}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _named(read: Manifest, key: str) -> str:
+    part = read.identity.get(key)
+    name = part.get("name") if isinstance(part, dict) else None
+    name = name or (part.get("samples") if isinstance(part, dict) else None)
+    return clipped(str(name), LONGEST_NAME) if name else "unknown"
+
+
+def _warnings(sampling: Mapping[str, Any]) -> tuple[str, ...]:
+    found = sampling.get("warnings", [])
+    return tuple(str(each) for each in found) if isinstance(found, list) else (str(found),)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def slug(text: str) -> str:
+    """A name for a file: lower case, plain characters, never the same for two texts."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
+    return f"{plain}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}".lstrip("-")
+
+
+def created_label(created: str) -> str:
+    """`2026-11-21 18:52` of a manifest's `20261121T185209Z`."""
+    return f"{created[:4]}-{created[4:6]}-{created[6:8]} {created[9:11]}:{created[11:13]}"
+
+
+__all__ = ["LeftOut", "Records", "Run", "Tokens", "created_label", "parsed_lines", "read_results", "slug"]

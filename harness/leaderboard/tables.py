@@ -1,0 +1,209 @@
+"""Leaderboard tables: one per task, data set and conditions, with a rank range in every cell that can have one.
+
+Two runs share a table if their signatures agree in the task, the problem set with its digest, integrity and limits.
+What else differs between the rows (sampling, form, engine, sandbox image, version) is shown with each row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.leaderboard.results import CODEGEN, Run, created_label, slug
+from harness.stats import bootstrap
+from harness.stats.ranking import RankRange, rank_ranges
+from harness.text.printable import clipped
+from harness.types import Estimate
+
+CONDITIONS = ("integrity", "cpu", "wall", "mem")
+_LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
+_PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
+_SEED = 0
+HEADLINE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One number of a run. rank: None for a run of a part of the problems, and for a metric that is no mean of them."""
+
+    estimate: Estimate
+    rank: RankRange | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Row:
+    """A run in its table. number: its place in it, from 1. varying: the signature's fields that tell it from others."""
+
+    number: int
+    run: Run
+    varying: Mapping[str, str]
+    cells: Mapping[str, Cell]
+
+    @property
+    def label(self) -> str:
+        """The run's name in charts and legends."""
+        return " ".join([self.run.model, *(f"{key}:{value}" for key, value in self.varying.items())])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One table. metrics: in the order of its columns, the first is the one it is sorted by."""
+
+    task: str
+    task_version: str
+    dataset: str
+    slug: str
+    metrics: tuple[str, ...]
+    conditions: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The metrics that fit a table; the pages of runs, CSV and JSON have all."""
+        return self.metrics[:HEADLINE]
+
+    @property
+    def title(self) -> str:
+        """`codegen on starter`."""
+        return f"{self.task} on {self.dataset.partition('@')[0]}"
+
+
+def make_boards(runs: Sequence[Run]) -> list[Board]:
+    """The tables of these runs, codegen first, then by name; rows best first, runs of a part of the problems last."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_key(run), []).append(run)
+    return [_board(key, groups[key]) for key in sorted(groups, key=lambda key: (key[0] != CODEGEN, key))]
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of the metric is the better one."""
+    return any(part in metric for part in _LOWER)
+
+
+def is_share(board: Board, metric: str) -> bool:
+    """Whether a metric's values are shares, shown as percentages."""
+    values = [row.cells[metric].estimate.value for row in board.rows if metric in row.cells]
+    plain = lower_is_better(metric) or any(part in metric for part in _PLAIN)
+    return not plain and all(0 <= value <= 1 for value in values)
+
+
+def format_value(value: float, share: bool) -> str:
+    """A number as tables show it: a share as a percentage, a large one shortened."""
+    if share:
+        return f"{value:.1%}"
+    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
+
+
+def problem_values(run: Run, metric: str) -> dict[str, float] | None:
+    """Problem -> its share of the metric's value, for problems with a score; None where the metric is no mean of such.
+
+    Of perplexities and their kin it is the nats per token, byte or word: the logarithm is a mean, weighted by
+    `problem_weights`.
+    """
+    scored = {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
+    if metric.startswith("pass@") and metric[5:].isdigit():
+        k = int(metric[5:])
+        if any("c" not in values or values["n"] < k for values in scored.values()):
+            return None
+        return {name: bootstrap.pass_at_k(int(values["n"]), int(values["c"]), k) for name, values in scored.items()}
+    if lower_is_better(metric) and all({"loss", "tokens", _unit(metric)} <= set(values) for values in scored.values()):
+        return {
+            name: values["loss"] * values["tokens"] / max(values[_unit(metric)], 1) for name, values in scored.items()
+        }
+    if all(metric in values for values in scored.values()):
+        return {name: values[metric] for name, values in scored.items()}
+    return None
+
+
+def problem_weights(run: Run, metric: str) -> dict[str, float] | None:
+    """What each problem counts in the metric's value; None where all count the same."""
+    scored = {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
+    if not lower_is_better(metric) or not all(_unit(metric) in values for values in scored.values()):
+        return None
+    return {name: values[_unit(metric)] for name, values in scored.items()}
+
+
+def _unit(metric: str) -> str:
+    return "bytes" if "byte" in metric else "words" if "word" in metric else "tokens"
+
+
+def _key(run: Run) -> tuple[str, ...]:
+    dataset = f"{run.dataset}@{run.dataset_sha256[:8]}"
+    return (run.task, run.task_version, dataset, *(run.fields.get(name, "") for name in CONDITIONS))
+
+
+def _board(key: tuple[str, ...], runs: list[Run]) -> Board:
+    metrics = tuple(dict.fromkeys(each.metric for run in runs for each in run.estimates))
+    first = metrics[0]
+    varying = _varying(runs)
+    ranks = {metric: _ranks(runs, metric) for metric in metrics}
+    rows = sorted(runs, key=lambda run: (not run.whole, *_order(run, first), run.name))
+    return Board(
+        task=key[0],
+        task_version=key[1],
+        dataset=key[2],
+        slug=slug(" ".join(key)),
+        metrics=metrics,
+        conditions={name: value for name, value in zip(CONDITIONS, key[3:], strict=True) if value},
+        rows=tuple(
+            Row(
+                number=number,
+                run=run,
+                varying=varying[run.name],
+                cells={
+                    each.metric: Cell(estimate=each, rank=ranks[each.metric].get(run.name)) for each in run.estimates
+                },
+            )
+            for number, run in enumerate(rows, start=1)
+        ),
+    )
+
+
+def _order(run: Run, metric: str) -> tuple[bool, float]:
+    found = [each.value for each in run.estimates if each.metric == metric]
+    if not found:
+        return True, 0.0
+    return False, found[0] if lower_is_better(metric) else -found[0]
+
+
+def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
+    """Run -> rank range in this metric, for the runs that have it of every problem."""
+    values = {}
+    for run in runs:
+        found = problem_values(run, metric) if run.whole else None
+        if found and any(each.metric == metric for each in run.estimates):
+            values[run.name] = found
+    if not values:
+        return {}
+    # rows of one table are of one problem set; runs that yet name other problems cannot be ranked with the rest
+    common, _ = Counter(frozenset(found) for found in values.values()).most_common(1)[0]
+    names = sorted(name for name, found in values.items() if set(found) == common)
+    weights, *others = [problem_weights(run, metric) for run in runs if run.name in names]
+    if any(other != weights for other in others):
+        return {}  # tokens of two tokenizers are two units: nothing to compare
+    ranges = rank_ranges(
+        [values[name] for name in names],
+        np.random.default_rng(_SEED),
+        weights=weights,
+        lower_is_better=lower_is_better(metric),
+    )
+    return dict(zip(names, ranges, strict=True))
+
+
+def _varying(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+    """Run -> the fields of its signature that differ between rows; its time where those do not tell it apart."""
+    fields = list(dict.fromkeys(name for run in runs for name in run.fields if name not in ("task", "data")))
+    differ = [name for name in fields if len({run.fields.get(name, "") for run in runs}) > 1]
+    shown = {
+        run.name: {clipped(name, 40): clipped(run.fields[name], 40) for name in differ if name in run.fields}
+        for run in runs
+    }
+    counts = Counter((run.model, *shown[run.name].items()) for run in runs)
+    for run in runs:
+        if counts[(run.model, *shown[run.name].items())] > 1:
+            shown[run.name]["run"] = f"{created_label(run.created)} {run.manifest.fingerprint[:8]}"
+    return shown

@@ -1,0 +1,264 @@
+"""An examination of a model for overfitting, from files and an engine to a report; `overfitting` has the measurements.
+
+A model is asked for the losses of training and validation texts, and to go on from the beginnings of some of them.
+What it needs no model for (copies in saved outputs, the curve of a training run) is measured without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from harness.engines import Engine
+from harness.engines._logprobs import Options as ScoringOptions
+from harness.engines._logprobs import Scoring
+from harness.errors import InputError, RequestFailed, RequestRefused
+from harness.files.rows import Row, RowFile, field_of, text_of
+from harness.metrics.diversity import Diversity
+from harness.overfit import loss_curve, measures
+from harness.overfit.loss_curve import Point, Turn
+from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, TextLoss, Written
+from harness.text import verbatim
+from harness.training_data.leaks import Progress, counted
+from harness.types import Request, SamplingParams
+
+KINDS = {"similar": True, "different": False}
+OUTPUT_FIELDS = ("completion", "solution", "output", "response", "text")
+LEAKED = 0.5  # of a validation text's shingles in one training text
+FEW = 30  # texts: with fewer an interval by resampling is too narrow
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """text: the fields of a row's text. limit: texts of each file whose loss is asked for, drawn by the seed. prompts:
+    texts of each file whose beginning the model goes on from. score: a field of the validation rows that is compared
+    between similar and different items in place of the loss.
+    """
+
+    sampling: SamplingParams
+    text: tuple[str, ...] = ()
+    limit: int = 1000
+    prompts: int = 32
+    score: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit < 2:
+            raise InputError(f"--limit: an interval needs at least 2 texts of each file, not {self.limit}")
+        if self.prompts < 0:
+            raise InputError(f"--prompts: a number from 0 on is expected, not {self.prompts}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found; None for what was not measured."""
+
+    level: Level
+    signs: tuple[Sign, ...]
+    gap: Gap | None
+    copies: tuple[Copies, ...]
+    diversity: tuple[Diversity, Diversity] | None
+    contrast: Contrast | None
+    turn: Turn | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Texts:
+    """Some rows of a file: those whose loss is asked for."""
+
+    file: RowFile
+    rows: Sequence[Row]
+    texts: Sequence[str]
+
+
+def examine(
+    train: RowFile | None,
+    validation: RowFile | None,
+    engine: Engine | None,
+    outputs: RowFile | None,
+    points: Sequence[Point],
+    options: Options,
+    progress: Progress,
+) -> Report:
+    """Measure what there is data for. Raises InputError, EngineError."""
+    rng = np.random.default_rng(options.seed)
+    turn = loss_curve.find_turn(points)
+    if train is None or validation is None:
+        return _report(None, [], None, None, turn, [])
+    chosen = [_choose(file, options, rng) for file in (train, validation)]
+
+    def training() -> Iterable[str]:
+        rows = counted(train.rows(), f"copies and likeness of {train.name}", len(train), progress)
+        return (text_of(row, options.text) for row in rows)
+
+    gap, losses = None, None
+    if engine is not None:
+        losses = [_losses(engine, each, progress) for each in chosen]
+        gap = measures.measure_gap(losses[0], losses[1], rng)
+    copies, diversity = _writing(chosen, engine, outputs, training, options, progress, rng)
+    shares = measures.nearest_shares(training, chosen[1].texts)
+    contrast = _contrast(chosen[1], losses[1] if losses else None, shares, options, rng)
+    return _report(gap, copies, diversity, contrast, turn, _warnings(chosen, shares, gap))
+
+
+def _report(
+    gap: Gap | None,
+    copies: Sequence[Copies],
+    diversity: tuple[Diversity, Diversity] | None,
+    contrast: Contrast | None,
+    turn: Turn | None,
+    warnings: Sequence[str],
+) -> Report:
+    signs = measures.find_signs(gap, copies, turn)
+    return Report(
+        level=measures.worst(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
+        contrast=contrast, turn=turn, warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _choose(file: RowFile, options: Options, rng: np.random.Generator) -> _Texts:
+    if len(file) < 2:
+        raise InputError(f"{file.name} has one text; an interval needs at least two")
+    wanted = min(options.limit, len(file))
+    places = sorted(rng.choice(len(file), wanted, replace=False).tolist())
+    rows = list(file.rows(places))
+    return _Texts(file=file, rows=rows, texts=[text_of(row, options.text) for row in rows])
+
+
+def _ask(engine: Engine, what: Callable[[T], R], asked: Sequence[T], stage: str, progress: Progress) -> Iterator[R]:
+    """The answers in order, as many asked for at once as the engine takes."""
+    pool = ThreadPoolExecutor(engine.concurrency)
+    try:
+        yield from counted(pool.map(what, asked), stage, len(asked), progress)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _losses(engine: Engine, texts: _Texts, progress: Progress) -> list[TextLoss]:
+    """The loss of each text, by the rules of task perplexity. Raises InputError for a text that predicts no token."""
+    scoring = Scoring(engine, ScoringOptions())
+
+    def loss(row_and_text: tuple[Row, str]) -> TextLoss:
+        row, text = row_and_text
+        found = scoring.text(text)
+        if not found:
+            raise InputError(f"{row.where}: the text has one token, and so none to predict; leave it out")
+        return TextLoss(nats=-sum(found), tokens=len(found))
+
+    pairs = list(zip(texts.rows, texts.texts, strict=True))
+    return list(_ask(engine, loss, pairs, f"losses of {texts.file.name}", progress))
+
+
+def _writing(
+    chosen: Sequence[_Texts],
+    engine: Engine | None,
+    outputs: RowFile | None,
+    training: Callable[[], Iterable[str]],
+    options: Options,
+    progress: Progress,
+    rng: np.random.Generator,
+) -> tuple[list[Copies], tuple[Diversity, Diversity] | None]:
+    """Copies and diversity of saved outputs, or of what the model goes on to write."""
+    validation = Written(name="validation texts", texts=chosen[1].texts)
+    copies: list[Copies] = []
+    if outputs is not None:
+        written = Written(name="outputs", texts=[_output(row) for row in outputs.rows()])
+    elif engine is not None and options.prompts:
+        after_train, written = (_continued(engine, each, name, options, progress)
+                                for each, name in zip(chosen, ("training", "validation"), strict=True))  # fmt: skip
+        if after_train.texts and written.texts:
+            # an unseen text can be predictable too: as often as this it is gone on with word for word
+            copies.append(measures.measure_copies(after_train, training(), written, chosen[1].texts))
+    else:
+        return [], None
+    if not written.texts:
+        return copies, None
+    copies.append(measures.measure_copies(written, training(), validation, training()))
+    measured = measures.measure_diversity(written.texts, chosen[1].texts, rng)
+    return copies, (measured[0], measured[1])
+
+
+def _output(row: Row) -> str:
+    name = next((name for name in OUTPUT_FIELDS if isinstance(row.fields.get(name), str)), None)
+    if name is None:
+        raise InputError(f"{row.where}: an output has one of the fields {', '.join(OUTPUT_FIELDS)}")
+    return str(row.fields[name])
+
+
+def _continued(engine: Engine, texts: _Texts, name: str, options: Options, progress: Progress) -> Written:
+    """What the model writes after a row's `prompt`, or the first third of its text."""
+
+    def write(row_and_text: tuple[Row, str]) -> str | None:
+        row, text = row_and_text
+        given = row.fields.get("prompt")
+        prompt = given if isinstance(given, str) and given.strip() else measures.prompt_of(text)
+        request = Request(problem_id=row.where, sampling=options.sampling, prompt=prompt)
+        try:
+            return engine.complete(request)[0].text
+        except (RequestRefused, RequestFailed):  # a prompt that the model's context does not hold tells nothing
+            return None
+
+    pairs = list(zip(texts.rows, texts.texts, strict=True))[: options.prompts]
+    answers = _ask(engine, write, pairs, f"outputs after {name} prompts", progress)
+    return Written(name=f"outputs after {name} prompts", texts=[text for text in answers if text is not None])
+
+
+def _contrast(
+    texts: _Texts,
+    losses: Sequence[TextLoss] | None,
+    shares: Sequence[float | None],
+    options: Options,
+    rng: np.random.Generator,
+) -> Contrast | None:
+    of = "nats per token"
+    if options.score is not None:
+        of = options.score
+        losses = [TextLoss(nats=_number(row, options.score), tokens=1) for row in texts.rows]
+    if losses is None:
+        return None
+    kinds = [KINDS.get(str(row.fields.get("kind"))) for row in texts.rows]
+    if all(kind is not None for kind in kinds):
+        return measures.contrast_kinds(losses, [kind is True for kind in kinds], of, rng)
+    return measures.contrast_nearest(losses, shares, of, rng)
+
+
+def _number(row: Row, name: str) -> float:
+    value = field_of(row, name)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{row.where}: the field {name!r} is no number: {value!r}") from error
+
+
+def _warnings(chosen: Sequence[_Texts], shares: Sequence[float | None], gap: Gap | None) -> list[str]:
+    warnings = [
+        f"{each.file.name}: {len(each.texts)} texts are few; an interval wants {FEW}"
+        for each in chosen
+        if len(each.texts) < FEW
+    ]
+    if gap is not None and gap.low <= 0 and gap.value >= measures.MODERATE:
+        warnings.append(f"a gap of {gap.value:.2f} may be chance, for its interval reaches 0; more texts would tell")
+    leaked = sum(share is not None and share >= LEAKED for share in shares)
+    if leaked:
+        train, validation = (each.file.name for each in chosen)
+        warnings.append(
+            f"{leaked} of {len(shares)} validation texts stand by half or more in a training text, so that the gap is "
+            f"understated: harness leaks {train} {validation}"
+        )
+    return warnings
+
+
+def copy_lines(copies: Copies) -> str:
+    """One line about copies."""
+    return (
+        f"{copies.outputs}: {copies.long.count} of {copies.long.total} hold {verbatim.LONG} or more tokens of training "
+        f"text verbatim, the longest {copies.longest} ({copies.control}: {copies.expected.count} of "
+        f"{copies.expected.total})"
+    )

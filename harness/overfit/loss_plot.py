@@ -1,0 +1,79 @@
+"""A curve of losses as an SVG picture: written by hand, since two lines and two axes need no plotting library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.overfit.loss_curve import Point, Turn
+
+WIDTH, HEIGHT = 640, 360
+LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 45
+COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # told apart by the colour-blind too (Okabe & Ito 2008)
+
+
+def draw(points: Sequence[Point], turn: Turn | None) -> str:
+    """The picture. Raises ValueError for points without finite losses."""
+    lines = {
+        "training": [(p.place(), p.train) for p in points if p.train is not None and math.isfinite(p.train)],
+        "validation": [
+            (p.place(), p.validation) for p in points if p.validation is not None and math.isfinite(p.validation)
+        ],
+    }
+    places = [place for line in lines.values() for place, _ in line]
+    losses = [loss for line in lines.values() for _, loss in line]
+    if not places:
+        raise ValueError("no losses to draw")
+    x, y = _Scale(min(places), max(places), LEFT, WIDTH - RIGHT), _Scale(0.0, max(losses), HEIGHT - BOTTOM, TOP)
+    parts = [*_axes(x, y, "step" if points[0].step is not None else "epoch")]
+    for number, (name, line) in enumerate((name, line) for name, line in lines.items() if line):
+        path = " ".join(f"{x.at(place):.1f},{y.at(loss):.1f}" for place, loss in line)
+        parts.append(f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{path}"/>')
+        parts.append(_text(WIDTH - RIGHT, TOP + 14 + 18 * number, f"{name} loss", anchor="end", fill=COLOURS[name]))
+    if turn is not None and turn.confirmed:
+        at = x.at(turn.step if turn.step is not None else turn.epoch or 0.0)
+        parts.append(
+            f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}" stroke="#555" stroke-dasharray="4"/>'
+        )
+        parts.append(_text(at + 4, TOP + 12, "turns up"))
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="12">\n<rect width="100%" height="100%" fill="#fff"/>\n{body}\n</svg>\n'
+    )
+
+
+class _Scale:
+    """From values to places in the picture. Equal ends are taken apart, so that a single point has a place."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self.low, self.high = low, high if high > low else low + 1
+        self._start, self._end = start, end
+
+    def at(self, value: float) -> float:
+        return self._start + (value - self.low) / (self.high - self.low) * (self._end - self._start)
+
+    def ticks(self) -> list[float]:
+        """Four to ten round values in the range."""
+        span = self.high - self.low
+        unit = 10 ** math.floor(math.log10(span))
+        step = next(size for size in (unit / 5, unit / 2, unit, 2 * unit) if span / size <= 10)
+        return [number * step for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+
+
+def _axes(x: _Scale, y: _Scale, name: str) -> list[str]:
+    bottom = HEIGHT - BOTTOM
+    parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#333"/>']
+    for tick in x.ticks():
+        parts.append(_text(x.at(tick), bottom + 16, f"{tick:g}", anchor="middle"))
+    for tick in y.ticks():
+        height = y.at(tick)
+        parts.append(f'<line x1="{LEFT}" y1="{height:.1f}" x2="{WIDTH - RIGHT}" y2="{height:.1f}" stroke="#ddd"/>')
+        parts.append(_text(LEFT - 6, height + 4, f"{tick:g}", anchor="end"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, name, anchor="middle"))
+    parts.append(_text(LEFT, TOP - 6, "nats per token"))
+    return parts
+
+
+def _text(x: float, y: float, words: str, anchor: str = "start", fill: str = "#333") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'

@@ -1,0 +1,409 @@
+"""The run directory: append-only lines, a torn tail dropped, whole files by rename, the manifest first.
+
+Theory of operation. results/<dataset>/<model>/<utc>-<fingerprint8>/ holds manifest.json, completions.jsonl (what one
+request brought in one write), executions.jsonl and scores.jsonl (a line each, in step, under one lock; a task that
+executes nothing has scores alone), refusals.jsonl (requests that will never be answered), summary.json and run.log. One
+process at a time has the directory (flock). After kill -9 the tail of a file may be torn: opening cuts the last line
+where it has no newline, and executions that have no score (or the reverse); what was cut is done again, and of a
+problem's completions those that are missing are asked for, each by its index and seed. Lines are handed to the kernel
+at once but not forced to the disk: a power cut may lose the last seconds of work, never mix or invent any.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from pydantic import TypeAdapter
+
+from harness.errors import HarnessError, InputError, StoreError
+from harness.extractors import Extraction
+from harness.runs.manifest import Manifest
+from harness.types import Completion, Score
+from sandbox.types import Execution, Verdict
+
+COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scores.jsonl"
+REFUSALS = "refusals.jsonl"
+MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
+KEPT_OUTPUT_CHARS = 2000  # of stdout and stderr each, in executions.jsonl
+VERDICTS = tuple(Verdict)
+SCORED = 255  # the mark of a completion with a score and without a verdict
+log = logging.getLogger("harness")
+
+_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
+_execution: TypeAdapter[Execution] = TypeAdapter(Execution)
+_score: TypeAdapter[Score] = TypeAdapter(Score)
+_manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+
+
+def model_folder(model: str) -> str:
+    """A model's name as one folder's name; never `.` or `..`, and never with a separator."""
+    name = "".join(char if char.isalnum() or char in "-_.+=" else "-" for char in model.replace("/", "--")).strip(".-")
+    return name[:100] or "model"
+
+
+def find_run(results: Path, dataset: str, model: str, fingerprint: str) -> Path | None:
+    """The newest run directory of a fingerprint, None where there is none."""
+    folder = results / model_folder(dataset) / model_folder(model)
+    found = [path for path in sorted(folder.glob(f"*-{fingerprint[:8]}")) if _fingerprint(path) == fingerprint]
+    return found[-1] if found else None
+
+
+def _fingerprint(path: Path) -> str | None:
+    try:
+        return read_manifest(path).fingerprint
+    except InputError:
+        return None
+
+
+def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> Path:
+    """A new run directory with its manifest. Raises InputError where it cannot be written."""
+    path = results / model_folder(dataset) / model_folder(model) / f"{manifest.created}-{manifest.fingerprint[:8]}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        write_whole(path / MANIFEST, _manifest.dump_json(manifest, indent=2) + b"\n")
+    except OSError as error:
+        raise InputError(
+            f"the run cannot be kept under {results}: {error.strerror} ({error.filename}); choose with --results"
+        ) from error
+    return path
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Raises InputError where the folder is no run directory."""
+    try:
+        return _manifest.validate_json((run / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
+        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def read_summary(run: Path) -> dict[str, Any] | None:
+    """The summary of a run that came to its end, None for one that has not."""
+    try:
+        summary: dict[str, Any] = json.loads((run / SUMMARY).read_bytes())
+    except FileNotFoundError:
+        return None
+    return summary
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file at once: it is the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+class Store:
+    """An open run directory: what is done, what is owed, and the appending of more. Thread-safe.
+
+    owed: problem id -> how many completions the run is to have. executes: whether a score comes with an execution.
+    refused: problem id -> why it will not be answered. Raises StoreError where another process has the run.
+    """
+
+    def __init__(self, run: Path, owed: Mapping[str, int], *, executes: bool = True) -> None:
+        self.run = run
+        self._owed = owed
+        self._broken = False
+        self._lock = threading.Lock()  # protects the files, the tables and _broken
+        self._guard = _lock(run)
+        names = (COMPLETIONS, EXECUTIONS, SCORES, REFUSALS) if executes else (COMPLETIONS, SCORES, REFUSALS)
+        self._files = {name: open(run / name, "ab", buffering=0) for name in names}
+        self._twins: dict[str, array.array[int]] = {}
+        self._firsts: dict[str, dict[bytes, int]] = {}  # of problems whose completions are not all there
+        self._present = {problem_id: bytearray(n) for problem_id, n in owed.items()}
+        self._mend_completions()
+        self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
+        if executes:
+            self._mend_executions()
+        else:
+            self._mend_scores()
+        self.refused = self._read_refusals()
+        self._size_at_open = os.path.getsize(run / COMPLETIONS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for file in self._files.values():
+            file.close()
+        self._guard.close()
+
+    def generated(self, problem_id: str) -> int:
+        """How many of the problem's completions are there."""
+        return self._present[problem_id].count(1)
+
+    def missing(self, problem_id: str) -> list[range]:
+        """The indexes of the completions that are still to be asked for, as ranges without gaps."""
+        if problem_id in self.refused:
+            return []
+        return [range(*gap.span()) for gap in re.finditer(rb"\0+", self._present[problem_id])]
+
+    def complete(self) -> bool:
+        """Whether every completion that can be had is there, and has its score."""
+        return all(
+            not self.missing(problem_id) and marks.count(0) == self._present[problem_id].count(0)
+            for problem_id, marks in self._verdicts.items()
+        )
+
+    def backlog(self) -> Iterator[Completion]:
+        """Completions that were there at opening and have no score yet, in the file's order."""
+        with open(self.run / COMPLETIONS, "rb") as file:
+            while file.tell() < self._size_at_open:
+                completion = _completion.validate_json(file.readline())
+                if not self._verdicts[completion.problem_id][completion.index]:
+                    yield completion
+
+    def add_completions(self, completions: list[Completion]) -> None:
+        """What one request for a problem's completions brought, in one write."""
+        rows = [_completion.dump_python(each, mode="json") for each in completions]
+        with self._writing():
+            _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
+            for each in completions:
+                self._note_completion(each.problem_id, each.index, each.text)
+
+    def add_refusal(self, problem_id: str, reason: str) -> None:
+        """The problem's missing completions will never come."""
+        with self._writing():
+            _append(self._files[REFUSALS], json.dumps({"problem_id": problem_id, "reason": reason}).encode() + b"\n")
+            self.refused[problem_id] = reason
+
+    def twin(self, problem_id: str, index: int) -> int:
+        """The first completion of the problem that has the same text: its own index where there is none before it."""
+        return self._twins[problem_id][index]
+
+    def distinct(self) -> dict[str, int]:
+        """Problem id -> how many different texts its completions have."""
+        return {
+            name: sum(first == index and self._present[name][index] for index, first in enumerate(firsts))
+            for name, firsts in self._twins.items()
+        }
+
+    def repeated(self) -> int:
+        """How many completions have the same text as an earlier one of their problem."""
+        return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
+
+    def _note_completion(self, problem_id: str, index: int, text: str) -> None:
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._twins.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
+        firsts = self._firsts.setdefault(problem_id, {})
+        known[index] = firsts.setdefault(key, index)
+        self._present[problem_id][index] = 1
+        if 0 not in self._present[problem_id]:
+            del self._firsts[problem_id]
+
+    def add_score(self, score: Score) -> None:
+        """What one completion is worth, where nothing is executed."""
+        with self._writing():
+            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            self._note(score)
+
+    def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
+        """What one completion did, what it is worth, and where in an answer its program stands."""
+        record = _execution.dump_python(execution, mode="json")
+        for stream in ("stdout", "stderr"):
+            record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
+            record[stream] = record[stream][:KEPT_OUTPUT_CHARS]
+        if extraction:
+            record |= {"extractor": extraction.extractor, "span": extraction.span}
+        line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
+        with self._writing():
+            _append(self._files[EXECUTIONS], line)
+            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            self._note(score)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One thread at a time, and none after a write that failed: nothing may follow a torn line."""
+        with self._lock:
+            if self._broken:
+                raise StoreError(f"an earlier write to {self.run} failed")
+            self._broken = True
+            yield
+            self._broken = False
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Problem id -> (completions with a score, completions that passed)."""
+        accepted = 1 + VERDICTS.index(Verdict.ACCEPTED)
+        return {
+            problem_id: (len(marks) - marks.count(0), marks.count(accepted))
+            for problem_id, marks in self._verdicts.items()
+        }
+
+    def verdict(self, problem_id: str, index: int) -> Verdict | None:
+        """The verdict of one completion, None where it has none."""
+        mark = self._verdicts[problem_id][index]
+        return VERDICTS[mark - 1] if mark not in (0, SCORED) else None
+
+    def verdict_counts(self) -> dict[Verdict, int]:
+        """How many completions ended how; verdicts that never came are left out."""
+        totals = dict.fromkeys(VERDICTS, 0)
+        for marks in self._verdicts.values():
+            for mark in marks:
+                if mark not in (0, SCORED):
+                    totals[VERDICTS[mark - 1]] += 1
+        return {verdict: count for verdict, count in totals.items() if count}
+
+    def _note(self, score: Score) -> None:
+        mark = SCORED if score.verdict is None else 1 + VERDICTS.index(score.verdict)
+        self._verdicts[score.problem_id][score.index] = mark
+
+    def _mend_completions(self) -> None:
+        path = self.run / COMPLETIONS
+        _cut_torn_line(path)
+        with open(path, "rb") as file:
+            for line in file:
+                row = _parsed(line, path)
+                if row["problem_id"] in self._owed:
+                    self._note_completion(row["problem_id"], row["index"], row["text"])
+
+    def _read_refusals(self) -> dict[str, str]:
+        path = self.run / REFUSALS
+        _cut_torn_line(path)
+        with open(path, "rb") as file:
+            return {row["problem_id"]: row["reason"] for row in (_parsed(line, path) for line in file)}
+
+    def _mend_scores(self) -> None:
+        path = self.run / SCORES
+        _cut_torn_line(path)
+        for score in scores(self.run):
+            self._note(score)
+
+    def _mend_executions(self) -> None:
+        """Both files keep the longest beginning in which each line of one is of the same completion as the other's."""
+        paths = [self.run / EXECUTIONS, self.run / SCORES]
+        for path in paths:
+            _cut_torn_line(path)
+        keep = [0, 0]
+        with open(paths[0], "rb") as executions, open(paths[1], "rb") as scores:
+            for pair in zip(executions, scores, strict=False):
+                execution, score = _parsed(pair[0], paths[0]), _score_of(pair[1], paths[1])
+                if (execution.get("problem_id"), execution.get("index")) != (score.problem_id, score.index):
+                    break
+                self._note(score)
+                keep = [size + len(line) for size, line in zip(keep, pair, strict=True)]
+        for path, size in zip(paths, keep, strict=True):
+            os.truncate(path, size)
+
+
+def _parsed(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise StoreError(f"{path} holds a line that is not JSON: {line[:80]!r}; remove the run to redo it") from error
+    return record
+
+
+def _score_of(line: bytes, path: Path) -> Score:
+    try:
+        return _score.validate_json(line)
+    except ValueError as error:
+        raise StoreError(f"{path} holds a line that is no score: {line[:80]!r}; remove the run to redo it") from error
+
+
+def _lock(run: Path) -> IO[bytes]:
+    try:
+        guard = open(run / LOG, "ab")
+    except OSError as error:
+        raise InputError(f"the run directory {run} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        guard.close()
+        raise StoreError(f"another process is working on {run}; wait for it, or stop it") from error
+    return guard
+
+
+@contextlib.contextmanager
+def logging_to(run: Path) -> Iterator[None]:
+    """What is logged meanwhile goes to the run's log, and the error that ends it, if one does."""
+    handler = logging.FileHandler(run / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    except HarnessError as error:
+        log.error("stopped: %s", error)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def executions(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of executions.jsonl; a torn last line is left out."""
+    return _records(run / EXECUTIONS)
+
+
+def completions(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of completions.jsonl; a torn last line is left out."""
+    return _records(run / COMPLETIONS)
+
+
+def scores(run: Path) -> Iterator[Score]:
+    """The scores of scores.jsonl; a torn last line is left out. Raises StoreError for a line that is none."""
+    path = run / SCORES
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _score_of(line, path)
+
+
+def drawn(run: Path) -> Iterator[Completion]:
+    """The completions of completions.jsonl; a torn last line is left out."""
+    with open(run / COMPLETIONS, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _completion.validate_json(line)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+def _append(file: IO[bytes], data: bytes) -> None:
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+    except OSError as error:
+        raise StoreError(
+            f"{file.name} cannot be written: {error.strerror}; make room, then run the same command"
+        ) from error
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Cut what follows the last newline."""
+    whole = 0
+    with open(path, "rb") as file:
+        for line in file:
+            whole += len(line) if line.endswith(b"\n") else 0
+    os.truncate(path, whole)

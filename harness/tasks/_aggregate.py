@@ -1,0 +1,56 @@
+"""From the scores of a run to its estimates, in a way that the order of the scores does not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from harness.stats import bootstrap
+from harness.stats.bootstrap import Interval
+from harness.tasks import Ended, Outcome
+from harness.types import Estimate, Score
+
+
+def by_problem(scores: Iterable[Score]) -> dict[str, list[Score]]:
+    """The scores of each problem, problems in the order of their ids, samples in that of their indexes."""
+    groups: dict[str, list[Score]] = {}
+    for score in sorted(scores, key=lambda each: (each.problem_id, each.index)):
+        groups.setdefault(score.problem_id, []).append(score)
+    return groups
+
+
+def means(group: Sequence[Score], metrics: Sequence[str]) -> dict[str, float]:
+    """`n` and the mean of each metric over a problem's samples."""
+    return {"n": len(group), **{name: sum(each.values[name] for each in group) / len(group) for name in metrics}}
+
+
+def estimates(
+    intervals: Mapping[str, Interval], groups: Mapping[str, Sequence[Score]], method: str, ended: Ended
+) -> list[Estimate]:
+    """One per metric."""
+    return [
+        Estimate(
+            metric=metric,
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            n_problems=len(groups),
+            n_completions=sum(map(len, groups.values())),
+            method=method,
+            signature=f"{metric}|{ended.signature}",
+        )
+        for metric, interval in intervals.items()
+    ]
+
+
+def mean_outcome(metrics: Sequence[str], method: str, ended: Ended) -> Outcome:
+    """What a run comes to whose every metric is a mean over items, and within each item over its samples."""
+    groups = by_problem(ended.scores())
+    values = {problem_id: means(group, metrics) for problem_id, group in groups.items()}
+    if not values:
+        return Outcome(estimates=[], problems={}, omitted=metrics)
+    data = np.array([[item[metric] for metric in metrics] for item in values.values()])
+    intervals = bootstrap.mean_intervals(data, np.random.default_rng(ended.seed))
+    found = dict(zip(metrics, intervals, strict=True))
+    return Outcome(estimates=estimates(found, groups, method, ended), problems=values)

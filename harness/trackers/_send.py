@@ -1,0 +1,65 @@
+"""A run that has ended, sent to experiment trackers. It is on disk before that, whatever becomes of the sending."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.runs import store
+from harness.trackers import Report, find_tracker
+
+log = logging.getLogger("harness")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of one report. place: where it is; error: why it is nowhere."""
+
+    to: str
+    place: str | None = None
+    error: str | None = None
+
+
+def check(names: Sequence[str]) -> None:
+    """Raises InputError for an unknown tracker, and for one whose library is not installed: before a run begins."""
+    for name in names:
+        find_tracker(name)
+
+
+def report(run: Path, names: Sequence[str]) -> list[Sent]:
+    """Send a run to each tracker; a failure is noted in the run's log and does not keep it from the next.
+
+    Raises InputError where there is no run that has come to its end.
+    """
+    if not names:
+        return []
+    found = _report(run)
+    with store.logging_to(run):
+        return [_send(name, found) for name in names]
+
+
+def _report(run: Path) -> Report:
+    manifest, summary = store.read_manifest(run), store.read_summary(run)
+    if summary is None:
+        raise InputError(f"{run} has not come to its end; the command that began it goes on with it")
+    place = run.resolve()
+    return Report(
+        run=run,
+        model=str((manifest.identity.get("model") or {}).get("name") or place.parent.name),
+        dataset=str((manifest.identity.get("problems") or {}).get("name") or place.parent.parent.name),
+        signature=manifest.signature,
+        summary=summary,
+        config=manifest.config,
+    )
+
+
+def _send(name: str, found: Report) -> Sent:
+    try:
+        return Sent(to=name, place=find_tracker(name).send(found))
+    except Exception as error:  # whatever the tracker's library raises is the tracker's failure
+        log.warning("not reported to %s: %s: %s", name, type(error).__name__, error)
+        first = (str(error).strip() or "no message").splitlines()[0]
+        return Sent(to=name, error=f"{type(error).__name__}: {first}")

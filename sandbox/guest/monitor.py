@@ -1,0 +1,180 @@
+"""One running program, seen from outside: its clock, its CPU time, its end.
+
+Runs in the supervisor. Time is counted so that the machine's load does not decide: CPU time of all the program's
+processes, from /proc and, where there is one, the cgroup; and the clock less the time that the program or its judge was
+ready and no processor was free.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import time
+from typing import Any
+
+from sandbox.guest import procfs, wire
+from sandbox.guest.judge_process import Bench
+
+TICKS = os.sysconf("SC_CLK_TCK")
+GRACE_S = 1.0  # for the judge to see that its program is over
+LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many times its wall limit, and no more
+
+
+class Watch:
+    """One running program: when and how it ended. ended: by itself, before it was seen alive after the judge's word.
+
+    cgroup_start: what `outside_cpu` said before it was started.
+    """
+
+    def __init__(self, pid: int, limits: dict[str, Any], court: Bench, cgroup_start: float) -> None:
+        self._limits, self._court, self._control = limits, court, court.control
+        self.pid = pid
+        self.over_time = self.ended = False
+        self.exit_code: int | None = None
+        self.signal: int | None = None
+        self.cpu_s = self.wall_s = 0.0
+        self.peak_memory_bytes = 0
+        self._reaped = False
+        self.start = time.monotonic()
+        self._next_check = min(limits["cpu_s"], limits["wall_s"])
+        self._cgroup_start = cgroup_start
+        self._pidfd = os.pidfd_open(pid)
+        self._poll = select.poll()
+        for fd in (self._control, self._pidfd):
+            self._poll.register(fd, select.POLLIN)
+        self._poll.register(wire.HOST_IN, 0)
+
+    def until_end(self) -> None:
+        """Return when the first process ended, a limit was passed, or the judge has something to say."""
+        while not self._wait():
+            pass
+
+    def until_judged(self) -> bool:
+        """Whether the judge came to its end within the limits, or soon after them. The program is over by now."""
+        grace_ends = time.monotonic() + GRACE_S if self.over_time else math.inf
+        while True:
+            if self._control in self._ready():
+                return True
+            if time.monotonic() > grace_ends or (not self.over_time and self._passed()):
+                return False
+
+    def _wait(self) -> bool:
+        ready = self._ready()
+        if self._pidfd in ready:
+            self.ended = True
+            self.reap()
+            return True
+        self.over_time = self._passed()
+        return self.over_time or self._control in ready
+
+    def _ready(self) -> list[int]:
+        left = self.start + self._next_check - time.monotonic() if not self.over_time else GRACE_S
+        ready = [fd for fd, _ in self._poll.poll(max(left, 0) * 1000 + 1)]
+        if wire.HOST_IN in ready:
+            os._exit(0)  # the host is gone: the end of the namespace's first process ends all
+        return ready
+
+    def _passed(self) -> bool:
+        elapsed = time.monotonic() - self.start
+        if elapsed < self._next_check:
+            return False
+        wall_limit = self._limits["wall_s"]
+        cpu_left = self._limits["cpu_s"] - self._program_cpu_s() if not self._reaped else wall_limit
+        wall_left = wall_limit - (elapsed - self._run_delays())
+        if cpu_left <= 0 or wall_left <= 0 or elapsed >= LOAD_FACTOR * wall_limit:
+            return True
+        self._next_check = elapsed + max(min(cpu_left, wall_left), 0.02)
+        return False
+
+    def _program_cpu_s(self) -> float:
+        """CPU seconds of the program so far: of its processes and, by the cgroup, of those that were reaped unseen."""
+        judges = self._judges()
+        theirs = sum(max(_scheduled(pid)[0] - self._court.used.get(pid, 0.0), 0.0) for pid in judges)
+        return max(_cpu_of([pid for pid in _others() if pid not in judges]), self.cgroup_cpu_s(theirs))
+
+    def cgroup_cpu_s(self, judge_cpu_s: float) -> float:
+        """CPU seconds that the kernel counted since the start, less those of the supervisor and of the judge.
+
+        Holds what /proc cannot tell: children that were reaped unseen, because the program ignored SIGCHLD. 0 without
+        a cgroup.
+        """
+        return max(outside_cpu() - self._cgroup_start - judge_cpu_s, 0.0)
+
+    def _run_delays(self) -> float:
+        mine = 0.0 if self._reaped else _scheduled(str(self.pid))[1]
+        return mine + sum(_scheduled(pid)[1] for pid in self._judges() if pid != str(self._court.pid))
+
+    def _judges(self) -> list[str]:
+        """The judge and the process that it forked for this run."""
+        own = str(self._court.pid)
+        return [pid for pid in _others() if pid == own or _stat(pid)[1:2] == [own.encode()]]
+
+    def reap(self) -> None:
+        """Wait for the first process, which ends or was killed. Safe to call twice."""
+        if self._reaped:
+            return
+        _, status, usage = os.wait4(self.pid, 0)
+        self._reaped = True
+        self._poll.unregister(self._pidfd)
+        self.wall_s = time.monotonic() - self.start
+        self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.peak_memory_bytes = usage.ru_maxrss * 1024
+        if os.WIFSIGNALED(status):
+            self.signal = os.WTERMSIG(status)
+        else:
+            self.exit_code = os.WEXITSTATUS(status)
+
+    def kill(self) -> None:
+        """Kill the first process, by its pid: it may not have its own user yet. Does not wait for its end."""
+        if not self._reaped:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Give its descriptor back."""
+        os.close(self._pidfd)
+
+
+def _others() -> list[str]:
+    """The pids of every other process of the namespace."""
+    own = str(os.getpid())
+    return [name for name in os.listdir("/proc") if name.isdigit() and name != own]
+
+
+def _stat(pid: str) -> list[bytes]:
+    """The fields of /proc/PID/stat after the name: state, parent, ...; empty where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _cpu_of(pids: list[str]) -> float:
+    """CPU seconds of processes, with their waited-for children."""
+    return sum(sum(map(int, _stat(pid)[11:15])) for pid in pids) / TICKS
+
+
+def outside_cpu() -> float:
+    """CPU seconds of this cgroup without those of this process; 0 without a cgroup."""
+    used = procfs.read(("/sys/fs/cgroup/cpuacct/cpuacct.usage",))
+    if used:
+        return int(used) / 1e9 - time.process_time()
+    try:
+        return int(procfs.read(("/sys/fs/cgroup/cpu.stat",)).split()[1]) / 1e6 - time.process_time()
+    except (IndexError, ValueError):
+        return 0.0
+
+
+def _scheduled(pid: str) -> tuple[float, float]:
+    """Seconds that a process ran, and that it was ready and had no processor: the machine's load, not its doing.
+
+    The first two fields of /proc/PID/schedstat, in nanoseconds; 0 on kernels without it.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            ran, waited, *_ = file.read().split()
+            return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0

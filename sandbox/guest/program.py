@@ -1,0 +1,397 @@
+"""What happens inside the process of one program: limits, identity, the program, the calls that the judge asks for.
+
+Runs in a fresh fork of the supervisor and never returns to it. The program arrives over the channel from the judge,
+which has the tests and the expected results and decides; here is nothing that a program could use: no test, no other
+program, no verdict. Only for tests that cannot be split (mode `in-sandbox`) do the tests arrive after the program and
+run in its process, where a program that sets out to forge its verdict can reach them.
+
+What the process cannot do is outlive its supervisor, touch another program's files or change what is measured.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import linecache
+import os
+import resource
+import signal
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from sandbox.guest import codec, seccomp, unittest_suites, wire
+
+CHANNEL_FD = 3
+DETAIL_CHARS = 500
+# Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
+_ballast = [bytearray(2**20)]
+RELIEF_BYTES = 16 * 2**20
+RESERVED_BYTES = 1024 * 2**20
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+WORKDIR = "/tmp/program"  # no program can prepare it for the next: it is removed, or the sandbox destroyed
+HIGHEST_FD = 1024
+UP = "up"
+JUDGE_DEPTH = 1000
+_UP_FRAME = wire.frame(codec.encode(["", UP]))
+_decode = codec.Decoder(iter)
+SOURCES = ("program.py", "tests.py", "main.py")
+
+
+def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | None) -> NoReturn:
+    """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
+
+    uid: the program's own; None keeps the present user. Everything here is brief for a reason: each page of memory that
+    a fork touches first costs microseconds, and this runs for every program.
+    """
+    code = 1
+    try:
+        os.setsid()
+        for target, fd in enumerate(stdio):
+            os.dup2(fd, target)
+        os.dup2(channel, CHANNEL_FD, False)
+        os.closerange(CHANNEL_FD + 1, HIGHEST_FD)
+        peer = _Channel()
+        fault = _prepare(start, uid)  # before any of the program is here: what fails until then is not its doing
+        if fault is None:
+            wire.write_all(CHANNEL_FD, _UP_FRAME)  # made before the fork
+        else:
+            peer.send(fault)
+        (job,) = peer.receive()
+        _write_files(job["files"])
+        code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
+    except BaseException:  # the last frame of this process: whatever arrives here is the program's
+        traceback.print_exc()
+    finally:
+        _flush()
+        os._exit(code)
+
+
+class Start:
+    """What every process of a job begins with, worked out before the fork.
+
+    limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`.
+    """
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
+        memory = limits["memory_bytes"]
+        wanted = [
+            (resource.RLIMIT_CPU, cpu, cpu),
+            (resource.RLIMIT_FSIZE, limits["disk_bytes"], limits["disk_bytes"]),
+            (resource.RLIMIT_NOFILE, limits["open_files"], limits["open_files"]),
+            (resource.RLIMIT_NPROC, limits["processes"], limits["processes"]),
+            (resource.RLIMIT_DATA, memory, memory + RELIEF_BYTES),
+        ]
+        if not limits["cgroup"]:  # no cgroup bounds what is shared; reserved but unused space needs room
+            wanted.append((resource.RLIMIT_AS, memory + RESERVED_BYTES, memory + RESERVED_BYTES))
+        self.limits = [(what, (_at_most(what, soft), _at_most(what, hard))) for what, soft, hard in wanted]
+
+
+def _at_most(what: int, value: int) -> int:
+    hard = resource.getrlimit(what)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def settle() -> None:
+    """In the supervisor, once: what its forks inherit."""
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
+    control_process(PR_SET_DUMPABLE, 0)
+    control_process(PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install()
+
+
+def _prepare(start: Start, uid: int | None) -> str | None:
+    """Give up what a program must not have. None, or why that failed: no program is sent then."""
+    try:
+        _volunteer()
+        if uid is not None:
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+        os.mkdir(WORKDIR, 0o700)
+        os.chdir(WORKDIR)
+        for what, limit in start.limits:
+            resource.setrlimit(what, limit)
+    except OSError as error:
+        return f"cannot prepare the process: {error}"
+    return None
+
+
+def _volunteer() -> None:
+    """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
+    except OSError:  # a read-only /proc: the supervisor's size still speaks for it
+        pass
+
+
+def control_process(option: int, value: int) -> None:
+    """prctl(2). Raises OSError."""
+    if seccomp.libc().prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl {option}")
+
+
+def _write_files(files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(content)
+
+
+def _relieve() -> None:
+    """More room, once the ballast has made some: enough to tell that memory ran out."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _module(name: str, file: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__dict__["__builtins__"] = __builtins__
+    module.__file__ = file
+    sys.modules[name] = module
+    return module
+
+
+def _remember(file: str, source: str) -> None:
+    """Let tracebacks and inspect show the program's lines."""
+    linecache.cache[file] = (lambda: source,)  # split into lines where somebody asks
+
+
+class _Channel:
+    """The program's end of the channel. Only the first process speaks: one that it forked is silent."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._nonce = ""
+
+    def receive(self) -> list[Any]:
+        """The next question, without its nonce. Where the judge is gone it waits for its end, which comes from outside.
+
+        It does not end by itself: to do so while a program is judged is to have run away from its tests.
+        """
+        payload = wire.receive_payload(CHANNEL_FD)
+        while payload is None:
+            signal.pause()
+        message: list[Any] = _decode(payload)
+        self._nonce = message.pop(0)
+        return message
+
+    def send(self, *message: Any) -> None:
+        """One answer to the judge, with the nonce of the question."""
+        if os.getpid() == self._pid:
+            payload = codec.encode([self._nonce, *message])
+            if len(payload) > codec.MAX_FRAME_BYTES:
+                raise codec.Unfit(f"{len(payload) >> 20} MiB of text")
+            wire.write_all(CHANNEL_FD, wire.frame(payload))
+
+    def end_if_forked(self) -> None:
+        """A process that the program forked ends where its copy of the program does: the calls are not for it."""
+        if os.getpid() != self._pid:
+            _flush()
+            os._exit(0)
+
+
+class _Iterators:
+    """Iterators that the program returned, by number; the judge asks for their items one at a time."""
+
+    def __init__(self) -> None:
+        self.kept: list[Iterator[Any]] = []
+
+    def iterator(self, value: Iterator[Any]) -> int:
+        """Its number."""
+        self.kept.append(value)
+        return len(self.kept) - 1
+
+    def opaque(self, value: Any) -> None:
+        """Nothing of it crosses."""
+
+
+def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
+    """The program as a module, then calls of its entry point until the judge has enough."""
+    namespace = _load(job, channel)
+    if namespace is None:
+        return 1
+    iterators = _Iterators()
+    channel.send("ready")
+    while True:
+        kind, *rest = channel.receive()
+        try:
+            if kind == "call":
+                name, args, kwargs = rest
+                value = namespace[name](*args, **kwargs)
+            else:
+                value = next(iterators.kept[rest[0]])
+            answer = ["value", _packed(value, iterators)]
+            channel.end_if_forked()
+            _flush()
+            channel.send(*answer)
+        except codec.Unfit as error:
+            channel.end_if_forked()
+            channel.send("unfit", str(error))
+        except BaseException as error:  # the program's errors are data: every one is reported, none escapes
+            channel.end_if_forked()
+            _flush()
+            if kind == "next" and isinstance(error, StopIteration):
+                channel.send("stop")
+            else:
+                _ballast.clear()
+                line, text = _describe(error)
+                channel.send("error", codec.exception_name(error), line, _arguments(error, text))
+
+
+def _packed(value: Any, iterators: _Iterators) -> Any:
+    """`value`, packed no deeper than the judge's own limit lets it read, whatever limit the program set itself."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(limit, JUDGE_DEPTH))
+    try:
+        return codec.pack(value, iterators)
+    except RecursionError:
+        raise codec.Unfit("it nests too deep") from None
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _arguments(error: BaseException, text: str) -> list[Any]:
+    """An exception's arguments where they are brief and plain, else its text."""
+    args = error.args if type(error.args) is tuple else (text,)
+    return list(args) if codec.brief(args) and len(repr(args)) <= DETAIL_CHARS else [text]
+
+
+def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
+    """The namespace in which the program ran as a module; None where it did not get to its end."""
+    namespace = _module("candidate", "program.py").__dict__
+    sys.argv = ["program.py", *job["argv"]]
+    _remember("program.py", job["source"])
+    phase = "setup"
+    try:
+        if job["setup"]:
+            exec(compile(job["setup"], "setup.py", "exec"), namespace)
+        phase = "compile"
+        code = compile(job["source"], "program.py", "exec")
+        phase = "program"
+        exec(code, namespace)
+    except BaseException as error:  # the program's errors are data: every one is reported, none escapes
+        _ballast.clear()
+        channel.send("failed", phase, _kind(error), _describe(error)[0])
+        return None
+    channel.end_if_forked()
+    if job["mode"] == "call" and job["entry_point"] not in namespace:
+        channel.send("failed", "program", "NameError", f"it does not define {job['entry_point']!r}")
+        return None
+    return namespace
+
+
+def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
+    """The program as a module, then its tests in the same namespace; the nonce shows that they came to their end."""
+    namespace = _load(job, channel)
+    if namespace is None:
+        return 1
+    channel.send("ready")
+    (source,) = channel.receive()
+    _remember("tests.py", source)
+    try:
+        exec(compile(source, "tests.py", "exec"), namespace)
+        unittest_suites.run(namespace)
+    except BaseException as error:  # as above
+        _ballast.clear()
+        channel.send("failed", "tests", _kind(error), _describe(error)[0])
+        return 1
+    channel.send("done")
+    return 0
+
+
+def _run_script(job: dict[str, Any], channel: _Channel) -> int:
+    """The program as `python main.py` would run it; its exit code."""
+    main_module = _module("__main__", "main.py")
+    sys.argv = ["main.py", *job["argv"]]
+    sys.path.insert(0, os.getcwd())
+    _remember("main.py", job["source"])
+    try:
+        code = compile(job["source"], "main.py", "exec")
+    except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
+        traceback.print_exception(error, limit=0)
+        channel.send("failed", "compile", _kind(error), _describe(error)[0])
+        return 1
+    try:
+        exec(code, main_module.__dict__)
+        return _finish(0)
+    except SystemExit as error:
+        return _finish(_exit_code(error))
+    except BaseException as error:  # as the interpreter does: print it, exit 1
+        _ballast.clear()
+        if isinstance(error, MemoryError):
+            _relieve()
+        own_frame = error.__traceback__
+        traceback.print_exception(error.with_traceback(own_frame.tb_next if own_frame else None))
+        channel.send("failed", "program", _kind(error), _describe(error)[0])
+        return _finish(1)
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _finish(code: int) -> int:
+    """Wait for the program's threads and run its exit handlers, as the end of an interpreter does."""
+    import atexit
+
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    return code
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # closed or replaced by the program
+            pass
+
+
+def _describe(error: BaseException) -> tuple[str, str]:
+    """The error as one line for people with the place in the program where it left, and its own text alone."""
+    if isinstance(error, MemoryError):
+        _relieve()
+    try:
+        text = "".join(traceback.format_exception_only(type(error), error)).strip()
+        own = str(error)
+    except BaseException:  # an exception whose own __str__ raises
+        text, own = type(error).__name__, ""
+    return (text + _line_of(error))[:DETAIL_CHARS], str.__str__(own)[:DETAIL_CHARS]
+
+
+def _kind(error: BaseException) -> str:
+    for known in (AssertionError, MemoryError, SyntaxError, SystemExit):
+        if isinstance(error, known):
+            return known.__name__
+    return type(error).__name__[:80]
+
+
+def _line_of(error: BaseException) -> str:
+    """The source line of the program or its tests where the exception left it."""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename in SOURCES:
+            place = f" ({frame.filename}:{frame.lineno}: {frame.line})"
+    return place

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.checkup import verdicts as findings
+from harness.checkup.data import Choice, open_data
+from harness.checkup.verdicts import Check, Line, Reading, Verdict
+from harness.errors import InputError
+from harness.tasks.continuation import open_task
+from harness.types import Completion, Problem
+
+WORDS = [f"word{number}" for number in range(40)]
+
+
+def line(verdict: Verdict, metric: str = "accuracy", **more: object) -> Line:
+    reading = Reading(value=0.5, low=0.4, high=0.6)
+    made = Line(
+        part="classification", metric=metric, share=True, unit="points", base=reading, tuned=reading, difference=0.1,
+        low=0.05, high=0.15, relative=None, p_value=0.01, p_adjusted=0.02, method="", items=40, won=5, lost=1, tied=34,
+        needed=None, verdict=verdict, words="",
+    )  # fmt: skip
+    return dataclasses.replace(made, **more)  # type: ignore[arg-type]
+
+
+SIGN = Check(name="copies", verdict=Verdict.SIGN, words="")
+NO_SIGN = Check(name="loss gap", verdict=Verdict.NO_SIGN, words="")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "checks", "begins"),
+    [
+        (["better"], [NO_SIGN], "Yes: t is better than b on classification m0 (+10.0 points)"),
+        (["better", "no evidence"], [SIGN], "Not to be trusted yet: t is better"),
+        (["worse"], [], "No: t is worse than b"),
+        (["better", "worse"], [], "Partly: t is better than b on classification m0 (+10.0 points), and worse on"),
+        (["no evidence", "no evidence"], [], "Not shown: there is no evidence either way on classification m0 and"),
+        ([], [], "Nothing was measured"),
+    ],
+)
+def test_the_headline_begins_with_the_answer(verdicts: list[str], checks: list[Check], begins: str) -> None:
+    found = [line(Verdict(verdict), f"m{number}") for number, verdict in enumerate(verdicts)]
+    assert findings.headline("b", "t", found, checks).startswith(begins)
+
+
+def test_the_headline_names_the_checks_that_found_something_or_says_that_none_was_made() -> None:
+    assert "1 of 2 checks for memorisation and leaks found something (copies)" in findings.headline(
+        "b", "t", [], [SIGN, NO_SIGN]
+    )
+    assert "None of 1 checks" in findings.headline("b", "t", [], [NO_SIGN])
+    assert "Whether it memorised was not checked" in findings.headline("b", "t", [], [])
+
+
+def test_a_perplexity_is_told_by_its_change_in_per_cent() -> None:
+    found = line(
+        Verdict.BETTER, "perplexity", share=False, relative=Reading(value=-0.25, low=-0.3, high=-0.2), difference=-0.288
+    )
+    assert (findings.size(found, "+"), findings.size(found), findings.span(found)) == (
+        "-25.0%", "25.0%", "-30.0% to -20.0%",
+    )  # fmt: skip
+
+
+def recalled(text: str) -> float:
+    problem = Problem(id="a", dataset="d", prompt="p", references=(" ".join(WORDS),))
+    return open_task({}).score(problem, Completion(problem_id="a", index=0, text=text), None).values["recalled"]
+
+
+def test_what_is_recalled_is_the_longest_copy_over_the_rest_of_the_text() -> None:
+    assert recalled(" ".join(WORDS)) == 1
+    assert recalled("other " + " ".join(WORDS[10:30]) + " other") == 0.5
+    assert recalled(" ".join(reversed(WORDS))) == 0 and recalled("") == 0
+
+
+def test_a_message_about_a_copied_line_names_the_users_line(tmp_path: Path) -> None:
+    rows = ["", '{"text": "one two three four"}', "", '{"text": "x"}']
+    (tmp_path / "train.jsonl").write_text("\n".join(rows))
+    data = open_data(tmp_path, Choice(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+    (part,) = data.parts
+    said = part.in_source(f"{part.problems}, line 2: the text has one token")
+    assert said == f"{tmp_path / 'train.jsonl'}, line 4: the text has one token"
+    assert [json.loads(row)["id"] for row in Path(part.problems).read_text().splitlines()] == ["train/2", "train/4"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds none of train.jsonl"),
+        ({"train.jsonl": '{"text": "a b"}\n{"other": "a b"}\n'}, "train.jsonl, line 2: no field"),
+        ({"codegen.jsonl": '{"id": "a/b"}\n'}, "codegen.jsonl, line 1: prompt"),
+        ({"summarization.jsonl": '{"text": "a"}\n'}, "summarization.jsonl, line 1: no reference"),
+        ({"classification.jsonl": '{"text": "a", "label": []}\n'}, "classification.jsonl, line 1: label"),
+        ({"perplexity.jsonl": '{"text": "a"}\n{"text": ""}\n'}, "perplexity.jsonl, line 2: text"),
+        ({"validation.jsonl": '{"text": "a b"}\n'}, "validation.jsonl has one text"),
+    ],
+)
+def test_bad_data_is_named_by_file_and_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_data(tmp_path, Choice(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))

@@ -1,0 +1,47 @@
+"""Which engine a run takes, and what of its arguments makes it another run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.config import RunConfig
+from harness.engines import _vllm_server
+from harness.engines._selection import Model, find_model
+from harness.errors import InputError
+from harness.pipeline import run
+from harness.prompts import template
+from harness.types import Form
+
+
+def test_arguments_for_vllm_are_refused_where_another_engine_is_taken() -> None:
+    with pytest.raises(InputError, match="--engine-arg is for engine vllm; this run takes transformers"):
+        find_model(RunConfig(model="nano", engine_args=("dtype=half",)))
+
+
+def test_an_embedded_model_needs_no_server_also_where_the_environment_names_a_vllm() -> None:
+    assert find_model(RunConfig(model="nano", vllm_python=Path(sys.executable))).engine == "transformers"
+
+
+@pytest.mark.parametrize(
+    ("given", "moving"),
+    [
+        (("dtype=half",), ["dtype=half"]),
+        (("--quantization=fp8", "dtype=half"), ["dtype=half", "quantization=fp8"]),
+        (("max_model_len=77", "--enable-prefix-caching"), ["enable-prefix-caching", "max-model-len=77"]),
+        (("gpu-memory-utilization=0.8", "max_num_seqs=64", "-tp=2"), []),
+    ],
+)
+def test_arguments_that_only_change_the_speed_make_no_other_run(given: tuple[str, ...], moving: list[str]) -> None:
+    assert _vllm_server.moving(given) == moving
+
+
+def signed(*arguments: str) -> str:
+    model = Model(name="m", source="m", engine="vllm", form=Form.COMPLETION, identity={})
+    return run._drawn(RunConfig(engine="vllm", engine_args=arguments), model, None, template.OWN)
+
+
+def test_a_signature_names_the_arguments_that_may_move_a_number() -> None:
+    assert signed("quantization=fp8", "max-num-seqs=8") == signed() + "|args:quantization=fp8"

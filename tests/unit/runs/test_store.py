@@ -1,0 +1,149 @@
+"""A run directory after every kind of interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError, StoreError
+from harness.runs import manifest, store
+from harness.runs.store import Store
+from harness.types import Completion, Score
+from sandbox import Execution, Verdict
+
+OWED = {"a": 2, "b": 2}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return store.create_run(tmp_path, "set", "owner/model", manifest.make({"x": 1}, "n:2", {}))
+
+
+def unit(problem_id: str) -> list[Completion]:
+    return [Completion(problem_id=problem_id, index=index, text=f"{problem_id}{index}\u2028") for index in range(2)]
+
+
+def result(problem_id: str, index: int) -> tuple[Execution, Score]:
+    verdict = Verdict.ACCEPTED if index == 0 else Verdict.WRONG_ANSWER
+    values = {"passed": float(index == 0)}
+    return Execution(verdict=verdict), Score(problem_id=problem_id, index=index, verdict=verdict, values=values)
+
+
+def fill(run: Path) -> None:
+    with Store(run, OWED) as opened:
+        for problem_id in OWED:
+            opened.add_completions(unit(problem_id))
+            for index in range(2):
+                opened.add_result(*result(problem_id, index))
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in (store.COMPLETIONS, store.EXECUTIONS, store.SCORES)}
+
+
+def test_what_was_added_is_there_when_opened_again(run: Path) -> None:
+    fill(run)
+    with Store(run, OWED) as opened:
+        assert opened.generated("a") == opened.generated("b") == 2 and opened.complete()
+        assert opened.counts() == {"a": (2, 1), "b": (2, 1)}
+        assert opened.verdict_counts() == {Verdict.ACCEPTED: 2, Verdict.WRONG_ANSWER: 2}
+        assert list(opened.backlog()) == []
+
+
+def cuts(size: int) -> Iterator[int]:
+    yield from range(0, size, 7)
+
+
+@pytest.mark.parametrize("name", [store.COMPLETIONS, store.EXECUTIONS, store.SCORES])
+def test_a_file_cut_at_any_byte_is_mended_and_completed_to_the_same(run: Path, name: str) -> None:
+    fill(run)
+    whole = contents(run)
+    for size in cuts(len(whole[name])):
+        for each, data in whole.items():
+            (run / each).write_bytes(data)
+        os.truncate(run / name, size)
+        if name == store.COMPLETIONS:  # what was executed had been written before
+            for later in (store.EXECUTIONS, store.SCORES):
+                (run / later).write_bytes(b"")
+        with Store(run, OWED) as opened:
+            for completion in list(opened.backlog()):
+                opened.add_result(*result(completion.problem_id, completion.index))
+            for problem_id in OWED:
+                for gap in opened.missing(problem_id):
+                    opened.add_completions([unit(problem_id)[index] for index in gap])
+                    for index in gap:
+                        opened.add_result(*result(problem_id, index))
+        assert {each: sorted(data.splitlines()) for each, data in contents(run).items()} == {
+            each: sorted(data.splitlines()) for each, data in whole.items()
+        }
+
+
+def test_what_is_missing_of_a_problem_is_asked_for_by_index(run: Path) -> None:
+    owed = {"a": 7}
+    texts = [Completion(problem_id="a", index=index, text="same") for index in range(7)]
+    with Store(run, owed) as opened:
+        opened.add_completions([texts[4], texts[2]])
+        assert opened.missing("a") == [range(2), range(3, 4), range(5, 7)]
+    with Store(run, owed) as opened:
+        opened.add_completions([texts[5], texts[6]])
+        assert opened.missing("a") == [range(2), range(3, 4)] and opened.generated("a") == 4
+        assert [opened.twin("a", index) for index in (4, 2, 5, 6)] == [4, 4, 4, 4] and opened.repeated() == 3
+
+
+def test_what_was_refused_for_good_is_not_asked_for_again(run: Path) -> None:
+    with Store(run, OWED) as opened:
+        opened.add_completions(unit("a"))
+        opened.add_refusal("b", "too long")
+    with Store(run, OWED) as opened:
+        assert opened.refused == {"b": "too long"} and opened.missing("b") == [] and not opened.complete()
+        for index in range(2):
+            opened.add_result(*result("a", index))
+        assert opened.complete() and opened.counts() == {"a": (2, 1), "b": (0, 0)}
+
+
+def test_a_task_that_executes_nothing_has_scores_alone(run: Path) -> None:
+    with Store(run, OWED, executes=False) as opened:
+        opened.add_completions(unit("a"))
+        opened.add_score(Score(problem_id="a", index=1, values={"x": 0.5}, notes={"label": "yes"}))
+    with open(run / store.SCORES, "ab") as file:
+        file.write(b'{"problem_id": "a", "ind')
+    with Store(run, OWED, executes=False) as opened:
+        assert [each.index for each in opened.backlog()] == [0]
+        (score,) = store.scores(run)
+        assert score.values == {"x": 0.5} and score.notes == {"label": "yes"} and score.verdict is None
+    assert not (run / store.EXECUTIONS).exists()
+
+
+def test_a_second_process_is_refused(run: Path) -> None:
+    with Store(run, OWED), pytest.raises(StoreError, match="another process"):
+        Store(run, OWED)
+
+
+def test_a_run_is_found_by_its_whole_fingerprint(run: Path, tmp_path: Path) -> None:
+    fingerprint = store.read_manifest(run).fingerprint
+    assert store.find_run(tmp_path, "set", "owner/model", fingerprint) == run
+    assert store.find_run(tmp_path, "set", "owner/model", fingerprint[:8] + "0" * 56) is None
+
+
+def test_long_output_is_cut_and_marked(run: Path) -> None:
+    with Store(run, OWED) as opened:
+        opened.add_completions(unit("a"))
+        execution, score = result("a", 0)
+        opened.add_result(Execution(verdict=execution.verdict, stdout="x" * 10_000), score)
+    record = json.loads((run / store.EXECUTIONS).read_text())
+    assert len(record["stdout"]) == store.KEPT_OUTPUT_CHARS and record["truncated"]
+
+
+@pytest.mark.parametrize("name", ["..", "/", "a/../../b", "", "\0", "x" * 500, "a b\n"])
+def test_no_name_becomes_a_path(name: str) -> None:
+    folder = store.model_folder(name)
+    assert folder and folder not in (".", "..") and "/" not in folder and "\0" not in folder and len(folder) <= 100
+
+
+def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run directory"):
+        store.read_manifest(tmp_path)

@@ -1,0 +1,73 @@
+"""Verbatim copies against a search by brute force, and intervals against scipy."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.text.shingles import tokens
+from harness.text.verbatim import SEED, Copy, excerpt, long_share, longest_copies, wilson
+
+LETTERS = st.lists(st.sampled_from("abc"), max_size=40).map(" ".join)
+
+
+def brute_force(output: str, training: list[str]) -> int:
+    words = tokens(output)
+    best = 0
+    for text in training:
+        other = f" {' '.join(tokens(text))} "
+        for start in range(len(words)):
+            while start + best < len(words) and f" {' '.join(words[start : start + best + 1])} " in other:
+                best += 1
+    return best if best >= SEED else 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LETTERS, min_size=1, max_size=4), st.lists(LETTERS, min_size=0, max_size=4))
+def test_the_longest_copy_is_that_of_a_search_by_brute_force(outputs: list[str], training: list[str]) -> None:
+    found = longest_copies(outputs, training)
+    assert [copy.length for copy in found] == [brute_force(output, training) for output in outputs]
+    for output, copy in zip(outputs, found, strict=True):
+        copied = " ".join(tokens(output)[copy.start : copy.start + copy.length])
+        assert (copy.source is None) == (copy.length == 0)
+        assert copy.source is None or f" {copied} " in f" {training[copy.source]} "
+
+
+def words(seed: int, count: int) -> list[str]:
+    draw = random.Random(seed)
+    return ["".join(draw.choices("abcdefghij", k=5)) for _ in range(count)]
+
+
+def test_a_planted_copy_is_found_in_its_place_and_text() -> None:
+    training = [words(seed, 200) for seed in range(20)]
+    output = [*words(100, 30), *training[13][50:120], *words(101, 30)]
+    (copy,) = longest_copies([" ".join(output)], (" ".join(text) for text in training))
+    assert copy == Copy(length=70, start=30, source=13)
+    assert excerpt(" ".join(output), copy, 2) == f"{training[13][50]} {training[13][51]} ..."
+
+
+def test_unrelated_texts_hold_no_copies() -> None:
+    outputs = [" ".join(words(seed, 100)) for seed in range(50)]
+    training = [" ".join(words(1000 + seed, 100)) for seed in range(50)]
+    assert all(copy.length == 0 for copy in longest_copies(outputs, training))
+
+
+def test_a_copy_does_not_run_from_one_output_into_the_next() -> None:
+    text = words(1, 60)
+    found = longest_copies([" ".join(text[:30]), " ".join(text[30:])], [" ".join(text)])
+    assert [copy.length for copy in found] == [30, 30]
+
+
+def test_the_share_of_outputs_with_a_long_copy_counts_from_fifty_tokens() -> None:
+    copies = [Copy(length=length, start=0, source=0) for length in (49, 50, 51, 0)]
+    assert long_share(copies).share == 0.5
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 10), (10, 10), (1, 3), (37, 200)])
+def test_the_interval_of_a_share_is_scipys_wilson_interval(count: int, total: int) -> None:
+    ours, theirs = wilson(count, total), scipy.stats.binomtest(count, total).proportion_ci(method="wilson")
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
