@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 VLLM ?=
 BIN = .venv/bin
 
-.PHONY: run test check format bench soak vllm-cpu clean
+.PHONY: run test test-all check format bench soak vllm-cpu clean
 
 run: .venv/.installed
 	$(BIN)/harness run --k 1,10
@@ -14,6 +14,11 @@ run: .venv/.installed
 test: .venv/.dev .venv-vllm/.installed
 	$(BIN)/harness doctor --fix
 	$(BIN)/python -m pytest
+
+# The long tail too: whole corpora, references of the plus sets, soaks.
+test-all: .venv/.dev .venv-vllm/.installed
+	$(BIN)/harness doctor --fix
+	$(BIN)/python -m pytest -m "slow or not slow"
 
 check: .venv/.dev
 	$(BIN)/ruff check .
