@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.leaderboard.results import CODEGEN, Run, created_label, slug
 from harness.stats import bootstrap
 from harness.stats.ranking import RankRange, rank_ranges
@@ -21,7 +19,6 @@ from harness.types import Estimate
 CONDITIONS = ("integrity", "cpu", "wall", "mem")
 _LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
 _PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
-_SEED = 0
 HEADLINE = 3
 
 
@@ -187,7 +184,6 @@ def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
         return {}  # tokens of two tokenizers are two units: nothing to compare
     ranges = rank_ranges(
         [values[name] for name in names],
-        np.random.default_rng(_SEED),
         weights=weights,
         lower_is_better=lower_is_better(metric),
     )
