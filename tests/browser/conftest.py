@@ -21,6 +21,7 @@ from harness.leaderboard.tables import make_boards
 from harness.pipeline import run as pipeline
 from harness.types import Completion
 from sandbox import Verdict
+from tests.fixtures.missing import missing
 
 # The ratio of WCAG 2.1 (1.4.3): relative luminance of text and of the first background behind it that is not clear.
 CONTRAST = """() => {
@@ -147,7 +148,8 @@ def _edit(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def browser() -> Iterator[Browser]:
     """Chromium without its network services; a fresh profile."""
     chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing: apt-get install chromium"
+    if chromium is None:
+        missing("chromium", "no browser is installed", "apt-get install chromium")
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened

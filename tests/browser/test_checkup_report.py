@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.datasets import shipped_folder
 from tests.browser.conftest import CONTRAST, HOSTILE, LONG, Opener
+from tests.fixtures.commands import Harness
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
 
 

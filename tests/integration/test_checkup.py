@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ from statsmodels.stats.multitest import multipletests
 from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
 from harness.text.shingles import tokens
+from tests.fixtures.commands import Harness
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 Record = dict[str, Any]
 K, N = "1,2", "3"
 LABELS = [

@@ -12,15 +12,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.models import model_dir
+from tests.fixtures.commands import Harness
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ESTIMATE_KEYS = {"metric", "value", "low", "high", "n_problems", "n_completions", "method", "signature"}
 
 PROBLEM = {

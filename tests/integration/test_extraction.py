@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import http.server
 import json
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.extractors import extract
+from tests.fixtures.commands import Harness
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 N = 4
 # Where `first` and `last` differ from `auto`, one way or the other.
 NAMES = {

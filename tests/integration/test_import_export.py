@@ -7,7 +7,6 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import pytest
 
 from harness.datasets import load_set
 from harness.tasks import codegen
+from tests.fixtures.commands import Harness
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"
 FEW = 5  # problems that are executed again: of 10 completions each

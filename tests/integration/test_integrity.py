@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.fixtures.commands import Harness
+
 PROBLEMS = [
     {
         "id": "mine/double",

@@ -20,7 +20,7 @@ from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_boards
 from tests.bench.leaderboard_site import make_run
-from tests.conftest import Harness
+from tests.fixtures.commands import Harness
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"

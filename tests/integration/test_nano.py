@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 import transformers
 
 from harness.models import NAMES, model_dir
+from tests.fixtures.commands import Harness
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,9 +23,7 @@ def test_a_checkpoint_is_a_small_llama_with_its_loss_curve(name: str) -> None:
     assert len(losses) >= 5 and losses[-1] < losses[0]
 
 
-def test_nano_is_between_20_and_80_percent_and_its_base_clearly_below(
-    harness: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_nano_is_between_20_and_80_percent_and_its_base_clearly_below(harness: Harness, tmp_path: Path) -> None:
     answer = harness("run", "--k", "1,10", "--json", cwd=tmp_path)
     one, ten = (each["value"] for each in json.loads(answer.stdout)["estimates"])
     assert 0.2 <= one <= 0.8 and ten >= one + 0.1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,7 @@ from harness.models import model_dir
 from harness.overfit.examine import Options as Asked
 from harness.overfit.examine import Report, examine
 from harness.types import SamplingParams
-
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.fixtures.commands import Harness
 
 
 @pytest.fixture(scope="module")

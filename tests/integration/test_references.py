@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.datasets import load_set
+from tests.fixtures.commands import Harness
 
 SETS = {
     "humaneval/HumanEval.jsonl.gz": 164,
@@ -20,9 +19,7 @@ SETS = {
 
 
 @pytest.mark.parametrize("file", SETS)
-def test_every_reference_passes(
-    harness: Callable[..., subprocess.CompletedProcess[str]], data: Path, tmp_path: Path, file: str
-) -> None:
+def test_every_reference_passes(harness: Harness, data: Path, tmp_path: Path, file: str) -> None:
     loaded = load_set(str(data / file), tmp_path)
     samples = tmp_path / "references.jsonl"
     with open(samples, "w") as out:
@@ -35,6 +32,6 @@ def test_every_reference_passes(
 
 
 @pytest.mark.parametrize("name", ["starter", "core"])
-def test_the_shipped_sets_verify(harness: Callable[..., subprocess.CompletedProcess[str]], name: str) -> None:
+def test_the_shipped_sets_verify(harness: Harness, name: str) -> None:
     answer = harness("verify", name)
     assert answer.returncode == 0, answer.stdout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,13 @@ import transformers
 from harness.config import RunConfig
 from harness.models import model_dir
 from harness.pipeline.preview import preview
+from tests.fixtures.commands import Harness
 
 TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}</{{ message.role }}>\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 OPTIONS = ["--n", "2", "--max-tokens", "24", "--system-prompt", "Be brief.", "--thinking-tokens", "8"]
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")

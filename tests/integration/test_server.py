@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from harness.engines import openai as engine
 from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
 from harness.types import Request, SamplingParams
+from tests.fixtures.commands import Harness
 
 PROMPT = 'def f(xs):\n    """Return the largest number in xs."""\n'
 
@@ -88,7 +88,7 @@ def test_a_request_s_usage_is_the_sum_of_its_samples_and_stands_once(server: str
 
 
 def test_a_run_on_the_server_gives_what_the_engine_in_process_gives_within_error(
-    server: str, harness: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    server: str, harness: Harness, tmp_path: Path
 ) -> None:
     values = []
     for where in (["--base-url", server], ["--model", "nano"]):
@@ -99,9 +99,7 @@ def test_a_run_on_the_server_gives_what_the_engine_in_process_gives_within_error
     assert in_process["low"] < on_server["value"] < in_process["high"]
 
 
-def test_greedy_completions_equal_those_of_the_engine_in_process(
-    server: str, harness: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_greedy_completions_equal_those_of_the_engine_in_process(server: str, harness: Harness, tmp_path: Path) -> None:
     texts = []
     for where in (["--base-url", server], ["--model", "nano"]):
         answer = harness("run", "--k", "1", "--n", "1", "--temperature", "0", "--json", *where, cwd=tmp_path)

@@ -8,7 +8,6 @@ import http.server
 import itertools
 import json
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from harness.engines import openai as engine
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused
 from harness.extractors import DEFAULT, extract
 from harness.types import Request, SamplingParams
+from tests.fixtures.commands import Harness
 
 Answer = tuple[int, object]
 Respond = Callable[[dict[str, Any], int], Answer]
@@ -279,9 +279,6 @@ def test_a_key_that_is_not_taken_ends_the_run(status: int) -> None:
 def test_what_is_no_model_server_is_told_at_once(models: Answer) -> None:
     with serving(lambda wanted, count: choices(wanted), models) as (url, _), pytest.raises(InputError):
         engine.open_engine(engine.Options(base_url=url, model=None))
-
-
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture

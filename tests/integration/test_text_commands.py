@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.fixtures.commands import Harness
+
 TASKS = "summarization,classification,perplexity"
 ROWS = [
     {"id": "a", "text": "Return the sum of the list.", "summary": "Sum a list.", "label": "code"},

@@ -6,8 +6,7 @@ import importlib.util
 import json
 import shutil
 import struct
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from harness import registry, trackers
 from harness.errors import InputError
 from harness.runs import store
 from harness.trackers import _send
+from tests.fixtures.commands import Harness
 
-Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = registry.names("harness.trackers")
 WANTED = {
