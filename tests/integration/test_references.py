@@ -18,7 +18,10 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize("file", SETS)
+SLOW = ("humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz", "mbppplus/MbppPlus-OriginFmt.jsonl.gz")
+
+
+@pytest.mark.parametrize("file", [pytest.param(file, marks=pytest.mark.slow if file in SLOW else ()) for file in SETS])
 def test_every_reference_passes(harness: Harness, data: Path, tmp_path: Path, file: str) -> None:
     loaded = load_set(str(data / file), tmp_path)
     samples = tmp_path / "references.jsonl"

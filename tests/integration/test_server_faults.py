@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import http.server
 import itertools
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,67 +21,8 @@ from harness.errors import EngineError, InputError, RequestFailed, RequestRefuse
 from harness.extractors import DEFAULT, extract
 from harness.types import Request, SamplingParams
 from tests.fixtures.commands import Harness
-
-Answer = tuple[int, object]
-Respond = Callable[[dict[str, Any], int], Answer]
-LOST = 0  # in place of a status: the connection ends, as that of a server that dies
-
-
-def choices(wanted: dict[str, Any], n: int | None = None) -> Answer:
-    """A good answer of n completions, `pass` each; n: as many as were asked for."""
-    texts = [{"index": index, "text": "    pass\n", "finish_reason": "stop"} for index in range(n or wanted["n"])]
-    usage = {"prompt_tokens": 5, "completion_tokens": 2 * wanted["n"], "total_tokens": 7}
-    return 200, {"id": "1", "object": "text_completion", "model": "m", "choices": texts, "usage": usage}
-
-
-def refusal(status: int, message: str) -> Answer:
-    return status, {"error": {"message": message, "type": "x", "code": status}}
-
-
-@contextlib.contextmanager
-def serving(
-    respond: Respond,
-    models: Answer | Callable[[], Answer] = (200, {"object": "list", "data": [{"id": "m", "object": "model"}]}),
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that answers each request as `respond` says; its address, and what it was asked."""
-    asked: list[dict[str, Any]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._answer(*(models() if callable(models) else models))
-
-        def do_POST(self) -> None:
-            wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append({**wanted, "at": time.monotonic()})
-            self._answer(*respond(wanted, len(asked)))
-
-        def _answer(self, status: int, body: object) -> None:
-            if status == LOST:
-                self.close_connection = True
-                return
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            if status in (429, 503):
-                self.send_header("Retry-After", "1")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as opened:
-        opened.daemon_threads = True
-        thread = threading.Thread(target=opened.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{opened.server_port}/v1", asked
-        finally:
-            opened.shutdown()
-            thread.join()
+from tests.fixtures.problems import write_rows
+from tests.fixtures.servers import LOST, Answer, choices, refusal, serving
 
 
 def ask(n: int, problem_id: str = "p/1") -> Request:
@@ -296,8 +236,7 @@ def problems(tmp_path: Path) -> Path:
         for number in range(5)
     ]
     path = tmp_path / "five.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return write_rows(path, *rows)
 
 
 def run(harness: Harness, problems: Path, url: str) -> tuple[int, dict[str, Any], str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
 from harness.metrics import perplexity
 from harness.models import model_dir
+from tests.fixtures.servers import Answer, serving
 
 LONG = "Nobody in the village could say who had put up the signpost. return sorted(xs)[0]\n" * 16
 
@@ -71,46 +69,9 @@ def test_a_bos_token_that_a_server_does_not_add_is_not_guessed(vllm: ModelServer
     opened.close()
 
 
-Answer = tuple[int, object]
 TOKENS: Answer = (200, {"tokens": [1, 2, 3], "count": 3})
 PLAIN: Answer = (200, {"id": "1", "object": "text_completion", "model": "m",
                        "choices": [{"index": 0, "text": "a", "finish_reason": "length"}]})  # fmt: skip
-
-
-@pytest.fixture
-def serving() -> Iterator[Callable[[Answer, Answer], str]]:
-    """Starts a server with these answers to /tokenize and /v1/completions; its address."""
-    servers = []
-
-    def serve(tokens: Answer, completion: Answer) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(200, {"object": "list", "data": [{"id": "m", "object": "model", "max_model_len": 64}]})
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(*(tokens if self.path == "/tokenize" else completion))
-
-            def _answer(self, status: int, body: object) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/v1"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -125,9 +86,11 @@ def serving() -> Iterator[Callable[[Answer, Answer], str]]:
     ],
 )  # fmt: skip
 def test_a_server_that_does_not_tell_log_probabilities_is_an_error_that_says_so(
-    serving: Callable[[Answer, Answer], str], tokens: Answer, completion: Answer, message: str
+    tokens: Answer, completion: Answer, message: str
 ) -> None:
-    opened = engine.open_engine(engine.Options(base_url=serving(tokens, completion), model=None))
-    with pytest.raises(EngineError, match=message):
-        _logprobs.Scoring(opened, _logprobs.Options()).text("some text")
-    opened.close()
+    models = {"object": "list", "data": [{"id": "m", "object": "model", "max_model_len": 64}]}
+    with serving(lambda wanted, _: tokens if wanted["path"] == "/tokenize" else completion, (200, models)) as (url, _):
+        opened = engine.open_engine(engine.Options(base_url=url, model=None))
+        with pytest.raises(EngineError, match=message):
+            _logprobs.Scoring(opened, _logprobs.Options()).text("some text")
+        opened.close()
