@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sandbox.types import CallTests, Integrity, Limits, Tests, Verdict
@@ -166,3 +168,31 @@ class Estimate:
     n_completions: int
     method: str
     signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemSet:
+    """Problems in the file's order. `sha256` is of the file's uncompressed bytes: two sets are one if it agrees."""
+
+    name: str
+    path: Path
+    sha256: str
+    problems: tuple[Problem, ...]
+    _index: dict[str, Problem] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index = {problem.id: problem for problem in self.problems}
+        tails = [problem.id.rpartition("/")[2] for problem in self.problems]
+        counts = Counter(tails)
+        for tail, problem in zip(tails, self.problems, strict=True):
+            if tail.isdigit() and counts[tail] == 1:
+                index.setdefault(tail, problem)
+        object.__setattr__(self, "_index", index)
+
+    def version(self) -> str:
+        """As it stands in a signature: `humaneval@9f3c2b1a`."""
+        return f"{self.name}@{self.sha256[:8]}"
+
+    def find(self, task_id: object) -> Problem | None:
+        """The problem of an id as sample files write it: the id itself, or the number at its end (MBPP: 11)."""
+        return self._index.get(str(task_id))

@@ -21,9 +21,9 @@ import numpy as np
 
 from harness import datasets
 from harness.errors import InputError
+from harness.files import atomic, jsonl
 from harness.files.rows import Row, RowFile, text_of
 from harness.overfit import measures
-from harness.runs import store
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"
 TASKS = ("codegen", "summarization", "classification", "perplexity")  # the one with the longest answers first: see Plan
@@ -144,7 +144,7 @@ def _task(task: str, name_or_path: str, source: Path | None, choice: Choice) -> 
     places = choice.places(total)
     problems = name_or_path
     if len(places) < total:
-        rows = [raw for _, _, raw in datasets.rows(found.path)]
+        rows = [raw for _, _, raw in jsonl.read_json_lines(found.path)]
         lines = [rows[place].rstrip(b"\r\n") + b"\n" for place in places]
         if task == "classification":  # the labels that only items left out have are to choose from all the same
             labels = [list(found.problems[place].metadata["labels"]) for place in places]
@@ -202,7 +202,7 @@ def _line(row: Mapping[str, object]) -> bytes:
 def _write(path: Path, lines: Sequence[bytes]) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        store.write_whole(path, b"".join(lines))
+        atomic.write_whole(path, b"".join(lines))
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}; name another folder with -o") from error
     return str(path)

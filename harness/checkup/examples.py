@@ -18,7 +18,7 @@ from harness.compare import flips
 from harness.compare.pairs import Comparison, Metric, Run
 from harness.datasets import load_set
 from harness.leaderboard.prompts import Message, asked
-from harness.runs import store
+from harness.runs import reader
 from harness.tasks.classification import LOGPROB, TIE
 from harness.types import Problem
 
@@ -83,7 +83,7 @@ def _labels(run: Run) -> dict[str, str]:
     """Problem -> the label that was chosen by its probability, where there is no answer to read."""
     return {
         score.problem_id: score.notes["predicted"]
-        for score in store.scores(run.path)
+        for score in reader.read_scores(run.path)
         if score.notes.get("rule") in (LOGPROB, TIE)
     }
 

@@ -16,15 +16,16 @@ import numpy as np
 from harness.checkup import verdicts
 from harness.checkup.data import Data
 from harness.checkup.verdicts import Check
+from harness.files.progress import Progress, counted
 from harness.files.rows import RowFile, text_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import Point, Turn
 from harness.overfit.measures import Copies, Gap, TextLoss, Written
-from harness.runs import store
+from harness.runs import reader
 from harness.text import verbatim
 from harness.training_data import leaks
-from harness.training_data.leaks import Leaks, Progress, Rules
+from harness.training_data.leaks import Leaks, Rules
 
 Runs = Mapping[str, Path]  # part -> its run directory
 
@@ -62,13 +63,13 @@ def measure(data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: 
 
 
 def _losses(run: Path | None) -> list[TextLoss]:
-    summary = store.read_summary(run) if run else None
+    summary = reader.read_summary(run) if run else None
     problems = (summary or {}).get("problems", {}).values()
     return [TextLoss(nats=each["loss"] * each["tokens"], tokens=each["tokens"]) for each in problems if each["n"]]
 
 
 def _written(run: Path | None) -> list[str]:
-    return [completion.text for completion in store.drawn(run)] if run else []
+    return [completion.text for completion in reader.read_completions(run)] if run else []
 
 
 def _writing(
@@ -102,7 +103,7 @@ def _writing(
 
 def _training(file: RowFile, progress: Progress) -> Callable[[], Iterable[str]]:
     def texts() -> Iterable[str]:
-        return (text_of(row) for row in leaks.counted(file.rows(), f"copies of {file.name}", len(file), progress))
+        return (text_of(row) for row in counted(file.rows(), f"copies of {file.name}", len(file), progress))
 
     return texts
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.checkup.data import ADD
 from harness.checkup.run import STEPS, Checkup
 from harness.compare.pairs import record
-from harness.runs import store
+from harness.files import atomic
 
 
 def as_json(found: Checkup) -> dict[str, Any]:
@@ -52,5 +52,5 @@ def as_json(found: Checkup) -> dict[str, Any]:
 def write(record: dict[str, Any], folder: Path) -> Path:
     """checkup.json, replaced at once."""
     path = folder / "checkup.json"
-    store.write_whole(path, json.dumps(record, indent=1).encode() + b"\n")
+    atomic.write_whole(path, json.dumps(record, indent=1).encode() + b"\n")
     return path

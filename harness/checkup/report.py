@@ -19,12 +19,12 @@ from harness.checkup.run import STEPS, Checkup
 from harness.checkup.verdicts import Detail, Line
 from harness.compare.pairs import Comparison
 from harness.errors import InputError
+from harness.files import atomic
 from harness.html import highlight
 from harness.leaderboard.charts import Scale
 from harness.leaderboard.pages import TEMPLATES as SHARED
 from harness.leaderboard.pages import make_environment, make_policy
 from harness.overfit import loss_plot
-from harness.runs import store
 from harness.text.printable import printable
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -90,7 +90,7 @@ def write(found: Checkup, folder: Path) -> Path:
     path = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        store.write_whole(path, render(found).encode("utf-8", "backslashreplace"))
+        atomic.write_whole(path, render(found).encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise InputError(f"the report cannot be written to {folder}: {error.strerror}; name another with -o") from error
     return path

@@ -24,11 +24,11 @@ from harness.compare.pairs import Comparison
 from harness.config import RunConfig, load_config
 from harness.engines._selection import Engines, Model, find_model
 from harness.errors import InputError
+from harness.files.progress import Progress
 from harness.overfit import loss_curve
 from harness.pipeline import run
 from harness.pipeline.run import Result
 from harness.pipeline.stream import Observer
-from harness.training_data.leaks import Progress
 from harness.types import Form
 
 SIDES = ("base", "tuned")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.compare.pairs import Metric, Run
-from harness.runs import store
+from harness.runs import reader
 from sandbox.types import Verdict
 
 
@@ -62,14 +62,14 @@ def _sought(gap: float) -> bool | None:
 def _examples(run: Run, wanted: Mapping[str, bool | None]) -> dict[str, Example]:
     """Problem -> its first completion with the verdict that is wanted, in one pass over each file."""
     executions: dict[str, dict[str, Any]] = {}
-    for record in store.executions(run.path):
+    for record in reader.read_executions(run.path):
         name = record["problem_id"]
         if name not in wanted or wanted[name] not in (None, record["verdict"] == Verdict.ACCEPTED):
             continue
         if name not in executions or record["index"] < executions[name]["index"]:
             executions[name] = record
     found = {}
-    for record in store.completions(run.path):
+    for record in reader.read_completion_records(run.path):
         name = record["problem_id"]
         execution = executions.get(name)
         if not execution and not record["text"]:

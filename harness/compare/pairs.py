@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.compare.conditions import Kind, Mismatch, find_mismatches, refusal
 from harness.errors import InputError, near
-from harness.runs import store
+from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.stats import bootstrap, paired
 from harness.stats.paired import Difference
@@ -147,11 +147,11 @@ def compare(
 
 def open_run(path: Path, label: str) -> Run:
     """Raises InputError where the folder is no run directory, or its run has not come to an end."""
-    manifest = store.read_manifest(path)
+    manifest = reader.read_manifest(path)
     try:
-        summary = store.read_summary(path)
+        summary = reader.read_summary(path)
     except ValueError as error:
-        raise InputError(f"{path / store.SUMMARY} is not JSON; run the command of this run again") from error
+        raise InputError(f"{path / layout.SUMMARY} is not JSON; run the command of this run again") from error
     if summary is None:
         raise InputError(f"{path} has not come to its end; the same command goes on with it")
     problems = {name: each for name, each in summary["problems"].items() if each["n"]}

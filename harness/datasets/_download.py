@@ -16,7 +16,7 @@ TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Download:
     """A published file: where it is (the first address that gives it is taken), and the sha256 of its bytes."""
 
     urls: tuple[str, ...]
@@ -25,7 +25,7 @@ class Source:
     licence: str
 
 
-def fetch(source: Source, cache: Path) -> Path:
+def fetch(source: Download, cache: Path) -> Path:
     """The file in `cache`, downloaded if it is not there yet.
 
     Raises ProblemError where there is no network (the message says how to pass a path) and where the bytes differ from

@@ -1,6 +1,6 @@
 """HumanEval (Chen et al. 2021), 164 problems, MIT.
 
-Source: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d43fb9 (the sha256 holds it). A row:
+Download: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d43fb9 (the sha256 holds it). A row:
     {"task_id": "HumanEval/0", "prompt": imports, signature and docstring, "entry_point": "has_close_elements",
      "canonical_solution": the body, "test": defines check(candidate)}
 The program is assembled as its own evaluator does: prompt + completion, then test and check(entry_point). The judge
@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import Any
 
 from harness.datasets import own
-from harness.datasets._download import Source
+from harness.datasets._download import Download
 from harness.datasets._fields import text
 from harness.datasets._limits import BRIEF
 from harness.types import Problem
 from sandbox.types import CallTests, Limits
 
-SOURCE = Source(
+SOURCE = Download(
     urls=("https://github.com/openai/human-eval/raw/master/data/HumanEval.jsonl.gz",),
     sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
     file="HumanEval.jsonl.gz",

@@ -1,6 +1,6 @@
 """HumanEval+ v0.1.10 (Liu et al. 2023), 164 problems with about 80 times HumanEval's tests, Apache-2.0.
 
-Source: evalplus/humanevalplus_release, HumanEvalPlus-OriginFmt.jsonl.gz: HumanEval's five keys, where `test` is a
+Download: evalplus/humanevalplus_release, HumanEvalPlus-OriginFmt.jsonl.gz: HumanEval's five keys, where `test` is a
 stand-alone check(candidate) with its inputs, its expected results and numpy's allclose for floats.
 
 One repair: the published test of HumanEval/32 calls `_poly(*candidate(*inp), inp)`, which no right answer can pass
@@ -13,12 +13,12 @@ import dataclasses
 from typing import Any
 
 from harness.datasets import humaneval
-from harness.datasets._download import Source
+from harness.datasets._download import Download
 from harness.datasets._fields import text
 from harness.types import Problem
 from sandbox.types import MIB, Limits
 
-SOURCE = Source(
+SOURCE = Download(
     urls=(
         "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus-OriginFmt.jsonl.gz",
     ),

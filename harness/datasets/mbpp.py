@@ -1,6 +1,6 @@
 """MBPP (Austin et al. 2021), the full 974 problems, CC-BY-4.0.
 
-Source: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-Coder holds a copy. A row:
+Download: google-research/google-research, mbpp/mbpp.jsonl; deepseek-ai/DeepSeek-Coder holds a copy. A row:
     {"task_id": 11, "text": one sentence, "code": a whole program, "test_list": three assertions,
      "test_setup_code": "", "challenge_test_list": []}
 The prompt is the zero-shot docstring of the BigCode harness (after InCoder): the sentence and the first assertion. With
@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.datasets._download import Source
+from harness.datasets._download import Download
 from harness.datasets._fields import text, texts
 from harness.datasets._integrity import call_tests
 from harness.datasets._limits import BRIEF
@@ -24,7 +24,7 @@ from harness.prompts.template import FewShot
 from harness.types import Problem
 from sandbox.types import Limits
 
-SOURCE = Source(
+SOURCE = Download(
     urls=(
         "https://github.com/google-research/google-research/raw/master/mbpp/mbpp.jsonl",
         "https://github.com/deepseek-ai/DeepSeek-Coder/raw/main/Evaluation/MBPP/data/mbpp.jsonl",

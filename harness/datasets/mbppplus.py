@@ -1,6 +1,6 @@
 """MBPP+ v0.2.0 (Liu et al. 2023), 378 problems with about 35 times MBPP's tests, Apache-2.0.
 
-Source: evalplus/mbppplus_release, MbppPlus-OriginFmt.jsonl.gz. A row:
+Download: evalplus/mbppplus_release, MbppPlus-OriginFmt.jsonl.gz. A row:
     {"task_id": "2", "code": a whole program, "prompt": one sentence, "test_imports": "[]", "test_list": "[...]",
      "test": stand-alone: numpy, the oracle, inputs with Python's types, expected results, a loop over them}
 EvalPlus's own file (MbppPlus.jsonl) has lost tuples, sets and complex numbers to JSON; it is not read.
@@ -13,13 +13,13 @@ import dataclasses
 from typing import Any
 
 from harness.datasets import mbpp
-from harness.datasets._download import Source
+from harness.datasets._download import Download
 from harness.datasets._fields import text
 from harness.datasets._integrity import call_tests
 from harness.types import Problem
 from sandbox.types import MIB, Integrity, Limits
 
-SOURCE = Source(
+SOURCE = Download(
     urls=("https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus-OriginFmt.jsonl.gz",),
     sha256="7a5aec547b134fa297ee6c45f829298aa3f58de02547b8d8a5c3d85d9cb10efc",
     file="MbppPlus-OriginFmt.jsonl.gz",

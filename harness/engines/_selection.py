@@ -6,6 +6,7 @@ installed, but for the embedded models, whose whole run takes less time than vLL
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.config import RunConfig
-from harness.engines import Engine, Teller, _vllm_server
+from harness.engines import Engine, Teller, _vllm_arguments, _vllm_server
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
-from harness.runs.manifest import model_identity
 from harness.types import Form
+from sandbox.types import MIB
 
 CHAT_HINTS = ("instruct", "chat", "-it")
 MARGIN_TOKENS = 8192  # of context beside the completion's own: no problem that we know has a longer prompt
@@ -167,7 +168,7 @@ class Engines:
             from harness.engines import vllm  # measured: 0.4 s, the client
 
             runs = [config, *self._planned]
-            server = _vllm_server.Options(
+            server = _vllm_arguments.Options(
                 model=model.source,
                 name=model.name,
                 python=config.vllm_python,
@@ -190,3 +191,18 @@ def _openai_options(config: RunConfig, model: str | None) -> Any:
         api_key=config.api_key,
         concurrency=config.requests_at_once(),
     )
+
+
+def model_identity(path: Path) -> str:
+    """A short digest of a model directory: names, sizes and modification times of its files, and its config's text.
+
+    The weights themselves are not read: hashing 15 GB takes longer than many a run.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()):
+        if file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".model", ".jinja", ".pt"):
+            stat = file.stat()
+            digest.update(f"{file.name} {stat.st_size} ".encode())
+            # small files by their text, so that a copied model stays the same model as far as can be seen cheaply
+            digest.update(file.read_bytes() if stat.st_size < MIB * 8 else str(stat.st_mtime_ns).encode())
+    return digest.hexdigest()[:16]

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from harness.datasets import ProblemSet
 from harness.engines import valid_text
 from harness.errors import SamplesError
-from harness.types import Completion, Form, Request
+from harness.types import Completion, Form, ProblemSet, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

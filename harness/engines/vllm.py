@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.engines import Bos, Teller, _vllm_server, openai
+from harness.engines import Bos, Teller, _vllm_arguments, _vllm_server, openai
 from harness.types import Completion, Request
 
 
@@ -16,7 +16,7 @@ from harness.types import Completion, Request
 class Options:
     """server: what to start. concurrency: requests at once. teller: told how the start goes on."""
 
-    server: _vllm_server.Options
+    server: _vllm_arguments.Options
     concurrency: int
     teller: Teller
 

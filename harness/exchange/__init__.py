@@ -14,10 +14,9 @@ from types import ModuleType
 from typing import Any
 
 from harness import registry
-from harness.datasets import ProblemSet
 from harness.errors import InputError, SamplesError, near
 from harness.exchange.input_file import Source
-from harness.types import Form
+from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 PACKAGE = "harness.exchange.formats"

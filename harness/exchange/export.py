@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.errors import InputError, ProblemError
 from harness.exchange import find_format, format_names
 from harness.exchange.saved_run import SavedRun
-from harness.runs import store
+from harness.runs import reader
+from harness.types import ProblemSet
 
 
 def export(run: Path, name: str, out: Path, problems: str | None, cache: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def export(run: Path, name: str, out: Path, problems: str | None, cache: Path) -
 
 def _problem_set(run: Path, problems: str | None, cache: Path) -> ProblemSet | None:
     """The run's own problem set. Raises InputError where the one at hand is another."""
-    manifest = store.read_manifest(run)
+    manifest = reader.read_manifest(run)
     wanted = (manifest.identity.get("problems") or {}).get("sha256")
     named = problems or str(manifest.config.get("problems") or "")
     if wanted is None and problems is None:

@@ -27,13 +27,15 @@ from pydantic import TypeAdapter
 
 from harness import __version__
 from harness.config import RunConfig
-from harness.datasets import ProblemSet, known_names, load_set
+from harness.datasets import known_names, load_set
 from harness.errors import InputError, SamplesError, StoreError
 from harness.exchange import Aggregate, Answers, Found, Source, find_format, recognize
-from harness.runs import manifest, store
+from harness.files import atomic
+from harness.runs import layout, manifest, reader
+from harness.runs.signature import span
 from harness.stats.bootstrap import ALPHA
 from harness.tasks import codegen
-from harness.types import Completion, Estimate, Score
+from harness.types import Completion, Estimate, ProblemSet, Score
 from sandbox.types import Execution, Verdict
 
 DEFAULT_KS = (1, 10, 100)
@@ -101,20 +103,20 @@ def _import(
     }
     set_name = str(identity["problems"]["name"] or name)  # type: ignore[index]  # of the line above
     draft = manifest.make(identity, "", {})
-    known = store.find_run(request.results, set_name, model, draft.fingerprint)
-    summary = store.read_summary(known) if known else None
+    known = reader.find_run(request.results, set_name, model, draft.fingerprint)
+    summary = reader.read_summary(known) if known else None
     if summary is not None:
         note(f"imported before: {known}")
         return summary
-    final = request.results / store.model_folder(set_name) / store.model_folder(model)
+    final = request.results / layout.model_folder(set_name) / layout.model_folder(model)
     final = final / f"{draft.created}-{draft.fingerprint[:8]}"
     with _hidden(final) as folder:
         tally = _write_lines(found, problems, name, source.path, folder)
         signature = _signature(found, problems, tally, name, source.sha256)
         summary = _summarize(request, found, problems, tally, signature, name, source, final)
         whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
-        store.write_whole(folder / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
-        store.write_whole(folder / store.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
+        atomic.write_whole(folder / layout.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+        atomic.write_whole(folder / layout.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
     return summary
 
 
@@ -162,7 +164,7 @@ def _hidden(final: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             for path in folder.iterdir():
-                if path.name != store.LOG:
+                if path.name != layout.LOG:
                     path.unlink()
             yield folder
             folder.rename(final)
@@ -178,7 +180,7 @@ def _hidden(final: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with open(folder / store.LOG, "ab") as guard:
+    with open(folder / layout.LOG, "ab") as guard:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -191,9 +193,9 @@ def _write_lines(found: Found, problems: ProblemSet | None, name: str, path: Pat
     if found.answers is None:
         return tally
     with (
-        open(folder / store.COMPLETIONS, "wb") as completions,
-        open(folder / store.EXECUTIONS, "wb") as executions,
-        open(folder / store.SCORES, "wb") as scores,
+        open(folder / layout.COMPLETIONS, "wb") as completions,
+        open(folder / layout.EXECUTIONS, "wb") as executions,
+        open(folder / layout.SCORES, "wb") as scores,
     ):
         for answers in _checked(found.answers(problems), path):
             _write_problem(answers, name, tally, completions, executions, scores)
@@ -244,7 +246,7 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 def _signature(found: Found, problems: ProblemSet | None, tally: _Tally, name: str, sha256: str) -> str:
     parts = [
-        f"n:{manifest.span(tally.n.values())}" if any(tally.n.values()) else "",
+        f"n:{span(tally.n.values())}" if any(tally.n.values()) else "",
         f"source:{name}@{sha256[:8]}",
         found.sampling,
         f"data:{problems.version() if problems else found.dataset}",

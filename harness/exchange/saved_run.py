@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import array
 import contextlib
-import gzip
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,12 +14,11 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
-from harness.datasets import ProblemSet
 from harness.errors import InputError
 from harness.extractors import DEFAULT, EXTRACTORS
-from harness.runs import store
+from harness.runs import layout, reader
 from harness.tasks import codegen
-from harness.types import Completion, Form, Problem
+from harness.types import Completion, Form, Problem, ProblemSet
 from sandbox.types import Verdict
 
 _completion: TypeAdapter[Completion] = TypeAdapter(Completion)
@@ -62,14 +59,14 @@ class SavedRun:
 
     def __init__(self, path: Path, problems: ProblemSet | None) -> None:
         self.path = path
-        self.manifest = store.read_manifest(path)
-        found = store.read_summary(path)
+        self.manifest = reader.read_manifest(path)
+        found = reader.read_summary(path)
         if found is None:
             raise InputError(f"{path} has not come to its end; the command that began it goes on with it")
         self.summary = found
         self._problems = problems
-        self._completions = _places(path / store.COMPLETIONS)
-        self._executions = _places(path / store.EXECUTIONS)
+        self._completions = _places(path / layout.COMPLETIONS)
+        self._executions = _places(path / layout.EXECUTIONS)
 
     @property
     def model(self) -> str:
@@ -122,9 +119,9 @@ class SavedRun:
 
     def solved(self) -> Iterator[Solved]:
         """Problem by problem, in the set's order; problems without completions are left out."""
-        executions = self.path / store.EXECUTIONS
+        executions = self.path / layout.EXECUTIONS
         with contextlib.ExitStack() as stack:
-            texts = stack.enter_context(open(self.path / store.COMPLETIONS, "rb"))
+            texts = stack.enter_context(open(self.path / layout.COMPLETIONS, "rb"))
             records = stack.enter_context(open(executions, "rb")) if self._executions else io.BytesIO()
             for problem in self.problems.problems:
                 places = self._completions.get(problem.id)
@@ -170,31 +167,3 @@ def continues_prompt(sample: Sample) -> str:
     """A text that the prompt goes before: for a whole program one that begins on a line of its own."""
     continues = sample.completion.form is Form.COMPLETION
     return sample.completion.text if continues else f"\n{sample.program}"
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """Write a text file, packed if its name ends in .gz, that is there whole or not at all."""
-    with replacing_path(path) as temporary:
-        packed = path.suffix == ".gz"
-        with (
-            gzip.open(temporary, "wb") if packed else open(temporary, "wb") as raw,
-            io.TextIOWrapper(raw, "utf-8") as file,
-        ):
-            yield file
-
-
-@contextlib.contextmanager
-def replacing_path(path: Path) -> Iterator[Path]:
-    """The name of a temporary file that takes the place of `path` at the end, if all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror or error}; choose another place with -o"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

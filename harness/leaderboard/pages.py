@@ -28,7 +28,7 @@ from harness.leaderboard import charts
 from harness.leaderboard.prompts import ProblemSets, asked
 from harness.leaderboard.results import CODEGEN, Records, Run, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Board, Row, format_value, is_share, problem_values
-from harness.runs.store import COMPLETIONS, EXECUTIONS, SCORES
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.text.printable import printable
 from harness.types import Form, Problem
 from sandbox.types import Verdict

@@ -14,12 +14,12 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from harness import registry
-from harness.datasets import CODE, OWN_FORMAT, ProblemSet, load_set, shipped
+from harness.datasets import CODE, OWN_FORMAT, load_set, shipped
 from harness.errors import HarnessError, InputError, ProblemError
 from harness.prompts.template import Prompting
 from harness.runs.manifest import Manifest
 from harness.tasks import Prompted, Task
-from harness.types import Completion, Form, Problem, Request, SamplingParams
+from harness.types import Completion, Form, Problem, ProblemSet, Request, SamplingParams
 
 log = logging.getLogger("harness")
 _prompting: TypeAdapter[Prompting] = TypeAdapter(Prompting)

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, Val
 from harness.errors import HarnessError, InputError
 from harness.leaderboard.prompts import ProblemSets
 from harness.runs import manifest
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.runs.manifest import Manifest
-from harness.runs.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.text.printable import clipped
 from harness.types import Estimate
 

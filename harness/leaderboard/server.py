@@ -24,7 +24,7 @@ from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_boards
-from harness.runs.store import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 
 HOST = "127.0.0.1"
 POLL_S = 1.0

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.errors import InputError, StoreError
+from harness.files.atomic import write_whole
 from harness.leaderboard.pages import Page, Pages
 from harness.leaderboard.results import Records, Run
 from harness.leaderboard.tables import Board
-from harness.runs.store import write_whole
 
 MEMORY = ".build.json"
 FORMAT = 1

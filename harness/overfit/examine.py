@@ -17,13 +17,13 @@ from harness.engines import Engine
 from harness.engines._logprobs import Options as ScoringOptions
 from harness.engines._logprobs import Scoring
 from harness.errors import InputError, RequestFailed, RequestRefused
+from harness.files.progress import Progress, counted
 from harness.files.rows import Row, RowFile, field_of, text_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import Point, Turn
 from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, TextLoss, Written
 from harness.text import verbatim
-from harness.training_data.leaks import Progress, counted
 from harness.types import Request, SamplingParams
 
 KINDS = {"similar": True, "different": False}

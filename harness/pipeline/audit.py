@@ -20,10 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sandbox
-from harness.datasets import ProblemSet
 from harness.engines.replay import ReplayEngine
 from harness.tasks import codegen
-from harness.types import Completion, Form, Problem, SamplingParams
+from harness.types import Completion, Form, Problem, ProblemSet, SamplingParams
 from sandbox import CallTests, Execution, Integrity, Limits, Pool, Program, Verdict
 
 FORGED = "accepted only where it can reach its tests"

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from harness import datasets
 from harness.config import RunConfig
-from harness.datasets import ProblemSet
 from harness.engines import valid_text
 from harness.engines._selection import Model
 from harness.errors import InputError, SamplesError
 from harness.extractors import DEFAULT, EXTRACTORS
+from harness.files import jsonl
 from harness.pipeline import rescore
 from harness.pipeline.run import Drawn, make_job, open_task
 from harness.pipeline.stream import Job, Observer
-from harness.runs import store
+from harness.runs import reader
 from harness.runs.manifest import Manifest
 from harness.tasks import Extracting, codegen
-from harness.types import Completion, Estimate, Form, Problem
+from harness.types import Completion, Estimate, Form, Problem, ProblemSet
 from sandbox import Pool, Program, Verdict
 
 # A reply's keys, in this order.
@@ -72,14 +71,14 @@ class Comparison:
 
 def of_run(run: Path, problems: ProblemSet, config: RunConfig) -> Replies:
     """The replies of a run of form chat. Raises InputError for another form, and for a task without programs."""
-    source = store.read_manifest(run)
+    source = reader.read_manifest(run)
     drawn = rescore.drawn(run, source, problems, config)
     if not isinstance(drawn.task, Extracting):
         raise InputError(f"{run} is a run of task {drawn.task.name}: it has no programs")
     if drawn.model.form is not Form.CHAT:
         raise InputError(f"{run} is a run of form {drawn.model.form}: its programs are not extracted")
-    completions = [each for each in store.drawn(run) if each.problem_id in drawn.owed]
-    verdicts = {(row["problem_id"], row["index"]): Verdict(row["verdict"]) for row in store.executions(run)}
+    completions = [each for each in reader.read_completions(run) if each.problem_id in drawn.owed]
+    verdicts = {(row["problem_id"], row["index"]): Verdict(row["verdict"]) for row in reader.read_executions(run)}
     return Replies(drawn=drawn, completions=completions, verdicts=verdicts, source=source)
 
 
@@ -88,7 +87,7 @@ def of_file(path: Path, problems: ProblemSet, config: RunConfig) -> Replies:
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
     completions = []
-    for number, row, line in datasets.rows(path):
+    for number, row, line in jsonl.read_json_lines(path):
         digest.update(line)
         problem, text = _row(row, f"{path}, line {number}", problems)
         completions.append(

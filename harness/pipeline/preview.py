@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import RunConfig
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.engines._selection import Model, find_model
 from harness.errors import InputError, near
 from harness.pipeline.prompt_options import load_prompting, measured
 from harness.tasks import codegen
-from harness.types import Problem, Request
+from harness.types import Problem, ProblemSet, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

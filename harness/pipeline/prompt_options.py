@@ -9,11 +9,12 @@ from typing import Any
 
 from harness import registry
 from harness.config import RunConfig
-from harness.datasets import OWN_FORMAT, ProblemSet, rows
+from harness.datasets import OWN_FORMAT
 from harness.errors import InputError, near
+from harness.files.jsonl import read_json_lines
 from harness.prompts import template as prompting
 from harness.prompts.template import Examples, FewShot, Prompting, Shot
-from harness.types import Form
+from harness.types import Form, ProblemSet
 
 
 def load_prompting(config: RunConfig, problems: ProblemSet, form: Form) -> Prompting:
@@ -116,7 +117,7 @@ def _own_examples(problems: ProblemSet) -> Examples:
     few_shot: FewShot | None = getattr(module, "FEW_SHOT", None)
     if few_shot is None:
         raise InputError(f"the set {problems.name} has no few-shot examples of its own; give them with --shots-file")
-    shown = {str(row.get("task_id")): row for _, row, _ in rows(problems.path)}
+    shown = {str(row.get("task_id")): row for _, row, _ in read_json_lines(problems.path)}
     missing = [task_id for task_id in few_shot.task_ids if task_id not in shown]
     if missing:
         raise InputError(
@@ -133,7 +134,7 @@ def _published(name: str) -> bool:
 def _examples_of_file(file: Path) -> Examples:
     """JSONL, objects of texts with `prompt` and `completion`; other keys fill the placeholders of their names."""
     shots = []
-    for number, row, _ in rows(file):
+    for number, row, _ in read_json_lines(file):
         where = f"{file}, line {number}"
         for key in ("prompt", "completion"):
             if key not in row:

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import RunConfig
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.engines import Engine
 from harness.engines._selection import Model
 from harness.errors import InputError, Interrupted
 from harness.pipeline.run import Drawn, Result, conduct, make_job, open_task
 from harness.pipeline.stream import Observer
-from harness.runs import store
+from harness.runs import layout, reader, store
 from harness.runs.manifest import Manifest
 from harness.tasks import Task
-from harness.types import Form
+from harness.types import Form, ProblemSet
 
 # Fields of a signature that scoring decides, with those of the task's label; the others say how completions were drawn,
 # and stay.
@@ -36,10 +36,10 @@ SCORING = {"n", "task", "extractor", "data", "integrity", "img", "cpu", "wall", 
 
 def settings(run: Path) -> dict[str, Any]:
     """The configuration of a run, which is scored again beside it. Raises InputError where the folder is no run."""
-    source = store.read_manifest(run)
+    source = reader.read_manifest(run)
     values = {name: value for name, value in source.config.items() if name in RunConfig.model_fields}
     results = run.resolve().parents[2]
-    if results / store.model_folder(str(source.identity["problems"]["name"])) == run.resolve().parents[1]:
+    if results / layout.model_folder(str(source.identity["problems"]["name"])) == run.resolve().parents[1]:
         return {**values, "results": results}
     return values  # a copy of a run that lies elsewhere
 
@@ -57,7 +57,7 @@ def rescore(run: Path, config: RunConfig, observer: Observer, *, same_problems: 
 
 
 def _rescore(run: Path, config: RunConfig, observer: Observer, same_problems: bool) -> Result:
-    source = store.read_manifest(run)
+    source = reader.read_manifest(run)
     problems = load_set(config.problems, config.cache, config.task, config.task_options)
     if same_problems:
         _check_same(source, problems)
@@ -65,10 +65,10 @@ def _rescore(run: Path, config: RunConfig, observer: Observer, same_problems: bo
     if len(of_run.owed) < len(of_run.problems.problems):
         observer.note(f"{run} has the completions of {len(of_run.owed)} of {len(of_run.problems.problems)} problems")
     job = make_job(config, observer, of_run)
-    target = store.find_run(config.results, problems.name, job.model.name, job.manifest.fingerprint)
+    target = reader.find_run(config.results, problems.name, job.model.name, job.manifest.fingerprint)
     if target is None:
         target = store.create_run(config.results, problems.name, job.model.name, job.manifest)
-    if not (target / store.COMPLETIONS).exists():
+    if not (target / layout.COMPLETIONS).exists():
         _copy(run, target, of_run.owed)
     return conduct(config, job, target, _no_engine, observer)
 
@@ -144,7 +144,7 @@ def _drawn(source: Manifest, task: Task) -> str:
 
 def _lines(run: Path) -> Iterator[tuple[str, bytes]]:
     """(problem id, line) of every completion; a torn last line is left out."""
-    path = run / store.COMPLETIONS
+    path = run / layout.COMPLETIONS
     try:
         with open(path, "rb") as file:
             for line in file:
@@ -177,7 +177,7 @@ def _digest(run: Path, owed: Mapping[str, int]) -> str:
 
 
 def _copy(run: Path, target: Path, owed: Mapping[str, int]) -> None:
-    temporary = target / f".{store.COMPLETIONS}.{os.getpid()}.tmp"
+    temporary = target / f".{layout.COMPLETIONS}.{os.getpid()}.tmp"
     with open(temporary, "wb") as file:
         file.writelines(line for problem_id, line in _lines(run) if problem_id in owed)
-    os.replace(temporary, target / store.COMPLETIONS)
+    os.replace(temporary, target / layout.COMPLETIONS)

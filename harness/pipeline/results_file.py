@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.engines.replay import ReplayEngine
 from harness.errors import InputError
-from harness.runs import store
+from harness.runs import layout
+from harness.types import ProblemSet
 from sandbox import Verdict
 
 
@@ -32,7 +32,7 @@ def write_results(target: Path, samples: ReplayEngine, problems: ProblemSet, run
     """Write `target` by rename. Only the places of the executions are held in memory."""
     places = _places(run)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with open(run / store.EXECUTIONS, "rb") as executions, open(temporary, "w", encoding="utf-8") as out:
+    with open(run / layout.EXECUTIONS, "rb") as executions, open(temporary, "w", encoding="utf-8") as out:
         for problem_id, index, row in samples.rows(problems):
             place = _place(places, problem_id, index)
             if place is not None:
@@ -57,7 +57,7 @@ def _fields(execution: dict[str, Any]) -> dict[str, Any]:
 def _places(run: Path) -> dict[str, array.array[int]]:
     """Problem id -> offset of each index's execution, -1 where there is none."""
     table: dict[str, array.array[int]] = {}
-    for offset, line in _lines(run / store.EXECUTIONS):
+    for offset, line in _lines(run / layout.EXECUTIONS):
         record = json.loads(line)
         offsets = table.setdefault(record["problem_id"], array.array("q"))
         while len(offsets) <= record["index"]:

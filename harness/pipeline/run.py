@@ -23,11 +23,12 @@ from typing import Any
 import sandbox
 from harness import __version__, registry
 from harness.config import RunConfig
-from harness.datasets import ProblemSet, load_set
-from harness.engines import Described, Engine, _vllm_server, replay
+from harness.datasets import load_set
+from harness.engines import Described, Engine, _vllm_arguments, replay
 from harness.engines._selection import Engines, Model, find_model
 from harness.errors import InputError, Interrupted
 from harness.extractors import DEFAULT
+from harness.files import atomic
 from harness.pipeline import results_file
 from harness.pipeline.costs import Ledger, Prices
 from harness.pipeline.prompt_options import load_prompting, measured
@@ -35,10 +36,11 @@ from harness.pipeline.sampling_audit import Tally
 from harness.pipeline.stream import Gaps, Job, Observer, Stream
 from harness.prompts import template
 from harness.prompts.template import Prompting
-from harness.runs import manifest, store
+from harness.runs import layout, manifest, reader, store
+from harness.runs.signature import limits_digest, limits_label, span
 from harness.runs.store import Store
 from harness.tasks import Ended, Extracting, Prompted, Task
-from harness.types import Completion, Form, Problem
+from harness.types import Completion, Form, Problem, ProblemSet
 from sandbox import Integrity, Limits, Verdict
 
 SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
@@ -73,7 +75,7 @@ def _run(config: RunConfig, observer: Observer, engines: Engines, stack: context
     def engine() -> Engine:
         return job.saved or engines.get(config, job.model)
 
-    found = store.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
+    found = reader.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
     if found is None:
         opened = engine()  # what the user got wrong must show before anything is written
         about = opened.about() if isinstance(opened, Described) else {}
@@ -174,7 +176,7 @@ def make_job(config: RunConfig, observer: Observer, drawn: Drawn, saved: replay.
         **({"extractor": config.extractor} if _replies(task, model.form) else {}),
         "sandbox": surroundings,
         "dedup": config.dedup,
-        "limits": manifest.limits_digest(limits) if task.executes else None,
+        "limits": limits_digest(limits) if task.executes else None,
     }
     return Job(
         task=task,
@@ -235,7 +237,7 @@ def _extracting(task: Task, form: Form, config: RunConfig) -> Task:
 def _signature(task: Task, drawn: Drawn, limits: Mapping[str, Limits], surroundings: Mapping[str, Any] | None) -> str:
     """Everything that can change the number, without the metric's own name, in one line."""
     parts = (
-        f"n:{manifest.span(drawn.owed.values())}",
+        f"n:{span(drawn.owed.values())}",
         drawn.signature,
         f"task:{task.version}",
         task.label(),
@@ -257,7 +259,7 @@ def _drawn(config: RunConfig, model: Model, saved: replay.ReplayEngine | None, p
     if saved:
         return f"samples:{saved.sha256[:8]}"
     sampling = config.sampling()
-    told = ",".join(_vllm_server.moving(config.engine_args)).replace("|", "/")
+    told = ",".join(_vllm_arguments.moving(config.engine_args)).replace("|", "/")
     return (
         f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
         f"|seed:{sampling.seed}|form:{model.form}{template.label(prompted)}|engine:{model.engine}"
@@ -274,7 +276,7 @@ def _executed(
     beside = _beside(problems, owed)
     integrity = f"judged+{len(beside)}{Integrity.IN_SANDBOX}" if beside else Integrity.JUDGED.value
     image = f"{surroundings['backend']}-{surroundings['contents']}"
-    return f"integrity:{integrity}|img:{image}|{manifest.limits_label(limits[problem_id] for problem_id in owed)}"
+    return f"integrity:{integrity}|img:{image}|{limits_label(limits[problem_id] for problem_id in owed)}"
 
 
 def _beside(problems: ProblemSet, owed: Mapping[str, int]) -> list[str]:
@@ -286,7 +288,7 @@ def _beside(problems: ProblemSet, owed: Mapping[str, int]) -> list[str]:
 def _close(job: Job, opened: Store, config: RunConfig, gaps: Gaps) -> Result:
     outcome = job.task.summarize(
         Ended(
-            scores=lambda: store.scores(opened.run),
+            scores=lambda: reader.read_scores(opened.run),
             problems={problem.id: problem for problem in job.problems.problems},
             owed=job.owed,
             ks=config.k or None,
@@ -307,8 +309,8 @@ def _close(job: Job, opened: Store, config: RunConfig, gaps: Gaps) -> Result:
         "problems": outcome.problems,
     }
     for name, data in outcome.files.items():
-        store.write_whole(opened.run / name, data)
-    store.write_whole(opened.run / store.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+        atomic.write_whole(opened.run / name, data)
+    atomic.write_whole(opened.run / layout.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     return Result(run=opened.run, summary=summary, complete=bool(coverage["complete"]))
 
 
@@ -344,7 +346,7 @@ def _audited(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
     problems = {problem.id: problem for problem in job.problems.problems}
     tally, ledger = Tally(), Ledger()
     bare = _extracted_nothing(job, opened)
-    for completion in store.drawn(opened.run):
+    for completion in reader.read_completions(opened.run):
         ledger.add(completion)
         if completion.logprobs is None and job.task.name not in SHORT:  # with logprobs nothing was sampled
             key = completion.problem_id, completion.index
@@ -364,7 +366,8 @@ def _extracted_nothing(job: Job, opened: Store) -> set[tuple[str, int]]:
     """Id and index of the replies whose record says that no program was found: to extract again takes 0.8 ms each."""
     if not _replies(job.task, job.model.form):
         return set()
-    return {(row["problem_id"], row["index"]) for row in store.executions(opened.run) if row.get("span", ()) is None}
+    rows = reader.read_executions(opened.run)
+    return {(row["problem_id"], row["index"]) for row in rows if row.get("span", ()) is None}
 
 
 def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:

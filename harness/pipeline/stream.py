@@ -25,7 +25,6 @@ from typing import Protocol
 
 import sandbox
 from harness.config import RunConfig
-from harness.datasets import ProblemSet
 from harness.engines import Engine, Teller, replay
 from harness.engines._selection import Model
 from harness.errors import RequestFailed, RequestRefused
@@ -33,7 +32,7 @@ from harness.extractors import Extraction
 from harness.runs import manifest
 from harness.runs.store import Store
 from harness.tasks import Task
-from harness.types import Completion, Problem, SamplingParams
+from harness.types import Completion, Problem, ProblemSet, SamplingParams
 from sandbox import Execution, Limits, Pool, Verdict
 
 log = logging.getLogger("harness")

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sandbox
-from harness.datasets import ProblemSet
 from harness.tasks import codegen
-from harness.types import Completion, Problem
+from harness.types import Completion, Problem, ProblemSet
 from sandbox import Execution, Isolation, Limits, Pool, Verdict
 
 

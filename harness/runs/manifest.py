@@ -6,14 +6,12 @@ import dataclasses
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from sandbox.types import MIB, Limits
 
 FORMAT = 1
 
@@ -53,42 +51,3 @@ def make(identity: Mapping[str, Any], signature: str, config: Mapping[str, Any])
 def made_by(manifest: Manifest, engine: Mapping[str, str]) -> Manifest:
     """With what the engine says of itself. Not part of the identity: it is known only once the model is open."""
     return dataclasses.replace(manifest, engine=dict(engine))
-
-
-def limits_digest(limits: Mapping[str, Limits]) -> str:
-    """A digest of every problem's limits."""
-    text = json.dumps({problem_id: dataclasses.asdict(each) for problem_id, each in limits.items()}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def limits_label(limits: Iterable[Limits]) -> str:
-    """`cpu:3s|wall:6s|mem:512MiB`; a range where the problems' limits differ."""
-    every = list(limits)
-    parts = (
-        ("cpu", [each.cpu_s for each in every], "s"),
-        ("wall", [each.wall_s for each in every], "s"),
-        ("mem", [each.memory_bytes / MIB for each in every], "MiB"),
-    )
-    return "|".join(f"{name}:{span(values)}{unit}" for name, values, unit in parts)
-
-
-def span(values: Iterable[float]) -> str:
-    """`3`, or `3-10` where values differ."""
-    every = list(values)
-    low, high = min(every), max(every)
-    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
-
-
-def model_identity(path: Path) -> str:
-    """A short digest of a model directory: names, sizes and modification times of its files, and its config's text.
-
-    The weights themselves are not read: hashing 15 GB takes longer than many a run.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(path.iterdir()):
-        if file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".model", ".jinja", ".pt"):
-            stat = file.stat()
-            digest.update(f"{file.name} {stat.st_size} ".encode())
-            # small files by their text, so that a copied model stays the same model as far as can be seen cheaply
-            digest.update(file.read_bytes() if stat.st_size < MIB * 8 else str(stat.st_mtime_ns).encode())
-    return digest.hexdigest()[:16]

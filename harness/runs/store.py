@@ -29,42 +29,25 @@ from pydantic import TypeAdapter
 
 from harness.errors import HarnessError, InputError, StoreError
 from harness.extractors import Extraction
+from harness.files.atomic import write_whole
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, LOG, MANIFEST, REFUSALS, SCORES, model_folder
 from harness.runs.manifest import Manifest
+from harness.runs.reader import (
+    COMPLETION,
+    MANIFEST_JSON,
+    SCORE,
+    parse_score,
+    read_scores,
+)
 from harness.types import Completion, Score
 from sandbox.types import Execution, Verdict
 
-COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scores.jsonl"
-REFUSALS = "refusals.jsonl"
-MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
 KEPT_OUTPUT_CHARS = 2000  # of stdout and stderr each, in executions.jsonl
 VERDICTS = tuple(Verdict)
 SCORED = 255  # the mark of a completion with a score and without a verdict
 log = logging.getLogger("harness")
 
-_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
 _execution: TypeAdapter[Execution] = TypeAdapter(Execution)
-_score: TypeAdapter[Score] = TypeAdapter(Score)
-_manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-
-
-def model_folder(model: str) -> str:
-    """A model's name as one folder's name; never `.` or `..`, and never with a separator."""
-    name = "".join(char if char.isalnum() or char in "-_.+=" else "-" for char in model.replace("/", "--")).strip(".-")
-    return name[:100] or "model"
-
-
-def find_run(results: Path, dataset: str, model: str, fingerprint: str) -> Path | None:
-    """The newest run directory of a fingerprint, None where there is none."""
-    folder = results / model_folder(dataset) / model_folder(model)
-    found = [path for path in sorted(folder.glob(f"*-{fingerprint[:8]}")) if _fingerprint(path) == fingerprint]
-    return found[-1] if found else None
-
-
-def _fingerprint(path: Path) -> str | None:
-    try:
-        return read_manifest(path).fingerprint
-    except InputError:
-        return None
 
 
 def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> Path:
@@ -72,46 +55,12 @@ def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> P
     path = results / model_folder(dataset) / model_folder(model) / f"{manifest.created}-{manifest.fingerprint[:8]}"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        write_whole(path / MANIFEST, _manifest.dump_json(manifest, indent=2) + b"\n")
+        write_whole(path / MANIFEST, MANIFEST_JSON.dump_json(manifest, indent=2) + b"\n")
     except OSError as error:
         raise InputError(
             f"the run cannot be kept under {results}: {error.strerror} ({error.filename}); choose with --results"
         ) from error
     return path
-
-
-def read_manifest(run: Path) -> Manifest:
-    """Raises InputError where the folder is no run directory."""
-    try:
-        return _manifest.validate_json((run / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
-        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def read_summary(run: Path) -> dict[str, Any] | None:
-    """The summary of a run that came to its end, None for one that has not."""
-    try:
-        summary: dict[str, Any] = json.loads((run / SUMMARY).read_bytes())
-    except FileNotFoundError:
-        return None
-    return summary
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file at once: it is the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class Store:
@@ -170,16 +119,16 @@ class Store:
         """Completions that were there at opening and have no score yet, in the file's order."""
         with open(self.run / COMPLETIONS, "rb") as file:
             while file.tell() < self._size_at_open:
-                completion = _completion.validate_json(file.readline())
+                completion = COMPLETION.validate_json(file.readline())
                 if not self._verdicts[completion.problem_id][completion.index]:
                     yield completion
 
-    def add_completions(self, completions: list[Completion]) -> None:
+    def add_completions(self, read_completion_records: list[Completion]) -> None:
         """What one request for a problem's completions brought, in one write."""
-        rows = [_completion.dump_python(each, mode="json") for each in completions]
+        rows = [COMPLETION.dump_python(each, mode="json") for each in read_completion_records]
         with self._writing():
             _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
-            for each in completions:
+            for each in read_completion_records:
                 self._note_completion(each.problem_id, each.index, each.text)
 
     def add_refusal(self, problem_id: str, reason: str) -> None:
@@ -215,7 +164,7 @@ class Store:
     def add_score(self, score: Score) -> None:
         """What one completion is worth, where nothing is executed."""
         with self._writing():
-            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            _append(self._files[SCORES], SCORE.dump_json(score) + b"\n")
             self._note(score)
 
     def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
@@ -229,7 +178,7 @@ class Store:
         line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
         with self._writing():
             _append(self._files[EXECUTIONS], line)
-            _append(self._files[SCORES], _score.dump_json(score) + b"\n")
+            _append(self._files[SCORES], SCORE.dump_json(score) + b"\n")
             self._note(score)
 
     @contextlib.contextmanager
@@ -286,7 +235,7 @@ class Store:
     def _mend_scores(self) -> None:
         path = self.run / SCORES
         _cut_torn_line(path)
-        for score in scores(self.run):
+        for score in read_scores(self.run):
             self._note(score)
 
     def _mend_executions(self) -> None:
@@ -295,9 +244,9 @@ class Store:
         for path in paths:
             _cut_torn_line(path)
         keep = [0, 0]
-        with open(paths[0], "rb") as executions, open(paths[1], "rb") as scores:
-            for pair in zip(executions, scores, strict=False):
-                execution, score = _parsed(pair[0], paths[0]), _score_of(pair[1], paths[1])
+        with open(paths[0], "rb") as read_executions, open(paths[1], "rb") as read_scores:
+            for pair in zip(read_executions, read_scores, strict=False):
+                execution, score = _parsed(pair[0], paths[0]), parse_score(pair[1], paths[1])
                 if (execution.get("problem_id"), execution.get("index")) != (score.problem_id, score.index):
                     break
                 self._note(score)
@@ -312,13 +261,6 @@ def _parsed(line: bytes, path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise StoreError(f"{path} holds a line that is not JSON: {line[:80]!r}; remove the run to redo it") from error
     return record
-
-
-def _score_of(line: bytes, path: Path) -> Score:
-    try:
-        return _score.validate_json(line)
-    except ValueError as error:
-        raise StoreError(f"{path} holds a line that is no score: {line[:80]!r}; remove the run to redo it") from error
 
 
 def _lock(run: Path) -> IO[bytes]:
@@ -349,44 +291,6 @@ def logging_to(run: Path) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         handler.close()
-
-
-def executions(run: Path) -> Iterator[dict[str, Any]]:
-    """The records of executions.jsonl; a torn last line is left out."""
-    return _records(run / EXECUTIONS)
-
-
-def completions(run: Path) -> Iterator[dict[str, Any]]:
-    """The records of completions.jsonl; a torn last line is left out."""
-    return _records(run / COMPLETIONS)
-
-
-def scores(run: Path) -> Iterator[Score]:
-    """The scores of scores.jsonl; a torn last line is left out. Raises StoreError for a line that is none."""
-    path = run / SCORES
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield _score_of(line, path)
-
-
-def drawn(run: Path) -> Iterator[Completion]:
-    """The completions of completions.jsonl; a torn last line is left out."""
-    with open(run / COMPLETIONS, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield _completion.validate_json(line)
-
-
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
 
 
 def _append(file: IO[bytes], data: bytes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.runs import store
+from harness.runs import reader, store
 from harness.trackers import Report, find_tracker
 
 log = logging.getLogger("harness")
@@ -42,7 +42,7 @@ def report(run: Path, names: Sequence[str]) -> list[Sent]:
 
 
 def _report(run: Path) -> Report:
-    manifest, summary = store.read_manifest(run), store.read_summary(run)
+    manifest, summary = reader.read_manifest(run), reader.read_summary(run)
     if summary is None:
         raise InputError(f"{run} has not come to its end; the command that began it goes on with it")
     place = run.resolve()

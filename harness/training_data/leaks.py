@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness import datasets
+from harness.files.progress import Progress, counted
 from harness.files.rows import SUFFIXES, Row, RowFile, id_of, text_of
 from harness.text import containment, near_duplicates
 from harness.text.near_duplicates import Sketches
 
-T = TypeVar("T")
 EXAMPLES = 5
 EXCERPT = 100
-Progress = Callable[[str, int, int], None]  # what is done, how much, of how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,10 +174,3 @@ def _example(left: Part, right: Part, rules: Rules, place: int, kind: str, other
         found_id=id_of(twin),
         excerpt=text[:EXCERPT] + ("..." if len(text) > EXCERPT else ""),
     )
-
-
-def counted(rows: Iterable[T], stage: str, total: int, progress: Progress) -> Iterator[T]:
-    """The rows, with progress told."""
-    for done, row in enumerate(rows, start=1):
-        yield row
-        progress(stage, done, total)

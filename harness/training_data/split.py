@@ -28,11 +28,12 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
+from harness.files.progress import Progress, counted
 from harness.files.rows import Row, RowFile, field_of, id_of, text_of
 from harness.text import near_duplicates
 from harness.text.near_duplicates import Sketches
 from harness.training_data import partition
-from harness.training_data.leaks import Leaks, Part, Progress, Rules, counted, find_leaks
+from harness.training_data.leaks import Leaks, Part, Rules, find_leaks
 from harness.training_data.partition import Held, Indexes, Keys, Wanted
 
 PARTS = ("train", "validation", "test")

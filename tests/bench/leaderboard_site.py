@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.runs import manifest, store
+from harness.files import atomic
+from harness.runs import layout, manifest, store
 from harness.runs.store import Store
 from harness.tasks import codegen
 from harness.types import Completion, Score
@@ -62,7 +63,7 @@ def make_run(results: Path, model: str, ability: float, problems: int, samples: 
         "verdicts": verdicts,
         "problems": {name: {"n": n, "c": c} for name, (n, c) in counts.items()},
     }  # fmt: skip
-    store.write_whole(run / store.SUMMARY, json.dumps(summary).encode())
+    atomic.write_whole(run / layout.SUMMARY, json.dumps(summary).encode())
     return run
 
 

@@ -26,7 +26,7 @@ import httpx
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import _vllm_server, openai
+from harness.engines import _vllm_arguments, _vllm_server, openai
 from harness.models import model_dir
 from harness.pipeline import run
 from harness.tasks import codegen
@@ -48,7 +48,7 @@ def main() -> None:
         folder = Path(name)
         millions = _make_model(folder / "model", options.parameters)
         print(f"a model of {millions:.1f} M random parameters", flush=True)
-        started = _vllm_server.Options(
+        started = _vllm_arguments.Options(
             model=str(folder / "model"), name="random", python=options.vllm_python.absolute(), key="EMPTY"
         )
         with _vllm_server.ModelServer(started, lambda _: None) as server:

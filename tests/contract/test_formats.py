@@ -21,7 +21,7 @@ from harness.errors import SamplesError
 from harness.exchange import Source, export, find_format, format_names, recognize
 from harness.exchange import import_ as importing
 from harness.exchange.saved_run import SavedRun
-from harness.runs import store
+from harness.runs import reader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"  # 69 problems, 690 completions of a real run
@@ -78,7 +78,7 @@ def test_the_format_of_a_file_is_told_by_its_content(exported: Mapping[str, Path
 
 @pytest.mark.parametrize("name", READERS)
 def test_what_is_exported_and_imported_gives_the_same_numbers(imported: Imported, name: str) -> None:
-    original, again = store.read_summary(EXAMPLE), imported(name)
+    original, again = reader.read_summary(EXAMPLE), imported(name)
     assert original is not None
     assert estimates(again, "metric", "value", "n_problems", "n_completions") == estimates(
         original, "metric", "value", "n_problems", "n_completions"
@@ -88,9 +88,11 @@ def test_what_is_exported_and_imported_gives_the_same_numbers(imported: Imported
         assert again["problems"] == original["problems"]
         assert estimates(again, "low", "high") == estimates(original, "low", "high")
     if carries == "verdicts":
-        passed = {(each["problem_id"], each["index"]) for each in store.executions(EXAMPLE) if _accepted(each)}
+        passed = {(each["problem_id"], each["index"]) for each in reader.read_executions(EXAMPLE) if _accepted(each)}
         assert {
-            (each["problem_id"], each["index"]) for each in store.executions(Path(again["run"])) if _accepted(each)
+            (each["problem_id"], each["index"])
+            for each in reader.read_executions(Path(again["run"]))
+            if _accepted(each)
         } == passed
     assert again["source"]["differs"] == []
 
@@ -115,11 +117,11 @@ def _code(program: str) -> str:
 @pytest.mark.parametrize("name", READERS)
 def test_an_import_says_whose_word_it_is_and_never_that_we_judged(imported: Imported, name: str) -> None:
     summary = imported(name)
-    manifest = store.read_manifest(Path(summary["run"]))
+    manifest = reader.read_manifest(Path(summary["run"]))
     assert summary["imported"] == name
     assert summary["integrity"]["judged"] == 0
     assert f"|source:{name}@" in f"|{manifest.signature}" and "|integrity:claimed|" in manifest.signature
-    assert all(each["integrity"] is None for each in store.executions(Path(summary["run"])))
+    assert all(each["integrity"] is None for each in reader.read_executions(Path(summary["run"])))
 
 
 @pytest.mark.parametrize("name", READERS)

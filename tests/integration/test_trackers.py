@@ -14,7 +14,7 @@ import pytest
 
 from harness import registry, trackers
 from harness.errors import InputError
-from harness.runs import store
+from harness.runs import reader
 from harness.trackers import _send
 from tests.fixtures.commands import Harness
 
@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def problems(run: Path) -> dict[str, Any]:
-    summary = store.read_summary(run)
+    summary = reader.read_summary(run)
     assert summary is not None
     found: dict[str, Any] = summary["problems"]
     return found
@@ -150,6 +150,6 @@ def test_a_report_that_fails_loses_nothing_and_keeps_the_exit_code(
 def test_without_matplotlib_a_report_has_no_figure(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real(name))
-    summary = store.read_summary(run) or {}
+    summary = reader.read_summary(run) or {}
     whole = trackers.Report(run=run, model="m", dataset="d", signature="s", summary=summary, config={})
     assert whole.figure() is None and whole.scalars() == WANTED

@@ -31,13 +31,13 @@ def model(
     """
     # measured: pydantic and rich take 0.3 s, which --help need not wait for
     from harness.cli.display import run
-    from harness.engines import _vllm_server
+    from harness.engines import _vllm_arguments, _vllm_server
     from harness.models import NAMES, model_dir
 
     given = options.environment()
     python = vllm_python or (Path(given["vllm_python"]) if "vllm_python" in given else None)
     embedded = name in NAMES
-    served = _vllm_server.Options(
+    served = _vllm_arguments.Options(
         model=str(model_dir(name)) if embedded else name,
         name=name if embedded or not Path(name).is_dir() else Path(name).resolve().name,
         python=python,

@@ -23,9 +23,9 @@ def show(
 ) -> None:
     """Show a run: its numbers and its problems, or the completions of one problem with their verdicts."""
     # measured: pydantic and rich take 0.3 s, which --help need not wait for
-    from harness.runs import store
+    from harness.runs import reader
 
-    manifest = store.read_manifest(run)
+    manifest = reader.read_manifest(run)
     if problem is None:
         _show_run(run, manifest, as_json)
     else:
@@ -38,15 +38,15 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
 
     from harness.cli.display import run as display
     from harness.cli.display import sections
-    from harness.runs import store
+    from harness.runs import reader
 
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     beside = set()
-    for record in store.executions(run):
+    for record in reader.read_executions(run):
         verdicts[record["problem_id"]][record["verdict"]] += 1
         if record.get("integrity") == "in-sandbox":
             beside.add(record["problem_id"])
-    summary = store.read_summary(run)
+    summary = reader.read_summary(run)
     if as_json:
         problems = {name: dict(counts) for name, counts in verdicts.items()}
         kept = {"signature": manifest.signature, "host": manifest.host, "engine": manifest.engine}
@@ -73,17 +73,17 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
 
 def _show_problem(run: Path, problem: str, as_json: bool) -> None:
     from harness.errors import InputError, near
-    from harness.runs import store
+    from harness.runs import reader
 
     wanted, known = [], set()
-    for record in store.completions(run):
+    for record in reader.read_completion_records(run):
         known.add(record["problem_id"])
         if record["problem_id"] == problem:
             wanted.append(record)
     if not wanted:
         raise InputError(f"{run} has no completions of {problem!r}{near(problem, known)}")
-    executions = {record["index"]: record for record in store.executions(run) if record["problem_id"] == problem}
-    scores = {each.index: each for each in store.scores(run) if each.problem_id == problem}
+    executions = {record["index"]: record for record in reader.read_executions(run) if record["problem_id"] == problem}
+    scores = {each.index: each for each in reader.read_scores(run) if each.problem_id == problem}
     rows = [
         {**each, "execution": executions.get(each["index"]), "score": _worth(scores.get(each["index"]))}
         for each in wanted

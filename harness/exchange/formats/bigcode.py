@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
-from harness.exchange.saved_run import SavedRun, replacing
+from harness.exchange.saved_run import SavedRun
+from harness.files.atomic import replacing
+from harness.types import ProblemSet
 from sandbox.types import CallTests
 
 RESULTS, REFERENCES = "evaluation_results.json", "references.json"

@@ -7,8 +7,9 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from harness.exchange.saved_run import SavedRun, replacing
-from harness.runs import store
+from harness.exchange.saved_run import SavedRun
+from harness.files.atomic import replacing
+from harness.runs import reader
 from sandbox.types import Verdict
 
 NEEDS_PROBLEMS = False
@@ -17,7 +18,7 @@ NEEDS_PROBLEMS = False
 def write(run: SavedRun, out: Path) -> list[Path]:
     """`out`: run, model, problems, problem, n, c, then a column for each verdict that occurs."""
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in store.executions(run.path):
+    for record in reader.read_executions(run.path):
         verdicts[record["problem_id"]][record["verdict"]] += 1
     columns = [verdict.value for verdict in Verdict if any(counts[verdict.value] for counts in verdicts.values())]
     imported = [run.summary.get("imported") or ""]

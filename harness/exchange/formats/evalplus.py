@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id, text
-from harness.exchange.saved_run import Sample, SavedRun, replacing
-from harness.types import Form
+from harness.exchange.saved_run import Sample, SavedRun
+from harness.files.atomic import replacing
+from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 RESULTS = "eval_results.json"

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Answer, Answers, Found, Source, problem_id, text
-from harness.exchange.saved_run import Sample, SavedRun, continues_prompt, replacing
-from harness.types import Form
+from harness.exchange.saved_run import Sample, SavedRun, continues_prompt
+from harness.files.atomic import replacing
+from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 CARRIES = "verdicts"

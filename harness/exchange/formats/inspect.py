@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
-from harness.exchange.saved_run import Sample, SavedRun, Solved, replacing, replacing_path
-from harness.types import Form
+from harness.exchange.saved_run import Sample, SavedRun, Solved
+from harness.files.atomic import replacing, replacing_path
+from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 if TYPE_CHECKING or sys.version_info >= (3, 14):

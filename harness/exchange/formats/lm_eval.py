@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
-from harness.exchange.saved_run import SavedRun, Solved, replacing
+from harness.exchange.saved_run import SavedRun, Solved
+from harness.files.atomic import replacing
 from harness.stats.bootstrap import pass_at_k
+from harness.types import ProblemSet
 from sandbox.types import Verdict
 
 PASS_AT_K = re.compile(r"pass(?:@|_at_)(\d+)")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-from harness.exchange.saved_run import SavedRun, replacing
+from harness.exchange.saved_run import SavedRun
+from harness.files.atomic import replacing
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import ProblemSet
 from harness.errors import SamplesError
 from harness.exchange import Answer, Answers, Found, Source, problem_id
-from harness.exchange.saved_run import Sample, SavedRun, Solved, replacing
-from harness.types import Problem
+from harness.exchange.saved_run import Sample, SavedRun, Solved
+from harness.files.atomic import replacing
+from harness.types import Problem, ProblemSet
 from sandbox.types import Verdict
 
 STATUSES = {

@@ -14,7 +14,8 @@ from statsmodels.stats.multitest import multipletests
 
 from harness.compare import flips, pairs
 from harness.errors import InputError
-from harness.runs import manifest, store
+from harness.files import atomic
+from harness.runs import layout, manifest, store
 
 Values = dict[str, dict[str, float]]
 
@@ -34,7 +35,7 @@ def write(place: Path, model: str, problems: Values, task: str | None = None, me
         "coverage": {"completions": len(problems), "completions_scored": done, "complete": done == len(problems)},
         "problems": problems,
     }  # fmt: skip
-    store.write_whole(run / store.SUMMARY, json.dumps(summary).encode())
+    atomic.write_whole(run / layout.SUMMARY, json.dumps(summary).encode())
     return run
 
 
@@ -210,10 +211,10 @@ def test_a_run_without_its_end_a_score_or_a_readable_summary_is_refused(tmp_path
     empty = write(tmp_path, "empty", {"p0": {"n": 0, "c": 0}})
     with pytest.raises(InputError, match="no scored problem"):
         pairs.compare([run, empty])
-    (empty / store.SUMMARY).write_text("{")
+    (empty / layout.SUMMARY).write_text("{")
     with pytest.raises(InputError, match="not JSON"):
         pairs.compare([run, empty])
-    (empty / store.SUMMARY).unlink()
+    (empty / layout.SUMMARY).unlink()
     with pytest.raises(InputError, match="not come to its end"):
         pairs.compare([run, empty])
     with pytest.raises(InputError, match="no run directory"):

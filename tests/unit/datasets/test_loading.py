@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import Source, fetch, load_set, shipped, shipped_folder
+from harness.datasets import Download, fetch, load_set, shipped, shipped_folder
 from harness.errors import ProblemError
 from sandbox import CallTests
 
@@ -135,8 +135,8 @@ def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def source(url: str, digest: str) -> Source:
-    return Source(urls=(f"{url}/f.jsonl",), sha256=digest, file="f.jsonl", licence="MIT")
+def source(url: str, digest: str) -> Download:
+    return Download(urls=(f"{url}/f.jsonl",), sha256=digest, file="f.jsonl", licence="MIT")
 
 
 def test_a_published_file_is_downloaded_once(server: tuple[str, list[str]], tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import ProblemSet, load_set, shipped
+from harness.datasets import load_set, shipped
 from harness.errors import ProblemError
+from harness.types import ProblemSet
 
 TASKS = ("summarization", "classification", "perplexity")
 

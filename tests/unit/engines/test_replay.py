@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.engines.replay import Options, ReplayEngine
 from harness.errors import SamplesError
-from harness.types import Form, Request, SamplingParams
+from harness.types import Form, ProblemSet, Request, SamplingParams
 
 ROWS = [
     {"task_id": "x/2", "completion": "    return 2", "extra": 1},

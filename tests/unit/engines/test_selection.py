@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import RunConfig
-from harness.engines import _vllm_server
+from harness.engines import _vllm_arguments
 from harness.engines._selection import Model, find_model
 from harness.errors import InputError
 from harness.pipeline import run
@@ -35,7 +35,7 @@ def test_an_embedded_model_needs_no_server_also_where_the_environment_names_a_vl
     ],
 )
 def test_arguments_that_only_change_the_speed_make_no_other_run(given: tuple[str, ...], moving: list[str]) -> None:
-    assert _vllm_server.moving(given) == moving
+    assert _vllm_arguments.moving(given) == moving
 
 
 def signed(*arguments: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.errors import InputError, SamplesError
 from harness.exchange import Answer, Answers, Found, Source, export, find_format, import_
-from harness.runs import store
-from harness.types import Form
+from harness.runs import reader
+from harness.types import Form, ProblemSet
 from sandbox import Verdict
 
 HUMANEVAL = [
@@ -447,9 +447,9 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from harness.exchange import import_ as importing
-from harness.runs import store
-whole = store.write_whole
-store.write_whole = lambda place, data: os.kill(os.getpid(), 9) if place.name == store.MANIFEST else whole(place, data)
+from harness.files import atomic
+whole = atomic.write_whole
+atomic.write_whole = lambda place, data: os.kill(os.getpid(), 9) if place.name == "manifest.json" else whole(place, data)
 path, problems, results = sys.argv[1:]
 importing.import_runs(importing.Request(path=Path(path), problems=problems, results=Path(results)), print)
 """
@@ -471,7 +471,7 @@ def test_samples_without_verdicts_are_a_run_that_is_not_judged_yet(tmp_path: Pat
     request = import_.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
     (summary,) = import_.import_runs(request, lambda _: None)
     assert summary["estimates"] == [] and not summary["coverage"]["complete"]
-    config = store.read_manifest(Path(summary["run"])).config
+    config = reader.read_manifest(Path(summary["run"])).config
     assert config["problems"] == str(problems.path)
 
 

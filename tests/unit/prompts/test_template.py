@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config import RunConfig
-from harness.datasets import ProblemSet, load_set
+from harness.datasets import load_set
 from harness.errors import InputError
 from harness.extractors import DEFAULT, extract
 from harness.pipeline.prompt_options import load_prompting, measured
 from harness.prompts import template as prompting
 from harness.prompts.template import OWN, Prompting
 from harness.tasks import codegen
-from harness.types import Form, Request, SamplingParams
+from harness.types import Form, ProblemSet, Request, SamplingParams
 
 SAMPLING = SamplingParams(max_tokens=100)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError, StoreError
-from harness.runs import manifest, store
+from harness.runs import layout, manifest, reader, store
 from harness.runs.store import Store
 from harness.types import Completion, Score
 from sandbox import Execution, Verdict
@@ -42,7 +42,7 @@ def fill(run: Path) -> None:
 
 
 def contents(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in (store.COMPLETIONS, store.EXECUTIONS, store.SCORES)}
+    return {name: (run / name).read_bytes() for name in (layout.COMPLETIONS, layout.EXECUTIONS, layout.SCORES)}
 
 
 def test_what_was_added_is_there_when_opened_again(run: Path) -> None:
@@ -58,7 +58,7 @@ def cuts(size: int) -> Iterator[int]:
     yield from range(0, size, 7)
 
 
-@pytest.mark.parametrize("name", [store.COMPLETIONS, store.EXECUTIONS, store.SCORES])
+@pytest.mark.parametrize("name", [layout.COMPLETIONS, layout.EXECUTIONS, layout.SCORES])
 def test_a_file_cut_at_any_byte_is_mended_and_completed_to_the_same(run: Path, name: str) -> None:
     fill(run)
     whole = contents(run)
@@ -66,8 +66,8 @@ def test_a_file_cut_at_any_byte_is_mended_and_completed_to_the_same(run: Path, n
         for each, data in whole.items():
             (run / each).write_bytes(data)
         os.truncate(run / name, size)
-        if name == store.COMPLETIONS:  # what was executed had been written before
-            for later in (store.EXECUTIONS, store.SCORES):
+        if name == layout.COMPLETIONS:  # what was executed had been written before
+            for later in (layout.EXECUTIONS, layout.SCORES):
                 (run / later).write_bytes(b"")
         with Store(run, OWED) as opened:
             for completion in list(opened.backlog()):
@@ -109,13 +109,13 @@ def test_a_task_that_executes_nothing_has_scores_alone(run: Path) -> None:
     with Store(run, OWED, executes=False) as opened:
         opened.add_completions(unit("a"))
         opened.add_score(Score(problem_id="a", index=1, values={"x": 0.5}, notes={"label": "yes"}))
-    with open(run / store.SCORES, "ab") as file:
+    with open(run / layout.SCORES, "ab") as file:
         file.write(b'{"problem_id": "a", "ind')
     with Store(run, OWED, executes=False) as opened:
         assert [each.index for each in opened.backlog()] == [0]
-        (score,) = store.scores(run)
+        (score,) = reader.read_scores(run)
         assert score.values == {"x": 0.5} and score.notes == {"label": "yes"} and score.verdict is None
-    assert not (run / store.EXECUTIONS).exists()
+    assert not (run / layout.EXECUTIONS).exists()
 
 
 def test_a_second_process_is_refused(run: Path) -> None:
@@ -124,9 +124,9 @@ def test_a_second_process_is_refused(run: Path) -> None:
 
 
 def test_a_run_is_found_by_its_whole_fingerprint(run: Path, tmp_path: Path) -> None:
-    fingerprint = store.read_manifest(run).fingerprint
-    assert store.find_run(tmp_path, "set", "owner/model", fingerprint) == run
-    assert store.find_run(tmp_path, "set", "owner/model", fingerprint[:8] + "0" * 56) is None
+    fingerprint = reader.read_manifest(run).fingerprint
+    assert reader.find_run(tmp_path, "set", "owner/model", fingerprint) == run
+    assert reader.find_run(tmp_path, "set", "owner/model", fingerprint[:8] + "0" * 56) is None
 
 
 def test_long_output_is_cut_and_marked(run: Path) -> None:
@@ -134,16 +134,16 @@ def test_long_output_is_cut_and_marked(run: Path) -> None:
         opened.add_completions(unit("a"))
         execution, score = result("a", 0)
         opened.add_result(Execution(verdict=execution.verdict, stdout="x" * 10_000), score)
-    record = json.loads((run / store.EXECUTIONS).read_text())
+    record = json.loads((run / layout.EXECUTIONS).read_text())
     assert len(record["stdout"]) == store.KEPT_OUTPUT_CHARS and record["truncated"]
 
 
 @pytest.mark.parametrize("name", ["..", "/", "a/../../b", "", "\0", "x" * 500, "a b\n"])
 def test_no_name_becomes_a_path(name: str) -> None:
-    folder = store.model_folder(name)
+    folder = layout.model_folder(name)
     assert folder and folder not in (".", "..") and "/" not in folder and "\0" not in folder and len(folder) <= 100
 
 
 def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
-        store.read_manifest(tmp_path)
+        reader.read_manifest(tmp_path)

@@ -1,0 +1,133 @@
+"""A problem set by its name or path: shipped, published (downloaded once, checked by sha256) or the user's own file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness import registry
+from harness.datasets import _text_fields
+from harness.datasets._download import fetch
+from harness.errors import ProblemError, near
+from harness.files.jsonl import read_json_lines
+from harness.types import Problem, ProblemSet
+
+OWN_FORMAT = "own"
+CODE = "codegen"
+HERE = Path(__file__).resolve().parent
+
+
+def shipped_folder() -> Path:
+    """Where the problem files of this distribution are: in the wheel beside the code, in a checkout at its top."""
+    wheel = HERE.parent / "problems"
+    return wheel if wheel.is_dir() else HERE.parent.parent / "problems"
+
+
+def shipped(task: str = CODE) -> list[str]:
+    """The names of the sets that are shipped for a task."""
+    folder = shipped_folder() if task == CODE else shipped_folder() / task
+    return sorted(path.stem for path in folder.glob("*.jsonl"))
+
+
+def known_names(task: str = CODE) -> list[str]:
+    """Every name that `--problems` takes for a task."""
+    published = [name for name in registry.names("harness.datasets") if name != OWN_FORMAT] if task == CODE else []
+    return shipped(task) + [name.replace("plus", "+") for name in published]
+
+
+def load_set(
+    name_or_path: str, cache: Path, task: str = CODE, options: Mapping[str, Any] = MappingProxyType({})
+) -> ProblemSet:
+    """The problem set of a shipped name, an upstream name (downloaded once into `cache`) or a path.
+
+    options: of the task; `labels` (`a,b`) are those that a classification chooses from, in place of the file's own.
+    Raises ProblemError for an unknown name, a file that cannot be read, and for each fault in it with its line.
+    """
+    name = name_or_path.lower().replace("+", "plus").replace("human-eval", "humaneval")
+    path = Path(name_or_path).expanduser()
+    if task != CODE:
+        labels = [label.strip() for label in str(options.get("labels", "")).split(",") if label.strip()]
+        if name in shipped(task):
+            return _read_texts(shipped_folder() / task / f"{name}.jsonl", task, labels)
+        if path.is_file():
+            return _read_texts(path, task, labels)
+    elif name in shipped():
+        return _read(shipped_folder() / f"{name}.jsonl", name)
+    elif name in registry.names("harness.datasets") and name != OWN_FORMAT:
+        module = registry.load("harness.datasets", name, "problem set")
+        return _read(fetch(module.SOURCE, cache), name, module)
+    elif path.is_file():
+        return _read(path, None)
+    looks_like_path = "/" in name_or_path or path.suffix in (".jsonl", ".gz", ".json")
+    if looks_like_path:
+        raise ProblemError(f"problem file {name_or_path!r} does not exist; give a path to a .jsonl or .jsonl.gz file")
+    known = known_names(task)
+    raise ProblemError(
+        f"unknown problem set {name_or_path!r}{near(name, known)}; "
+        f"known: {', '.join(known)}, or a path to a .jsonl file"
+    )
+
+
+def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
+    """The set in a file. Without a module its format is found from the first row, without a name it is the format's."""
+    digest = hashlib.sha256()
+    problems: dict[str, Problem] = {}
+    for number, row, line in read_json_lines(path):
+        digest.update(line)
+        module = module or _format_of(row, path)
+        name = name or _set_name(module, path)
+        try:
+            problem: Problem = module.problem(row, name)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            what = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ProblemError(f"{path}, line {number}: {what}") from error
+        if problem.id in problems:
+            raise ProblemError(f"{path}, line {number}: the id {problem.id!r} is there twice")
+        problems[problem.id] = problem
+    if name is None:
+        raise ProblemError(f"{path} holds no problems")
+    return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(problems.values()))
+
+
+def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
+    """The set of a task about texts."""
+    digest = hashlib.sha256()
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    problems: dict[str, Problem] = {}
+    for number, row, line in read_json_lines(path):
+        digest.update(line)
+        place = _text_fields.Line(path=path, number=number)
+        try:
+            problem = _text_fields.PARSERS[task](row, name, place)
+        except ValueError as error:
+            raise ProblemError(f"{place}: {error}") from error
+        if problem.id in problems:
+            raise ProblemError(f"{place}: the id {problem.id!r} is there twice")
+        problems[problem.id] = problem
+    if not problems:
+        raise ProblemError(f"{path} holds no items")
+    complete = list(problems.values())
+    if task == "classification":
+        complete = _text_fields.with_labels(complete, labels, path)
+    return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(complete))
+
+
+def _set_name(module: Any, path: Path) -> str:
+    own: str = module.__name__.rpartition(".")[2]
+    return path.name.removesuffix(".gz").removesuffix(".jsonl") if own == OWN_FORMAT else own
+
+
+def _format_of(row: dict[str, Any], path: Path) -> Any:
+    """The module whose format a first row has; our own format for a row that no upstream module knows."""
+    if "plus_input" in row:
+        raise ProblemError(
+            f"{path} is EvalPlus's own file, which has lost Python's types; give the one with -OriginFmt in its name"
+        )
+    for name in registry.names("harness.datasets"):
+        module = registry.load("harness.datasets", name, "format")
+        if name != OWN_FORMAT and module.recognizes(row):
+            return module
+    return registry.load("harness.datasets", OWN_FORMAT, "format")

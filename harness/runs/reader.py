@@ -1,0 +1,98 @@
+"""What a run directory holds, read line by line; a torn last line, as a killed process leaves it, is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from harness.errors import InputError, StoreError
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY, model_folder
+from harness.runs.manifest import Manifest
+from harness.types import Completion, Score
+
+COMPLETION: TypeAdapter[Completion] = TypeAdapter(Completion)
+SCORE: TypeAdapter[Score] = TypeAdapter(Score)
+MANIFEST_JSON: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+
+
+def find_run(results: Path, dataset: str, model: str, fingerprint: str) -> Path | None:
+    """The newest run directory of a fingerprint, None where there is none."""
+    folder = results / model_folder(dataset) / model_folder(model)
+    found = [path for path in sorted(folder.glob(f"*-{fingerprint[:8]}")) if _fingerprint(path) == fingerprint]
+    return found[-1] if found else None
+
+
+def _fingerprint(path: Path) -> str | None:
+    try:
+        return read_manifest(path).fingerprint
+    except InputError:
+        return None
+
+
+def read_manifest(run: Path) -> Manifest:
+    """Raises InputError where the folder is no run directory."""
+    try:
+        return MANIFEST_JSON.validate_json((run / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
+        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def read_summary(run: Path) -> dict[str, Any] | None:
+    """The summary of a run that came to its end, None for one that has not."""
+    try:
+        summary: dict[str, Any] = json.loads((run / SUMMARY).read_bytes())
+    except FileNotFoundError:
+        return None
+    return summary
+
+
+def parse_score(line: bytes, path: Path) -> Score:
+    try:
+        return SCORE.validate_json(line)
+    except ValueError as error:
+        raise StoreError(f"{path} holds a line that is no score: {line[:80]!r}; remove the run to redo it") from error
+
+
+def read_executions(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of read_executions.jsonl; a torn last line is left out."""
+    return _records(run / EXECUTIONS)
+
+
+def read_completion_records(run: Path) -> Iterator[dict[str, Any]]:
+    """The records of read_completion_records.jsonl; a torn last line is left out."""
+    return _records(run / COMPLETIONS)
+
+
+def read_scores(run: Path) -> Iterator[Score]:
+    """The read_scores of read_scores.jsonl; a torn last line is left out. Raises StoreError for a line that is none."""
+    path = run / SCORES
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield parse_score(line, path)
+
+
+def read_completions(run: Path) -> Iterator[Completion]:
+    """The read_completion_records of read_completion_records.jsonl; a torn last line is left out."""
+    with open(run / COMPLETIONS, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield COMPLETION.validate_json(line)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
