@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli import options
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.config import RunConfig
+    from harness.datasets import ProblemSet
+    from harness.pipeline.verify import Check
+    from harness.strength.measure import ProblemStrength
+
+_MEASURE = (
+    "Also measure how many wrong programs the tests accept: small changes of the references, on generated inputs."
+)
+Strength = Annotated[bool, typer.Option("--strength", help=_MEASURE)]
+_RUN = "With --strength: a run whose accepted completions are compared with the references too. Repeatable."
+Runs = Annotated[list[Path] | None, typer.Option("--run", help=_RUN)]
+Mutants = Annotated[int, typer.Option(min=1, help="With --strength: mutants of each reference, at most.")]
+Inputs = Annotated[int, typer.Option(min=1, help="With --strength: generated inputs for each problem, at most.")]
+_WRITE = "With --strength: write the set to this file, with the inputs that tell wrong programs apart added as tests."
+Write = Annotated[Path | None, typer.Option(help=_WRITE)]
+Seed = Annotated[int, typer.Option(min=0, help="With --strength: the seed of mutants and inputs.")]
+Shown = Annotated[int, typer.Option(min=0, help="With --strength: problems whose accepted wrong programs are shown.")]
 
 
 def verify(
@@ -19,12 +40,19 @@ def verify(
     cpu_s: options.CpuS = None,
     wall_s: options.WallS = None,
     memory_mib: options.MemoryMib = None,
+    strength: Strength = False,
+    runs: Runs = None,
+    mutants: Mutants = 50,
+    inputs: Inputs = 1000,
+    write: Write = None,
+    seed: Seed = 0,
+    shown: Shown = 5,
     as_json: options.Json = False,
 ) -> None:
     """Run every reference and every wrong solution of a set. Exit code 1 where one does not end as it must."""
+    _check_strength(strength, runs, write)
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from rich.progress import Progress
-    from rich.table import Table
     from rich.text import Text
 
     import sandbox as boxes
@@ -52,26 +80,104 @@ def verify(
             done=lambda _: progress.advance(task),
         )
     failed = [check for check in checks if not check.right]
+    asked = {"mutants": mutants, "inputs": inputs, "seed": seed}
+    found = _measure(loaded, config, backend, asked, runs or [], quiet=as_json) if strength else []
+    if write is not None:
+        _write(loaded, found, write)
+    measured = found if strength else None
     if as_json:
-        rows = [{**dataclasses.asdict(check), "right": check.right} for check in checks]
-        print(json.dumps({"problems": loaded.version(), "checked": len(checks), "failed": len(failed), "checks": rows}))
+        _print_json(loaded, checks, measured)
     else:
-        if failed:
-            table = Table("problem", "solution", "verdict", "detail")
-            for check in failed:
-                detail = run.printable(check.execution.detail)
-                verdict = run.verdict_text(check.execution.verdict)
-                table.add_row(Text(check.problem_id), f"{check.kind} {check.index + 1}", verdict, Text(detail))
-            run.out.print(table)
-        references = [check for check in checks if check.kind == "reference"]
-        wrong = [check for check in checks if check.kind == "wrong"]
-        run.out.print(
-            f"{loaded.version()}: {sum(check.right for check in references)} of {len(references)} references pass, "
-            f"{sum(check.right for check in wrong)} of {len(wrong)} wrong solutions fail"
-        )
-        beside = {check.problem_id for check in checks if check.execution.integrity is boxes.Integrity.IN_SANDBOX}
-        if beside:
-            names = Text(f"integrity in-sandbox, tests beside the program: {', '.join(sorted(beside))}", "yellow")
-            run.out.print(names)
+        _show(loaded, checks)
+    if measured is not None and not as_json:
+        from harness.cli.display.strength import show_strength
+
+        show_strength(measured, shown=shown)
     if failed:
         raise typer.Exit(1)
+
+
+def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemStrength] | None) -> None:
+    rows = [{**dataclasses.asdict(check), "right": check.right} for check in checks]
+    failed = sum(not check.right for check in checks)
+    record: dict[str, Any] = {"problems": loaded.version(), "checked": len(checks), "failed": failed}
+    if measured is not None:
+        from harness.cli.display.strength import strength_record
+
+        record["strength"] = strength_record(measured)
+    print(json.dumps({**record, "checks": rows}))
+
+
+def _show(loaded: ProblemSet, checks: list[Check]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run
+
+    failed = [check for check in checks if not check.right]
+    if failed:
+        table = Table("problem", "solution", "verdict", "detail")
+        for check in failed:
+            detail = run.printable(check.execution.detail)
+            verdict = run.verdict_text(check.execution.verdict)
+            table.add_row(Text(check.problem_id), f"{check.kind} {check.index + 1}", verdict, Text(detail))
+        run.out.print(table)
+    references = [check for check in checks if check.kind == "reference"]
+    wrong = [check for check in checks if check.kind == "wrong"]
+    run.out.print(
+        f"{loaded.version()}: {sum(check.right for check in references)} of {len(references)} references pass, "
+        f"{sum(check.right for check in wrong)} of {len(wrong)} wrong solutions fail"
+    )
+    beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}
+    if beside:
+        run.out.print(Text(f"integrity in-sandbox, tests beside the program: {', '.join(sorted(beside))}", "yellow"))
+
+
+def _check_strength(strength: bool, runs: list[Path] | None, write: Path | None) -> None:
+    """Bad input is told before anything runs."""
+    if not strength and (runs or write):
+        raise InputError(f"{'--run' if runs else '--write'} needs --strength")
+    if write is not None and write.exists():
+        raise InputError(f"{write} exists already; choose another name for --write")
+
+
+def _measure(
+    loaded: ProblemSet, config: RunConfig, backend: str, asked: dict[str, int], runs: list[Path], *, quiet: bool
+) -> list[ProblemStrength]:
+    """How strong the tests of each problem are, in the set's order."""
+    from rich.progress import Progress
+
+    from harness.cli.display import run
+    from harness.strength.measure import Options, measure_set
+    from harness.strength.programs import accepted_completions
+
+    completions = accepted_completions(runs)
+    if runs and not any(problem.id in completions for problem in loaded.problems):
+        raise InputError(f"no accepted completion of {loaded.name} is in {', '.join(map(str, runs))}")
+    with Progress(console=run.err, disable=quiet or not run.err.is_terminal) as progress:
+        task = progress.add_task("strength of the tests", total=len(loaded.problems))
+        return measure_set(
+            loaded,
+            backend,
+            Options(**asked),
+            limits=lambda problem: config.limits(problem.limits),
+            completions=completions,
+            workers=config.workers,
+            isolation=config.isolation,
+            done=lambda _: progress.advance(task),
+        )
+
+
+def _write(loaded: ProblemSet, found: list[ProblemStrength], path: Path) -> None:
+    """The set with its telling inputs."""
+    from rich.text import Text
+
+    from harness.cli.display import run
+    from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
+
+    problems = {problem.id: problem for problem in loaded.problems}
+    text = "".join(stronger_rows(problems, {each.problem_id: each for each in found}, own_rows(loaded.path)))
+    path.write_text(text, encoding="utf-8")
+    added, left = sum(len(telling_inputs(each)) for each in found), sum(len(unwritten(each)) for each in found)
+    rest = f"; {left} differences cannot be written as an equality" if left else ""
+    run.err.print(Text(f"{path}: {added} tests added{rest}"))
