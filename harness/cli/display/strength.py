@@ -16,8 +16,8 @@ from harness.text.verbatim import wilson
 def show_strength(found: Sequence[ProblemStrength], *, shown: int) -> None:
     """A row for each problem whose tests accept a wrong program, the programs with their inputs, and the totals.
 
-    Columns: mutants made; killed by the tests; never seen to answer otherwise than the reference (same); accepted but
-    wrong; the share killed of all that are wrong, with its 95 % interval.
+    Columns: mutants that are wrong (killed by the tests, or accepted though they answer otherwise than the reference);
+    the share of them that the tests kill; accepted completions that disagree with the reference.
     """
     weak = [each for each in found if each.survivors or each.disagreeing]
     if weak:
@@ -69,16 +69,16 @@ def _difference_record(each: Difference) -> dict[str, Any]:
 def _table(weak: Sequence[ProblemStrength]) -> Table:
     table = Table(header_style="bold")
     table.add_column("problem", no_wrap=True)
-    for name in ("mutants", "killed", "same", "wrong", "killed, of wrong", "accepted\nbut wrong"):
-        table.add_column(name, justify="right", no_wrap="," in name)
+    table.add_column("wrong mutants", justify="right")
+    table.add_column("killed (95 % interval)", justify="right", no_wrap=True)
+    completed = any(each.completions for each in weak)
+    if completed:
+        table.add_column("accepted but wrong", justify="right")
     for each in weak:
-        rate = wilson(each.killed, each.telling)
-        share = f"{100 * rate.share:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})" if each.telling else ""
-        wrong = f"{len(each.disagreeing)} of {each.completions}" if each.completions else ""
-        table.add_row(
-            Text(run.printable(each.problem_id)), f"{each.mutants}", f"{each.killed}", f"{each.equivalent}",
-            f"{len(each.survivors)}", share, wrong,
-        )  # fmt: skip
+        rate = wilson(each.killed, each.telling) if each.telling else None
+        share = f"{100 * rate.share:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})" if rate else ""
+        row = [Text(run.printable(each.problem_id)), Text(f"{each.telling}"), Text(share)]
+        table.add_row(*row, *([f"{len(each.disagreeing)} of {each.completions}"] if completed else []))
     return table
 
 
