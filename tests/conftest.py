@@ -14,9 +14,10 @@ from tests.fixtures import report
 from tests.fixtures.commands import harness
 from tests.fixtures.models import overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
+from tests.fixtures.runs import few, main_job
 from tests.fixtures.sandboxes import backend, box
 
-__all__ = ["backend", "box", "data", "harness", "overfit", "texts", "vllm", "vllm_python"]
+__all__ = ["backend", "box", "data", "few", "harness", "main_job", "overfit", "texts", "vllm", "vllm_python"]
 
 GROUPS = {"vllm_python": "vllm", "browser": "browser"}
 # A shell ignores it for its background jobs, and what they start inherits that: commands here are to see Ctrl-C.

@@ -20,7 +20,8 @@ from harness.models import model_dir
 from tests.fixtures.commands import Harness
 from tests.fixtures.places import ROOT
 from tests.fixtures.problems import CALL as PROBLEM
-from tests.fixtures.problems import STDIO, write_rows
+from tests.fixtures.problems import STDIO, read_rows, write_rows
+from tests.fixtures.processes import until
 from tests.fixtures.servers import closed_port
 
 ESTIMATE_KEYS = {"metric", "value", "low", "high", "n_problems", "n_completions", "method", "signature"}
@@ -70,42 +71,48 @@ def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tm
     assert unknown.returncode == 2 and "did you mean" in unknown.stderr
 
 
-def test_the_same_seed_gives_the_same_completions_and_another_seed_others(harness: Harness, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_completions_and_another_seed_others(
+    harness: Harness, few: Path, tmp_path: Path
+) -> None:
     texts = []
     for results, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        answer = harness("run", "--k", "1", "--n", "3", "--seed", seed, "--results", results, "--json", cwd=tmp_path)
-        rows = (tmp_path / json.loads(answer.stdout)["run"] / "completions.jsonl").read_text().splitlines()
-        parsed = [json.loads(row) for row in rows]
+        sampling = ("--problems", few, "--k", "1", "--n", "3", "--seed", seed)
+        answer = harness("run", *sampling, "--results", results, "--json", cwd=tmp_path)
+        parsed = read_rows(tmp_path / json.loads(answer.stdout)["run"] / "completions.jsonl")
         texts.append([row["text"] for row in parsed])
         assert len({(row["problem_id"], row["seed"]) for row in parsed}) == len(parsed)
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, tmp_path: Path) -> None:
-    command = ["run", "--k", "1", "--n", "4", "--json"]
-    whole = json.loads(harness(*command, "--results", "whole", cwd=tmp_path).stdout)
-    kills = 0
-    while True:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "harness"), *command, "--results", "torn"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            output, _ = process.communicate(timeout=6 + kills)
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            kills += 1
-    torn = json.loads(output)
-    assert kills >= 1
+def length(folder: Path, name: str) -> int:
+    """Of a file of the run below a results folder, in bytes."""
+    return sum(path.stat().st_size for path in folder.glob(f"*/*/*/{name}"))
+
+
+def kill_at(harness: Harness, command: list[str | Path], folder: Path, name: str, size: int) -> None:
+    """Start the command and end it with kill -9 once a file of its run is longer than `size`."""
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with harness.popen(*command, cwd=folder.parent, start_new_session=True, **streams) as process:
+        until(lambda: length(folder, name) > size, 120, f"{name} grows")
+        assert process.poll() is None, "the run ended before it was killed"
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, few: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = ["run", "--problems", few, "--k", "1", "--n", "20", "--json", "--results"]
+    whole = json.loads(harness(*command, "whole", cwd=tmp_path).stdout)
+    sizes = {name: length(tmp_path / "whole", name) for name in ("completions.jsonl", "executions.jsonl")}
+    torn_folder = tmp_path / "torn"
+    for name, share in (("completions.jsonl", 0), ("completions.jsonl", 0.3), ("executions.jsonl", 0.6)):
+        kill_at(harness, [*command, "torn"], torn_folder, name, int(share * sizes[name]))
+    torn = json.loads(harness(*command, "torn", cwd=tmp_path).stdout)
     for summary in (whole, torn):
         del summary["run"]
-        for name in ("generation_s", "tokens_per_s"):  # by the clock, and the killed processes' is in it
-            del summary["cost"][name]
+        for clock in ("generation_s", "tokens_per_s"):  # the killed processes' time is in it
+            del summary["cost"][clock]
     assert torn == whole
-    (run,) = (tmp_path / "torn").glob("*/*/*")
-    scores = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+    (run,) = torn_folder.glob("*/*/*")
+    scores = read_rows(run / "scores.jsonl")
     assert len({(row["problem_id"], row["index"]) for row in scores}) == len(scores) == whole["coverage"]["completions"]
 
 

@@ -10,28 +10,17 @@ import pytest
 
 from harness.stats import bootstrap
 from tests.fixtures.commands import Harness
-
-ROOT = Path(__file__).resolve().parents[2]
-PROBLEMS = 12
+from tests.fixtures.runs import FEW
 
 
 @pytest.fixture(scope="session")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some problems of the starter set, spread over it."""
-    path = tmp_path_factory.mktemp("compare") / "few.jsonl"
-    lines = (ROOT / "problems" / "starter.jsonl").read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[::5][:PROBLEMS]))
-    return path
-
-
-@pytest.fixture(scope="session")
-def runs(harness: Harness, starter: Path) -> dict[str, str]:
+def runs(harness: Harness, few: Path) -> dict[str, str]:
     """Name -> run directory."""
 
     def run(*options: str) -> str:
-        answer = harness("run", "--problems", starter, "--json", *options, cwd=starter.parent)
+        answer = harness("run", "--problems", few, "--json", *options, cwd=few.parent)
         assert answer.returncode == 0, answer.stderr
-        return str(starter.parent / json.loads(answer.stdout)["run"])
+        return str(few.parent / json.loads(answer.stdout)["run"])
 
     return {
         "warm": run("--n", "10", "--k", "1,10"),
@@ -63,7 +52,7 @@ def test_the_difference_is_that_of_the_two_runs_own_numbers(harness: Harness, ru
         )
         assert row["difference"] == pytest.approx(ours - theirs)
         assert row["low"] <= row["difference"] <= row["high"]
-        assert row["won"] + row["lost"] + row["tied"] == row["n_problems"] == PROBLEMS
+        assert row["won"] + row["lost"] + row["tied"] == row["n_problems"] == FEW
     assert [row["metric"] for row in record["comparisons"]] == ["pass@1", "pass@10"]
 
 
@@ -152,9 +141,9 @@ def test_a_single_run_and_a_missing_one_are_refused(harness: Harness, runs: dict
 
 
 @pytest.fixture(scope="session")
-def scored(harness: Harness, starter: Path) -> dict[str, str]:
+def scored(harness: Harness, few: Path) -> dict[str, str]:
     """Two runs of saved completions: each has problems that the other lacks, and one holds hostile text."""
-    problems = [json.loads(line) for line in starter.read_text().splitlines()[:6]]
+    problems = [json.loads(line) for line in few.read_text().splitlines()[:6]]
     hostile = "    return '\x1b[31m\u202e[bold]'\n"
     files = {"left": (problems[:5], None), "right": (problems[1:], 3)}
     found = {}
@@ -163,11 +152,11 @@ def scored(harness: Harness, starter: Path) -> dict[str, str]:
             {"task_id": each["id"], "completion": hostile if index == broken else each["reference"]}
             for index, each in enumerate(part)
         ]
-        path = starter.parent / f"{name}.jsonl"
+        path = few.parent / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        answer = harness("score", path, "--problems", starter, "--k", "1", "--json", cwd=starter.parent)
+        answer = harness("score", path, "--problems", few, "--k", "1", "--json", cwd=few.parent)
         assert answer.returncode == 0, answer.stderr
-        found[name] = str(starter.parent / json.loads(answer.stdout)["run"])
+        found[name] = str(few.parent / json.loads(answer.stdout)["run"])
     return found
 
 
