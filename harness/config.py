@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness import registry
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
 
@@ -213,7 +213,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     for key in values:
         if key not in RunConfig.model_fields:
             known = RunConfig.model_fields
-            raise InputError(f"{file}: unknown key {key!r}{near(key, known)}; known: {', '.join(known)}")
+            raise InputError(f"{file}: unknown key {key!r}{did_you_mean(key, known)}; known: {', '.join(known)}")
     return values
 
 

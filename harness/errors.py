@@ -55,7 +55,7 @@ class Interrupted(HarnessError):  # noqa: N818 - nothing went wrong
     """The user stopped a run; what was done is kept."""
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean x?)` or ``: what to append to a message about an unknown name."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" (did you mean {' or '.join(close)}?)" if close else ""

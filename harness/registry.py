@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 
 
 def names(package: str) -> list[str]:
@@ -19,5 +19,5 @@ def load(package: str, name: str, what: str) -> ModuleType:
     """The plug-in `name`. Raises InputError, with the names that exist, for an unknown one; `what` names the kind."""
     known = names(package)
     if name not in known:
-        raise InputError(f"unknown {what} {name!r}{near(name, known)}; known: {', '.join(known)}")
+        raise InputError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
     return importlib.import_module(f"{package}.{name}")

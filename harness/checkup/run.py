@@ -22,13 +22,12 @@ from harness.checkup.verdicts import Line
 from harness.compare import pairs
 from harness.compare.pairs import Comparison
 from harness.config import RunConfig, load_config
-from harness.engines._selection import Engines, Model, find_model
+from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.errors import InputError
 from harness.files.progress import Progress
 from harness.overfit import loss_curve
 from harness.pipeline import run
-from harness.pipeline.run import Result
-from harness.pipeline.stream import Observer
+from harness.pipeline.job import RunObserver, RunResult
 from harness.types import Form
 
 SIDES = ("base", "tuned")
@@ -41,7 +40,7 @@ STEPS = (
     "preferred; 50 items or more. This program does not serve such pairs yet.",
     "Read the items on which the tuned model is worse: is it one kind of item? Then it is a gap in the training data.",
 )
-Displays = Callable[[], AbstractContextManager[Observer]]
+Displays = Callable[[], AbstractContextManager[RunObserver]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +118,12 @@ def _config(options: Options, side: str, part: Part, by: str = "answer") -> RunC
     return load_config(None, {**options.common, **options.sides[side], **own, **asked}, options.environment)
 
 
-def _chosen_by(models: Iterable[Model]) -> str:
+def _chosen_by(models: Iterable[ModelSpec]) -> str:
     """How labels are chosen: a model that continues texts hardly answers with a label, so its probabilities tell it."""
     return "logprob" if any(model.form is Form.COMPLETION for model in models) else "answer"
 
 
-def _check_two(models: Mapping[str, Model]) -> None:
+def _check_two(models: Mapping[str, ModelSpec]) -> None:
     base, tuned = (models[side] for side in SIDES)
     if base.identity == tuned.identity:
         raise InputError(
@@ -132,7 +131,7 @@ def _check_two(models: Mapping[str, Model]) -> None:
         )
 
 
-def _names(models: Mapping[str, Model]) -> dict[str, str]:
+def _names(models: Mapping[str, ModelSpec]) -> dict[str, str]:
     """The models' names; told apart by their side where they are the same."""
     names = {side: model.name for side, model in models.items()}
     return (
@@ -141,10 +140,10 @@ def _names(models: Mapping[str, Model]) -> dict[str, str]:
 
 
 def _run_all(
-    side: str, parts: Sequence[Part], configs: Mapping[str, RunConfig], model: Model, displays: Displays
-) -> dict[str, Result]:
+    side: str, parts: Sequence[Part], configs: Mapping[str, RunConfig], model: ModelSpec, displays: Displays
+) -> dict[str, RunResult]:
     results = {}
-    with displays() as teller, Engines(teller) as engines:
+    with displays() as teller, EngineCache(teller) as engines:
         for number, part in enumerate(parts, start=1):
             teller.note(f"{side} {model.name}: {part.name} ({number} of {len(parts)})")
             with displays() as observer:
@@ -156,7 +155,7 @@ def _run_all(
 
 
 def _compare(
-    parts: Sequence[Part], results: Mapping[str, Mapping[str, Result]], seed: int
+    parts: Sequence[Part], results: Mapping[str, Mapping[str, RunResult]], seed: int
 ) -> tuple[dict[str, Comparison], list[str]]:
     """Part -> tuned against base, and what a reader must know before the numbers."""
     found: dict[str, Comparison] = {}
@@ -187,7 +186,7 @@ def _said(found: Comparison) -> list[str]:
     return said
 
 
-def _incomplete(results: Mapping[str, Mapping[str, Result]]) -> list[str]:
+def _incomplete(results: Mapping[str, Mapping[str, RunResult]]) -> list[str]:
     return [
         f"{side}, {part}: {result.summary['coverage']['completions_scored']} of "
         f"{result.summary['coverage']['completions']} completions"

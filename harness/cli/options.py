@@ -52,7 +52,7 @@ TaskSet = Annotated[
 
 def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:
     """Task -> its options, of `name=value` (for the only task) or `task.name=value`. Raises InputError."""
-    from harness.errors import InputError, near
+    from harness.errors import InputError, did_you_mean
 
     found: dict[str, dict[str, str]] = {}
     for text in texts or []:
@@ -63,7 +63,9 @@ def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str,
         if not dot and len(tasks) != 1:
             raise InputError(f"--set {text}: name the task that it is for: --task TASK, or --set TASK.{text}")
         if dot and task not in tasks:
-            raise InputError(f"--set {text}: task {task!r} is not run{near(task, tasks)}; run are: {', '.join(tasks)}")
+            raise InputError(
+                f"--set {text}: task {task!r} is not run{did_you_mean(task, tasks)}; run are: {', '.join(tasks)}"
+            )
         found.setdefault(task or tasks[0], {})[option] = value.strip()
     return found
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 from harness.runs.manifest import Manifest
 
 HARMLESS: Mapping[str, str] = {
@@ -95,7 +95,9 @@ def find_mismatches(manifests: Sequence[Manifest], vary: Sequence[str] = ()) -> 
     names = sorted({name for fields in every for name in fields})
     for name in vary:
         if name not in names:
-            raise InputError(f"--vary {name}: no run records it{near(name, names)}; recorded: {', '.join(names)}")
+            raise InputError(
+                f"--vary {name}: no run records it{did_you_mean(name, names)}; recorded: {', '.join(names)}"
+            )
     found = []
     for name in names:
         values = tuple(fields.get(name) for fields in every)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from harness.compare.conditions import Kind, Mismatch, find_mismatches, refusal
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.stats import bootstrap, paired
@@ -304,7 +304,7 @@ def check_problem(runs: Sequence[Run], problem: str) -> None:
     """Raises InputError for a problem that not every run has scored."""
     for run in runs:
         if problem not in run.problems:
-            raise InputError(f"{run.label} has no scored problem {problem!r}{near(problem, run.problems)}")
+            raise InputError(f"{run.label} has no scored problem {problem!r}{did_you_mean(problem, run.problems)}")
 
 
 def record(comparison: Comparison) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from harness import registry
 from harness.datasets import _text_fields
 from harness.datasets._download import fetch
-from harness.errors import ProblemError, near
+from harness.errors import ProblemError, did_you_mean
 from harness.files.jsonl import read_json_lines
 from harness.types import Problem, ProblemSet
 
@@ -66,7 +66,7 @@ def load_set(
         raise ProblemError(f"problem file {name_or_path!r} does not exist; give a path to a .jsonl or .jsonl.gz file")
     known = known_names(task)
     raise ProblemError(
-        f"unknown problem set {name_or_path!r}{near(name, known)}; "
+        f"unknown problem set {name_or_path!r}{did_you_mean(name, known)}; "
         f"known: {', '.join(known)}, or a path to a .jsonl file"
     )
 

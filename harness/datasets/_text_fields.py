@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ProblemError, near
+from harness.errors import ProblemError, did_you_mean
 from harness.tasks._labels import LabelReader
 from harness.types import Problem
 
@@ -86,7 +86,7 @@ def with_labels(problems: Sequence[Problem], labels: Sequence[str], path: object
         if label not in allowed:
             known = ", ".join(allowed)
             raise ProblemError(
-                f"{problem.metadata['where']}: unknown label {label!r}{near(label, allowed)}; known: {known}"
+                f"{problem.metadata['where']}: unknown label {label!r}{did_you_mean(label, allowed)}; known: {known}"
             )
         complete.append(dataclasses.replace(problem, metadata={**problem.metadata, "labels": allowed}))
     every = tuple(dict.fromkeys(label for problem in complete for label in problem.metadata["labels"]))

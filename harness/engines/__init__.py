@@ -19,7 +19,7 @@ from harness.types import Completion, Request, Usage
 SEED_SPACE = 2**31 - 1
 
 
-class Teller(Protocol):
+class StatusListener(Protocol):
     """Told what a person may want to know while a model is made ready."""
 
     def note(self, message: str) -> None:
@@ -45,10 +45,10 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Described(Protocol):
+class SupportsDescription(Protocol):
     """An engine that says what it is made of, for the record of a run."""
 
-    def about(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """Versions, device and number format, by name; what is not known is left out."""
 
 
@@ -61,7 +61,7 @@ class Bos:
 
 
 @runtime_checkable
-class Scorer(Protocol):
+class SupportsLogprobs(Protocol):
     """An engine that also tells the log-probabilities of given tokens. As `complete`, for several threads at once."""
 
     def context(self) -> int | None:
@@ -85,7 +85,7 @@ def too_long(request: Request) -> RequestRefused:
     return RequestRefused(f"the prompt of {request.problem_id} is longer than the model's context")
 
 
-def pieces(request: Request, most: int) -> Iterator[Request]:
+def split_request(request: Request, most: int) -> Iterator[Request]:
     """The request in parts of at most `most` samples."""
     n = request.sampling.n
     for done in range(0, n, most):

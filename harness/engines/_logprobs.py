@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.engines import Engine, Scorer
+from harness.engines import Engine, SupportsLogprobs
 from harness.errors import InputError, RequestRefused
 from harness.metrics.perplexity import Window, windows
 
@@ -36,11 +36,11 @@ class Options:
     bos: Literal["auto", "yes", "no"] = "auto"
 
 
-class Scoring:
+class LogprobScorer:
     """The options made out for one engine. Raises InputError for those that do not fit its model."""
 
     def __init__(self, engine: Engine, options: Options) -> None:
-        if not isinstance(engine, Scorer):
+        if not isinstance(engine, SupportsLogprobs):
             raise InputError("saved completions have no log-probabilities; a model is needed (--model or --base-url)")
         self._scorer = engine
         context = engine.context()
@@ -86,19 +86,19 @@ class Scoring:
         return _Sequence([*self.prefix, *tokens], max(len(self.prefix) + common, 1))
 
 
-class Scorings:
+class LogprobScorers:
     """The scoring of each engine that a task meets, made out once. Thread-safe."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._lock = threading.Lock()  # protects _last
-        self._last: tuple[Engine, Scoring] | None = None
+        self._last: tuple[Engine, LogprobScorer] | None = None
 
-    def of(self, engine: Engine) -> Scoring:
+    def of(self, engine: Engine) -> LogprobScorer:
         """Raises InputError, EngineError."""
         with self._lock:
             if self._last is None or self._last[0] is not engine:
-                self._last = (engine, Scoring(engine, self._options))
+                self._last = (engine, LogprobScorer(engine, self._options))
             return self._last[1]
 
 
@@ -120,7 +120,7 @@ def _window(most: int | None, asked: int | None) -> int:
     return asked
 
 
-def _prefix(scorer: Scorer, bos: str) -> tuple[int, ...]:
+def _prefix(scorer: SupportsLogprobs, bos: str) -> tuple[int, ...]:
     if bos == "no":
         return ()
     own = scorer.bos()

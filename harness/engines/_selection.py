@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.config import RunConfig
-from harness.engines import Engine, Teller, _vllm_arguments, _vllm_server
+from harness.engines import Engine, StatusListener, _vllm_arguments, _vllm_server
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
 from harness.types import Form
@@ -27,7 +27,7 @@ MARGIN_TOKENS = 8192  # of context beside the completion's own: no problem that 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class ModelSpec:
     """A model before it is loaded. source: what an engine is given; identity: what the fingerprint takes in.
 
     why: why this engine, for a person.
@@ -47,7 +47,7 @@ class _Choice:
     why: str
 
 
-def find_model(config: RunConfig) -> Model:
+def find_model(config: RunConfig) -> ModelSpec:
     """Raises InputError for a path that is no model directory, and for a server that does not answer."""
     choice = _choose(config)
     if config.engine_args and choice.engine != "vllm":
@@ -55,14 +55,14 @@ def find_model(config: RunConfig) -> Model:
     if choice.engine == "replay":
         assert config.samples is not None
         name = config.samples.name.removesuffix(".gz").removesuffix(".jsonl")
-        return Model(name=name, source=None, engine="replay", form=Form.COMPLETION, identity={"samples": name})
+        return ModelSpec(name=name, source=None, engine="replay", form=Form.COMPLETION, identity={"samples": name})
     if choice.engine == "openai":
         assert config.base_url is not None
         name = config.model or _served(config)
         form = _form(config, hinted=_tuned_for_chat(name))
         # by its host: a server of one's own has another port each time it is started
         identity = {"name": name, "host": urllib.parse.urlsplit(config.base_url).hostname, "engine": "openai"}
-        return Model(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
+        return ModelSpec(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
     return _local(config, config.model or "nano", choice)
 
 
@@ -83,7 +83,7 @@ def _choose(config: RunConfig) -> _Choice:
     return _Choice(engine="transformers", why="vLLM is not installed here, and no --base-url is given")
 
 
-def _local(config: RunConfig, model: str, choice: _Choice) -> Model:
+def _local(config: RunConfig, model: str, choice: _Choice) -> ModelSpec:
     path = model_dir(model) if model in NAMES else Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
@@ -93,7 +93,9 @@ def _local(config: RunConfig, model: str, choice: _Choice) -> Model:
             raise InputError(f"the model {model} has no chat template; use --form completion")
         name = model if model in NAMES else path.resolve().name
         identity = {"name": name, "files": model_identity(path), "engine": choice.engine}
-        return Model(name=name, source=str(path), engine=choice.engine, form=form, identity=identity, why=choice.why)
+        return ModelSpec(
+            name=name, source=str(path), engine=choice.engine, form=form, identity=identity, why=choice.why
+        )
     if model.startswith((".", "/", "~")) or model.count("/") != 1:
         raise InputError(
             f"the model {model!r} is no directory; give a directory, a hub id such as owner/name, "
@@ -101,7 +103,7 @@ def _local(config: RunConfig, model: str, choice: _Choice) -> Model:
         )
     form = _form(config, hinted=_tuned_for_chat(model))
     identity = {"name": model} if choice.engine == "transformers" else {"name": model, "engine": choice.engine}
-    return Model(name=model, source=model, engine=choice.engine, form=form, identity=identity, why=choice.why)
+    return ModelSpec(name=model, source=model, engine=choice.engine, form=form, identity=identity, why=choice.why)
 
 
 def _served(config: RunConfig) -> str:
@@ -131,15 +133,15 @@ def _has_template(path: Path) -> bool:
         return False
 
 
-class Engines:
+class EngineCache:
     """The models that are open: each is loaded, or its server started, once, however many tasks ask it.
 
     planned: the runs to come, where they are known: a server is started with room for the largest of them. The end of
     the context frees all.
     """
 
-    def __init__(self, teller: Teller, planned: Sequence[RunConfig] = ()) -> None:
-        self._teller, self._planned = teller, planned
+    def __init__(self, status: StatusListener, planned: Sequence[RunConfig] = ()) -> None:
+        self._teller, self._planned = status, planned
         self._open: dict[tuple[str, ...], Engine] = {}
 
     def __enter__(self) -> Self:
@@ -150,14 +152,14 @@ class Engines:
             engine.close()
         self._open.clear()
 
-    def get(self, config: RunConfig, model: Model) -> Engine:
+    def get(self, config: RunConfig, model: ModelSpec) -> Engine:
         """The engine of a model. Raises InputError, EngineError."""
         key = (model.engine, str(model.source), str(config.base_url), str(config.vllm_python), *config.engine_args)
         if key not in self._open:
             self._open[key] = self._make(config, model)
         return self._open[key]
 
-    def _make(self, config: RunConfig, model: Model) -> Engine:
+    def _make(self, config: RunConfig, model: ModelSpec) -> Engine:
         if model.engine == "openai":
             from harness.engines import openai  # measured: 0.4 s
 
@@ -168,7 +170,7 @@ class Engines:
             from harness.engines import vllm  # measured: 0.4 s, the client
 
             runs = [config, *self._planned]
-            server = _vllm_arguments.Options(
+            server = _vllm_arguments.ServerOptions(
                 model=model.source,
                 name=model.name,
                 python=config.vllm_python,
@@ -176,7 +178,7 @@ class Engines:
                 context_tokens=max(each.max_tokens + each.thinking_tokens for each in runs) + MARGIN_TOKENS,
             )
             concurrency = max(each.requests_at_once() for each in runs)
-            return vllm.open_engine(vllm.Options(server=server, concurrency=concurrency, teller=self._teller))
+            return vllm.open_engine(vllm.Options(server=server, concurrency=concurrency, status=self._teller))
         from harness.engines import transformers  # measured: 3 s, torch
 
         return transformers.open_engine(transformers.Options(model=model.source))

@@ -25,7 +25,7 @@ _HARMLESS = {  # arguments that change how fast answers come, and how many at on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ServerOptions:
     """model: a directory or a hub id. name: what it is served as. python: the interpreter that has vLLM, None for the
     one that is found. arguments: for vLLM, as `max-num-seqs=64` or `--enforce-eager`; they win over ours.
     context_tokens: the most that a prompt and its completion may have. port: None for a free one. key: None for a
@@ -41,7 +41,7 @@ class Options:
     key: str | None = None
 
 
-def arguments(options: Options, port: int) -> list[str]:
+def arguments(options: ServerOptions, port: int) -> list[str]:
     """vLLM's arguments: ours, then the user's, which win. Raises InputError for one that the client counts on."""
     given = [part for each in options.arguments for part in _flag(each)]
     kept = next((flag for flag in _OURS if flag in given), None)
@@ -59,7 +59,7 @@ def arguments(options: Options, port: int) -> list[str]:
     return [*ours, *given]
 
 
-def moving(arguments: Sequence[str]) -> list[str]:
+def score_relevant_arguments(arguments: Sequence[str]) -> list[str]:
     """Those of the user's arguments that may move a number, such as `dtype=half`: a run with others is another run."""
     flags = sorted(_flag(each) for each in arguments)
     return ["=".join(flag).lstrip("-") for flag in flags if flag[0] not in _HARMLESS]
@@ -82,7 +82,7 @@ def _flag(text: str) -> list[str]:
     return [name, value] if equals else [name]
 
 
-def _context(options: Options) -> list[str]:
+def _context(options: ServerOptions) -> list[str]:
     """A context as long as needed and no longer: the rest of the memory is for requests."""
     longest = _config(options.model).get("max_position_embeddings")
     if options.context_tokens is None or not isinstance(longest, int):

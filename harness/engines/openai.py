@@ -22,8 +22,8 @@ from typing import Any, Protocol
 import openai
 import tenacity
 
-from harness.engines import Bos, cut, pieces, seed_of, too_long, valid_text, with_usage
-from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, near
+from harness.engines import Bos, cut, seed_of, split_request, too_long, valid_text, with_usage
+from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, did_you_mean
 from harness.prompts.template import with_thinking
 from harness.types import Completion, Form, Request
 
@@ -35,11 +35,11 @@ SERVER_STOPS = 4
 
 
 class Managed(Protocol):
-    """A server of our own. generation: how often it was started again."""
+    """A server of our own. restarts: how often it was started again."""
 
-    generation: int
+    restarts: int
 
-    def revive(self) -> str:
+    def ensure_running(self) -> str:
         """See that it is up, start it again where it died; its address. Raises EngineError."""
 
     def answered(self) -> None:
@@ -61,7 +61,7 @@ class Options:
     gpus: int | None = None
 
 
-class _NotSoMany(Exception):  # noqa: N818 - an answer, not a fault
+class _TooManySamples(Exception):  # noqa: N818 - an answer, not a fault
     """A request of several samples was not answered as it was asked; one of fewer may be."""
 
 
@@ -77,19 +77,19 @@ class OpenAIEngine:
         except BaseException:
             self._client.close()
             raise
-        self._turns = _Turns()
+        self._turns = _SharedOrExclusive()
         self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
         """All n samples, in one request where the server takes them."""
-        return [each for piece in pieces(request, self._most) for each in self._complete(piece)]
+        return [each for piece in split_request(request, self._most) for each in self._complete(piece)]
 
     def _complete(self, request: Request) -> list[Completion]:
         try:
             return self._ask(request)
-        except _NotSoMany:
+        except _TooManySamples:
             half = request.sampling.n // 2
-            completions = [each for piece in pieces(request, half) for each in self._complete(piece)]
+            completions = [each for piece in split_request(request, half) for each in self._complete(piece)]
             self._most = min(self._most, half)  # only here, where it was seen to help
             return completions
 
@@ -120,14 +120,14 @@ class OpenAIEngine:
         return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def _choices(self, request: Request, answer: Any) -> list[Any]:
-        """The n choices in their order. Raises _NotSoMany, RequestFailed."""
+        """The n choices in their order. Raises _TooManySamples, RequestFailed."""
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {str(answer)[:200]!r}")
         if sorted(choice.index for choice in choices) == list(range(request.sampling.n)):
             return sorted(choices, key=lambda choice: choice.index)
         if request.sampling.n > 1:
-            raise _NotSoMany
+            raise _TooManySamples
         found = ", ".join(str(choice.index) for choice in choices) or "none"
         raise RequestFailed(f"{self._client.base_url} was asked for one completion, and gave those of index {found}")
 
@@ -148,10 +148,10 @@ class OpenAIEngine:
         if hint or error.status_code in (401, 403, 404):
             return EngineError(text + hint)
         if not _passing(error) and request.sampling.n > 1:
-            return _NotSoMany()
+            return _TooManySamples()
         return RequestFailed(text)
 
-    def about(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """vLLM's version; other servers do not tell theirs."""
         client = self._client.with_options(base_url=self._root(), timeout=FIRST_ANSWER_S)
         try:
@@ -277,7 +277,8 @@ class OpenAIEngine:
             return served[0]
         if self._options.model not in served:
             raise InputError(
-                f"{self._options.base_url} does not serve {self._options.model!r}{near(self._options.model, served)}; "
+                f"{self._options.base_url} does not serve {self._options.model!r}"
+                f"{did_you_mean(self._options.model, served)}; "
                 f"it serves: {', '.join(served)}"
             )
         return self._options.model
@@ -287,7 +288,7 @@ class OpenAIEngine:
 
     def _persist(self, what: str, call: Callable[[], Any]) -> Any:
         """The answer of a call under the retry policy. Raises RequestFailed where our own server dies of it."""
-        return self._attempts()(self._once, what, call, _Suspicion())
+        return self._attempts()(self._once, what, call, _CrashSuspect())
 
     def _attempts(self) -> tenacity.Retrying:
         """The one retry policy."""
@@ -298,7 +299,7 @@ class OpenAIEngine:
             reraise=True,
         )
 
-    def _once(self, what: str, call: Callable[[], Any], suspicion: _Suspicion) -> Any:
+    def _once(self, what: str, call: Callable[[], Any], suspicion: _CrashSuspect) -> Any:
         """One attempt. A call that was on its way when our own server died is made again alone: where the server dies
         then too, it is this call that ends it, and the others are to have their answers.
         """
@@ -306,14 +307,14 @@ class OpenAIEngine:
         if server is None:
             return call()
         with self._turns.alone() if suspicion.raised else self._turns.together():
-            generation = server.generation
+            restarts = server.restarts
             try:
                 answer = call()
             except openai.APIError as error:
                 if not _passing(error):
                     raise
                 self._reconnect(server)
-                if server.generation != generation:
+                if server.restarts != restarts:
                     if suspicion.raised:
                         raise RequestFailed(f"the model server died of {what}, asked alone: {error}") from error
                     suspicion.raised = True
@@ -323,7 +324,7 @@ class OpenAIEngine:
 
     def _reconnect(self, server: Managed) -> None:
         """Go on with a server of our own, started again where it died. Raises EngineError."""
-        base_url = server.revive()
+        base_url = server.ensure_running()
         if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
             self._client = self._connect(base_url)
 
@@ -353,13 +354,13 @@ class OpenAIEngine:
 
 
 @dataclass(slots=True)
-class _Suspicion:
+class _CrashSuspect:
     """raised: our own server died while this call was on its way."""
 
     raised: bool = False
 
 
-class _Turns:
+class _SharedOrExclusive:
     """Calls go together, or one alone while no other is on its way."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import transformers
 
-from harness.engines import Bos, cut, pieces, seed_of, too_long, with_usage
+from harness.engines import Bos, cut, seed_of, split_request, too_long, with_usage
 from harness.engines._transformers_logprobs import TokenScores
 from harness.errors import EngineError, InputError
 from harness.prompts.template import with_thinking
@@ -84,7 +84,7 @@ class TransformersEngine:
         self._lock = threading.Lock()  # protects the list
         self._waiting: list[_Waiting] = []
 
-    def about(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """The libraries, the device, the number format, and of a model from the hub the commit."""
         revision = getattr(self._model.config, "_commit_hash", None)
         return {
@@ -153,7 +153,7 @@ class TransformersEngine:
                 "the GPU's memory does not hold the model with one sample; use a smaller max_tokens"
             )
             return
-        parts = [_Waiting(piece, only.tokens) for piece in pieces(only.request, (n + 1) // 2)]
+        parts = [_Waiting(piece, only.tokens) for piece in split_request(only.request, (n + 1) // 2)]
         for part in parts:
             self._generate([part])
             only.error = only.error or part.error

@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.engines import Bos, Teller, _vllm_arguments, _vllm_server, openai
+from harness.engines import Bos, StatusListener, _vllm_arguments, _vllm_server, openai
 from harness.types import Completion, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """server: what to start. concurrency: requests at once. teller: told how the start goes on."""
+    """server: what to start. concurrency: requests at once. status: told how the start goes on."""
 
-    server: _vllm_arguments.Options
+    server: _vllm_arguments.ServerOptions
     concurrency: int
-    teller: Teller
+    status: StatusListener
 
 
 class VLLMEngine:
     """A server with its client. Raises InputError where there is no vLLM, EngineError where it does not come up."""
 
     def __init__(self, options: Options) -> None:
-        self._server = _vllm_server.ModelServer(options.server, options.teller.waiting)
+        self._server = _vllm_server.ModelServer(options.server, options.status.waiting)
         self._server.__enter__()
         self.concurrency = options.concurrency
         try:
@@ -47,9 +47,9 @@ class VLLMEngine:
         """As the client does; a server that died meanwhile is started again."""
         return self._client.complete(request)
 
-    def about(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """The server's version and its arguments."""
-        return {**self._client.about(), "arguments": self._server.arguments}
+        return {**self._client.describe(), "arguments": self._server.arguments}
 
     def context(self) -> int | None:
         """As the server was started."""

@@ -1,6 +1,6 @@
 """Other systems' files, read and written: one module per format; the module's name is the option's value.
 
-A module has `recognizes(source)`, by content, and `read(source)`, or `write(run, out)`, or all three. `CARRIES` says
+A module has `recognizes(source)`, by content, and `read(source)`, or `write(run, out)`, or all three. `ROUND_TRIP` says
 what a round trip keeps: `verdicts` of single completions, `counts` of those that passed by problem, or `numbers` of
 the whole set. `NEEDS_PROBLEMS = False` where a writer wants no problem set. What is read is the other system's word:
 nothing is executed here. `harness.exchange.import_` makes a run directory of it.
@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from harness import registry
-from harness.errors import InputError, SamplesError, near
-from harness.exchange.input_file import Source
+from harness.errors import InputError, SamplesError, did_you_mean
+from harness.exchange.input_file import InputFile
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
@@ -23,7 +23,7 @@ PACKAGE = "harness.exchange.formats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ImportedSample:
     """One completion. verdict: what the other system says of it, None where it says nothing of this one."""
 
     text: str
@@ -33,16 +33,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class ImportedProblem:
     """All completions of one problem. passed: how many passed, where only their number is known."""
 
     problem_id: str
-    answers: tuple[Answer, ...]
+    answers: tuple[ImportedSample, ...]
     passed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aggregate:
+class ReportedMetric:
     """A number that another system gives for a whole set. stderr: of the mean. n_problems: None where not said."""
 
     metric: str
@@ -53,7 +53,7 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ImportedSet:
     """What a file holds of one model on one problem set.
 
     dataset: the other system's name for the problem set. answers: given the problem set (None: ids are taken as they
@@ -62,8 +62,8 @@ class Found:
 
     dataset: str
     model: str | None = None
-    answers: Callable[[ProblemSet | None], Iterator[Answers]] | None = None
-    claimed: tuple[Aggregate, ...] = ()
+    answers: Callable[[ProblemSet | None], Iterator[ImportedProblem]] | None = None
+    claimed: tuple[ReportedMetric, ...] = ()
     sampling: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,11 +78,11 @@ def find_format(name: str, ability: str) -> ModuleType:
     """The module of a format. Raises InputError, with the names that exist, for one that is not known."""
     known = format_names(ability)
     if name not in known:
-        raise InputError(f"unknown format {name!r}{near(name, known)}; known: {', '.join(known)}")
+        raise InputError(f"unknown format {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
     return registry.load(PACKAGE, name.replace("-", "_"), "format")
 
 
-def recognize(source: Source) -> str:
+def recognize(source: InputFile) -> str:
     """The format of a file or directory, by its content. Raises SamplesError where no format knows it."""
     known = format_names("read")
     for name in known:
@@ -100,7 +100,8 @@ def problem_id(problems: ProblemSet | None, task_id: object, where: str) -> str:
     if found is None:
         known = [problem.id for problem in problems.problems]
         raise SamplesError(
-            f"{where}: the task {task_id!r} is not in the problem set {problems.name}{near(str(task_id), known)}; "
+            f"{where}: the task {task_id!r} is not in the problem set {problems.name}"
+            f"{did_you_mean(str(task_id), known)}; "
             "choose the set with --problems"
         )
     return found.id
@@ -123,11 +124,11 @@ def number(value: object) -> float | None:
 
 
 __all__ = [
-    "Aggregate",
-    "Answer",
-    "Answers",
-    "Found",
-    "Source",
+    "ImportedProblem",
+    "ImportedSample",
+    "ImportedSet",
+    "InputFile",
+    "ReportedMetric",
     "find_format",
     "format_names",
     "number",

@@ -29,7 +29,7 @@ from harness import __version__
 from harness.config import RunConfig
 from harness.datasets import known_names, load_set
 from harness.errors import InputError, SamplesError, StoreError
-from harness.exchange import Aggregate, Answers, Found, Source, find_format, recognize
+from harness.exchange import ImportedProblem, ImportedSet, InputFile, ReportedMetric, find_format, recognize
 from harness.files import atomic
 from harness.runs import layout, manifest, reader
 from harness.runs.signature import span
@@ -49,7 +49,7 @@ _manifest: TypeAdapter[manifest.Manifest] = TypeAdapter(manifest.Manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ImportRequest:
     """What to import. format: `auto` tells it by the content. problems: None for the set that the file is of."""
 
     path: Path
@@ -62,7 +62,7 @@ class Request:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Tally:
+class _Counts:
     """What was counted while the lines were written. n, c: by problem; completions that have a verdict, that passed."""
 
     completions: int = 0
@@ -74,9 +74,9 @@ class _Tally:
         return {problem_id: (n, self.c[problem_id]) for problem_id, n in self.n.items()}
 
 
-def import_runs(request: Request, note: Callable[[str], None]) -> list[Mapping[str, Any]]:
+def import_runs(request: ImportRequest, note: Callable[[str], None]) -> list[Mapping[str, Any]]:
     """A run directory for each task of the file; their summaries. Raises SamplesError, ProblemError, StoreError."""
-    source = Source(request.path)
+    source = InputFile(request.path)
     name = recognize(source) if request.format == "auto" else request.format
     try:
         found = find_format(name, "read").read(source)
@@ -89,7 +89,7 @@ def import_runs(request: Request, note: Callable[[str], None]) -> list[Mapping[s
 
 
 def _import(
-    request: Request, name: str, source: Source, found: Found, note: Callable[[str], None]
+    request: ImportRequest, name: str, source: InputFile, found: ImportedSet, note: Callable[[str], None]
 ) -> Mapping[str, Any]:
     problems = _problem_set(request, found, note)
     model = request.model or found.model or _stem(source.path)
@@ -111,9 +111,9 @@ def _import(
     final = request.results / layout.model_folder(set_name) / layout.model_folder(model)
     final = final / f"{draft.created}-{draft.fingerprint[:8]}"
     with _hidden(final) as folder:
-        tally = _write_lines(found, problems, name, source.path, folder)
-        signature = _signature(found, problems, tally, name, source.sha256)
-        summary = _summarize(request, found, problems, tally, signature, name, source, final)
+        counted = _write_lines(found, problems, name, source.path, folder)
+        signature = _signature(found, problems, counted, name, source.sha256)
+        summary = _summarize(request, found, problems, counted, signature, name, source, final)
         whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
         atomic.write_whole(folder / layout.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
         atomic.write_whole(folder / layout.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
@@ -136,7 +136,7 @@ def _stem(path: Path) -> str:
     return name
 
 
-def _problem_set(request: Request, found: Found, note: Callable[[str], None]) -> ProblemSet | None:
+def _problem_set(request: ImportRequest, found: ImportedSet, note: Callable[[str], None]) -> ProblemSet | None:
     """The set that is named, else the one whose name the other system's name begins with, else none."""
     name = request.problems or guess(found.dataset)
     if name is not None and (request.problems or found.answers):
@@ -188,24 +188,24 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write_lines(found: Found, problems: ProblemSet | None, name: str, path: Path, folder: Path) -> _Tally:
-    tally = _Tally()
+def _write_lines(found: ImportedSet, problems: ProblemSet | None, name: str, path: Path, folder: Path) -> _Counts:
+    counted = _Counts()
     if found.answers is None:
-        return tally
+        return counted
     with (
         open(folder / layout.COMPLETIONS, "wb") as completions,
         open(folder / layout.EXECUTIONS, "wb") as executions,
         open(folder / layout.SCORES, "wb") as scores,
     ):
         for answers in _checked(found.answers(problems), path):
-            _write_problem(answers, name, tally, completions, executions, scores)
+            _write_problem(answers, name, counted, completions, executions, scores)
         for file in (completions, executions, scores):
             file.flush()
             os.fsync(file.fileno())
-    return tally
+    return counted
 
 
-def _checked(groups: Iterator[Answers], path: Path) -> Iterator[Answers]:
+def _checked(groups: Iterator[ImportedProblem], path: Path) -> Iterator[ImportedProblem]:
     seen: set[str] = set()
     try:
         for answers in groups:
@@ -218,7 +218,12 @@ def _checked(groups: Iterator[Answers], path: Path) -> Iterator[Answers]:
 
 
 def _write_problem(
-    answers: Answers, name: str, tally: _Tally, completions: IO[bytes], executions: IO[bytes], scores: IO[bytes]
+    answers: ImportedProblem,
+    name: str,
+    counted: _Counts,
+    completions: IO[bytes],
+    executions: IO[bytes],
+    scores: IO[bytes],
 ) -> None:
     problem_id, n, c = answers.problem_id, 0, 0
     for index, answer in enumerate(answers.answers):
@@ -232,21 +237,21 @@ def _write_problem(
         record = {"problem_id": problem_id, "index": index, **_execution.dump_python(execution, mode="json")}
         executions.write(_line(record))
         scores.write(_score.dump_json(score) + b"\n")
-        tally.verdicts[answer.verdict.value] += 1
+        counted.verdicts[answer.verdict.value] += 1
         n, c = n + 1, c + passed
     if answers.passed is not None:  # how many is known, if not which
         n, c = len(answers.answers), answers.passed
-    tally.completions += len(answers.answers)
-    tally.n[problem_id], tally.c[problem_id] = n, c
+    counted.completions += len(answers.answers)
+    counted.n[problem_id], counted.c[problem_id] = n, c
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def _signature(found: Found, problems: ProblemSet | None, tally: _Tally, name: str, sha256: str) -> str:
+def _signature(found: ImportedSet, problems: ProblemSet | None, counted: _Counts, name: str, sha256: str) -> str:
     parts = [
-        f"n:{span(tally.n.values())}" if any(tally.n.values()) else "",
+        f"n:{span(counted.n.values())}" if any(counted.n.values()) else "",
         f"source:{name}@{sha256[:8]}",
         found.sampling,
         f"data:{problems.version() if problems else found.dataset}",
@@ -257,10 +262,10 @@ def _signature(found: Found, problems: ProblemSet | None, tally: _Tally, name: s
 
 
 def _summarize(
-    request: Request, found: Found, problems: ProblemSet | None, tally: _Tally, signature: str, name: str,
-    source: Source, final: Path,
+    request: ImportRequest, found: ImportedSet, problems: ProblemSet | None, counted: _Counts, signature: str,
+    name: str, source: InputFile, final: Path,
 ) -> dict[str, Any]:  # fmt: skip
-    counts = tally.counts()
+    counts = counted.counts()
     if problems:  # a bootstrap draws by position: one order for one set, whatever the file's
         counts = {problem.id: counts[problem.id] for problem in problems.problems if problem.id in counts}
     smallest = min((n for n, _ in counts.values() if n), default=0)
@@ -270,13 +275,15 @@ def _summarize(
     ks = request.k or tuple(k for k in DEFAULT_KS if k <= smallest)
     estimates = codegen.summarize(counts, ks, signature, 0)
     if not estimates:
-        size = len(tally.n) or (len(problems.problems) if problems else 0)
+        size = len(counted.n) or (len(problems.problems) if problems else 0)
         estimates = [
-            made for each in found.claimed if (made := claimed_estimate(each, size, tally.completions, name, signature))
+            made
+            for each in found.claimed
+            if (made := claimed_estimate(each, size, counted.completions, name, signature))
         ]
-    scored = sum(tally.n.values())
+    scored = sum(counted.n.values())
     of_programs = found.answers is not None or any(each.metric.startswith("pass@") for each in estimates)
-    problems_scored = sum(1 for n in tally.n.values() if n) or max((each.n_problems for each in estimates), default=0)
+    problems_scored = sum(1 for n in counted.n.values() if n) or max((each.n_problems for each in estimates), default=0)
     return {
         "run": str(final),
         **({} if of_programs else {"task": "other"}),
@@ -290,21 +297,21 @@ def _summarize(
         },
         "estimates": [dataclasses.asdict(estimate) for estimate in estimates],
         "coverage": {
-            "problems": len(problems.problems) if problems else len(tally.n) or problems_scored,
+            "problems": len(problems.problems) if problems else len(counted.n) or problems_scored,
             "problems_scored": problems_scored,
-            "completions": tally.completions,
+            "completions": counted.completions,
             "completions_scored": scored,
-            "complete": scored == tally.completions and bool(estimates),
+            "complete": scored == counted.completions and bool(estimates),
             "omitted": [],
             "repeated": 0,
         },
         "integrity": {"judged": 0, "in_sandbox": [], "claimed": problems_scored},
-        "verdicts": dict(tally.verdicts),
+        "verdicts": dict(counted.verdicts),
         "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items() if n},
     }
 
 
-def claimed_estimate(each: Aggregate, size: int, completions: int, name: str, signature: str) -> Estimate | None:
+def claimed_estimate(each: ReportedMetric, size: int, completions: int, name: str, signature: str) -> Estimate | None:
     """A number of theirs with an interval: of their standard error, else one that no standard error could exceed.
 
     Values between 0 and 1 with mean p have at most the variance p(1-p), so the score interval of a proportion (Wilson
@@ -330,7 +337,7 @@ def claimed_estimate(each: Aggregate, size: int, completions: int, name: str, si
     )  # fmt: skip
 
 
-def _differing(estimates: Sequence[Estimate], claimed: Sequence[Aggregate]) -> list[str]:
+def _differing(estimates: Sequence[Estimate], claimed: Sequence[ReportedMetric]) -> list[str]:
     """Metrics whose value from the single verdicts is not what the other system says it is."""
     theirs = {each.metric: each.value for each in claimed}
     return [
@@ -340,7 +347,7 @@ def _differing(estimates: Sequence[Estimate], claimed: Sequence[Aggregate]) -> l
     ]
 
 
-def _config(request: Request, problems: ProblemSet | None, found: Found, model: str) -> dict[str, Any]:
+def _config(request: ImportRequest, problems: ProblemSet | None, found: ImportedSet, model: str) -> dict[str, Any]:
     """As a run's own, so that the run can be judged again: the problem set, by the name or path that finds it."""
     named = request.problems or guess(found.dataset) if problems else found.dataset
     if named and Path(named).expanduser().is_file():

@@ -21,7 +21,7 @@ from harness.errors import SamplesError
 Row = dict[str, Any]
 
 
-class Source:
+class InputFile:
     """`path`, looked at once. Raises SamplesError where it cannot be read.
 
     row: the first line's object, None where that is none. document: the whole file as one JSON value, None where it

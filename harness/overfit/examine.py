@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from harness.engines import Engine
+from harness.engines._logprobs import LogprobScorer
 from harness.engines._logprobs import Options as ScoringOptions
-from harness.engines._logprobs import Scoring
 from harness.errors import InputError, RequestFailed, RequestRefused
 from harness.files.progress import Progress, counted
 from harness.files.rows import Row, RowFile, field_of, text_of
@@ -143,7 +143,7 @@ def _ask(engine: Engine, what: Callable[[T], R], asked: Sequence[T], stage: str,
 
 def _losses(engine: Engine, texts: _Texts, progress: Progress) -> list[TextLoss]:
     """The loss of each text, by the rules of task perplexity. Raises InputError for a text that predicts no token."""
-    scoring = Scoring(engine, ScoringOptions())
+    scoring = LogprobScorer(engine, ScoringOptions())
 
     def loss(row_and_text: tuple[Row, str]) -> TextLoss:
         row, text = row_and_text

@@ -17,13 +17,13 @@ from typing import Any
 import sandbox
 from harness.config import RunConfig
 from harness.engines import valid_text
-from harness.engines._selection import Model
+from harness.engines._selection import ModelSpec
 from harness.errors import InputError, SamplesError
 from harness.extractors import DEFAULT, EXTRACTORS
 from harness.files import jsonl
 from harness.pipeline import rescore
-from harness.pipeline.run import Drawn, make_job, open_task
-from harness.pipeline.stream import Job, Observer
+from harness.pipeline.job import CompletionSet, Job, RunObserver
+from harness.pipeline.plan import make_job, open_task
 from harness.runs import reader
 from harness.runs.manifest import Manifest
 from harness.tasks import Extracting, codegen
@@ -39,7 +39,7 @@ Key = tuple[str, bytes]  # a problem's id and the digest of a program
 class Replies:
     """Replies to a problem set, and how they were drawn; of a run its manifest, and its verdicts by id and index."""
 
-    drawn: Drawn
+    drawn: CompletionSet
     completions: Sequence[Completion]
     verdicts: Mapping[tuple[str, int], Verdict]
     source: Manifest | None = None
@@ -77,7 +77,7 @@ def of_run(run: Path, problems: ProblemSet, config: RunConfig) -> Replies:
         raise InputError(f"{run} is a run of task {drawn.task.name}: it has no programs")
     if drawn.model.form is not Form.CHAT:
         raise InputError(f"{run} is a run of form {drawn.model.form}: its programs are not extracted")
-    completions = [each for each in reader.read_completions(run) if each.problem_id in drawn.owed]
+    completions = [each for each in reader.read_completions(run) if each.problem_id in drawn.expected]
     verdicts = {(row["problem_id"], row["index"]): Verdict(row["verdict"]) for row in reader.read_executions(run)}
     return Replies(drawn=drawn, completions=completions, verdicts=verdicts, source=source)
 
@@ -98,12 +98,12 @@ def of_file(path: Path, problems: ProblemSet, config: RunConfig) -> Replies:
         raise SamplesError(f"{path} holds no replies")
     sha256 = digest.hexdigest()
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
-    model = Model(name=name, source=None, engine="replay", form=Form.CHAT, identity={"samples": name})
-    drawn = Drawn(
+    model = ModelSpec(name=name, source=None, engine="replay", form=Form.CHAT, identity={"samples": name})
+    drawn = CompletionSet(
         task=open_task(config),
         problems=problems,
         model=model,
-        owed=dict(counts),
+        expected=dict(counts),
         signature=f"samples:{sha256[:8]}|form:{Form.CHAT}",
         identity={"samples": sha256},
     )
@@ -121,7 +121,7 @@ def _row(row: Mapping[str, Any], where: str, problems: ProblemSet) -> tuple[Prob
 
 
 def compare(
-    replies: Replies, config: RunConfig, observer: Observer, started: Callable[[int], None], done: Callable[[], None]
+    replies: Replies, config: RunConfig, observer: RunObserver, started: Callable[[int], None], done: Callable[[], None]
 ) -> Comparison:
     """Extract with every extractor, execute what differs. `started` is told how many programs, `done` of each.
 
@@ -142,15 +142,15 @@ def compare(
             keys[name].append(key)
             empty[name] += taken is not None and taken.span is None
     known = _known(replies, job, keys)
-    owed = [(key, program) for key, program in programs.items() if key not in known]
-    started(len(owed))
-    verdicts = {**known, **dict(_executed(owed, job, problems, config, done))}
+    expected = [(key, program) for key, program in programs.items() if key not in known]
+    started(len(expected))
+    verdicts = {**known, **dict(_executed(expected, job, problems, config, done))}
     return Comparison(
         estimates={name: _estimate(name, replies, keys[name], verdicts, job, config.seed) for name in EXTRACTORS},
         empty=empty,
         flips=list(_flips(replies.completions, keys, verdicts)),
         programs=len(programs),
-        executed=len(owed),
+        executed=len(expected),
         failed=sum(verdict is Verdict.INTERNAL_ERROR for verdict in verdicts.values()),
     )
 
@@ -160,17 +160,17 @@ def _digest(program: Program) -> bytes:
 
 
 def _executed(
-    owed: Sequence[tuple[Key, Program]],
+    expected: Sequence[tuple[Key, Program]],
     job: Job,
     problems: Mapping[str, Problem],
     config: RunConfig,
     done: Callable[[], None],
 ) -> Iterator[tuple[Key, Verdict]]:
-    if not owed:
+    if not expected:
         return
     assert job.backend is not None  # the task has programs
-    workers = min(config.workers or sandbox.default_workers(), len(owed))
-    ceiling = sandbox.ceiling([job.limits[problem_id] for problem_id in {key[0] for key, _ in owed}])
+    workers = min(config.workers or sandbox.default_workers(), len(expected))
+    ceiling = sandbox.ceiling([job.limits[problem_id] for problem_id in {key[0] for key, _ in expected}])
     box: Pool
     with (
         sandbox.open(
@@ -185,7 +185,7 @@ def _executed(
             done()
             return key, verdict
 
-        yield from threads.map(run, owed)
+        yield from threads.map(run, expected)
 
 
 def _known(replies: Replies, job: Job, keys: Mapping[str, Sequence[Key]]) -> dict[Key, Verdict]:

@@ -46,7 +46,7 @@ class Cost:
     price: float | None
 
 
-class Ledger:
+class UsageTotals:
     """Adds up the usages of a run's completions, given one at a time: 16 bytes for each request."""
 
     def __init__(self) -> None:

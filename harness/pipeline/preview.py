@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines._selection import Model, find_model
-from harness.errors import InputError, near
-from harness.pipeline.prompt_options import load_prompting, measured
+from harness.engines._selection import ModelSpec, find_model
+from harness.errors import InputError, did_you_mean
+from harness.pipeline.prompt_options import load_prompting, without_shown_examples
 from harness.tasks import codegen
 from harness.types import Problem, ProblemSet, Request
 
@@ -49,7 +49,7 @@ def preview(config: RunConfig, problem_id: str | None) -> Preview:
     problems = load_set(config.problems, config.cache)
     model = find_model(config)
     prompting = load_prompting(config, problems, model.form)
-    problem = _find(measured(problems, prompting), problem_id)
+    problem = _find(without_shown_examples(problems, prompting), problem_id)
     request = codegen.request(problem, config.sampling(), model.form, prompting)
     return Preview(model=model.name, engine=model.engine, request=request, rendered=_render(model, request))
 
@@ -60,11 +60,13 @@ def _find(problems: ProblemSet, problem_id: str | None) -> Problem:
     found = problems.find(problem_id)
     if found is None:
         known = [problem.id for problem in problems.problems]
-        raise InputError(f"the set {problems.name} has no problem {problem_id!r}{near(problem_id, known)} to measure")
+        raise InputError(
+            f"the set {problems.name} has no problem {problem_id!r}{did_you_mean(problem_id, known)} to measure"
+        )
     return found
 
 
-def _render(model: Model, request: Request) -> str | None:
+def _render(model: ModelSpec, request: Request) -> str | None:
     if request.messages is None or not (Path(str(model.source)) / "tokenizer_config.json").is_file():
         return None
     from harness.engines import transformers  # measured: 3 s, torch

@@ -10,7 +10,7 @@ from typing import Any
 from harness import registry
 from harness.config import RunConfig
 from harness.datasets import OWN_FORMAT
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 from harness.files.jsonl import read_json_lines
 from harness.prompts import template as prompting
 from harness.prompts.template import Examples, FewShot, Prompting, Shot
@@ -37,7 +37,7 @@ def load_prompting(config: RunConfig, problems: ProblemSet, form: Form) -> Promp
     return found
 
 
-def measured(problems: ProblemSet, found: Prompting) -> ProblemSet:
+def without_shown_examples(problems: ProblemSet, found: Prompting) -> ProblemSet:
     """The problems that a run measures: those that are shown as examples are left out. Raises InputError if none is."""
     shown = found.examples.ids() if found.examples else frozenset()
     left = tuple(problem for problem in problems.problems if problem.id not in shown)
@@ -79,7 +79,8 @@ def _check_placeholders(found: Prompting, config: RunConfig, problems: ProblemSe
         for name in prompting.placeholders(template):
             if name not in known:
                 raise InputError(
-                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}{near(name, known)}; "
+                    f"{_place(config.prompt_file, template, name)}: unknown placeholder {{{name}}}"
+                    f"{did_you_mean(name, known)}; "
                     f"known for {problem.id}: {', '.join(sorted(known))}; write {{{{ and }}}} for braces"
                 )
     needed = prompting.placeholders(prompting.template_of(problems.problems[0], form, found))

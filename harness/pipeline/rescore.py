@@ -20,10 +20,11 @@ from typing import Any
 from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import Engine
-from harness.engines._selection import Model
+from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
-from harness.pipeline.run import Drawn, Result, conduct, make_job, open_task
-from harness.pipeline.stream import Observer
+from harness.pipeline.job import CompletionSet, RunObserver, RunResult
+from harness.pipeline.plan import make_job, open_task
+from harness.pipeline.run import resume_run
 from harness.runs import layout, reader, store
 from harness.runs.manifest import Manifest
 from harness.tasks import Task
@@ -35,7 +36,7 @@ SCORING = {"n", "task", "extractor", "data", "integrity", "img", "cpu", "wall", 
 
 
 def settings(run: Path) -> dict[str, Any]:
-    """The configuration of a run, which is scored again beside it. Raises InputError where the folder is no run."""
+    """The configuration of a run, which is scored again next to it. Raises InputError where the folder is no run."""
     source = reader.read_manifest(run)
     values = {name: value for name, value in source.config.items() if name in RunConfig.model_fields}
     results = run.resolve().parents[2]
@@ -44,7 +45,7 @@ def settings(run: Path) -> dict[str, Any]:
     return values  # a copy of a run that lies elsewhere
 
 
-def rescore(run: Path, config: RunConfig, observer: Observer, *, same_problems: bool) -> Result:
+def rescore(run: Path, config: RunConfig, observer: RunObserver, *, same_problems: bool) -> RunResult:
     """Execute and score the completions of `run` under `config`; a run directory of its own.
 
     same_problems: refuse a problem set that has changed since the run. Raises InputError, StoreError, SandboxError, and
@@ -56,38 +57,40 @@ def rescore(run: Path, config: RunConfig, observer: Observer, *, same_problems: 
         raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
 
 
-def _rescore(run: Path, config: RunConfig, observer: Observer, same_problems: bool) -> Result:
+def _rescore(run: Path, config: RunConfig, observer: RunObserver, same_problems: bool) -> RunResult:
     source = reader.read_manifest(run)
     problems = load_set(config.problems, config.cache, config.task, config.task_options)
     if same_problems:
         _check_same(source, problems)
     of_run = drawn(run, source, problems, config)
-    if len(of_run.owed) < len(of_run.problems.problems):
-        observer.note(f"{run} has the completions of {len(of_run.owed)} of {len(of_run.problems.problems)} problems")
+    if len(of_run.expected) < len(of_run.problems.problems):
+        observer.note(
+            f"{run} has the completions of {len(of_run.expected)} of {len(of_run.problems.problems)} problems"
+        )
     job = make_job(config, observer, of_run)
     target = reader.find_run(config.results, problems.name, job.model.name, job.manifest.fingerprint)
     if target is None:
         target = store.create_run(config.results, problems.name, job.model.name, job.manifest)
     if not (target / layout.COMPLETIONS).exists():
-        _copy(run, target, of_run.owed)
-    return conduct(config, job, target, _no_engine, observer)
+        _copy(run, target, of_run.expected)
+    return resume_run(config, job, target, _no_engine, observer)
 
 
-def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) -> Drawn:
+def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) -> CompletionSet:
     """What a run has drawn, of the problems whose completions are all there.
 
     Raises InputError, also where the configuration has another task than the run.
     """
     _check_task(source, config)
     task = open_task(config)
-    owed = _owed(run, source, problems)
-    return Drawn(
+    expected = _owed(run, source, problems)
+    return CompletionSet(
         task=task,
         problems=_measured(source, problems),
         model=_model(run, source),
-        owed=owed,
+        expected=expected,
         signature=_drawn(source, task),
-        identity={**source.identity, "completions": _digest(run, owed)},
+        identity={**source.identity, "completions": _digest(run, expected)},
     )
 
 
@@ -118,11 +121,11 @@ def _check_same(source: Manifest, problems: ProblemSet) -> None:
         )
 
 
-def _model(run: Path, source: Manifest) -> Model:
+def _model(run: Path, source: Manifest) -> ModelSpec:
     known: Mapping[str, Any] = source.identity["model"]
     name = str(known.get("name") or known.get("samples"))
     engine = str(known.get("engine") or source.config.get("engine"))
-    return Model(name=name, source=None, engine=engine, form=_form(run, source), identity=known)
+    return ModelSpec(name=name, source=None, engine=engine, form=_form(run, source), identity=known)
 
 
 def _form(run: Path, source: Manifest) -> Form:
@@ -162,22 +165,22 @@ def _owed(run: Path, source: Manifest, problems: ProblemSet) -> dict[str, int]:
         raise InputError(f"the run has completions of {min(unknown)!r}, which is not in {problems.version()}")
     sampling = source.identity.get("sampling")
     n = sampling["n"] if sampling else 1
-    owed = {problem_id: count for problem_id, count in counts.items() if count >= n}
-    if not owed:
+    expected = {problem_id: count for problem_id, count in counts.items() if count >= n}
+    if not expected:
         raise InputError(f"{run} has no problem whose completions are all there; nothing can be scored")
-    return owed
+    return expected
 
 
-def _digest(run: Path, owed: Mapping[str, int]) -> str:
+def _digest(run: Path, expected: Mapping[str, int]) -> str:
     digest = hashlib.sha256()
     for problem_id, line in _lines(run):
-        if problem_id in owed:
+        if problem_id in expected:
             digest.update(line)
     return digest.hexdigest()
 
 
-def _copy(run: Path, target: Path, owed: Mapping[str, int]) -> None:
+def _copy(run: Path, target: Path, expected: Mapping[str, int]) -> None:
     temporary = target / f".{layout.COMPLETIONS}.{os.getpid()}.tmp"
     with open(temporary, "wb") as file:
-        file.writelines(line for problem_id, line in _lines(run) if problem_id in owed)
+        file.writelines(line for problem_id, line in _lines(run) if problem_id in expected)
     os.replace(temporary, target / layout.COMPLETIONS)

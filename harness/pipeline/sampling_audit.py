@@ -28,7 +28,7 @@ SUSPECT_PROBLEMS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
+class SamplingAudit:
     """The audit of a run; shares are between 0 and 1, and None where nothing is known or there is nothing to compare.
 
     duplicate_share: completions that have the text of an earlier one of their problem, at a temperature above 0.
@@ -51,7 +51,7 @@ class Sampling:
     warnings: tuple[str, ...]
 
 
-class Tally:
+class SamplingCounter:
     """Counts over a run's completions, given one at a time: 8 bytes for each that has a seed."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Tally:
         if completion.seed is not None:
             self._seeds.setdefault(name, array.array("q")).append(completion.seed)
 
-    def audit(self, distinct: Mapping[str, int], temperature: float | None) -> Sampling | None:
+    def audit(self, distinct: Mapping[str, int], temperature: float | None) -> SamplingAudit | None:
         """The audit; None where there were no completions.
 
         distinct: problem id -> how many different texts. temperature: None where it is unknown, as for saved
@@ -83,7 +83,7 @@ class Tally:
         identical = sum(distinct[name] == 1 for name in several) / len(several) if compared else None
         draws = [len(set(seeds)) for seeds in self._seeds.values()]
         seeded = sum(len(seeds) for seeds in self._seeds.values())
-        found = Sampling(
+        found = SamplingAudit(
             completions=total,
             problems=len(self._counts),
             duplicate_share=1 - sum(distinct[name] for name in self._counts) / total if compared else None,
@@ -99,7 +99,7 @@ class Tally:
         return dataclasses.replace(found, warnings=tuple(_warnings(found, temperature if suspect else None)))
 
 
-def _warnings(found: Sampling, temperature: float | None) -> Iterator[str]:
+def _warnings(found: SamplingAudit, temperature: float | None) -> Iterator[str]:
     """temperature: None where equal texts tell nothing."""
     if found.repeated_seeds:
         yield (

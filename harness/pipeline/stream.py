@@ -18,72 +18,34 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import sandbox
 from harness.config import RunConfig
-from harness.engines import Engine, Teller, replay
-from harness.engines._selection import Model
+from harness.engines import Engine
 from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
-from harness.runs import manifest
+from harness.pipeline.job import Failures, Job, RunObserver
+from harness.pipeline.problem_queue import ProblemQueue
 from harness.runs.store import Store
-from harness.tasks import Task
-from harness.types import Completion, Problem, ProblemSet, SamplingParams
-from sandbox import Execution, Limits, Pool, Verdict
+from harness.types import Completion, Problem, SamplingParams
+from sandbox import Execution, Pool, Verdict
 
 log = logging.getLogger("harness")
-PATIENCE_S = 5.0  # for threads to end once a run is stopped
+JOIN_TIMEOUT_S = 5.0  # for threads to end once a run is stopped
 CHUNK = 64  # samples of one request: a larger n is several, so that the first programs run while others are drawn
-PATIENT = 3  # requests that may always fail in a row before the server is taken for broken
-
-
-class Observer(Teller, Protocol):
-    """Told how a run goes on, from several threads."""
-
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
-        """The stream begins; counts of completions. work: `execute` or `score`, what each is to have done to it."""
-
-    def generated(self, completions: list[Completion]) -> None:
-        """A problem's completions arrived."""
-
-    def executed(self, verdict: Verdict | None) -> None:
-        """A completion was run, or scored without being run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A resolved run. owed: problem id -> n; limits: problem id -> limits; backend: None where nothing is executed."""
-
-    task: Task
-    problems: ProblemSet
-    model: Model
-    saved: replay.ReplayEngine | None
-    owed: Mapping[str, int]
-    limits: Mapping[str, Limits]
-    backend: str | None
-    manifest: manifest.Manifest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gaps:
-    """What a stream could not do. internal: executions that failed for our reasons; failed: problem id -> why."""
-
-    internal: int
-    failed: Mapping[str, str]
+MAX_FAILURES_IN_A_ROW = 3  # requests that may always fail in a row before the server is taken for broken
 
 
 class Stream:
-    """One pass over what is owed: see the theory of operation above.
+    """One pass over what is expected: see the theory of operation above.
 
     engine: opens the engine, once, when it is first needed.
     """
 
     def __init__(
-        self, job: Job, opened: Store, engine: Callable[[], Engine], observer: Observer, config: RunConfig
+        self, job: Job, opened: Store, engine: Callable[[], Engine], observer: RunObserver, config: RunConfig
     ) -> None:
         self._job, self._store, self._engine, self._observer, self._config = job, opened, engine, observer, config
         self._problems = {problem.id: problem for problem in job.problems.problems}
@@ -92,42 +54,42 @@ class Stream:
         self._internal = 0
         self._failed: dict[str, str] = {}
         self._in_a_row = 0  # requests that failed since one was answered
-        self._patience = PATIENT
-        self._twins: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
+        self._patience = MAX_FAILURES_IN_A_ROW
+        self._duplicates: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
         workers = config.workers or sandbox.default_workers()
-        self._workers = min(workers, sum(job.owed.values()))
-        self._queue = _Waiting(16 * self._workers)
+        self._workers = min(workers, sum(job.expected.values()))
+        self._queue = ProblemQueue(16 * self._workers)
 
-    def run(self) -> Gaps:
-        """Do what is owed. Raises the first error of any thread, and RequestFailed where nothing was answered."""
+    def run(self) -> Failures:
+        """Do what is expected. Raises the first error of any thread, and RequestFailed where nothing was answered."""
         if self._store.complete():
-            return Gaps(internal=0, failed={})
+            return Failures(internal=0, failed={})
         scored = sum(n for n, _ in self._store.counts().values())
-        done = sum(self._store.generated(problem_id) for problem_id in self._job.owed)
-        total = sum(self._job.owed.values())
-        log.info("owed: %d completions to generate, %d to score", total - done, total - scored)
+        done = sum(self._store.generated(problem_id) for problem_id in self._job.expected)
+        total = sum(self._job.expected.values())
+        log.info("expected: %d completions to generate, %d to score", total - done, total - scored)
         asked = list(self._requests())
         producers = min(self._engine().concurrency, len(asked)) if asked else 0
-        self._patience = max(PATIENT, producers)
+        self._patience = max(MAX_FAILURES_IN_A_ROW, producers)
         box = self._open_box()
         self._observer.started(total, done, scored, "execute" if self._job.task.executes else "score")
         with box or contextlib.nullcontext():
             self._threads(box, iter(asked), producers)
         if not self._errors.empty():
             raise self._errors.get()
-        if self._failed and not any(self._store.generated(problem_id) for problem_id in self._job.owed):
+        if self._failed and not any(self._store.generated(problem_id) for problem_id in self._job.expected):
             raise RequestFailed(next(iter(self._failed.values())))  # of nothing there is no number
-        internal = self._internal + sum(len(waiting) for waiting in self._twins.values())
-        return Gaps(internal=internal, failed=self._failed)
+        internal = self._internal + sum(len(waiting) for waiting in self._duplicates.values())
+        return Failures(internal=internal, failed=self._failed)
 
-    def _requests(self) -> Iterator[_Wanted]:
+    def _requests(self) -> Iterator[PendingRequest]:
         """What is to be asked for: the missing samples of each problem, at most CHUNK in one request."""
-        most = CHUNK if self._job.saved is None else max(self._job.owed.values())
-        for problem_id in self._job.owed:
+        most = CHUNK if self._job.saved is None else max(self._job.expected.values())
+        for problem_id in self._job.expected:
             for gap in self._store.missing(problem_id):
                 for first in range(gap.start, gap.stop, most):
-                    yield _Wanted(self._problems[problem_id], first, min(most, gap.stop - first))
+                    yield PendingRequest(self._problems[problem_id], first, min(most, gap.stop - first))
 
     def _open_box(self) -> Pool | None:
         if self._job.backend is None:
@@ -135,12 +97,12 @@ class Stream:
         return sandbox.open(
             self._job.backend,
             workers=self._workers,
-            ceiling=sandbox.ceiling([self._job.limits[problem_id] for problem_id in self._job.owed]),
+            ceiling=sandbox.ceiling([self._job.limits[problem_id] for problem_id in self._job.expected]),
             isolation=self._config.isolation,
             runtime=self._config.runtime,
         )
 
-    def _threads(self, box: Pool | None, asked: Iterator[_Wanted], producers: int) -> None:
+    def _threads(self, box: Pool | None, asked: Iterator[PendingRequest], producers: int) -> None:
         # Daemons: at an error or Ctrl-C a request to a slow server is not waited for.
         making = [threading.Thread(target=self._produce, args=(asked,), daemon=True) for _ in range(producers)]
         making.append(threading.Thread(target=self._replay_backlog, daemon=True))
@@ -158,7 +120,7 @@ class Stream:
             self._stop.set()
             if box is not None:
                 box.close()
-            _join([*making, *using], PATIENCE_S)
+            _join([*making, *using], JOIN_TIMEOUT_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -175,7 +137,7 @@ class Stream:
 
         self._guard(work)
 
-    def _produce(self, asked: Iterator[_Wanted]) -> None:
+    def _produce(self, asked: Iterator[PendingRequest]) -> None:
         def work() -> None:
             engine = self._engine()
             while not self._stop.is_set():
@@ -188,7 +150,7 @@ class Stream:
 
         self._guard(work)
 
-    def _answer(self, engine: Engine, wanted: _Wanted) -> list[Completion]:
+    def _answer(self, engine: Engine, wanted: PendingRequest) -> list[Completion]:
         """The completions of one request, on disk; none where it cannot be answered, which is noted."""
         problem_id = wanted.problem.id
         try:
@@ -227,7 +189,7 @@ class Stream:
             while (completion := self._get(completion)) is not None:
                 if box is None:
                     self._score(completion)
-                elif not self._wait_for_twin(completion):
+                elif not self._await_duplicate(completion):
                     self._execute(box, completion)
 
         self._guard(work)
@@ -236,17 +198,17 @@ class Stream:
         self._store.add_score(self._job.task.score(self._problems[completion.problem_id], completion, None))
         self._observer.executed(None)
 
-    def _wait_for_twin(self, completion: Completion) -> bool:
+    def _await_duplicate(self, completion: Completion) -> bool:
         """Whether an equal completion decides this one, now or when it has been executed."""
         if not self._config.dedup:
             return False
-        first = self._store.twin(completion.problem_id, completion.index)
+        first = self._store.duplicate_of(completion.problem_id, completion.index)
         if first == completion.index:
             return False
         with self._lock:
             verdict = self._store.verdict(completion.problem_id, first)
             if verdict is None:
-                self._twins.setdefault((completion.problem_id, first), []).append(completion)
+                self._duplicates.setdefault((completion.problem_id, first), []).append(completion)
         if verdict is not None:
             self._share(completion, first, verdict)
         return True
@@ -259,9 +221,9 @@ class Stream:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
         self._record(completion, execution, candidate.extraction)
         with self._lock:
-            twins = self._twins.pop((completion.problem_id, completion.index), [])
-        for twin in twins:
-            self._share(twin, completion.index, execution.verdict)
+            duplicates = self._duplicates.pop((completion.problem_id, completion.index), [])
+        for duplicate in duplicates:
+            self._share(duplicate, completion.index, execution.verdict)
 
     def _share(self, completion: Completion, first: int, verdict: Verdict) -> None:
         problem = self._problems[completion.problem_id]
@@ -292,72 +254,12 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class PendingRequest:
     """A request to be made: n samples of a problem, from index first on."""
 
     problem: Problem
     first: int
     n: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """What a consumer took; no completion where there will be no more."""
-
-    completion: Completion | None
-
-
-class _Waiting:
-    """Completions on their way to the sandbox, at most `most`.
-
-    A consumer goes on with the problem that it has, else takes one that no other has: a sandbox whose judge already has
-    a problem's tests in hand runs a program in two thirds of the time.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()  # protects all below
-        self._room, self._some = threading.Condition(self._lock), threading.Condition(self._lock)
-        self._problems: dict[str, deque[Completion]] = {}
-        self._count = self._ends = 0
-        self._held: Counter[str] = Counter()
-
-    def put(self, completion: Completion | None, timeout_s: float) -> bool:
-        """Whether there was room in time. None: one consumer is to end, after all completions."""
-        with self._lock:
-            if completion is None:
-                self._ends += 1
-                self._some.notify()
-                return True
-            if not self._room.wait_for(lambda: self._count < self._most, timeout_s):
-                return False
-            self._problems.setdefault(completion.problem_id, deque()).append(completion)
-            self._count += 1
-            self._some.notify()
-            return True
-
-    def get(self, last: str | None, timeout_s: float) -> _Taken | None:
-        """The next for a consumer that had `last`; None where there was nothing in time."""
-        with self._lock:
-            if not self._some.wait_for(lambda: self._count or self._ends, timeout_s):
-                return None
-            if last is not None:
-                self._held[last] -= 1
-            if not self._count:
-                self._ends -= 1
-                return _Taken(None)
-            problem = last if last in self._problems else self._free()
-            self._held[problem] += 1
-            completions = self._problems[problem]
-            completion = completions.popleft()
-            if not completions:
-                del self._problems[problem]
-            self._count -= 1
-            self._room.notify()
-            return _Taken(completion)
-
-    def _free(self) -> str:
-        return min(self._problems, key=lambda problem: self._held[problem])
 
 
 def _join(threads: list[threading.Thread], patience_s: float = 0.2) -> None:

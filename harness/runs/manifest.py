@@ -48,6 +48,6 @@ def make(identity: Mapping[str, Any], signature: str, config: Mapping[str, Any])
     )
 
 
-def made_by(manifest: Manifest, engine: Mapping[str, str]) -> Manifest:
+def with_engine(manifest: Manifest, engine: Mapping[str, str]) -> Manifest:
     """With what the engine says of itself. Not part of the identity: it is known only once the model is open."""
     return dataclasses.replace(manifest, engine=dict(engine))

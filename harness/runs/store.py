@@ -64,29 +64,29 @@ def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> P
 
 
 class Store:
-    """An open run directory: what is done, what is owed, and the appending of more. Thread-safe.
+    """An open run directory: what is done, what is expected, and the appending of more. Thread-safe.
 
-    owed: problem id -> how many completions the run is to have. executes: whether a score comes with an execution.
+    expected: problem id -> how many completions the run is to have. executes: whether a score comes with an execution.
     refused: problem id -> why it will not be answered. Raises StoreError where another process has the run.
     """
 
-    def __init__(self, run: Path, owed: Mapping[str, int], *, executes: bool = True) -> None:
+    def __init__(self, run: Path, expected: Mapping[str, int], *, executes: bool = True) -> None:
         self.run = run
-        self._owed = owed
+        self._owed = expected
         self._broken = False
         self._lock = threading.Lock()  # protects the files, the tables and _broken
         self._guard = _lock(run)
         names = (COMPLETIONS, EXECUTIONS, SCORES, REFUSALS) if executes else (COMPLETIONS, SCORES, REFUSALS)
         self._files = {name: open(run / name, "ab", buffering=0) for name in names}
-        self._twins: dict[str, array.array[int]] = {}
+        self._duplicates: dict[str, array.array[int]] = {}
         self._firsts: dict[str, dict[bytes, int]] = {}  # of problems whose completions are not all there
-        self._present = {problem_id: bytearray(n) for problem_id, n in owed.items()}
-        self._mend_completions()
-        self._verdicts = {problem_id: bytearray(n) for problem_id, n in owed.items()}
+        self._present = {problem_id: bytearray(n) for problem_id, n in expected.items()}
+        self._repair_completions()
+        self._verdicts = {problem_id: bytearray(n) for problem_id, n in expected.items()}
         if executes:
-            self._mend_executions()
+            self._repair_executions()
         else:
-            self._mend_scores()
+            self._repair_scores()
         self.refused = self._read_refusals()
         self._size_at_open = os.path.getsize(run / COMPLETIONS)
 
@@ -137,24 +137,24 @@ class Store:
             _append(self._files[REFUSALS], json.dumps({"problem_id": problem_id, "reason": reason}).encode() + b"\n")
             self.refused[problem_id] = reason
 
-    def twin(self, problem_id: str, index: int) -> int:
+    def duplicate_of(self, problem_id: str, index: int) -> int:
         """The first completion of the problem that has the same text: its own index where there is none before it."""
-        return self._twins[problem_id][index]
+        return self._duplicates[problem_id][index]
 
     def distinct(self) -> dict[str, int]:
         """Problem id -> how many different texts its completions have."""
         return {
             name: sum(first == index and self._present[name][index] for index, first in enumerate(firsts))
-            for name, firsts in self._twins.items()
+            for name, firsts in self._duplicates.items()
         }
 
     def repeated(self) -> int:
         """How many completions have the same text as an earlier one of their problem."""
-        return sum(first != index for firsts in self._twins.values() for index, first in enumerate(firsts))
+        return sum(first != index for firsts in self._duplicates.values() for index, first in enumerate(firsts))
 
     def _note_completion(self, problem_id: str, index: int, text: str) -> None:
         key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        known = self._twins.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
+        known = self._duplicates.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
         firsts = self._firsts.setdefault(problem_id, {})
         known[index] = firsts.setdefault(key, index)
         self._present[problem_id][index] = 1
@@ -217,7 +217,7 @@ class Store:
         mark = SCORED if score.verdict is None else 1 + VERDICTS.index(score.verdict)
         self._verdicts[score.problem_id][score.index] = mark
 
-    def _mend_completions(self) -> None:
+    def _repair_completions(self) -> None:
         path = self.run / COMPLETIONS
         _cut_torn_line(path)
         with open(path, "rb") as file:
@@ -232,13 +232,13 @@ class Store:
         with open(path, "rb") as file:
             return {row["problem_id"]: row["reason"] for row in (_parsed(line, path) for line in file)}
 
-    def _mend_scores(self) -> None:
+    def _repair_scores(self) -> None:
         path = self.run / SCORES
         _cut_torn_line(path)
         for score in read_scores(self.run):
             self._note(score)
 
-    def _mend_executions(self) -> None:
+    def _repair_executions(self) -> None:
         """Both files keep the longest beginning in which each line of one is of the same completion as the other's."""
         paths = [self.run / EXECUTIONS, self.run / SCORES]
         for path in paths:

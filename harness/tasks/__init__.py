@@ -21,13 +21,13 @@ from sandbox.types import Execution, Program
 class Ended:
     """A run whose stream has ended: what a summary is made of.
 
-    scores: reads them anew, in no particular order, one at a time. owed: problem id -> completions asked for. ks: of
-    pass@k, None where the user named none. seed: of the run.
+    scores: reads them anew, in no particular order, one at a time. expected: problem id -> completions asked for.
+    ks: of pass@k, None where the user named none. seed: of the run.
     """
 
     scores: Callable[[], Iterator[Score]]
     problems: Mapping[str, Problem]
-    owed: Mapping[str, int]
+    expected: Mapping[str, int]
     ks: Sequence[int] | None
     signature: str
     seed: int

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import InputError, near
+from harness.errors import InputError, did_you_mean
 
 
 class TaskOptions(BaseModel):
@@ -21,7 +21,7 @@ class TaskOptions(BaseModel):
         known = cls.model_fields
         for name in given:
             if name not in known:
-                raise InputError(f"--set {name}: unknown option{near(name, known)}; known: {', '.join(known)}")
+                raise InputError(f"--set {name}: unknown option{did_you_mean(name, known)}; known: {', '.join(known)}")
         try:
             return cls.model_validate(given)
         except ValidationError as error:

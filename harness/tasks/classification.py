@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import field_validator
 
 from harness.engines import Engine
+from harness.engines._logprobs import LogprobScorers
 from harness.engines._logprobs import Options as ScoringOptions
-from harness.engines._logprobs import Scorings
 from harness.errors import InputError
 from harness.html.confusion_matrix import picture
 from harness.metrics import classification
@@ -64,7 +64,7 @@ class Classification:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._scorings = Scorings(ScoringOptions())
+        self._scorings = LogprobScorers(ScoringOptions())
 
     def label(self) -> str:
         """How the label is chosen."""

@@ -136,11 +136,11 @@ class Codegen:
 
         A run that is not complete still gives the ks that every problem's scored samples allow, and names the others.
         """
-        counts = dict.fromkeys(ended.owed, (0, 0))
+        counts = dict.fromkeys(ended.expected, (0, 0))
         for each in ended.scores():
             n, c = counts[each.problem_id]
             counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
-        ks = ended.ks or tuple(k for k in DEFAULT_KS if k <= min(ended.owed.values()))
+        ks = ended.ks or tuple(k for k in DEFAULT_KS if k <= min(ended.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
         return Outcome(
             estimates=summarize(counts, [k for k in ks if k <= reached], ended.signature, ended.seed),

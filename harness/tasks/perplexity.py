@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.engines import Engine
-from harness.engines._logprobs import WINDOW, Scorings
+from harness.engines._logprobs import WINDOW, LogprobScorers
 from harness.engines._logprobs import Options as ScoringOptions
 from harness.errors import InputError
 from harness.metrics import perplexity
@@ -44,7 +44,7 @@ class Perplexity:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._scorings = Scorings(ScoringOptions(window=options.window, stride=options.stride, bos=options.bos))
+        self._scorings = LogprobScorers(ScoringOptions(window=options.window, stride=options.stride, bos=options.bos))
 
     def label(self) -> str:
         """The options."""

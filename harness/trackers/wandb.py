@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LIBRARY = "wandb"
 INSTALL = "pip install 'codegen-harness[wandb]'"
-PATIENCE_S = 30  # for the server, and for a person who is asked for a key
+JOIN_TIMEOUT_S = 30  # for the server, and for a person who is asked for a key
 
 
 def _image(figure: Figure) -> wandb.Image:
@@ -34,7 +34,7 @@ def send(report: Report) -> str:
     import wandb  # measured: 1 s
 
     settings = wandb.Settings(
-        init_timeout=PATIENCE_S, login_timeout=PATIENCE_S, silent=True, console="off", x_disable_meta=True
+        init_timeout=JOIN_TIMEOUT_S, login_timeout=JOIN_TIMEOUT_S, silent=True, console="off", x_disable_meta=True
     )
     project = None if settings.project else PROJECT
     with wandb.init(

@@ -4,7 +4,7 @@ Theory of operation. Others may use the same machine and engine at the same time
 theirs: containers by the label that names this process; processes as this one's descendants, to which the kernel gives
 every orphan of theirs (PR_SET_CHILD_SUBREAPER), and by the control groups of the containers that were seen; files of
 the host's side in a temporary folder of its own, of programs by owner, a uid that no user has. What is on its way out
-is waited for, `PATIENCE_S` at most. Linux only; owners are told apart only where this runs as root.
+is waited for, `JOIN_TIMEOUT_S` at most. Linux only; owners are told apart only where this runs as root.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PATIENCE_S = 15.0
+JOIN_TIMEOUT_S = 15.0
 PR_SET_CHILD_SUBREAPER = 36
 ENGINE_CONNECTIONS = 32  # docker's client keeps 23-25 for its next requests, however many containers there were
 FIRST_GUEST_UID = 1_000_000
@@ -44,7 +44,7 @@ class Watch:
 
     def left(self, workers: set[str]) -> list[str]:
         """One line for each thing that is left. workers: the names of the sandboxes that were seen."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
         while (found := self._look(workers)) and time.monotonic() < deadline:
             time.sleep(0.2)
         return found

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import Engine, Teller
-from harness.engines._selection import Engines, Model, find_model
+from harness.engines import Engine, StatusListener
+from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.pipeline import run
 from harness.tasks import codegen
 from harness.types import Completion, Request
@@ -65,14 +65,14 @@ class Slow:
         self._engine.close()
 
 
-class SlowEngines(Engines):
+class SlowEngines(EngineCache):
     """Engines that are slowed."""
 
-    def __init__(self, teller: Teller, delay: float) -> None:
+    def __init__(self, teller: StatusListener, delay: float) -> None:
         super().__init__(teller)
         self._delay = delay
 
-    def get(self, config: RunConfig, model: Model) -> Engine:
+    def get(self, config: RunConfig, model: ModelSpec) -> Engine:
         """The engine, slowed."""
         return Slow(super().get(config, model), self._delay)
 
@@ -92,7 +92,7 @@ def main() -> None:
     print(f"median of run / max(generation, execution): {statistics.median(ratios):.2f}")
 
 
-def _round(folder: Path, engines: Engines, n: int, number: int) -> float:
+def _round(folder: Path, engines: EngineCache, n: int, number: int) -> float:
     config = RunConfig(model="nano", k=(1,), n=n, dedup=False, results=folder / "run", seed=number)
     generation = _generate(config, engines, folder / "samples.jsonl")
     replayed = RunConfig(samples=folder / "samples.jsonl", dedup=False, results=folder / "score")
@@ -107,7 +107,7 @@ def _round(folder: Path, engines: Engines, n: int, number: int) -> float:
     return ratio
 
 
-def _generate(config: RunConfig, engines: Engines, target: Path) -> float:
+def _generate(config: RunConfig, engines: EngineCache, target: Path) -> float:
     """Seconds of all requests alone; the completions are written for what follows."""
     model = find_model(config)
     engine = engines.get(config, model)
@@ -121,7 +121,7 @@ def _generate(config: RunConfig, engines: Engines, target: Path) -> float:
     return taken
 
 
-def _timed(config: RunConfig, engines: Engines) -> float:
+def _timed(config: RunConfig, engines: EngineCache) -> float:
     start = time.monotonic()
     result = run.run(config, Quiet(), engines)
     assert result.complete

@@ -48,7 +48,7 @@ def main() -> None:
         folder = Path(name)
         millions = _make_model(folder / "model", options.parameters)
         print(f"a model of {millions:.1f} M random parameters", flush=True)
-        started = _vllm_arguments.Options(
+        started = _vllm_arguments.ServerOptions(
             model=str(folder / "model"), name="random", python=options.vllm_python.absolute(), key="EMPTY"
         )
         with _vllm_server.ModelServer(started, lambda _: None) as server:

@@ -18,7 +18,7 @@ from harness.cli.commands.export import export as export_command
 from harness.cli.commands.import_ import import_ as import_command
 from harness.datasets import load_set
 from harness.errors import SamplesError
-from harness.exchange import Source, export, find_format, format_names, recognize
+from harness.exchange import InputFile, export, find_format, format_names, recognize
 from harness.exchange import import_ as importing
 from harness.exchange.saved_run import SavedRun
 from harness.runs import reader
@@ -47,7 +47,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 def import_(path: Path, results: Path, **more: Any) -> Mapping[str, Any]:
-    request = importing.Request(path=path, k=(1, 10), results=results, cache=ROOT)
+    request = importing.ImportRequest(path=path, k=(1, 10), results=results, cache=ROOT)
     (summary,) = importing.import_runs(dataclasses.replace(request, **more), lambda _: None)
     return summary
 
@@ -71,8 +71,8 @@ def test_an_export_leaves_nothing_but_what_it_names(exported: Mapping[str, Path]
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_format_of_a_file_is_told_by_its_content(exported: Mapping[str, Path], name: str) -> None:
-    assert recognize(Source(exported[name])) == name
-    known = [each for each in READERS if find_format(each, "read").recognizes(Source(exported[name]))]
+    assert recognize(InputFile(exported[name])) == name
+    known = [each for each in READERS if find_format(each, "read").recognizes(InputFile(exported[name]))]
     assert known == [name]
 
 
@@ -83,7 +83,7 @@ def test_what_is_exported_and_imported_gives_the_same_numbers(imported: Imported
     assert estimates(again, "metric", "value", "n_problems", "n_completions") == estimates(
         original, "metric", "value", "n_problems", "n_completions"
     )
-    carries = find_format(name, "read").CARRIES
+    carries = find_format(name, "read").ROUND_TRIP
     if carries in ("verdicts", "counts"):
         assert again["problems"] == original["problems"]
         assert estimates(again, "low", "high") == estimates(original, "low", "high")

@@ -87,7 +87,7 @@ def broken(tmp_path: Path) -> Path:
 
 def start(model: Path, python: Path, *arguments: str) -> str:
     """What an attempt to start says."""
-    options = _vllm_arguments.Options(model=str(model), name="m", python=python, arguments=arguments)
+    options = _vllm_arguments.ServerOptions(model=str(model), name="m", python=python, arguments=arguments)
     with pytest.raises(EngineError) as raised, _vllm_server.ModelServer(options, lambda _: None):
         pass
     return str(raised.value)

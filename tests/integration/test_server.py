@@ -47,7 +47,7 @@ def test_the_server_s_version_is_known(server: str, vllm_python: Path) -> None:
     ask_version = "import vllm; print(vllm.__version__)"
     said = subprocess.run([vllm_python, "-c", ask_version], capture_output=True, text=True, check=True, timeout=120)
     opened = engine.open_engine(engine.Options(base_url=server, model=None))
-    assert opened.about() == {"server": said.stdout.split()[-1]}
+    assert opened.describe() == {"server": said.stdout.split()[-1]}
     opened.close()
 
 

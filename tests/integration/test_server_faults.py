@@ -38,7 +38,7 @@ def client(url: str) -> Iterator[engine.OpenAIEngine]:
 
 def test_a_server_that_does_not_tell_its_version_is_no_fault() -> None:
     with serving(lambda wanted, _: choices(wanted)) as (url, _), client(url) as opened:
-        assert opened.about() == {}
+        assert opened.describe() == {}
 
 
 class Life:
@@ -46,14 +46,14 @@ class Life:
 
     def __init__(self) -> None:
         self.url = ""
-        self.generation = self.answers = 0
+        self.restarts = self.answers = 0
         self._lock = threading.Lock()
         self.died = threading.Event()
 
-    def revive(self) -> str:
+    def ensure_running(self) -> str:
         with self._lock:
             if self.died.is_set():
-                self.generation += 1
+                self.restarts += 1
                 self.died.clear()
         return self.url
 
@@ -66,7 +66,7 @@ def test_a_prompt_of_which_our_own_server_dies_is_given_up_and_those_beside_it_a
     together = threading.Barrier(5, life.died.set)  # all five are on their way when it dies
 
     def respond(wanted: dict[str, Any], count: int) -> Answer:
-        if life.generation == 0:
+        if life.restarts == 0:
             together.wait(30)
             return LOST, None
         if "poison" in wanted["prompt"]:
@@ -83,7 +83,7 @@ def test_a_prompt_of_which_our_own_server_dies_is_given_up_and_those_beside_it_a
             with pytest.raises(RequestFailed, match="died of the request for p/poison, asked alone"):
                 doomed.result(60)
             assert [len(each.result(60)) for each in others] == [2, 2, 2, 2]
-        assert len(asked) == 10 and life.generation == 2 and life.answers == 4
+        assert len(asked) == 10 and life.restarts == 2 and life.answers == 4
 
 
 def test_a_busy_server_of_our_own_is_not_taken_for_one_that_died() -> None:
@@ -91,7 +91,7 @@ def test_a_busy_server_of_our_own_is_not_taken_for_one_that_died() -> None:
     with serving(lambda wanted, count: refusal(500, "busy") if count < 3 else choices(wanted)) as (life.url, asked):
         opened = engine.open_engine(engine.Options(base_url=life.url, model=None, server=life))
         with contextlib.closing(opened):
-            assert len(opened.complete(ask(2))) == 2 and len(asked) == 3 and life.generation == 0
+            assert len(opened.complete(ask(2))) == 2 and len(asked) == 3 and life.restarts == 0
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -24,14 +24,14 @@ LONG = "Nobody in the village could say who had put up the signpost. return sort
 
 
 @pytest.fixture(scope="module")
-def on_server(vllm: ModelServer) -> Iterator[_logprobs.Scoring]:
+def on_server(vllm: ModelServer) -> Iterator[_logprobs.LogprobScorer]:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
-    yield _logprobs.Scoring(opened, _logprobs.Options())
+    yield _logprobs.LogprobScorer(opened, _logprobs.Options())
     opened.close()
 
 
 def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_called_directly(
-    on_server: _logprobs.Scoring, tmp_path: Path
+    on_server: _logprobs.LogprobScorer, tmp_path: Path
 ) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir("nano"))
@@ -46,8 +46,8 @@ def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_cal
     assert math.exp(sum(each.loss for each in found) / count) == pytest.approx(math.exp(loss / count), rel=1e-3)
 
 
-def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.Scoring) -> None:
-    made = _logprobs.Scoring(
+def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.LogprobScorer) -> None:
+    made = _logprobs.LogprobScorer(
         in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), _logprobs.Options()
     )
     assert (on_server.window, on_server.stride, on_server.prefix) == (made.window, made.stride, made.prefix)
@@ -65,7 +65,7 @@ def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.Sc
 def test_a_bos_token_that_a_server_does_not_add_is_not_guessed(vllm: ModelServer) -> None:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
     with pytest.raises(InputError, match="no BOS token is known"):
-        _logprobs.Scoring(opened, _logprobs.Options(bos="yes"))
+        _logprobs.LogprobScorer(opened, _logprobs.Options(bos="yes"))
     opened.close()
 
 
@@ -92,5 +92,5 @@ def test_a_server_that_does_not_tell_log_probabilities_is_an_error_that_says_so(
     with serving(lambda wanted, _: tokens if wanted["path"] == "/tokenize" else completion, (200, models)) as (url, _):
         opened = engine.open_engine(engine.Options(base_url=url, model=None))
         with pytest.raises(EngineError, match=message):
-            _logprobs.Scoring(opened, _logprobs.Options()).text("some text")
+            _logprobs.LogprobScorer(opened, _logprobs.Options()).text("some text")
         opened.close()

@@ -32,7 +32,7 @@ def import_(
     from harness.cli.display import run
     from harness.exchange import import_ as importing
 
-    request = importing.Request(
+    request = importing.ImportRequest(
         path=path, format=format_, problems=problems, model=model, k=options.parse_ks(k) or (),
         results=results or Path("results"), cache=options.cache_folder(),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from harness.cli.commands import report as report_
 
 if TYPE_CHECKING:
     from harness.config import RunConfig
-    from harness.engines._selection import Engines
+    from harness.engines._selection import EngineCache
 
 
 def run(
@@ -84,7 +84,7 @@ def run(
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness.cli.display import run as display
     from harness.config import load_config
-    from harness.engines._selection import Engines
+    from harness.engines._selection import EngineCache
     from harness.errors import InputError
     from harness.trackers import _send
 
@@ -100,13 +100,13 @@ def run(
     if problem is not None:
         raise InputError(f"the argument {problem!r} names a problem for --print-prompt; a run takes --problems")
     _send.check(parsed[0].report_to)
-    with Engines(display.RunDisplay(quiet=as_json), parsed) as engines:
+    with EngineCache(display.RunDisplay(quiet=as_json), parsed) as engines:
         complete = [_one(each, engines, as_json) for each in parsed]
     if not all(complete):
         raise typer.Exit(3)
 
 
-def _one(config: RunConfig, engines: Engines, as_json: bool) -> bool:
+def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:
     """One task's run, shown; whether it is complete."""
     from harness.cli.display import run as display
     from harness.cli.display import sections

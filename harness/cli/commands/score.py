@@ -14,7 +14,7 @@ from harness.cli import options
 from harness.cli.commands import report as report_
 
 if TYPE_CHECKING:
-    from harness.pipeline.run import Result
+    from harness.pipeline.job import RunResult
 
 
 def score(
@@ -82,7 +82,7 @@ def score(
 class _Scored:
     """file: of the results, None where a run was scored."""
 
-    result: Result
+    result: RunResult
     report_to: Sequence[str]
     file: Path | None = None
 

@@ -37,7 +37,7 @@ def model(
     given = options.environment()
     python = vllm_python or (Path(given["vllm_python"]) if "vllm_python" in given else None)
     embedded = name in NAMES
-    served = _vllm_arguments.Options(
+    served = _vllm_arguments.ServerOptions(
         model=str(model_dir(name)) if embedded else name,
         name=name if embedded or not Path(name).is_dir() else Path(name).resolve().name,
         python=python,

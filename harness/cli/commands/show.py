@@ -72,7 +72,7 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
 
 
 def _show_problem(run: Path, problem: str, as_json: bool) -> None:
-    from harness.errors import InputError, near
+    from harness.errors import InputError, did_you_mean
     from harness.runs import reader
 
     wanted, known = [], set()
@@ -81,7 +81,7 @@ def _show_problem(run: Path, problem: str, as_json: bool) -> None:
         if record["problem_id"] == problem:
             wanted.append(record)
     if not wanted:
-        raise InputError(f"{run} has no completions of {problem!r}{near(problem, known)}")
+        raise InputError(f"{run} has no completions of {problem!r}{did_you_mean(problem, known)}")
     executions = {record["index"]: record for record in reader.read_executions(run) if record["problem_id"] == problem}
     scores = {each.index: each for each in reader.read_scores(run) if each.problem_id == problem}
     rows = [

@@ -46,7 +46,7 @@ def split(
     # measured: datasketch (with scipy), numpy, pydantic and rich take 1.2 s, which --help need not wait for
     from harness.cli.display.meter import Meter
     from harness.errors import InputError
-    from harness.errors import near as similar
+    from harness.errors import did_you_mean as similar
     from harness.files.rows import SUFFIXES, RowFile
     from harness.training_data import split as splitting
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
 from harness.exchange.saved_run import SavedRun
 from harness.files.atomic import replacing
 from harness.types import ProblemSet
 from sandbox.types import CallTests
 
 RESULTS, REFERENCES = "evaluation_results.json", "references.json"
-CARRIES = "numbers"
+ROUND_TRIP = "numbers"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether it is a list of lists of texts, results with a config, or a directory that has such files."""
     if source.path.is_dir():
         return bool(source.files("generations*.json") or (source.path / RESULTS).is_file())
@@ -42,7 +42,7 @@ def _is_results(document: Any) -> bool:
     return bool(metrics) and all(isinstance(each, dict) and any("@" in name for name in each) for each in metrics)
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """The programs, the numbers, or both."""
     if not source.path.is_dir():
         if _is_results(source.document):
@@ -62,7 +62,7 @@ def read(source: Source) -> list[Found]:
     if not found:
         return [whole]
     return [
-        Found(
+        ImportedSet(
             dataset=found[0].dataset,
             model=found[0].model,
             answers=whole.answers,
@@ -73,7 +73,7 @@ def read(source: Source) -> list[Found]:
     ]
 
 
-def _numbers(document: dict[str, Any]) -> list[Found]:
+def _numbers(document: dict[str, Any]) -> list[ImportedSet]:
     config = document["config"]
     sampling = [
         f"{label}:{config[name]}" for name, label in (("temperature", "T"), ("top_p", "top_p")) if name in config
@@ -83,12 +83,12 @@ def _numbers(document: dict[str, Any]) -> list[Found]:
         if task == "config":
             continue
         claimed = [
-            Aggregate(metric=metric, value=value, n_problems=config.get("limit") or None)
+            ReportedMetric(metric=metric, value=value, n_problems=config.get("limit") or None)
             for metric, each in metrics.items()
             if (value := number(each)) is not None
         ]
         found.append(
-            Found(
+            ImportedSet(
                 dataset=task,
                 model=config.get("model"),
                 claimed=tuple(claimed),
@@ -99,8 +99,8 @@ def _numbers(document: dict[str, Any]) -> list[Found]:
     return found
 
 
-def _generations(document: list[list[str]], path: Path, dataset: str, start: int) -> Found:
-    def answers(problems: ProblemSet | None) -> Iterator[Answers]:
+def _generations(document: list[list[str]], path: Path, dataset: str, start: int) -> ImportedSet:
+    def answers(problems: ProblemSet | None) -> Iterator[ImportedProblem]:
         if problems is None:
             raise SamplesError(
                 f"{path} has no task ids, only the order of the problem set; name the set with --problems"
@@ -115,10 +115,10 @@ def _generations(document: list[list[str]], path: Path, dataset: str, start: int
             if programs and not all(isinstance(each, str) for each in programs):
                 raise SamplesError(f"{where}: a list of texts is expected")
             if programs:
-                found = tuple(Answer(text=each.encode("utf-8", "replace").decode()) for each in programs)
-                yield Answers(problem_id=problem_id(problems, task, where), answers=found)
+                found = tuple(ImportedSample(text=each.encode("utf-8", "replace").decode()) for each in programs)
+                yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=found)
 
-    return Found(dataset=dataset, answers=answers)
+    return ImportedSet(dataset=dataset, answers=answers)
 
 
 def write(run: SavedRun, out: Path) -> list[Path]:

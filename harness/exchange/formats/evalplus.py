@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id, text
+from harness.exchange import (
+    ImportedProblem,
+    ImportedSample,
+    ImportedSet,
+    InputFile,
+    ReportedMetric,
+    number,
+    problem_id,
+    text,
+)
 from harness.exchange.saved_run import Sample, SavedRun
 from harness.files.atomic import replacing
 from harness.types import Form, ProblemSet
@@ -26,10 +35,10 @@ from sandbox.types import Verdict
 
 RESULTS = "eval_results.json"
 STATUSES = {"pass": Verdict.ACCEPTED, "fail": Verdict.WRONG_ANSWER, "timeout": Verdict.TIME_LIMIT}
-CARRIES = "verdicts"
+ROUND_TRIP = "verdicts"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether it is a sample file with solutions, a directory of programs, or evaluation results."""
     if source.path.is_dir():
         return bool(_programs(source))
@@ -47,23 +56,23 @@ def _is_results(document: Any) -> bool:
     return isinstance(first, list) and all(isinstance(each, dict) and "base_status" in each for each in first[:1])
 
 
-def _programs(source: Source) -> list[Path]:
+def _programs(source: InputFile) -> list[Path]:
     return [
         path for path in source.files("*/*.py") if re.fullmatch(r".+_\d+", path.parent.name) and path.stem.isdigit()
     ]
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """The samples, with their verdicts from evaluation results."""
     if source.path.is_dir() and (source.path / RESULTS).is_file():
         return [_results(source.part(RESULTS), source.path / RESULTS)]
     if source.path.is_dir():
         first = _task(_programs(source)[0])
-        return [Found(dataset=_plus(first), answers=lambda problems: _directory(source, problems))]
+        return [ImportedSet(dataset=_plus(first), answers=lambda problems: _directory(source, problems))]
     if _is_results(source.document):
         return [_results(source.document, source.path)]
     first = str((source.row or {}).get("task_id", ""))
-    return [Found(dataset=_plus(first), answers=lambda problems: _samples(source, problems))]
+    return [ImportedSet(dataset=_plus(first), answers=lambda problems: _samples(source, problems))]
 
 
 def _plus(task_id: str) -> str:
@@ -72,7 +81,7 @@ def _plus(task_id: str) -> str:
     return f"{name}+" if name.lower() in ("humaneval", "mbpp") else name
 
 
-def _results(document: dict[str, Any], path: Path) -> Found:
+def _results(document: dict[str, Any], path: Path) -> ImportedSet:
     samples: dict[str, list[dict[str, Any]]] = document["eval"]
     first = next(iter(samples), "")
     has_plus = any(each.get("plus_status") is not None for each in samples.get(first, []) if isinstance(each, dict))
@@ -81,9 +90,11 @@ def _results(document: dict[str, Any], path: Path) -> Found:
         name = name.removesuffix("+")
     given = (document.get("pass_at_k") or {}).get("plus" if has_plus else "base") or {}
     claimed = [
-        Aggregate(metric=metric, value=value) for metric, each in given.items() if (value := number(each)) is not None
+        ReportedMetric(metric=metric, value=value)
+        for metric, each in given.items()
+        if (value := number(each)) is not None
     ]
-    return Found(
+    return ImportedSet(
         dataset=name,
         answers=lambda problems: _evaluated(samples, path, problems),
         claimed=tuple(claimed),
@@ -91,17 +102,17 @@ def _results(document: dict[str, Any], path: Path) -> Found:
     )
 
 
-def _evaluated(samples: dict[str, Any], path: Path, problems: ProblemSet | None) -> Iterator[Answers]:
+def _evaluated(samples: dict[str, Any], path: Path, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     plus = problems is None or problems.name.endswith("plus")
     for task, rows in samples.items():
         where = f"{path}, eval[{task!r}]"
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise SamplesError(f"{where}: a list of objects is expected")
         found = tuple(_judged(row, plus, f"{where}[{index}]") for index, row in enumerate(rows))
-        yield Answers(problem_id=problem_id(problems, task, where), answers=found)
+        yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=found)
 
 
-def _judged(row: dict[str, Any], plus: bool, where: str) -> Answer:
+def _judged(row: dict[str, Any], plus: bool, where: str) -> ImportedSample:
     base, more = row.get("base_status"), row.get("plus_status")
     for status in (base, more):
         if status is not None and status not in STATUSES:
@@ -115,17 +126,17 @@ def _judged(row: dict[str, Any], plus: bool, where: str) -> Answer:
         )
     failing = row.get("plus_fail_tests" if deciding is more and deciding is not base else "base_fail_tests") or []
     detail = f"failing inputs: {json.dumps(failing)[:200]}" if failing else ""
-    return Answer(text=text(row, "solution", where), verdict=STATUSES[deciding], detail=detail)
+    return ImportedSample(text=text(row, "solution", where), verdict=STATUSES[deciding], detail=detail)
 
 
-def _samples(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+def _samples(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     for task, rows in source.by_task(lambda row: row.get("task_id")):
         found = []
         for line, row in rows:
             form = Form.SOLUTION if "solution" in row else Form.COMPLETION
-            found.append(Answer(text=text(row, form.value, f"{source.path}, line {line}"), form=form))
+            found.append(ImportedSample(text=text(row, form.value, f"{source.path}, line {line}"), form=form))
         where = f"{source.path}, line {rows[0][0]}"
-        yield Answers(problem_id=problem_id(problems, task, where), answers=tuple(found))
+        yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=tuple(found))
 
 
 def _task(program: Path) -> str:
@@ -133,15 +144,15 @@ def _task(program: Path) -> str:
     return f"{name}/{number_}"
 
 
-def _directory(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+def _directory(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     folders: dict[str, list[Path]] = {}
     for path in _programs(source):
         folders.setdefault(_task(path), []).append(path)
     for task, paths in folders.items():
         found = []
         for path in sorted(paths, key=lambda path: int(path.stem)):
-            found.append(Answer(text=path.read_bytes().decode("utf-8", "replace")))
-        yield Answers(problem_id=problem_id(problems, task, str(paths[0].parent)), answers=tuple(found))
+            found.append(ImportedSample(text=path.read_bytes().decode("utf-8", "replace")))
+        yield ImportedProblem(problem_id=problem_id(problems, task, str(paths[0].parent)), answers=tuple(found))
 
 
 def write(run: SavedRun, out: Path) -> list[Path]:

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import Answer, Answers, Found, Source, problem_id, text
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id, text
 from harness.exchange.saved_run import Sample, SavedRun, continues_prompt
 from harness.files.atomic import replacing
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
-CARRIES = "verdicts"
+ROUND_TRIP = "verdicts"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether the first row has a task id and a completion."""
     row = source.row
     if row is None or "task_id" not in row:
@@ -34,23 +34,23 @@ def _results(row: dict[str, Any]) -> bool:
     return {"passed", "result"} <= row.keys()
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """The samples of a file, with their verdicts where it has them."""
     first = str((source.row or {}).get("task_id", ""))
-    return [Found(dataset=first.rpartition("/")[0], answers=lambda problems: _answers(source, problems))]
+    return [ImportedSet(dataset=first.rpartition("/")[0], answers=lambda problems: _answers(source, problems))]
 
 
-def _answers(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+def _answers(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     for task, rows in source.by_task(lambda row: row.get("task_id")):
         where = f"{source.path}, line {rows[0][0]}"
         found = tuple(_answer(row, f"{source.path}, line {number}") for number, row in rows)
-        yield Answers(problem_id=problem_id(problems, task, where), answers=found)
+        yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=found)
 
 
-def _answer(row: dict[str, Any], where: str) -> Answer:
+def _answer(row: dict[str, Any], where: str) -> ImportedSample:
     form = Form.SOLUTION if "solution" in row else Form.COMPLETION
     verdict, detail = _verdict(row, where)
-    return Answer(text=text(row, form.value, where), form=form, verdict=verdict, detail=detail)
+    return ImportedSample(text=text(row, form.value, where), form=form, verdict=verdict, detail=detail)
 
 
 def _verdict(row: dict[str, Any], where: str) -> tuple[Verdict | None, str]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.errors import SamplesError
-from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
 from harness.exchange.saved_run import Sample, SavedRun, Solved
 from harness.files.atomic import replacing, replacing_path
 from harness.types import Form, ProblemSet
@@ -39,10 +39,10 @@ HEADER = "header.json"
 SCORER = "verify"
 FORM = "codegen_harness_form"
 SUMMARY_CHARS = 1024
-CARRIES = "verdicts"
+ROUND_TRIP = "verdicts"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether it is an Inspect log."""
     if source.is_zip:
         with zipfile.ZipFile(source.path) as archive:
@@ -55,14 +55,14 @@ def recognizes(source: Source) -> bool:
     )
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """The log's samples, with its metrics."""
     header = _header(source)
     task = header["eval"]
     scores = (header.get("results") or {}).get("scores") or []
     scorer = scores[0]["name"] if scores else None
     claimed = [
-        Aggregate(metric="pass@1" if name in ("accuracy", "mean") else name, value=value)
+        ReportedMetric(metric="pass@1" if name in ("accuracy", "mean") else name, value=value)
         for name, each in (scores[0].get("metrics") if scores else {}).items()
         if name in ("accuracy", "mean") and (value := number(each.get("value"))) is not None
     ]
@@ -73,7 +73,7 @@ def read(source: Source) -> list[Found]:
         if generation.get(key) is not None
     ]
     return [
-        Found(
+        ImportedSet(
             dataset=str(task.get("task", "")).rpartition("/")[2],
             model=task.get("model"),
             answers=lambda problems: _answers(source, scorer, problems),
@@ -85,7 +85,7 @@ def read(source: Source) -> list[Found]:
     ]
 
 
-def _header(source: Source) -> dict[str, Any]:
+def _header(source: InputFile) -> dict[str, Any]:
     header = source.document
     if source.is_zip:
         with zipfile.ZipFile(source.path) as archive:
@@ -104,7 +104,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
         raise SamplesError(f"{path}, {name}: cannot be read: {error}") from error
 
 
-def _answers(source: Source, scorer: str | None, problems: ProblemSet | None) -> Iterator[Answers]:
+def _answers(source: InputFile, scorer: str | None, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     if not source.is_zip:
         samples = source.document.get("samples") or []
         places = {_key(sample): partial(_itself, sample) for sample in samples if isinstance(sample, dict)}
@@ -131,10 +131,10 @@ def _split(name: str) -> tuple[str, int]:
 
 def _by_problem(
     samples: Mapping[tuple[str, int], Callable[[], Any]],
-    source: Source,
+    source: InputFile,
     scorer: str | None,
     problems: ProblemSet | None,
-) -> Iterator[Answers]:
+) -> Iterator[ImportedProblem]:
     epochs: dict[str, list[int]] = {}
     for task, epoch in samples:
         epochs.setdefault(task, []).append(epoch)
@@ -145,10 +145,10 @@ def _by_problem(
         for epoch in sorted(numbers):
             where = f"{source.path}, sample {task} of epoch {epoch}"
             found.append(_answer(samples[task, epoch](), scorer, where))
-        yield Answers(problem_id=problem_id(problems, task, f"{source.path}, samples"), answers=tuple(found))
+        yield ImportedProblem(problem_id=problem_id(problems, task, f"{source.path}, samples"), answers=tuple(found))
 
 
-def _answer(sample: dict[str, Any], scorer: str | None, where: str) -> Answer:
+def _answer(sample: dict[str, Any], scorer: str | None, where: str) -> ImportedSample:
     choices = (sample.get("output") or {}).get("choices") or []
     content = choices[0]["message"]["content"] if choices else ""
     kept = sample.get("attachments") or {}
@@ -165,7 +165,7 @@ def _answer(sample: dict[str, Any], scorer: str | None, where: str) -> Answer:
         if own in tuple(Verdict) and passed == (own == Verdict.ACCEPTED):
             verdict = Verdict(own)
     detail = str((score or {}).get("explanation") or "").strip().rpartition("\n")[2][:200]
-    return Answer(
+    return ImportedSample(
         text=text.encode("utf-8", "replace").decode(),
         form=Form(form),
         verdict=verdict,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import Aggregate, Answer, Answers, Found, Source, number, problem_id
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
 from harness.exchange.saved_run import SavedRun, Solved
 from harness.files.atomic import replacing
 from harness.stats.bootstrap import pass_at_k
@@ -28,10 +28,10 @@ from sandbox.types import Verdict
 PASS_AT_K = re.compile(r"pass(?:@|_at_)(\d+)")
 DATE = re.compile(r"_\d{4}-\d\d-\d\dT.*")
 FILTER = "create_test"
-CARRIES = "counts"
+ROUND_TRIP = "counts"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether it is a sample file, a results file, or a directory with such files."""
     if source.path.is_dir():
         return bool(source.files("results_*.json") or source.files("samples_*.jsonl"))
@@ -46,7 +46,7 @@ def recognizes(source: Source) -> bool:
     )
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """One for each task."""
     if not source.path.is_dir():
         if source.row is not None and "resps" in source.row:
@@ -55,7 +55,7 @@ def read(source: Source) -> list[Found]:
     newest = source.files("results_*.json")[-1:]
     document = source.part(newest[0].name) if newest else {}
     latest = {_task(path): path for path in source.files("samples_*.jsonl")}
-    with_samples = [_samples(Source(path), document) for path in latest.values()]
+    with_samples = [_samples(InputFile(path), document) for path in latest.values()]
     return with_samples + _numbers(document, set(latest))
 
 
@@ -70,9 +70,9 @@ def _model(document: dict[str, Any]) -> str | None:
     return document.get("model_name") or listed.get("pretrained") or listed.get("model") or config.get("model")
 
 
-def _numbers(document: dict[str, Any], but: set[str]) -> list[Found]:
+def _numbers(document: dict[str, Any], but: set[str]) -> list[ImportedSet]:
     tasks = [task for task in document.get("results", {}) if task not in but]
-    found = [Found(dataset=task, model=_model(document), **_of_task(document, task)) for task in tasks]
+    found = [ImportedSet(dataset=task, model=_model(document), **_of_task(document, task)) for task in tasks]
     return [each for each in found if each.claimed]
 
 
@@ -80,7 +80,7 @@ def _of_task(document: dict[str, Any], task: str) -> dict[str, Any]:
     """What the results file says of one task: `claimed`, `metadata`."""
     values: dict[str, Any] = (document.get("results") or {}).get(task) or {}
     size = ((document.get("n-samples") or {}).get(task) or {}).get("effective")
-    claimed: dict[str, Aggregate] = {}
+    claimed: dict[str, ReportedMetric] = {}
     for key, each in values.items():
         metric, _, filter_ = key.partition(",")
         value = number(each)
@@ -89,7 +89,7 @@ def _of_task(document: dict[str, Any], task: str) -> dict[str, Any]:
         match = PASS_AT_K.fullmatch(metric)
         name = f"pass@{match[1]}" if match else metric
         name = name if name not in claimed else f"{metric},{filter_}"
-        claimed[name] = Aggregate(
+        claimed[name] = ReportedMetric(
             metric=name, value=value, stderr=number(values.get(f"{metric}_stderr,{filter_}")), n_problems=size
         )
     keep = ("lm_eval_version", "git_hash", "date", "model_source", "chat_template_sha")
@@ -98,10 +98,10 @@ def _of_task(document: dict[str, Any], task: str) -> dict[str, Any]:
     return {"claimed": tuple(claimed.values()), "metadata": {**metadata, **({"task": config} if config else {})}}
 
 
-def _samples(source: Source, document: dict[str, Any]) -> Found:
+def _samples(source: InputFile, document: dict[str, Any]) -> ImportedSet:
     task = _task(source.path) if source.path.name.startswith("samples_") else ""
     first = str(_task_id(source.row or {}) or "").rpartition("/")[0]
-    return Found(
+    return ImportedSet(
         dataset=task or first,
         model=_model(document),
         answers=lambda problems: _documents(source, problems),
@@ -114,7 +114,7 @@ def _task_id(row: dict[str, Any]) -> object:
     return doc.get("task_id") if isinstance(doc, dict) else None
 
 
-def _documents(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+def _documents(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     for task, rows in source.by_task(_task_id):
         number_, row = rows[0]
         where = f"{source.path}, line {number_}"
@@ -126,8 +126,8 @@ def _documents(source: Source, problems: ProblemSet | None) -> Iterator[Answers]
         texts = _texts(row, where)
         passed = _passed(row, len(texts), where)
         verdict = {None: None, 0: Verdict.WRONG_ANSWER, len(texts): Verdict.ACCEPTED}.get(passed)
-        answers = tuple(Answer(text=text, verdict=verdict) for text in texts)
-        yield Answers(problem_id=problem_id(problems, task, where), answers=answers, passed=passed)
+        answers = tuple(ImportedSample(text=text, verdict=verdict) for text in texts)
+        yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=answers, passed=passed)
 
 
 def _texts(row: dict[str, Any], where: str) -> list[str]:

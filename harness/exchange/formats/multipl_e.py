@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import Answer, Answers, Found, Source, problem_id
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id
 from harness.exchange.saved_run import Sample, SavedRun, Solved
 from harness.files.atomic import replacing
 from harness.types import Problem, ProblemSet
@@ -31,10 +31,10 @@ OURS = {
     Verdict.WRONG_ANSWER: "Exception",
     **{ours: theirs for theirs, ours in STATUSES.items()},
 }
-CARRIES = "verdicts"
+ROUND_TRIP = "verdicts"
 
 
-def recognizes(source: Source) -> bool:
+def recognizes(source: InputFile) -> bool:
     """Whether it is a results file, or a directory of them."""
     if source.path.is_dir():
         return bool(_files(source))
@@ -42,11 +42,11 @@ def recognizes(source: Source) -> bool:
     return isinstance(document, dict) and {"name", "language", "results"} <= document.keys()
 
 
-def _files(source: Source) -> list[Path]:
+def _files(source: InputFile) -> list[Path]:
     return sorted(source.files("*.results.json") + source.files("*.results.json.gz"))
 
 
-def read(source: Source) -> list[Found]:
+def read(source: InputFile) -> list[ImportedSet]:
     """The programs of every file with their verdicts. The problem set is told by name and language of the first."""
     first = _document(source, None)
     name, language = str(first["name"]), str(first["language"])
@@ -57,7 +57,7 @@ def read(source: Source) -> list[Found]:
         if first.get(key) is not None
     ]
     return [
-        Found(
+        ImportedSet(
             dataset=set_name if language in ("py", "python") else f"{set_name}-{language}",
             answers=lambda problems: _answers(source, problems),
             sampling="|".join(sampling),
@@ -66,7 +66,7 @@ def read(source: Source) -> list[Found]:
     ]
 
 
-def _document(source: Source, path: Path | None) -> dict[str, Any]:
+def _document(source: InputFile, path: Path | None) -> dict[str, Any]:
     if source.path.is_dir():
         path = path or _files(source)[0]
         document = source.part(path.name)
@@ -77,7 +77,7 @@ def _document(source: Source, path: Path | None) -> dict[str, Any]:
     return document
 
 
-def _answers(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
+def _answers(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
     named = {_name(problem): problem.id for problem in problems.problems} if problems else {}
     for path in _files(source) if source.path.is_dir() else [source.path]:
         document = _document(source, path)
@@ -92,10 +92,10 @@ def _answers(source: Source, problems: ProblemSet | None) -> Iterator[Answers]:
             whole = completions[index] if index < len(completions) else None
             found.append(_answer(result, document, whole))
         if found:
-            yield Answers(problem_id=problem_id(problems, task, str(path)), answers=tuple(found))
+            yield ImportedProblem(problem_id=problem_id(problems, task, str(path)), answers=tuple(found))
 
 
-def _answer(result: dict[str, Any], document: dict[str, Any], completion: str | None) -> Answer:
+def _answer(result: dict[str, Any], document: dict[str, Any], completion: str | None) -> ImportedSample:
     tests = str(document.get("tests") or "")
     text = result["program"]
     if completion is not None:
@@ -109,7 +109,7 @@ def _answer(result: dict[str, Any], document: dict[str, Any], completion: str | 
         verdict, detail = Verdict.ACCEPTED, ""
     elif "AssertionError" in str(result.get("stderr")):
         verdict = Verdict.WRONG_ANSWER
-    return Answer(text=text.encode("utf-8", "replace").decode(), verdict=verdict, detail=detail)
+    return ImportedSample(text=text.encode("utf-8", "replace").decode(), verdict=verdict, detail=detail)
 
 
 def _number(name: str) -> str:

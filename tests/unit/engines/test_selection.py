@@ -9,9 +9,9 @@ import pytest
 
 from harness.config import RunConfig
 from harness.engines import _vllm_arguments
-from harness.engines._selection import Model, find_model
+from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
-from harness.pipeline import run
+from harness.pipeline import plan
 from harness.prompts import template
 from harness.types import Form
 
@@ -35,12 +35,12 @@ def test_an_embedded_model_needs_no_server_also_where_the_environment_names_a_vl
     ],
 )
 def test_arguments_that_only_change_the_speed_make_no_other_run(given: tuple[str, ...], moving: list[str]) -> None:
-    assert _vllm_arguments.moving(given) == moving
+    assert _vllm_arguments.score_relevant_arguments(given) == moving
 
 
 def signed(*arguments: str) -> str:
-    model = Model(name="m", source="m", engine="vllm", form=Form.COMPLETION, identity={})
-    return run._drawn(RunConfig(engine="vllm", engine_args=arguments), model, None, template.OWN)
+    model = ModelSpec(name="m", source="m", engine="vllm", form=Form.COMPLETION, identity={})
+    return plan._sampling_signature(RunConfig(engine="vllm", engine_args=arguments), model, None, template.OWN)
 
 
 def test_a_signature_names_the_arguments_that_may_move_a_number() -> None:

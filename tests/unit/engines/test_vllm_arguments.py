@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines import _vllm_arguments, _vllm_server
-from harness.engines._vllm_arguments import GIB, Options
+from harness.engines._vllm_arguments import GIB, ServerOptions
 from harness.errors import InputError
 
 
@@ -42,7 +42,7 @@ def test_a_model_that_fits_on_one_gpu_is_copied_to_all(
     model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with_gpus(monkeypatch, tmp_path, 81920, 81920)
-    arguments = _vllm_arguments.arguments(Options(model=str(model), name="m"), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m"), 1)
     assert value(arguments, "--data-parallel-size") == "2" and value(arguments, "--tensor-parallel-size") is None
     assert value(arguments, "--dtype") is None
 
@@ -51,14 +51,14 @@ def test_a_model_that_does_not_is_spread_over_as_many_as_share_its_heads(
     model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with_gpus(monkeypatch, tmp_path, 24576, 24576, 24576)
-    arguments = _vllm_arguments.arguments(Options(model=str(model), name="m"), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m"), 1)
     assert value(arguments, "--tensor-parallel-size") == "2"  # 28 heads go into two, not into three
 
 
 def test_only_the_gpus_that_are_visible_count(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with_gpus(monkeypatch, tmp_path, 81920, 81920)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    arguments = _vllm_arguments.arguments(Options(model=str(model), name="m"), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m"), 1)
     assert value(arguments, "--data-parallel-size") is None
 
 
@@ -66,9 +66,9 @@ def test_the_context_is_as_long_as_needed_and_never_longer_than_the_model_s(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    long = _vllm_arguments.arguments(Options(model=str(model), name="m", context_tokens=9000), 1)
+    long = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m", context_tokens=9000), 1)
     assert value(long, "--max-model-len") == "9000"
-    short = _vllm_arguments.arguments(Options(model=str(model), name="m", context_tokens=10**6), 1)
+    short = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m", context_tokens=10**6), 1)
     assert value(short, "--max-model-len") == "131072"
 
 
@@ -77,14 +77,16 @@ def test_sampling_defaults_are_vllm_s_own_and_the_user_s_arguments_win(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     given = ("max-model-len=77", "--enable-prefix-caching", "-O=1")
-    arguments = _vllm_arguments.arguments(Options(model=str(model), name="m", context_tokens=9, arguments=given), 1)
+    arguments = _vllm_arguments.arguments(
+        ServerOptions(model=str(model), name="m", context_tokens=9, arguments=given), 1
+    )
     assert value(arguments, "--generation-config") == "vllm" and value(arguments, "--max-model-len") == "77"
     assert arguments[-4:] == ["77", "--enable-prefix-caching", "-O", "1"]
 
 
 def test_a_name_that_says_its_size_is_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with_gpus(monkeypatch, tmp_path, 81920, 81920, 81920, 81920)
-    arguments = _vllm_arguments.arguments(Options(model="owner/Model-70B-Instruct", name="m"), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model="owner/Model-70B-Instruct", name="m"), 1)
     assert value(arguments, "--tensor-parallel-size") == "4"
 
 
@@ -121,17 +123,17 @@ def test_who_says_one_number_of_gpus_says_them_all(
     given: str, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with_gpus(monkeypatch, tmp_path, 81920, 81920)
-    arguments = _vllm_arguments.arguments(Options(model=str(model), name="m", arguments=(given,)), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model=str(model), name="m", arguments=(given,)), 1)
     assert sum("parallel" in each or each == "-tp" for each in arguments) == 1
 
 
 @pytest.mark.parametrize("given", ["port=8000", "host=0.0.0.0", "api-key=x", "served_model_name=x", "--model=x"])
 def test_what_the_client_counts_on_is_not_the_user_s_to_choose(given: str) -> None:
     with pytest.raises(InputError, match="leave it out"):
-        _vllm_arguments.arguments(Options(model="owner/name", name="m", arguments=(given,)), 1)
+        _vllm_arguments.arguments(ServerOptions(model="owner/name", name="m", arguments=(given,)), 1)
 
 
 def test_a_mixture_of_experts_has_all_of_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with_gpus(monkeypatch, tmp_path, 81920, 81920)
-    arguments = _vllm_arguments.arguments(Options(model="owner/Mix-8x7B", name="m"), 1)
+    arguments = _vllm_arguments.arguments(ServerOptions(model="owner/Mix-8x7B", name="m"), 1)
     assert value(arguments, "--tensor-parallel-size") == "2"

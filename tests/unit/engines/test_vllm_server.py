@@ -41,17 +41,17 @@ def mode(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def options(tmp_path: Path, mode: Path, monkeypatch: pytest.MonkeyPatch) -> _vllm_arguments.Options:
+def options(tmp_path: Path, mode: Path, monkeypatch: pytest.MonkeyPatch) -> _vllm_arguments.ServerOptions:
     """A server's options; its logs are kept below tmp_path/logs."""
     python = tmp_path / "python"
     python.write_text(SERVER.format(python=sys.executable, mode=str(mode)))
     python.chmod(0o755)
     (tmp_path / "logs").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "logs"))
-    return _vllm_arguments.Options(model="owner/name", name="m", python=python)
+    return _vllm_arguments.ServerOptions(model="owner/name", name="m", python=python)
 
 
-def started(options: _vllm_arguments.Options) -> _vllm_server.ModelServer:
+def started(options: _vllm_arguments.ServerOptions) -> _vllm_server.ModelServer:
     return _vllm_server.ModelServer(options, lambda _: None)
 
 
@@ -65,53 +65,53 @@ def kill(server: _vllm_server.ModelServer) -> None:
     process.wait(timeout=60)
 
 
-def test_the_log_of_a_server_that_was_started_again_has_no_hole(options: _vllm_arguments.Options) -> None:
+def test_the_log_of_a_server_that_was_started_again_has_no_hole(options: _vllm_arguments.ServerOptions) -> None:
     with started(options) as server:
         kill(server)
-        server.revive()
+        server.ensure_running()
         assert b"\0" not in server.log.read_bytes()
 
 
 def test_a_server_that_does_not_come_up_again_says_so_to_every_thread(
-    options: _vllm_arguments.Options, mode: Path
+    options: _vllm_arguments.ServerOptions, mode: Path
 ) -> None:
     with started(options) as server:
         kill(server)
         mode.write_text("die")
         for _ in range(_vllm_server.RESTARTS + 1):
             with pytest.raises(EngineError, match="memory:"):
-                server.revive()
+                server.ensure_running()
 
 
-def test_many_threads_that_find_it_dead_start_it_once(options: _vllm_arguments.Options) -> None:
+def test_many_threads_that_find_it_dead_start_it_once(options: _vllm_arguments.ServerOptions) -> None:
     with started(options) as server:
         for _ in range(_vllm_server.RESTARTS):
             kill(server)
             with ThreadPoolExecutor(16) as threads:
-                urls = [each.result() for each in [threads.submit(server.revive) for _ in range(16)]]
+                urls = [each.result() for each in [threads.submit(server.ensure_running) for _ in range(16)]]
             assert set(urls) == {server.url}
         kill(server)
         with pytest.raises(EngineError, match=f"died {_vllm_server.RESTARTS + 1} times"):
-            server.revive()
+            server.ensure_running()
 
 
-def test_restarts_are_counted_from_the_last_answer_on(options: _vllm_arguments.Options) -> None:
+def test_restarts_are_counted_from_the_last_answer_on(options: _vllm_arguments.ServerOptions) -> None:
     with started(options) as server:
         for _ in range(_vllm_server.RESTARTS + 2):
             kill(server)
-            assert server.revive() == server.url
+            assert server.ensure_running() == server.url
             server.answered()
 
 
-def test_a_closed_server_is_not_started_again(options: _vllm_arguments.Options) -> None:
+def test_a_closed_server_is_not_started_again(options: _vllm_arguments.ServerOptions) -> None:
     with started(options) as server:
         pass
     with pytest.raises(EngineError, match="closed"):
-        server.revive()
+        server.ensure_running()
 
 
 def test_a_log_is_kept_where_an_error_names_it_and_nowhere_else(
-    options: _vllm_arguments.Options, mode: Path, tmp_path: Path
+    options: _vllm_arguments.ServerOptions, mode: Path, tmp_path: Path
 ) -> None:
     with started(options):
         pass
@@ -124,7 +124,7 @@ def test_a_log_is_kept_where_an_error_names_it_and_nowhere_else(
 
 
 def test_a_proxy_for_the_world_is_none_for_the_loopback(
-    options: _vllm_arguments.Options, monkeypatch: pytest.MonkeyPatch
+    options: _vllm_arguments.ServerOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_vllm_server, "START_TIMEOUT_S", 30)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -132,14 +132,14 @@ def test_a_proxy_for_the_world_is_none_for_the_loopback(
         assert server.url
 
 
-def test_a_port_that_another_server_has_is_refused(options: _vllm_arguments.Options) -> None:
+def test_a_port_that_another_server_has_is_refused(options: _vllm_arguments.ServerOptions) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = dataclasses.replace(options, port=other.getsockname()[1])
         with pytest.raises(InputError, match="choose another with --port"), started(taken):
             pass
 
 
-def test_a_port_that_was_just_closed_is_free(options: _vllm_arguments.Options) -> None:
+def test_a_port_that_was_just_closed_is_free(options: _vllm_arguments.ServerOptions) -> None:
     for _ in range(2):
         with started(options) as server:
             port = int(server.url.rpartition(":")[2].removesuffix("/v1"))

@@ -15,7 +15,7 @@ import pytest
 
 from harness.datasets import load_set
 from harness.errors import InputError, SamplesError
-from harness.exchange import Answer, Answers, Found, Source, export, find_format, import_
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, export, find_format, import_
 from harness.runs import reader
 from harness.types import Form, ProblemSet
 from sandbox import Verdict
@@ -50,19 +50,19 @@ def write(path: Path, *rows: object) -> Path:
     return path
 
 
-def read(name: str, path: Path) -> Found:
-    (found,) = find_format(name, "read").read(Source(path))
-    assert isinstance(found, Found)
+def read(name: str, path: Path) -> ImportedSet:
+    (found,) = find_format(name, "read").read(InputFile(path))
+    assert isinstance(found, ImportedSet)
     return found
 
 
-def answers(name: str, path: Path, problems: ProblemSet | None) -> list[Answers]:
+def answers(name: str, path: Path, problems: ProblemSet | None) -> list[ImportedProblem]:
     found = read(name, path)
     assert found.answers is not None
     return list(found.answers(problems))
 
 
-def verdicts(groups: list[Answers]) -> dict[str, list[Verdict | None]]:
+def verdicts(groups: list[ImportedProblem]) -> dict[str, list[Verdict | None]]:
     return {group.problem_id: [each.verdict for each in group.answers] for group in groups}
 
 
@@ -167,7 +167,10 @@ def test_evalplus_s_directory_is_read_in_the_order_of_its_numbers(tmp_path: Path
 def test_evalplus_s_solution_goes_before_its_completion(tmp_path: Path, problems: ProblemSet) -> None:
     rows = [{"task_id": "HumanEval/0", "solution": "a"}, {"task_id": "HumanEval/0", "completion": "b"}]
     (group,) = answers("evalplus", write(tmp_path / "s.jsonl", *rows), problems)
-    assert group.answers == (Answer(text="a", form=Form.SOLUTION), Answer(text="b", form=Form.COMPLETION))
+    assert group.answers == (
+        ImportedSample(text="a", form=Form.SOLUTION),
+        ImportedSample(text="b", form=Form.COMPLETION),
+    )
 
 
 def test_an_unknown_status_is_named(tmp_path: Path, problems: ProblemSet) -> None:
@@ -204,7 +207,7 @@ def test_bigcode_without_a_problem_set_cannot_be_read(tmp_path: Path) -> None:
 def test_bigcode_s_numbers_are_a_run_without_samples(tmp_path: Path) -> None:
     document = {"humaneval": {"pass@1": 0.25}, "config": {"model": "org/m", "temperature": 0.2, "limit": 40}}
     path = write(tmp_path / "evaluation_results.json", document)
-    (summary,) = import_.import_runs(import_.Request(path=path, results=tmp_path / "results"), lambda _: None)
+    (summary,) = import_.import_runs(import_.ImportRequest(path=path, results=tmp_path / "results"), lambda _: None)
     (estimate,) = summary["estimates"]
     assert (estimate["value"], estimate["n_problems"]) == (0.25, 40)
     assert "|T:0.2|" in estimate["signature"] and "org--m" in summary["run"]
@@ -268,7 +271,7 @@ def test_lm_eval_s_numbers_come_with_the_interval_of_their_standard_error(tmp_pa
     whole = {"results": {"piqa": values}, "configs": {}, "config": {"model_args": "pretrained=org/m,dtype=x"},
              "n-samples": {"piqa": {"original": 9, "effective": 7}}}  # fmt: skip
     path = write(tmp_path / "results_2026-01-01T00-00-00.json", whole)
-    (summary,) = import_.import_runs(import_.Request(path=path, results=tmp_path / "r"), lambda _: None)
+    (summary,) = import_.import_runs(import_.ImportRequest(path=path, results=tmp_path / "r"), lambda _: None)
     (estimate,) = summary["estimates"]  # a perplexity without standard error has no interval
     assert (estimate["metric"], estimate["value"], estimate["n_problems"]) == ("acc", 0.5, 7)
     assert estimate["low"] == pytest.approx(0.5 - 1.96 * 0.1, abs=1e-4)
@@ -281,7 +284,7 @@ def test_lm_eval_s_directory_gives_a_run_for_each_task(tmp_path: Path, problems:
     write(tmp_path / "m" / "samples_humaneval_2026-01-01T00-00-00.jsonl", document("HumanEval/0", 1.0, ["a"]))
     results = {"humaneval": {"pass@1,create_test": 1.0}, "piqa": {"acc,none": 0.5, "acc_stderr,none": 0.1}}
     write(tmp_path / "m" / "results_2026-01-01T00-00-00.json", {"results": results, "configs": {}, "model_name": "m"})
-    request = import_.Request(path=tmp_path / "m", results=tmp_path / "r", problems=str(problems.path))
+    request = import_.ImportRequest(path=tmp_path / "m", results=tmp_path / "r", problems=str(problems.path))
     first, second = import_.import_runs(request, lambda _: None)
     assert first["problems"] == {"HumanEval/0": {"n": 1, "c": 1}} and first["source"]["claimed"] == {"pass@1": 1.0}
     assert second["problems"] == {} and second["estimates"][0]["metric"] == "acc"
@@ -405,7 +408,7 @@ def test_multipl_e_s_other_languages_keep_their_names(tmp_path: Path) -> None:
         name = f"HumanEval_{number}_f"
         write(folder / f"{name}.results.json", results(name, "lua", ("OK", 0, "")))
     notes: list[str] = []
-    (summary,) = import_.import_runs(import_.Request(path=folder, results=tmp_path / "r"), notes.append)
+    (summary,) = import_.import_runs(import_.ImportRequest(path=folder, results=tmp_path / "r"), notes.append)
     assert list(summary["problems"]) == ["HumanEval_0_f", "HumanEval_1_f"]
     assert "data:HumanEval-lua|" in summary["estimates"][0]["signature"]
     assert any("no problem set" in note for note in notes)
@@ -437,7 +440,7 @@ def test_the_problem_set_is_guessed_from_the_other_system_s_name(theirs: str, ou
 
 def test_a_number_that_the_file_s_own_verdicts_do_not_give_is_told(tmp_path: Path, problems: ProblemSet) -> None:
     path = evaluated(tmp_path, ("pass", None))
-    request = import_.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
+    request = import_.ImportRequest(path=path, results=tmp_path / "r", problems=str(problems.path))
     (summary,) = import_.import_runs(request, lambda _: None)
     assert summary["estimates"][0]["value"] == 1.0 and summary["source"]["claimed"] == {"pass@1": 0.5}
     assert summary["source"]["differs"] == ["pass@1"]
@@ -451,13 +454,13 @@ from harness.files import atomic
 whole = atomic.write_whole
 atomic.write_whole = lambda place, data: os.kill(os.getpid(), 9) if place.name == "manifest.json" else whole(place, data)
 path, problems, results = sys.argv[1:]
-importing.import_runs(importing.Request(path=Path(path), problems=problems, results=Path(results)), print)
+importing.import_runs(importing.ImportRequest(path=Path(path), problems=problems, results=Path(results)), print)
 """
 
 
 def test_an_import_that_is_killed_leaves_no_run_and_the_next_one_makes_it(tmp_path: Path, problems: ProblemSet) -> None:
     path = write(tmp_path / "s.jsonl", {"task_id": "HumanEval/0", "completion": "return 1"})
-    request = import_.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
+    request = import_.ImportRequest(path=path, results=tmp_path / "r", problems=str(problems.path))
     arguments = [str(path), str(problems.path), str(tmp_path / "r")]
     assert subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode == -9
     assert list((tmp_path / "r").rglob("summary.json")) and not list((tmp_path / "r").rglob("manifest.json"))
@@ -468,7 +471,7 @@ def test_an_import_that_is_killed_leaves_no_run_and_the_next_one_makes_it(tmp_pa
 
 def test_samples_without_verdicts_are_a_run_that_is_not_judged_yet(tmp_path: Path, problems: ProblemSet) -> None:
     path = write(tmp_path / "s.jsonl", {"task_id": "HumanEval/0", "completion": "return 1"})
-    request = import_.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
+    request = import_.ImportRequest(path=path, results=tmp_path / "r", problems=str(problems.path))
     (summary,) = import_.import_runs(request, lambda _: None)
     assert summary["estimates"] == [] and not summary["coverage"]["complete"]
     config = reader.read_manifest(Path(summary["run"])).config
@@ -480,19 +483,19 @@ def test_samples_without_verdicts_are_a_run_that_is_not_judged_yet(tmp_path: Pat
 
 def test_a_whole_program_stays_the_program_after_human_eval_s_prompt(tmp_path: Path, problems: ProblemSet) -> None:
     path = evaluated(tmp_path, ("pass", None))
-    request = import_.Request(path=path, results=tmp_path / "r", problems=str(problems.path))
+    request = import_.ImportRequest(path=path, results=tmp_path / "r", problems=str(problems.path))
     (summary,) = import_.import_runs(request, lambda _: None)
     export.export(Path(summary["run"]), "human-eval", tmp_path / "x.jsonl", None, tmp_path)
     row = json.loads((tmp_path / "x.jsonl").read_text())
     assert row == {"task_id": "HumanEval/0", "completion": "\ndef f0(): ...", "solution": "def f0(): ..."}
     (group,) = answers("human-eval", tmp_path / "x.jsonl_results.jsonl", problems)
-    assert group.answers == (Answer(text="def f0(): ...", form=Form.SOLUTION, verdict=Verdict.ACCEPTED),)
+    assert group.answers == (ImportedSample(text="def f0(): ...", form=Form.SOLUTION, verdict=Verdict.ACCEPTED),)
 
 
 def test_a_run_of_another_task_is_no_run_of_programs(tmp_path: Path) -> None:
     whole = {"results": {"piqa": {"acc,none": 0.5, "acc_stderr,none": 0.1}}, "configs": {}}
     path = write(tmp_path / "results_2026-01-01T00-00-00.json", whole)
-    (summary,) = import_.import_runs(import_.Request(path=path, results=tmp_path / "r"), lambda _: None)
+    (summary,) = import_.import_runs(import_.ImportRequest(path=path, results=tmp_path / "r"), lambda _: None)
     assert summary["task"] == "other"
     with pytest.raises(InputError, match="of the task other; take csv or model-index"):
         export.export(Path(summary["run"]), "evalplus", tmp_path / "x.jsonl", None, tmp_path)

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from harness.config import RunConfig, load_config
 from harness.errors import InputError
-from harness.pipeline.costs import Cost, Ledger, Prices
+from harness.pipeline.costs import Cost, Prices, UsageTotals
 from harness.types import Completion, Usage
 
 
 def cost(*usages: Usage, prices: Prices | None = None) -> Cost:
-    ledger = Ledger()
+    ledger = UsageTotals()
     for usage in usages:
         ledger.add(Completion(problem_id="p", index=0, text="", usage=usage))
         ledger.add(Completion(problem_id="p", index=1, text=""))
@@ -67,7 +67,7 @@ def test_a_price_is_per_million_tokens_or_per_hour() -> None:
 
 
 def test_saved_completions_cost_nothing_that_is_known() -> None:
-    ledger = Ledger()
+    ledger = UsageTotals()
     ledger.add(Completion(problem_id="p", index=0, text="x"))
     assert ledger.cost(Prices(hour=1.0)) is None
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.pipeline.sampling_audit import Sampling, Tally
+from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
 from harness.types import Completion
 
 
-def audit(problems: list[list[Completion]], temperature: float | None = 0.8) -> Sampling:
-    tally = Tally()
+def audit(problems: list[list[Completion]], temperature: float | None = 0.8) -> SamplingAudit:
+    tally = SamplingCounter()
     distinct = {}
     for completions in problems:
         for each in completions:
@@ -84,7 +84,7 @@ def test_many_without_a_program_are_warned_of() -> None:
 
 
 def test_no_completions_have_no_audit() -> None:
-    assert Tally().audit({}, 0.8) is None
+    assert SamplingCounter().audit({}, 0.8) is None
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=6), min_size=1, max_size=6))

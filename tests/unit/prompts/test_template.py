@@ -13,7 +13,7 @@ from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.errors import InputError
 from harness.extractors import DEFAULT, extract
-from harness.pipeline.prompt_options import load_prompting, measured
+from harness.pipeline.prompt_options import load_prompting, without_shown_examples
 from harness.prompts import template as prompting
 from harness.prompts.template import OWN, Prompting
 from harness.tasks import codegen
@@ -83,9 +83,9 @@ def test_mbpp_s_three_examples_are_the_text_that_lm_eval_sends(data: Path, mbpp:
 
 
 def test_examples_are_not_measured(mbpp: ProblemSet) -> None:
-    left = measured(mbpp, load_prompting(RunConfig(shots=3), mbpp, Form.COMPLETION))
+    left = without_shown_examples(mbpp, load_prompting(RunConfig(shots=3), mbpp, Form.COMPLETION))
     assert {each.id for each in mbpp.problems} - {each.id for each in left.problems} == {"Mbpp/2", "Mbpp/3", "Mbpp/4"}
-    assert measured(mbpp, OWN) is mbpp
+    assert without_shown_examples(mbpp, OWN) is mbpp
 
 
 def test_the_default_adds_nothing_to_signature_and_fingerprint(mbpp: ProblemSet) -> None:

@@ -83,15 +83,15 @@ def test_a_file_cut_at_any_byte_is_mended_and_completed_to_the_same(run: Path, n
 
 
 def test_what_is_missing_of_a_problem_is_asked_for_by_index(run: Path) -> None:
-    owed = {"a": 7}
+    expected = {"a": 7}
     texts = [Completion(problem_id="a", index=index, text="same") for index in range(7)]
-    with Store(run, owed) as opened:
+    with Store(run, expected) as opened:
         opened.add_completions([texts[4], texts[2]])
         assert opened.missing("a") == [range(2), range(3, 4), range(5, 7)]
-    with Store(run, owed) as opened:
+    with Store(run, expected) as opened:
         opened.add_completions([texts[5], texts[6]])
         assert opened.missing("a") == [range(2), range(3, 4)] and opened.generated("a") == 4
-        assert [opened.twin("a", index) for index in (4, 2, 5, 6)] == [4, 4, 4, 4] and opened.repeated() == 3
+        assert [opened.duplicate_of("a", index) for index in (4, 2, 5, 6)] == [4, 4, 4, 4] and opened.repeated() == 3
 
 
 def test_what_was_refused_for_good_is_not_asked_for_again(run: Path) -> None:

@@ -23,7 +23,7 @@ ONE = SamplingParams(n=1, temperature=0)
 def ended(scores: Sequence[Score], problems: Sequence[Problem]) -> Ended:
     return Ended(
         scores=lambda: iter(scores), problems={each.id: each for each in problems},
-        owed={each.id: 1 for each in problems}, ks=None, signature="s", seed=0,
+        expected={each.id: 1 for each in problems}, ks=None, signature="s", seed=0,
     )  # fmt: skip
 
 

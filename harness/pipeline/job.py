@@ -1,0 +1,74 @@
+"""What a run is before it begins, what watches it, and what it has come to at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.engines import StatusListener, replay
+from harness.engines._selection import ModelSpec
+from harness.runs import manifest
+from harness.tasks import Task
+from harness.types import Completion, ProblemSet
+from sandbox import Limits, Verdict
+
+
+class RunObserver(StatusListener, Protocol):
+    """Told how a run goes on, from several threads."""
+
+    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+        """The stream begins; counts of completions. work: `execute` or `score`, what each is to have done to it."""
+
+    def generated(self, completions: list[Completion]) -> None:
+        """A problem's completions arrived."""
+
+    def executed(self, verdict: Verdict | None) -> None:
+        """A completion was run, or scored without being run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A resolved run.
+
+    expected: problem id -> n. limits: problem id -> limits. backend: None where nothing is executed.
+    """
+
+    task: Task
+    problems: ProblemSet
+    model: ModelSpec
+    saved: replay.ReplayEngine | None
+    expected: Mapping[str, int]
+    limits: Mapping[str, Limits]
+    backend: str | None
+    manifest: manifest.Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """What a stream could not do. internal: executions that failed for our reasons; failed: problem id -> why."""
+
+    internal: int
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A run at its end. `summary` is what summary.json holds; `complete` whether every completion has a score."""
+
+    run: Path
+    summary: Mapping[str, Any]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionSet:
+    """Completions that there are or will be. signature, identity: what decided them, as they stand in a manifest."""
+
+    task: Task
+    problems: ProblemSet
+    model: ModelSpec
+    expected: Mapping[str, int]
+    signature: str
+    identity: Mapping[str, Any]

@@ -1,0 +1,206 @@
+"""From a configuration to a job: problems, task, model, limits, the sandbox's identity, and the run's signature."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import sandbox
+from harness import __version__, registry
+from harness.config import RunConfig
+from harness.datasets import load_set
+from harness.engines import _vllm_arguments, replay
+from harness.engines._selection import ModelSpec, find_model
+from harness.errors import InputError
+from harness.extractors import DEFAULT
+from harness.pipeline.job import CompletionSet, Job, RunObserver
+from harness.pipeline.prompt_options import load_prompting, without_shown_examples
+from harness.prompts import template
+from harness.prompts.template import Prompting
+from harness.runs import manifest
+from harness.runs.signature import limits_digest, limits_label, span
+from harness.tasks import Extracting, Prompted, Task
+from harness.types import Form, ProblemSet
+from sandbox import Integrity, Limits
+
+
+def open_task(config: RunConfig) -> Task:
+    """The task of a run, with its options. Raises InputError."""
+    task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
+    return task
+
+
+def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) -> Job:
+    """The job that a configuration asks for. Closes what it opens at the end of `stack`. Raises InputError."""
+    task = open_task(config)
+    _check_prompted(task, config)
+    problems = load_set(config.problems, config.cache, config.task, config.task_options)
+    saved = open_samples(config, problems)
+    if saved:
+        stack.callback(saved.close)
+    model = find_model(config)
+    prompted = load_prompting(config, problems, model.form)
+    task = task.prompted(prompted) if isinstance(task, Prompted) else task
+    problems = without_shown_examples(problems, prompted)
+    n = config.sampling().n
+    drawn = CompletionSet(
+        task=task,
+        problems=problems,
+        model=model,
+        expected=saved.counts() if saved else {problem.id: n for problem in problems.problems},
+        signature=_sampling_signature(config, model, saved, prompted),
+        identity={
+            "seed": config.seed,
+            "model": model.identity,
+            "samples": saved.sha256 if saved else None,
+            "sampling": None if saved else dataclasses.asdict(config.sampling()),
+            "form": model.form.value,
+            **template.identity(prompted),
+        },
+    )
+    return make_job(config, observer, drawn, saved)
+
+
+def make_job(
+    config: RunConfig, observer: RunObserver, drawn: CompletionSet, saved: replay.ReplayEngine | None = None
+) -> Job:
+    """The run that executes and scores what is drawn, under the configuration's limits and in its sandbox.
+
+    Raises InputError for a k above n, and for an extractor where nothing is extracted.
+    """
+    problems, model, expected = drawn.problems, drawn.model, drawn.expected
+    task = _with_extractor(drawn.task, model.form, config)
+    _check_k(config, task, expected)
+    limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
+    sandbox_identity = _sandbox_identity(config, observer) if task.executes else None
+    where = f", sandbox {sandbox_identity['backend']} ({sandbox_identity['contents']})" if sandbox_identity else ""
+    observer.note(f"problems {problems.version()}, model {model.name}{where}")
+    signature = _signature(task, drawn, limits, sandbox_identity)
+    identity = {
+        **drawn.identity,
+        "signature": signature,  # with the version: another version's numbers are another run's
+        "problems": {"name": problems.name, "sha256": problems.sha256},
+        "task": task.version,
+        "task_options": dict(config.task_options),
+        **({"extractor": config.extractor} if extracts_replies(task, model.form) else {}),
+        "sandbox": sandbox_identity,
+        "dedup": config.dedup,
+        "limits": limits_digest(limits) if task.executes else None,
+    }
+    return Job(
+        task=task,
+        problems=problems,
+        model=model,
+        saved=saved,
+        expected=expected,
+        limits=limits,
+        backend=sandbox_identity["backend"] if sandbox_identity else None,
+        manifest=manifest.make(identity, signature, config.model_dump(mode="json", exclude={"api_key"})),
+    )
+
+
+def _sandbox_identity(config: RunConfig, observer: RunObserver) -> dict[str, str | None]:
+    """What programs run in."""
+    backend = sandbox.choose_backend(config.sandbox)
+    sandbox.prepare(backend, observer.note)
+    return {
+        "backend": backend,
+        "contents": sandbox.contents(backend),
+        "guest": sandbox.guest_digest(),
+        "runtime": config.runtime,
+        "isolation": config.isolation.value,
+    }
+
+
+def open_samples(config: RunConfig, problems: ProblemSet) -> replay.ReplayEngine | None:
+    """The file of completions that the configuration names, indexed; None where it names none."""
+    if config.samples is None:
+        return None
+    return replay.open_engine(replay.Options(samples=config.samples, problems=problems))
+
+
+def _check_k(config: RunConfig, task: Task, expected: Mapping[str, int]) -> None:
+    if config.k and not task.executes:
+        raise InputError(f"--k is for pass@k of programs; task {task.name} executes none")
+    smallest = min(expected, key=lambda problem_id: expected[problem_id])
+    for k in config.k:
+        if k > expected[smallest]:
+            raise InputError(
+                f"pass@{k} needs k <= n, but n is {expected[smallest]} for {smallest}; ask for a smaller k"
+            )
+
+
+def extracts_replies(task: Task, form: Form) -> bool:
+    """Whether programs are taken out of replies."""
+    return form is Form.CHAT and isinstance(task, Extracting)
+
+
+def _with_extractor(task: Task, form: Form, config: RunConfig) -> Task:
+    """The task with the run's extractor, where there is something to extract from. Raises InputError."""
+    if form is Form.CHAT and isinstance(task, Extracting):
+        return task.extracting(config.extractor)
+    if config.extractor == DEFAULT:
+        return task
+    if not task.executes:
+        raise InputError(f"extractor {config.extractor} is for programs; task {task.name} executes none")
+    raise InputError(f"extractor {config.extractor} is for replies of form chat; this run's form is {form}")
+
+
+def _signature(
+    task: Task, drawn: CompletionSet, limits: Mapping[str, Limits], sandbox_identity: Mapping[str, Any] | None
+) -> str:
+    """Everything that can change the number, without the metric's own name, in one line."""
+    parts = (
+        f"n:{span(drawn.expected.values())}",
+        drawn.signature,
+        f"task:{task.version}",
+        task.label(),
+        f"data:{drawn.problems.version()}",
+        _execution_signature(drawn.problems, drawn.expected, limits, sandbox_identity),
+        f"v:{__version__}",
+    )
+    return "|".join(part for part in parts if part)
+
+
+def _check_prompted(task: Task, config: RunConfig) -> None:
+    if config.prompting_given() and not isinstance(task, Prompted):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
+        raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
+
+
+def _sampling_signature(
+    config: RunConfig, model: ModelSpec, saved: replay.ReplayEngine | None, prompted: Prompting
+) -> str:
+    """How the completions came about, for a signature."""
+    if saved:
+        return f"samples:{saved.sha256[:8]}"
+    sampling = config.sampling()
+    arguments = ",".join(_vllm_arguments.score_relevant_arguments(config.engine_args)).replace("|", "/")
+    return (
+        f"T:{sampling.temperature:g}|top_p:{sampling.top_p:g}|top_k:{sampling.top_k}|max:{sampling.max_tokens}"
+        f"|seed:{sampling.seed}|form:{model.form}{template.label(prompted)}|engine:{model.engine}"
+        + (f"|args:{arguments}" if arguments else "")
+    )
+
+
+def _execution_signature(
+    problems: ProblemSet,
+    expected: Mapping[str, int],
+    limits: Mapping[str, Limits],
+    sandbox_identity: Mapping[str, Any] | None,
+) -> str:
+    """How programs were executed, for a signature; empty where none were."""
+    if sandbox_identity is None:
+        return ""
+    in_sandbox = in_sandbox_problems(problems, expected)
+    integrity = f"judged+{len(in_sandbox)}{Integrity.IN_SANDBOX}" if in_sandbox else Integrity.JUDGED.value
+    image = f"{sandbox_identity['backend']}-{sandbox_identity['contents']}"
+    return f"integrity:{integrity}|img:{image}|{limits_label(limits[problem_id] for problem_id in expected)}"
+
+
+def in_sandbox_problems(problems: ProblemSet, expected: Mapping[str, int]) -> list[str]:
+    """The problems whose tests run in the program's own process."""
+    asked = [problem for problem in problems.problems if problem.id in expected]
+    return [problem.id for problem in asked if problem.integrity() is Integrity.IN_SANDBOX]
