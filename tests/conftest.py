@@ -1,7 +1,8 @@
 """The suite's fixtures, how its tests are spread over worker processes, and what it says at its end.
 
-Tests that share something dear run in one worker process, as a group of xdist: those of a sandbox backend, of the one
-vLLM server, of the browser. Everything else goes wherever a worker is free.
+Tests that share something dear run in one worker process, as a group of xdist: those of the one vLLM server, of the
+browser, of a sandbox backend. The others of a file stay together too, since they share its fixtures. The long groups
+come first, so that no worker ends with one while the others have nothing to do.
 """
 
 from __future__ import annotations
@@ -16,10 +17,25 @@ from tests.fixtures.models import overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
 from tests.fixtures.runs import few, main_job
 from tests.fixtures.sandboxes import backend, box
+from tests.fixtures.servers import quick_retries
 
-__all__ = ["backend", "box", "data", "few", "harness", "main_job", "overfit", "texts", "vllm", "vllm_python"]
+__all__ = [
+    "backend",
+    "box",
+    "data",
+    "few",
+    "harness",
+    "main_job",
+    "overfit",
+    "quick_retries",
+    "texts",
+    "vllm",
+    "vllm_python",
+]
 
-GROUPS = {"vllm_python": "vllm", "browser": "browser"}
+GROUPS = {"vllm_python": "vllm", "browser": "browser"}  # a fixture -> the group of all tests that use it
+LONGEST_FIRST = ("vllm", "docker", "bubblewrap", "tests/integration/test_checkup.py", "tests/integration/test_commands.py",
+                 "browser", "tests/integration/test_server_faults.py")  # fmt: skip
 # A shell ignores it for its background jobs, and what they start inherits that: commands here are to see Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -31,14 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if (group := _group(item)) is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(_marked(item), len(places)))
 
 
-def _group(item: pytest.Item) -> str | None:
-    if item.get_closest_marker("xdist_group") is not None:
-        return None
+def _group(item: pytest.Item) -> str:
     names = getattr(item, "fixturenames", ())
     found = next((group for fixture, group in GROUPS.items() if fixture in names), None)
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return found or (parameters.get("backend") if "backend" in names else None)
+    return found or parameters.get("backend") or item.nodeid.partition("::")[0]
+
+
+def _marked(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark and mark.args else ""

@@ -16,6 +16,7 @@ import pytest
 from harness.engines import _vllm_arguments, _vllm_server
 from harness.errors import EngineError, InputError
 from harness.models import model_dir
+from tests.fixtures.commands import Harness
 from tests.fixtures.processes import alive, cmdline, descendants, until
 
 HARNESS = str(Path(sys.executable).parent / "harness")
@@ -29,7 +30,7 @@ def python(vllm_python: Path) -> Path:
 @pytest.fixture
 def run_of_vllm(python: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`harness run --engine vllm`, just started."""
-    command = [HARNESS, "run", "--engine", "vllm", "--vllm-python", str(python), "--k", "1", "--n", "20", "--json"]
+    command = [HARNESS, "run", "--engine", "vllm", "--vllm-python", str(python), "--k", "1", "--n", "10", "--json"]
     errors = open(tmp_path / "stderr", "w")
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         yield process
@@ -38,7 +39,7 @@ def run_of_vllm(python: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]
 
 
 def test_a_server_that_is_killed_half_way_is_started_again_and_the_run_ends_as_if_nothing_had_been(
-    run_of_vllm: subprocess.Popen[str], tmp_path: Path, python: Path
+    run_of_vllm: subprocess.Popen[str], tmp_path: Path, python: Path, harness: Harness
 ) -> None:
     process = run_of_vllm
     until(lambda: list(tmp_path.glob("results/*/*/*/completions.jsonl")), 600, "the run began")
@@ -51,17 +52,14 @@ def test_a_server_that_is_killed_half_way_is_started_again_and_the_run_ends_as_i
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 0, (tmp_path / "stderr").read_text()
     summary = json.loads(out)
-    assert summary["coverage"]["complete"] and summary["coverage"]["completions_scored"] == 69 * 20
+    assert summary["coverage"]["complete"] and summary["coverage"]["completions_scored"] == 69 * 10
     rows = [json.loads(line) for line in completions.read_text().splitlines()]
-    assert len({(row["problem_id"], row["index"]) for row in rows}) == len(rows) == 69 * 20
+    assert len({(row["problem_id"], row["index"]) for row in rows}) == len(rows) == 69 * 10
     about = json.loads(completions.with_name("manifest.json").read_text())["engine"]
     assert about["server"] and "--generation-config vllm" in about["arguments"]
     until(lambda: not alive([*ours, *servers]), 30, "nothing of the server stays")
 
-    again = subprocess.run(
-        [HARNESS, "run", "--engine", "vllm", "--vllm-python", str(python), "--k", "1", "--n", "20", "--json"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    again = harness("run", "--engine", "vllm", "--vllm-python", python, "--k", "1", "--n", "10", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == summary  # a complete run starts no server
 
 

@@ -280,6 +280,7 @@ def test_a_request_that_fails_is_missing_coverage_and_asked_again_by_the_same_co
         assert code == 0 and summary["coverage"]["complete"] and len(asked) == before + 1
 
 
+@pytest.mark.usefixtures("quick_retries")
 def test_quick_refusals_of_the_first_prompts_do_not_end_a_run_that_others_are_answered_in(
     harness: Harness, problems: Path
 ) -> None:
@@ -303,6 +304,7 @@ def test_a_run_in_which_nothing_is_answered_has_no_summary(harness: Harness, pro
     assert code == 3 and not summary and "no such parameter: top_k" in said and "go on with" in said
 
 
+@pytest.mark.usefixtures("quick_retries")
 def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with(
     harness: Harness, problems: Path
 ) -> None:
@@ -334,6 +336,7 @@ def test_a_server_that_dies_half_way_ends_the_run_with_the_command_to_go_on_with
     assert code == 2 and "no model server answers" in said
 
 
+@pytest.mark.usefixtures("quick_retries")
 def test_a_prompt_on_which_a_server_drops_the_connection_fails_alone(harness: Harness, problems: Path) -> None:
     def respond(wanted: dict[str, Any], count: int) -> Answer:
         if "LONG" in wanted["prompt"]:
