@@ -8,7 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from harness.text.shingles import token_hashes, tokens, windows
+from harness.text.shingles import token_hashes, windows
+from harness.text.words import has_unspaced, tokens
 
 MOST = 100  # texts in self-BLEU, whose time goes with their square
 
@@ -58,8 +59,11 @@ def self_bleu(texts: Sequence[str], rng: np.random.Generator) -> float:
         raise ValueError("self-BLEU needs two texts")
     if len(texts) > MOST:
         texts = [texts[place] for place in sorted(rng.choice(len(texts), MOST, replace=False).tolist())]
+    tokenizer = None  # sacrebleu's own, 13a, but for scripts without spaces, where it would see one word a line
+    if any(map(has_unspaced, texts)):
+        texts, tokenizer = [" ".join(tokens(text)) for text in texts], "none"
     scores = []
     for place, text in enumerate(texts):
         others = [*islice(texts, place), *islice(texts, place + 1, None)]
-        scores.append(sacrebleu.sentence_bleu(text, others).score / 100)
+        scores.append(sacrebleu.sentence_bleu(text, others, tokenize=tokenizer).score / 100)
     return sum(scores) / len(scores)

@@ -23,8 +23,8 @@ from harness.metrics.diversity import Diversity
 from harness.overfit.loss_curve import Turn
 from harness.stats.bootstrap import ALPHA, RESAMPLES, resampled_sums
 from harness.text import containment, verbatim
-from harness.text.shingles import tokens
 from harness.text.verbatim import Copy, Share
+from harness.text.words import tokens
 
 MODERATE = 0.2  # nats per token: from here a gap is moderate
 SEVERE = 0.5

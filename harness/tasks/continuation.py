@@ -17,7 +17,7 @@ from harness.tasks import Candidate, Ended, Outcome
 from harness.tasks._aggregate import mean_outcome
 from harness.tasks._options import TaskOptions
 from harness.text import verbatim
-from harness.text.shingles import tokens
+from harness.text.words import tokens
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 

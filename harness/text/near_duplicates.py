@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.text.shingles import Hashes, jaccard, shingles
+from harness.text.words import visible
 
 TOKENS = 5  # of a shingle, and the threshold: those of The Stack's near-deduplication (Kocetkov et al. 2022: 5, 0.7)
 THRESHOLD = 0.7
@@ -37,7 +38,10 @@ Reader = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sketches:
-    """What is kept of texts: `signatures` (texts, PLACES); `digests` (texts,), equal for texts equal but for space."""
+    """What is kept of texts: `signatures` (texts, PLACES); `digests` (texts,).
+
+    Digests are equal for texts that look the same but for white space.
+    """
 
     signatures: Signatures
     digests: Hashes
@@ -70,7 +74,7 @@ def sketch(texts: Iterable[str], count: int) -> Sketches:
 
 
 def _digest(text: str) -> int:
-    plain = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    plain = " ".join(visible(text).split()).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.sha256(plain).digest()[:8], "big")
 
 

@@ -1,30 +1,24 @@
 """Texts as sets of shingles: runs of n tokens, each as one 64-bit number. What near duplicates and copies are told by.
 
-A token is a word (letters, digits, underscores) or one other mark; scripts that write no spaces between words give one
-token a character. White space does not count, case does. Knows nothing of files and models.
+A token is a word or one other mark (`harness.text.words`). White space and invisible characters do not
+count, case does. Knows nothing of files and models.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import re
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.text.words import tokens
+
 Hashes = npt.NDArray[np.uint64]
 
-_SCRIPTS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # kana and Han
-_TOKEN = re.compile(rf"[^\W{_SCRIPTS}]+|\S")
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying loses nothing; 2^64 over the golden ratio
 _SPREAD = np.uint64(0xFF51AFD7ED558CCD)  # of MurmurHash3's finalizer
 _HALF = np.uint64(33)
-
-
-def tokens(text: str) -> list[str]:
-    """The words and marks of a text, in its order."""
-    return _TOKEN.findall(text)
 
 
 def token_hashes(words: list[str]) -> Hashes:

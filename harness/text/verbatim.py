@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.text.shingles import token_hashes, tokens, windows
+from harness.text.shingles import token_hashes, windows
+from harness.text.words import tokens
 
 SEED = 8
 LONG = 50  # tokens: what Carlini et al. 2023 (arXiv 2202.07646) count as memorized; theirs are of a subword tokenizer

@@ -24,7 +24,7 @@ from statsmodels.stats.multitest import multipletests
 
 from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
-from harness.text.shingles import tokens
+from harness.text.words import tokens
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import write_rows
 

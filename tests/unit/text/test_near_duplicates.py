@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from harness.text import near_duplicates
 from harness.text.containment import SHORTEST, contain
-from harness.text.shingles import jaccard, shingles, token_hashes, tokens, windows
+from harness.text.shingles import jaccard, shingles, token_hashes, windows
+from harness.text.words import tokens
 
 WORDS = ["alpha", "beta", "gamma", "delta", "(", ")", "=", "x1"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)

@@ -9,8 +9,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.text.shingles import tokens
 from harness.text.verbatim import SEED, Copy, excerpt, long_share, longest_copies, wilson
+from harness.text.words import tokens
 
 LETTERS = st.lists(st.sampled_from("abc"), max_size=40).map(" ".join)
 
