@@ -22,7 +22,8 @@ import numpy as np
 from harness import datasets
 from harness.errors import InputError
 from harness.files import atomic, jsonl
-from harness.files.rows import Row, RowFile, text_of
+from harness.files.row_text import text_of
+from harness.files.rows import Row, RowFile
 from harness.overfit import measures
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"

@@ -17,7 +17,8 @@ from harness.checkup import verdicts
 from harness.checkup.data import Data
 from harness.checkup.verdicts import Check
 from harness.files.progress import Progress, counted
-from harness.files.rows import RowFile, text_of
+from harness.files.row_text import text_of
+from harness.files.rows import RowFile
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import Point, Turn

@@ -1,4 +1,6 @@
-"""Files of rows: .jsonl, .jsonl.gz, .csv, .json (a list of objects). Each row is named by its file and line.
+"""Files of rows: .jsonl or .ndjson, .csv, .tsv, .json (a list of objects), each also packed as .gz or .zst; .parquet.
+
+Each row is named by its file and line.
 
 Rows are read one at a time; what is held in memory is the place of each (8 bytes, 16 where a line is not its number).
 A .jsonl file is read where it is, anything else is first written as JSON lines into a temporary file, for a packed or
@@ -13,6 +15,7 @@ import contextlib
 import csv
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import sys
@@ -26,13 +29,18 @@ from typing import IO, Any, Self
 
 from harness.errors import InputError
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv")
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LINES, LISTS, TABLES, PACKED = (".jsonl", ".ndjson"), (".json",), (".csv", ".tsv"), (".gz", ".zst")
+SUFFIXES = (
+    *(f"{kind}{packing}" for kind in (*LINES, *LISTS, *TABLES) for packing in ("", *PACKED)),
+    ".parquet",
+)
 CHUNK = 1 << 20
-# What a row's text may be called. The values of all that a row has make its text, in this order.
-TEXT_FIELDS = (
-    "text", "content", "prompt", "instruction", "input", "question", "messages", "document", "completion", "response",
-    "output", "answer", "canonical_solution", "reference", "solution", "code", "summary",
-)  # fmt: skip
+INDEX = "index"  # the name of a table's first column where that has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +62,18 @@ class RowFile:
     def __init__(self, path: Path, name: str | None = None) -> None:
         self.path = path
         self.name = name or str(path)
-        self._unit = "item" if path.suffix == ".json" else "line"
+        self._unit = "item" if _kind(path) in LISTS else "row" if path.suffix == ".parquet" else "line"
         if not str(path).endswith(SUFFIXES):
             raise InputError(f"{self.name} has none of the endings {', '.join(SUFFIXES)}")
         with contextlib.ExitStack() as opened:
             try:
-                plain = path.suffix == ".jsonl"
+                plain = path.suffix in LINES
                 self._file: IO[bytes] = opened.enter_context(open(path, "rb") if plain else tempfile.TemporaryFile())
                 self._numbers: Sequence[int] = _convert(path, self.name, self._file)
                 with open(path, "rb") as source:
                     self.sha256 = hashlib.file_digest(source, "sha256").hexdigest()
                 self._offsets = self._index()
-            except (OSError, EOFError, zlib.error) as error:
+            except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 raise InputError(f"{self.name} cannot be read: {reason}") from error
             if not self._offsets:
@@ -120,23 +128,6 @@ class RowFile:
         return offsets
 
 
-def text_of(row: Row, names: Sequence[str] = ()) -> str:
-    """A row's text: the values of those of `names` that it has, one under the other; of TEXT_FIELDS without names.
-
-    The contents of a list of chat messages count as text. Raises InputError for a row without any, for a value that is
-    no text and for a text of nothing but white space.
-    """
-    found = [_text(row, name) for name in names or TEXT_FIELDS if row.fields.get(name) is not None]
-    if not found:
-        have = ", ".join(map(str, row.fields)) or "none"
-        wanted = f"none of the fields {', '.join(names)}" if names else "no field that is known to hold text"
-        raise InputError(f"{row.where}: {wanted} (its fields: {have}); name them with --text")
-    text = "\n".join(found)
-    if not text.strip():
-        raise InputError(f"{row.where}: the text is empty; remove the row")
-    return text
-
-
 def field_of(row: Row, name: str) -> Any:
     """The value of a field. Raises InputError where the row has none."""
     value = row.fields.get(name)
@@ -152,29 +143,51 @@ def id_of(row: Row) -> str | None:
     return None if found is None else str(found)
 
 
-def _text(row: Row, name: str) -> str:
-    value = row.fields[name]
-    if name == "messages" and isinstance(value, list):
-        value = "\n".join(str(each.get("content") or "") for each in value if isinstance(each, dict))
-    if not isinstance(value, str):
-        raise InputError(
-            f"{row.where}: the field {name!r} is {type(value).__name__}, not text; name others with --text"
-        )
-    return value
-
-
 def _convert(path: Path, name: str, target: IO[bytes]) -> Sequence[int]:
     """Write what is no file of plain lines into `target` as such; the number of each row that is not its line's."""
     numbers = array.array("q")
-    if path.suffix in (".json", ".csv"):
-        for number, row in (_csv_rows if path.suffix == ".csv" else _json_items)(path, name):
-            target.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
-            numbers.append(number)
-    elif path.suffix == ".gz":
-        with gzip.open(path, "rb") as packed:
-            shutil.copyfileobj(packed, target, CHUNK)
+    kind = _kind(path)
+    if kind == ".parquet":
+        items: Iterator[tuple[int, Any]] = enumerate(_parquet_rows(path, name), start=1)
+    elif kind in LINES:
+        if path.suffix in PACKED:
+            with _unpacked(path) as packed:
+                shutil.copyfileobj(packed, target, CHUNK)
+        items = iter(())
+    else:
+        items = _json_items(path, name) if kind in LISTS else _csv_rows(path, name, "\t" if kind == ".tsv" else ",")
+    for number, row in items:
+        target.write(json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n")
+        numbers.append(number)
     target.seek(0)
     return numbers
+
+
+def _kind(path: Path) -> str:
+    """The ending that says what a file holds, without that of its packing."""
+    return Path(path.stem).suffix if path.suffix in PACKED else path.suffix
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    """A file's bytes, unpacked where it is packed."""
+    opening: Any = {".gz": gzip.open, ".zst": zstd.open}.get(path.suffix, open)
+    file: IO[bytes] = opening(path, "rb")
+    return file
+
+
+def _parquet_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow  # an extra, not installed with the rest
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError(f"{name}: reading .parquet needs pyarrow: pip install pyarrow") from error
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(1000):
+                for row in batch.to_pylist():
+                    yield {key: value for key, value in row.items() if not key.startswith("__index_level_")}
+    except pyarrow.ArrowException as error:
+        raise InputError(f"{name}: not Parquet ({error})") from error
 
 
 def _parse(raw: bytes, where: str) -> dict[str, Any]:
@@ -194,13 +207,15 @@ def _not_utf8(where: str, error: UnicodeDecodeError) -> str:
     return f"{where}: not UTF-8 (byte 0x{byte:02x} at {error.start}); convert it: iconv -f ENCODING -t UTF-8"
 
 
-def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path, name: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line on which it starts, row) of a table whose first line names its columns."""
     csv.field_size_limit(sys.maxsize)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+    with _unpacked(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True, delimiter=delimiter)
         try:
             header = next(reader, [])
+            if header[:1] == [""]:  # pandas writes its index so
+                header[0] = INDEX
             if len(set(header)) < len(header) or "" in header:
                 raise InputError(f"{name}, line 1: the names of the columns are empty or there twice")
             start = reader.line_num + 1
@@ -219,7 +234,7 @@ def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def _json_items(path: Path, name: str) -> Iterator[tuple[int, Any]]:
     """(number from 1, item) of a JSON list, without holding more than an item and a chunk."""
     decoder = json.JSONDecoder()
-    with open(path, encoding="utf-8-sig") as file:
+    with _unpacked(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
         try:
             buffer = file.read(CHUNK).lstrip()
             if not buffer.startswith("["):

@@ -18,7 +18,8 @@ from harness.engines._logprobs import LogprobScorer
 from harness.engines._logprobs import Options as ScoringOptions
 from harness.errors import InputError, RequestFailed, RequestRefused
 from harness.files.progress import Progress, counted
-from harness.files.rows import Row, RowFile, field_of, text_of
+from harness.files.row_text import text_of
+from harness.files.rows import Row, RowFile, field_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import Point, Turn

@@ -7,6 +7,7 @@ most of its names changed.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,8 @@ import numpy.typing as npt
 
 from harness import datasets
 from harness.files.progress import Progress, counted
-from harness.files.rows import SUFFIXES, Row, RowFile, id_of, text_of
+from harness.files.row_text import FieldsRead, text_of
+from harness.files.rows import SUFFIXES, Row, RowFile, id_of
 from harness.text import containment, near_duplicates
 from harness.text.near_duplicates import Sketches
 
@@ -28,7 +30,7 @@ EXCERPT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """text: the fields that make a row's text (none: rowfiles.TEXT_FIELDS). near: of the Jaccard index of shingles of
+    """text: the fields that make a row's text (none: TEXT_FIELDS). near: of the Jaccard index of shingles of
     five tokens. contained: of the share of a text's shingles that one other text holds.
     """
 
@@ -44,12 +46,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Some rows of a file, in its order. sketches: of their texts, in the same order."""
+    """Some rows of a file, in its order. sketches: of their texts, in the same order. fields: what made the texts."""
 
     name: str
     file: RowFile
     indexes: npt.NDArray[np.int64]
     sketches: Sketches
+    fields: FieldsRead = dataclasses.field(default_factory=FieldsRead)
 
     def texts(self, names: Sequence[str]) -> Iterator[str]:
         """The rows' texts."""
@@ -105,16 +108,23 @@ def open_rows(name_or_path: str, cache: Path) -> RowFile:
         return RowFile(Path(file.name), name=problems.version())
 
 
-def sketch_file(file: RowFile, rules: Rules, progress: Progress) -> Sketches:
-    """The sketches of all rows of a file. Raises InputError for a row without text."""
-    texts = (text_of(row, rules.text) for row in counted(file.rows(), f"read {file.name}", len(file), progress))
-    return near_duplicates.sketch(texts, len(file))
+def sketch_file(file: RowFile, rules: Rules, progress: Progress, fields: FieldsRead | None = None) -> Sketches:
+    """The sketches of all rows of a file; `fields` counts what was read. Raises InputError for a row without text."""
+
+    def texts() -> Iterator[str]:
+        for row in counted(file.rows(), f"read {file.name}", len(file), progress):
+            if fields is not None:
+                fields.count(row, rules.text)
+            yield text_of(row, rules.text)
+
+    return near_duplicates.sketch(texts(), len(file))
 
 
 def whole(file: RowFile, rules: Rules, progress: Progress) -> Part:
     """A part of all rows of a file."""
-    sketches = sketch_file(file, rules, progress)
-    return Part(name=file.name, file=file, indexes=np.arange(len(file)), sketches=sketches)
+    fields = FieldsRead()
+    sketches = sketch_file(file, rules, progress, fields)
+    return Part(name=file.name, file=file, indexes=np.arange(len(file)), sketches=sketches, fields=fields)
 
 
 def find_leaks(left: Part, right: Part, rules: Rules, progress: Progress) -> Leaks:

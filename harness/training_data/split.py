@@ -29,7 +29,8 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.files.progress import Progress, counted
-from harness.files.rows import Row, RowFile, field_of, id_of, text_of
+from harness.files.row_text import text_of
+from harness.files.rows import Row, RowFile, field_of, id_of
 from harness.text import near_duplicates
 from harness.text.near_duplicates import Sketches
 from harness.training_data import partition

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.commands.split import Contained, Near, TextFields, rules, show_leaks
+from harness.cli.commands.split import Contained, Near, TextFields, advising_text, rules, show_leaks
 
 
 def leaks(
@@ -26,6 +26,8 @@ def leaks(
     Exit code 1 where there are any.
     """
     # measured: datasketch (with scipy), numpy, pydantic and rich take 1.2 s, which --help need not wait for
+    from rich.text import Text
+
     from harness.cli.display import run
     from harness.cli.display.meter import Meter
     from harness.text.containment import BENCHMARK
@@ -33,14 +35,22 @@ def leaks(
 
     given = rules(text, near, BENCHMARK if contained is None else contained)
     cache = options.cache_folder()
-    with contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
+    with advising_text(), contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
         files = [opened.enter_context(leakage.open_rows(name, cache)) for name in (train, *tests)]
         parts = [leakage.whole(file, given, meter) for file in files]
         found = [leakage.find_leaks(parts[0], right, given, meter) for right in parts[1:]]
     report = [dataclasses.asdict(each) for each in found]
     if as_json:
-        print(json.dumps({"rules": dataclasses.asdict(given), "leaks": report}))
+        files_read = [
+            {"name": part.name, "rows": len(part.indexes), "read": part.fields.read, "not_read": part.fields.not_read}
+            for part in parts
+        ]
+        print(json.dumps({"rules": dataclasses.asdict(given), "files": files_read, "leaks": report}))
     else:
+        for part in parts:
+            style = "yellow" if part.fields.not_read else "dim"
+            line = f"{part.name}: {len(part.indexes)} rows; {part.fields}"
+            run.out.print(Text(run.printable(line), style=style), soft_wrap=True)
         show_leaks(report)
         if not any(each.share for each in found):
             run.out.print("no leaks found")

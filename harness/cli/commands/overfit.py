@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.commands.split import TextFields
+from harness.cli.commands.split import TextFields, advising_text
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -70,7 +70,7 @@ def overfit(
         sampling=sampling, text=names, limit=limit, prompts=prompts, score=score, seed=seed
     )  # fmt: skip
     points = loss_curve.read_curve(curve) if curve else []
-    with contextlib.ExitStack() as opened:
+    with advising_text(), contextlib.ExitStack() as opened:
         files = [_open(name, opened) for name in (train, validation, _outputs(outputs))]
         flags = {"model": model, "base_url": base_url, "engine": engine, "vllm_python": vllm_python, "seed": seed}
         asks = model is not None or base_url is not None

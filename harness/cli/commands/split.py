@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,7 +63,7 @@ def split(
     stem = next((data.name.removesuffix(suffix) for suffix in SUFFIXES if data.name.endswith(suffix)), data.name)
     folder = out or Path(f"{stem}-split")
     splitting.check_folder(folder, data)
-    with RowFile(data) as file:
+    with advising_text(), RowFile(data) as file:
         with Meter(quiet=as_json) as meter:
             divided = splitting.divide(file, plan, meter)
             leaks = splitting.measure_leaks(file, divided, plan.rules, meter)
@@ -70,6 +72,18 @@ def split(
         print(json.dumps({"folder": str(folder), **report}))
     else:
         _show(folder, report)
+
+
+@contextlib.contextmanager
+def advising_text() -> Iterator[None]:
+    """Adds what to do to the error of a row whose text is not found."""
+    from harness.errors import InputError
+    from harness.files.row_text import UnknownTextError
+
+    try:
+        yield
+    except UnknownTextError as error:
+        raise InputError(f"{error}; name the fields with --text") from error
 
 
 def rules(text: str | None, near: float | None, contained: float | None) -> Any:

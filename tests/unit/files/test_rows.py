@@ -6,10 +6,12 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from harness.errors import InputError
-from harness.files.rows import Row, RowFile, text_of
+from harness.files.rows import Row, RowFile, zstd
 
 ROWS = [{"id": 1, "text": "one\ntwo"}, {"id": 2, "text": 'quoted "é", comma'}, {"id": 3, "text": "三"}]
 
@@ -90,27 +92,29 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "text"),
-    [
-        ({"prompt": "p", "completion": "c", "other": "x"}, "p\nc"),
-        ({"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]}, "hi\nho"),
-        ({"text": "t", "label": "x"}, "t"),
-    ],
+    "name", ["a.ndjson", "a.jsonl.zst", "a.json.gz", "a.csv.zst", "a.tsv", "a.tsv.gz", "a.parquet"]
 )
-def test_the_text_of_a_row_is_that_of_the_fields_it_is_known_to_have(tmp_path: Path, row: dict, text: str) -> None:
-    (found,) = read(write(tmp_path / "a.jsonl", json.dumps(row)))
-    assert text_of(found) == text
+def test_packed_and_other_formats_give_the_same_rows(tmp_path: Path, name: str) -> None:
+    rows = [{"text": "one, two", "n": "1"}, {"text": "é", "n": "2"}]
+    kind = name.split(".")[1]
+    table = "\t".join if kind == "tsv" else '","'.join
+    quote = "" if kind == "tsv" else '"'
+    cells = [["text", "n"], *([row["text"], row["n"]] for row in rows)]
+    data = {
+        "ndjson": "".join(json.dumps(row) + "\n" for row in rows),
+        "jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "json": json.dumps(rows),
+        "csv": "".join(f"{quote}{table(row)}{quote}\n" for row in cells),
+        "tsv": "".join(f"{table(row)}\n" for row in cells),
+    }.get(kind, "").encode()
+    if kind == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / name)
+    else:
+        packing = {"gz": gzip.compress, "zst": zstd.compress}.get(name.rpartition(".")[2], bytes)
+        write(tmp_path / name, packing(data))
+    assert [row.fields for row in read(tmp_path / name)] == rows
 
 
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"body": "b"}, r"line 1: no field that is known to hold text \(its fields: body\); name them with --text"),
-        ({"text": "  \n"}, "line 1: the text is empty"),
-        ({"text": 3}, "line 1: the field 'text' is int, not text"),
-    ],
-)
-def test_a_row_without_text_is_named(tmp_path: Path, row: dict, message: str) -> None:
-    (found,) = read(write(tmp_path / "a.jsonl", json.dumps(row)))
-    with pytest.raises(InputError, match=message):
-        text_of(found)
+def test_the_unnamed_first_column_of_a_table_is_its_index(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path / "a.csv", ",text\n0,hello\n"))
+    assert row.fields == {"index": "0", "text": "hello"}
