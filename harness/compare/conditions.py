@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import InputError, did_you_mean
 from harness.runs.manifest import Manifest
+from harness.runs.signature import Signature
 
 HARMLESS: Mapping[str, str] = {
     "seed": "other draws from the same model; the test takes samples as draws",
@@ -60,7 +61,7 @@ def recorded(manifest: Manifest) -> dict[str, str]:
     """What a run recorded of itself besides its model: field -> value, by the names of the command line's options."""
     identity = manifest.identity
     found: dict[str, str] = {}
-    parts = dict(_part(part) for part in manifest.signature.split("|"))
+    parts = {name: value or "" for name, value in Signature.parse(manifest.signature).fields}
     for name, value in (*parts.items(), *_leaves(identity)):
         if name not in _SKIPPED:
             found.setdefault(_RENAMED.get(name, name), value if isinstance(value, str) else json.dumps(value))
@@ -71,11 +72,6 @@ def recorded(manifest: Manifest) -> dict[str, str]:
     if identity.get("samples"):
         found = {name: value for name, value in found.items() if name not in _DRAWN}
     return found
-
-
-def _part(text: str) -> tuple[str, Any]:
-    name, _, value = text.partition(":")
-    return name, value
 
 
 def _leaves(identity: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

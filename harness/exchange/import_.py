@@ -32,7 +32,8 @@ from harness.errors import InputError, SamplesError, StoreError
 from harness.exchange import ImportedProblem, ImportedSet, InputFile, ReportedMetric, find_format, recognize
 from harness.files import atomic
 from harness.runs import layout, manifest, reader
-from harness.runs.signature import span
+from harness.runs.signature import Signature, span
+from harness.runs.summary import Coverage, IntegrityCounts, Summary
 from harness.stats.bootstrap import ALPHA
 from harness.tasks import codegen
 from harness.types import Completion, Estimate, ProblemSet, Score
@@ -113,11 +114,11 @@ def _import(
     with _hidden(final) as folder:
         counted = _write_lines(found, problems, name, source.path, folder)
         signature = _signature(found, problems, counted, name, source.sha256)
-        summary = _summarize(request, found, problems, counted, signature, name, source, final)
+        made = _summarize(request, found, problems, counted, signature, name, source, final)
         whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
-        atomic.write_whole(folder / layout.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+        atomic.write_whole(folder / layout.SUMMARY, made.dump())
         atomic.write_whole(folder / layout.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
-    return summary
+    return made.record()
 
 
 def _stem(path: Path) -> str:
@@ -250,21 +251,21 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 
 def _signature(found: ImportedSet, problems: ProblemSet | None, counted: _Counts, name: str, sha256: str) -> str:
-    parts = [
+    line = Signature.of(
         f"n:{span(counted.n.values())}" if any(counted.n.values()) else "",
         f"source:{name}@{sha256[:8]}",
         found.sampling,
         f"data:{problems.version() if problems else found.dataset}",
         "integrity:claimed",
         f"v:{__version__}",
-    ]
-    return "|".join(part for part in parts if part)
+    )
+    return str(line)
 
 
 def _summarize(
     request: ImportRequest, found: ImportedSet, problems: ProblemSet | None, counted: _Counts, signature: str,
     name: str, source: InputFile, final: Path,
-) -> dict[str, Any]:  # fmt: skip
+) -> Summary:  # fmt: skip
     counts = counted.counts()
     if problems:  # a bootstrap draws by position: one order for one set, whatever the file's
         counts = {problem.id: counts[problem.id] for problem in problems.problems if problem.id in counts}
@@ -284,31 +285,29 @@ def _summarize(
     scored = sum(counted.n.values())
     of_programs = found.answers is not None or any(each.metric.startswith("pass@") for each in estimates)
     problems_scored = sum(1 for n in counted.n.values() if n) or max((each.n_problems for each in estimates), default=0)
-    return {
-        "run": str(final),
-        **({} if of_programs else {"task": "other"}),
-        "imported": name,
-        "source": {
+    return Summary(
+        run=str(final),
+        task=codegen.Codegen.name if of_programs else "other",
+        imported=name,
+        source={
             "file": str(source.path),
             "sha256": source.sha256,
             "claimed": {each.metric: each.value for each in found.claimed},
             "differs": _differing(estimates, found.claimed),
             "metadata": json.loads(json.dumps(found.metadata), parse_constant=lambda _: None),  # NaN is no JSON
         },
-        "estimates": [dataclasses.asdict(estimate) for estimate in estimates],
-        "coverage": {
-            "problems": len(problems.problems) if problems else len(counted.n) or problems_scored,
-            "problems_scored": problems_scored,
-            "completions": counted.completions,
-            "completions_scored": scored,
-            "complete": scored == counted.completions and bool(estimates),
-            "omitted": [],
-            "repeated": 0,
-        },
-        "integrity": {"judged": 0, "in_sandbox": [], "claimed": problems_scored},
-        "verdicts": dict(counted.verdicts),
-        "problems": {problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items() if n},
-    }
+        estimates=tuple(estimates),
+        coverage=Coverage(
+            problems=len(problems.problems) if problems else len(counted.n) or problems_scored,
+            problems_scored=problems_scored,
+            completions=counted.completions,
+            completions_scored=scored,
+            complete=scored == counted.completions and bool(estimates),
+        ),
+        integrity=IntegrityCounts(claimed=problems_scored),
+        verdicts=dict(counted.verdicts),
+        problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items() if n},
+    )
 
 
 def claimed_estimate(each: ReportedMetric, size: int, completions: int, name: str, signature: str) -> Estimate | None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from harness.leaderboard.results import CODEGEN
 from harness.leaderboard.tables import Board, Row, is_share, lower_is_better, problem_values
+from harness.runs.summary import CODEGEN
 from harness.stats import bootstrap
 
 WIDTH, HEIGHT = 560, 340

@@ -26,9 +26,10 @@ from harness.extractors import DEFAULT, EXTRACTORS, extract
 from harness.html import highlight
 from harness.leaderboard import charts
 from harness.leaderboard.prompts import ProblemSets, asked
-from harness.leaderboard.results import CODEGEN, Records, Run, created_label, parsed_lines, slug
+from harness.leaderboard.results import Records, Run, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Board, Row, format_value, is_share, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
+from harness.runs.summary import CODEGEN
 from harness.text.printable import printable
 from harness.types import Form, Problem
 from sandbox.types import Verdict

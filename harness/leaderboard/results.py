@@ -14,61 +14,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError, InputError
 from harness.leaderboard.prompts import ProblemSets
 from harness.runs import manifest
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.runs.manifest import Manifest
+from harness.runs.signature import Signature
+from harness.runs.summary import CODEGEN, Coverage, Summary, parse_summary
 from harness.text.printable import clipped
 from harness.types import Estimate
 
-CODEGEN = "codegen"
 LONGEST_NAME = 100  # a longer one would push the other rows of a table out of sight; the manifest has it whole
-Count = Annotated[int, Field(ge=0)]
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-
-
-class _Coverage(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    problems: Count
-    problems_scored: Count
-    completions: Count
-    completions_scored: Count
-    complete: bool
-    omitted: tuple[str, ...] = ()
-    repeated: Count = 0
-
-
-class _Integrity(BaseModel):
-    judged: Count = 0
-    in_sandbox: tuple[str, ...] = ()
-
-
-class _Estimate(BaseModel):
-    metric: str
-    value: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
-    n_problems: Count
-    n_completions: Count
-    method: str
-    signature: str
-
-
-class _Summary(BaseModel):
-    task: str = CODEGEN
-    estimates: tuple[_Estimate, ...]
-    coverage: _Coverage
-    integrity: _Integrity = _Integrity()
-    verdicts: dict[str, Count] = {}
-    problems: dict[str, dict[str, FiniteFloat]]
-    sampling: dict[str, Any] | None = None
-    cost: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +61,7 @@ class Run:
     manifest: Manifest
     fields: Mapping[str, str]
     estimates: tuple[Estimate, ...]
-    coverage: _Coverage
+    coverage: Coverage
     in_sandbox: tuple[str, ...]
     verdicts: Mapping[str, int]
     problems: Mapping[str, Mapping[str, float]]
@@ -235,7 +196,7 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
         for _ in parsed_lines(files[SCORES], SCORES):
             pass  # only whether it can be read: the pages show the values
     verdicts_of, tokens = _details(files[COMPLETIONS], files[EXECUTIONS])
-    fields = dict(part.split(":", 1) for part in read.signature.split("|") if ":" in part)
+    fields = Signature.parse(read.signature).values()
     problems = read.identity.get("problems")
     return Run(
         path=path,
@@ -249,10 +210,10 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
         created=read.created,
         manifest=read,
         fields=fields,
-        estimates=tuple(Estimate(**each.model_dump()) for each in summary.estimates),
+        estimates=summary.estimates,
         coverage=summary.coverage,
-        in_sandbox=summary.integrity.in_sandbox,
-        verdicts=summary.verdicts,
+        in_sandbox=summary.integrity.in_sandbox if summary.integrity else (),
+        verdicts=summary.verdicts or {},
         problems=summary.problems,
         warnings=_warnings(summary.sampling or {}),
         cost={key: value for key, value in (summary.cost or {}).items() if _finite(value) or isinstance(value, str)},
@@ -262,9 +223,9 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
     )
 
 
-def _summary(data: bytes) -> _Summary:
+def _summary(data: bytes) -> Summary:
     try:
-        summary = _Summary.model_validate(json.loads(data))
+        summary = parse_summary(data)
     except (ValidationError, ValueError, RecursionError) as error:
         raise UnusableError(f"{SUMMARY} cannot be read: {_first_line(error)}") from error
     if not summary.estimates:

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.leaderboard.results import CODEGEN, Run, created_label, slug
+from harness.leaderboard.results import Run, created_label, slug
+from harness.runs.summary import CODEGEN
 from harness.stats import bootstrap
 from harness.stats.ranking import RankRange, rank_ranges
 from harness.text.printable import clipped

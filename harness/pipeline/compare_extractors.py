@@ -19,13 +19,14 @@ from harness.config import RunConfig
 from harness.engines import valid_text
 from harness.engines._selection import ModelSpec
 from harness.errors import InputError, SamplesError
-from harness.extractors import DEFAULT, EXTRACTORS
+from harness.extractors import EXTRACTORS
 from harness.files import jsonl
 from harness.pipeline import rescore
 from harness.pipeline.job import CompletionSet, Job, RunObserver
 from harness.pipeline.plan import make_job, open_task
 from harness.runs import reader
 from harness.runs.manifest import Manifest
+from harness.runs.signature import Signature
 from harness.tasks import Extracting, codegen
 from harness.types import Completion, Estimate, Form, Problem, ProblemSet
 from sandbox import Pool, Program, Verdict
@@ -216,7 +217,7 @@ def _estimate(
     for completion, key in zip(replies.completions, keys, strict=True):
         scored[completion.problem_id] += verdicts[key] is not Verdict.INTERNAL_ERROR
         passed[completion.problem_id] += verdicts[key] is Verdict.ACCEPTED
-    signature = job.manifest.signature.replace(f"|extractor:{DEFAULT}|", f"|extractor:{name}|")
+    signature = str(Signature.parse(job.manifest.signature).replace("extractor", name))
     counts = {problem_id: (n, passed[problem_id]) for problem_id, n in scored.items()}
     return codegen.summarize(counts, (1,), signature, seed)[0]
 

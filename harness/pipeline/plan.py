@@ -20,7 +20,7 @@ from harness.pipeline.prompt_options import load_prompting, without_shown_exampl
 from harness.prompts import template
 from harness.prompts.template import Prompting
 from harness.runs import manifest
-from harness.runs.signature import limits_digest, limits_label, span
+from harness.runs.signature import Signature, limits_digest, limits_label, span
 from harness.tasks import Extracting, Prompted, Task
 from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
@@ -152,7 +152,7 @@ def _signature(
     task: Task, drawn: CompletionSet, limits: Mapping[str, Limits], sandbox_identity: Mapping[str, Any] | None
 ) -> str:
     """Everything that can change the number, without the metric's own name, in one line."""
-    parts = (
+    line = Signature.of(
         f"n:{span(drawn.expected.values())}",
         drawn.signature,
         f"task:{task.version}",
@@ -161,7 +161,7 @@ def _signature(
         _execution_signature(drawn.problems, drawn.expected, limits, sandbox_identity),
         f"v:{__version__}",
     )
-    return "|".join(part for part in parts if part)
+    return str(line)
 
 
 def _check_prompted(task: Task, config: RunConfig) -> None:

@@ -27,6 +27,7 @@ from harness.pipeline.plan import make_job, open_task
 from harness.pipeline.run import resume_run
 from harness.runs import layout, reader, store
 from harness.runs.manifest import Manifest
+from harness.runs.signature import Signature
 from harness.tasks import Task
 from harness.types import Form, ProblemSet
 
@@ -89,7 +90,7 @@ def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) 
         problems=_measured(source, problems),
         model=_model(run, source),
         expected=expected,
-        signature=_drawn(source, task),
+        signature=_sampling_signature(source, task),
         identity={**source.identity, "completions": _digest(run, expected)},
     )
 
@@ -136,13 +137,13 @@ def _form(run: Path, source: Manifest) -> Form:
     return Form.CHAT if Form.CHAT in forms else min(forms)
 
 
-def _drawn(source: Manifest, task: Task) -> str:
+def _sampling_signature(source: Manifest, task: Task) -> str:
     """The fields of the run's signature that say how its completions were drawn."""
-    scoring = SCORING | {field.partition(":")[0] for field in task.label().split("|")}
-    fields = [field for field in source.signature.split("|") if field.partition(":")[0] not in scoring]
-    if source.identity["task"] != task.version:  # its prompts are that version's
-        fields.append(f"prompts:{source.identity['task']}")
-    return "|".join(dict.fromkeys(fields))
+    scoring = SCORING | {name for name, _ in Signature.parse(task.label()).fields}
+    kept = Signature.parse(source.signature).without(scoring)
+    changed = source.identity["task"] != task.version  # its prompts are that version's
+    line = Signature.of(str(kept), f"prompts:{source.identity['task']}" if changed else "")
+    return str(line.without(()))
 
 
 def _lines(run: Path) -> Iterator[tuple[str, bytes]]:

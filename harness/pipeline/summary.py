@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from typing import Any
 
 from harness.config import RunConfig
 from harness.files import atomic
-from harness.pipeline.costs import Prices, UsageTotals
+from harness.pipeline.costs import Cost, Prices, UsageTotals
 from harness.pipeline.job import Failures, Job, RunResult
 from harness.pipeline.plan import extracts_replies, in_sandbox_problems
-from harness.pipeline.sampling_audit import SamplingCounter
+from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
 from harness.runs import layout, reader
 from harness.runs.store import Store
+from harness.runs.summary import Coverage, IntegrityCounts, Summary
 from harness.tasks import Ended, Task
 from harness.types import Completion, Form, Problem
 from sandbox import Verdict
@@ -21,11 +20,11 @@ from sandbox import Verdict
 SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
 
 
-def close(job: Job, opened: Store, config: RunConfig, gaps: Failures) -> RunResult:
+def close(job: Job, store: Store, config: RunConfig, failures: Failures) -> RunResult:
     """Summarize what the run directory holds, and write summary.json."""
     outcome = job.task.summarize(
         Ended(
-            scores=lambda: reader.read_scores(opened.run),
+            scores=lambda: reader.read_scores(store.run),
             problems={problem.id: problem for problem in job.problems.problems},
             expected=job.expected,
             ks=config.k or None,
@@ -33,77 +32,75 @@ def close(job: Job, opened: Store, config: RunConfig, gaps: Failures) -> RunResu
             seed=config.seed,
         )
     )
-    coverage = _coverage(job, opened, gaps)
-    repeated = opened.repeated() if config.dedup and job.task.executes else 0
-    summary = {
-        "run": str(opened.run),
-        "task": job.task.name,
-        "estimates": [dataclasses.asdict(estimate) for estimate in outcome.estimates],
-        "coverage": {**coverage, "omitted": list(outcome.omitted), "repeated": repeated},
-        **(_execution_sections(job, opened, gaps) if job.task.executes else {}),
-        **_sampling_and_cost(job, opened, config),
-        **outcome.sections,
-        "problems": outcome.problems,
-    }
+    coverage = dataclasses.replace(_coverage(job, store, failures, config.dedup), omitted=tuple(outcome.omitted))
+    sampling, cost = _sampling_and_cost(job, store, config)
+    summary = Summary(
+        run=str(store.run),
+        task=job.task.name,
+        estimates=tuple(outcome.estimates),
+        coverage=coverage,
+        integrity=_integrity(job) if job.task.executes else None,
+        verdicts=_verdicts(store, failures) if job.task.executes else None,
+        sampling=dataclasses.asdict(sampling) if sampling else None,
+        cost=dataclasses.asdict(cost) if cost else None,
+        sections=outcome.sections,
+        problems=outcome.problems,
+    )
     for name, data in outcome.files.items():
-        atomic.write_whole(opened.run / name, data)
-    atomic.write_whole(opened.run / layout.SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
-    return RunResult(run=opened.run, summary=summary, complete=bool(coverage["complete"]))
+        atomic.write_whole(store.run / name, data)
+    atomic.write_whole(store.run / layout.SUMMARY, summary.dump())
+    return RunResult(run=store.run, summary=summary.record(), complete=coverage.complete)
 
 
-def _coverage(job: Job, opened: Store, gaps: Failures) -> dict[str, Any]:
-    """What the numbers are of. refused, failed: problem id -> why requests for it were not answered."""
-    counts = opened.counts()
+def _coverage(job: Job, store: Store, failures: Failures, dedup: bool) -> Coverage:
+    counts = store.counts()
     expected = sum(job.expected.values())
     scored = sum(n for n, _ in counts.values())
-    return {
-        "problems": len(job.problems.problems),
-        "problems_scored": sum(1 for n, _ in counts.values() if n),
-        "completions": expected,
-        "completions_scored": scored,
-        "complete": scored == expected,
-        "refused": dict(opened.refused),
-        "failed": dict(gaps.failed),
-    }
+    return Coverage(
+        problems=len(job.problems.problems),
+        problems_scored=sum(1 for n, _ in counts.values() if n),
+        completions=expected,
+        completions_scored=scored,
+        complete=scored == expected,
+        refused=dict(store.refused),
+        failed=dict(failures.failed),
+        repeated=store.repeated() if dedup and job.task.executes else 0,
+    )
 
 
-def _execution_sections(job: Job, opened: Store, gaps: Failures) -> dict[str, Any]:
-    verdicts = {verdict.value: count for verdict, count in opened.verdict_counts().items()}
-    if gaps.internal:
-        verdicts[Verdict.INTERNAL_ERROR.value] = gaps.internal
+def _integrity(job: Job) -> IntegrityCounts:
     in_sandbox = in_sandbox_problems(job.problems, job.expected)
-    return {
-        "integrity": {"judged": len(job.expected) - len(in_sandbox), "in_sandbox": in_sandbox},
-        "verdicts": verdicts,
-    }
+    return IntegrityCounts(judged=len(job.expected) - len(in_sandbox), in_sandbox=tuple(in_sandbox))
 
 
-def _sampling_and_cost(job: Job, opened: Store, config: RunConfig) -> dict[str, Any]:
-    """`sampling` and `cost` of a summary, in one pass over the completions."""
+def _verdicts(store: Store, failures: Failures) -> dict[str, int]:
+    """Verdict -> how many completions have it; our own failures too, which stand in no file."""
+    verdicts = {verdict.value: count for verdict, count in store.verdict_counts().items()}
+    return verdicts | ({Verdict.INTERNAL_ERROR.value: failures.internal} if failures.internal else {})
+
+
+def _sampling_and_cost(job: Job, store: Store, config: RunConfig) -> tuple[SamplingAudit | None, Cost | None]:
+    """The audit of the sampling and what it took, in one pass over the completions."""
     problems = {problem.id: problem for problem in job.problems.problems}
-    tally, ledger = SamplingCounter(), UsageTotals()
-    bare = _extracted_nothing(job, opened)
-    for completion in reader.read_completions(opened.run):
-        ledger.add(completion)
+    counter, totals = SamplingCounter(), UsageTotals()
+    empty_replies = _extracted_nothing(job, store)
+    for completion in reader.read_completions(store.run):
+        totals.add(completion)
         if completion.logprobs is None and job.task.name not in SHORT:  # with logprobs nothing was sampled
             key = completion.problem_id, completion.index
-            known = completion.form is Form.CHAT and opened.verdict(*key) is not None
-            empty = key in bare if known else _is_empty(job.task, problems[completion.problem_id], completion)
-            tally.add(completion, empty=empty)
+            known = completion.form is Form.CHAT and store.verdict(*key) is not None
+            empty = key in empty_replies if known else _is_empty(job.task, problems[completion.problem_id], completion)
+            counter.add(completion, empty=empty)
     sampled = job.manifest.identity.get("sampling")
-    audit = tally.audit(opened.distinct(), sampled["temperature"] if sampled else None)
-    cost = ledger.cost(_prices(config))
-    return {
-        "sampling": dataclasses.asdict(audit) if audit else None,
-        "cost": dataclasses.asdict(cost) if cost else None,
-    }
+    audit = counter.audit(store.distinct(), sampled["temperature"] if sampled else None)
+    return audit, totals.cost(_prices(config))
 
 
-def _extracted_nothing(job: Job, opened: Store) -> set[tuple[str, int]]:
+def _extracted_nothing(job: Job, store: Store) -> set[tuple[str, int]]:
     """Id and index of the replies whose record says that no program was found: to extract again takes 0.8 ms each."""
     if not extracts_replies(job.task, job.model.form):
         return set()
-    rows = reader.read_executions(opened.run)
+    rows = reader.read_executions(store.run)
     return {(row["problem_id"], row["index"]) for row in rows if row.get("span", ()) is None}
 
 
