@@ -16,13 +16,14 @@ from tests.fixtures.commands import harness
 from tests.fixtures.models import overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
 from tests.fixtures.runs import few, main_job
-from tests.fixtures.sandboxes import backend, box
+from tests.fixtures.sandboxes import backend, box, docker
 from tests.fixtures.servers import quick_retries
 
 __all__ = [
     "backend",
     "box",
     "data",
+    "docker",
     "few",
     "harness",
     "main_job",

@@ -21,8 +21,9 @@ PROBLEMS = {problem.id: problem for problem in load_set(str(HERE / "problems.jso
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    sandbox.prepare("docker")
-    with sandbox.open("docker", workers=1) as box:
+    backend = sandbox.choose_backend()
+    sandbox.prepare(backend)
+    with sandbox.open(backend, workers=1) as box:
         yield box
 
 

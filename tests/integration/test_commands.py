@@ -116,6 +116,7 @@ def test_kill_minus_nine_at_any_moment_changes_nothing(harness: Harness, few: Pa
     assert len({(row["problem_id"], row["index"]) for row in scores}) == len(scores) == whole["coverage"]["completions"]
 
 
+@pytest.mark.usefixtures("docker")
 def test_ctrl_c_says_that_the_work_is_kept_and_leaves_no_container(tmp_path: Path, mini: Path) -> None:
     slow = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    import time; time.sleep(60)"})
     command = [
@@ -209,6 +210,7 @@ def test_exec_shows_no_control_characters(harness: Harness) -> None:
     assert answer.stdout == "a\\x1b[31m\\u202eb\\x00c\n"
 
 
+@pytest.mark.usefixtures("docker")
 def test_doctor_finds_this_machine_ready(harness: Harness) -> None:
     answer = harness("doctor", "--json")
     report = json.loads(answer.stdout)
