@@ -126,6 +126,15 @@ def _leaks(data: Data, progress: Progress) -> dict[str, Leaks]:
     return found
 
 
+def _curve_check(points: Sequence[Point], turn: Turn | None) -> Check:
+    broken = loss_curve.find_broken(points)
+    if turn is None and broken is None:
+        words = "the log has no validation losses"
+        return Check(name="training curve", verdict=verdicts.Verdict.NOT_MEASURED, words=words)
+    signs = measures.find_signs(None, [], turn, broken)
+    return verdicts.signs("training curve", signs, "the validation loss is not seen to turn up")
+
+
 def _checks(
     gaps: Mapping[str, Gap],
     copies: Sequence[Copies],
@@ -150,6 +159,5 @@ def _checks(
         )
         checks.append(verdicts.signs("copies", measures.find_signs(None, copies, None), said))
     if points:
-        said = "the log has no validation losses" if turn is None else "the validation loss is not seen to turn up"
-        checks.append(verdicts.signs("training curve", measures.find_signs(None, [], turn), said))
+        checks.append(_curve_check(points, turn))
     return [*checks, *(verdicts.leaked(part, each) for part, each in found.items())]

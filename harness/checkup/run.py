@@ -25,7 +25,7 @@ from harness.config import RunConfig, load_config
 from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.errors import InputError
 from harness.files.progress import Progress
-from harness.overfit import loss_curve
+from harness.overfit import curve_files
 from harness.pipeline import run
 from harness.pipeline.job import RunObserver, RunResult
 from harness.types import Form
@@ -81,7 +81,7 @@ class Checkup:
 def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     """The whole checkup, or what is left of it. Raises what `pipeline.run` raises; what was done is kept."""
     data = datas.open_data(options.folder, options.choice)
-    points = loss_curve.read_curve(data.curve) if data.curve else []
+    points = curve_files.read_curve(data.curve).points if data.curve else ()
     if not data.parts:
         raise InputError(f"{data.curve} alone compares nothing: harness overfit --curve {data.curve} reads it")
     models = {side: find_model(_config(options, side, data.parts[0])) for side in SIDES}

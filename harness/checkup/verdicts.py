@@ -31,13 +31,14 @@ TRAINED = "train"  # the part of no verdict: that a model predicts what it was t
 
 
 class Verdict(enum.StrEnum):
-    """Of the tuned model. SIGN and NO_SIGN are those of checks."""
+    """Of the tuned model. SIGN, NO_SIGN and NOT_MEASURED are those of checks."""
 
     BETTER = "better"
     WORSE = "worse"
     NO_EVIDENCE = "no evidence"
     SIGN = "sign"
     NO_SIGN = "no sign"
+    NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from harness.files.row_text import text_of
 from harness.files.rows import Row, RowFile, field_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
-from harness.overfit.loss_curve import Point, Turn
+from harness.overfit.loss_curve import BrokenLoss, Point, Turn
 from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, TextLoss, Written
 from harness.text import verbatim
 from harness.types import Request, SamplingParams
@@ -58,7 +58,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was found; None for what was not measured."""
+    """What was found; None for what was not measured.
+
+    measured: what could have shown a sign. not_measured: what was asked for, or is in the log, and could not.
+    """
 
     level: Level
     signs: tuple[Sign, ...]
@@ -67,6 +70,9 @@ class Report:
     diversity: tuple[Diversity, Diversity] | None
     contrast: Contrast | None
     turn: Turn | None
+    broken: BrokenLoss | None
+    measured: tuple[str, ...]
+    not_measured: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -90,9 +96,8 @@ def examine(
 ) -> Report:
     """Measure what there is data for. Raises InputError, EngineError."""
     rng = np.random.default_rng(options.seed)
-    turn = loss_curve.find_turn(points)
     if train is None or validation is None:
-        return _report(None, [], None, None, turn, [])
+        return _report(None, [], None, None, points, [])
     chosen = [_choose(file, options, rng) for file in (train, validation)]
 
     def training() -> Iterable[str]:
@@ -106,7 +111,7 @@ def examine(
     copies, diversity = _writing(chosen, engine, outputs, training, options, progress, rng)
     shares = measures.nearest_shares(training, chosen[1].texts)
     contrast = _contrast(chosen[1], losses[1] if losses else None, shares, options, rng)
-    return _report(gap, copies, diversity, contrast, turn, _warnings(chosen, shares, gap))
+    return _report(gap, copies, diversity, contrast, points, _warnings(chosen, shares, gap))
 
 
 def _report(
@@ -114,14 +119,29 @@ def _report(
     copies: Sequence[Copies],
     diversity: tuple[Diversity, Diversity] | None,
     contrast: Contrast | None,
-    turn: Turn | None,
+    points: Sequence[Point],
     warnings: Sequence[str],
 ) -> Report:
-    signs = measures.find_signs(gap, copies, turn)
+    turn, broken = loss_curve.find_turn(points), loss_curve.find_broken(points)
+    signs = measures.find_signs(gap, copies, turn, broken)
+    measured, not_measured = _coverage(gap, copies, points, turn, broken)
     return Report(
         level=measures.worst(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
-        contrast=contrast, turn=turn, warnings=tuple(warnings),
+        contrast=contrast, turn=turn, broken=broken, measured=measured, not_measured=not_measured,
+        warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _coverage(
+    gap: Gap | None, copies: Sequence[Copies], points: Sequence[Point], turn: Turn | None, broken: BrokenLoss | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what was measured, what was not)."""
+    measured = [*(["the loss gap"] if gap is not None else []), *[f"copies in {each.outputs}" for each in copies]]
+    if broken is not None:
+        return (*measured, "the training curve"), ()
+    if turn is not None:
+        return (*measured, "the training curve"), ()
+    return tuple(measured), (("the training curve: its log has no validation losses",) if points else ())
 
 
 def _choose(file: RowFile, options: Options, rng: np.random.Generator) -> _Texts:

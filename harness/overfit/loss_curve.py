@@ -1,24 +1,15 @@
-"""The losses that a training run logged: reading them, and where the validation loss turns up.
+"""The losses that a training run logged: where the validation loss turns up, and where they are no numbers.
 
-Takes a Hugging Face `trainer_state.json` (or a folder with one), this project's `loss.json`, or a .csv with the columns
-step or epoch, loss and eval_loss (or other usual names).
+`harness.overfit.curve_files` reads them.
 """
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from harness.errors import InputError
-
-TRAIN = ("loss", "train_loss", "training_loss")
-VALIDATION = ("eval_loss", "validation_loss", "val_loss", "valid_loss", "held_out_loss")
 PATIENCE = 2  # rises in a row, after a minimum, that confirm it
 SMOOTHED_FROM = 8  # evaluations: with more, single ones are taken as noise
 LEAST_RISE = 0.01  # nats: a smaller rise is a plateau
@@ -56,57 +47,39 @@ class Turn:
     train_change: float | None
 
 
-def read_curve(path: Path) -> list[Point]:
-    """The points of a log, in order. Raises InputError: which file and line, what is wrong with it."""
-    path = path / "trainer_state.json" if path.is_dir() else path
-    try:
-        entries = _csv_entries(path) if path.suffix == ".csv" else _json_entries(path)
-    except OSError as error:
-        raise InputError(f"the curve {path} cannot be read: {error.strerror}") from error
-    except (ValueError, csv.Error) as error:  # bad JSON, bad CSV or another encoding
-        raise InputError(f"the curve {path} is not what its name says: {error}") from error
-    points = [point for where, entry in entries if (point := _point(entry, where)) is not None]
-    if not any(point.train is not None or point.validation is not None for point in points):
-        raise InputError(f"{path} has no losses; it should have {' or '.join(TRAIN)}, and {' or '.join(VALIDATION)}")
-    return sorted(points, key=Point.place)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The points of a training log, in order, and what a reader must know of how they were read."""
+
+    points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
 
 
-def _json_entries(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
-    state = json.loads(path.read_text(encoding="utf-8-sig"))
-    log = state.get("log_history", state.get("curve")) if isinstance(state, dict) else None
-    if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
-        raise InputError(f"{path} has no log_history, which a Hugging Face trainer_state.json has")
-    return [(f"{path}, entry {number}", entry) for number, entry in enumerate(log, start=1)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenLoss:
+    """From where on the losses of a training are not numbers: NaN, infinite, or a training loss of exactly 0.
+
+    Trainers log a loss of 0 where they leave out what is NaN; a model that predicts every token with certainty is none.
+    """
+
+    step: float | None
+    epoch: float | None
+    last: float | None
+
+    def at(self) -> str:
+        """`step 30`, or `epoch 3` where the log has no steps."""
+        return f"step {self.step:g}" if self.step is not None else f"epoch {self.epoch:g}"
 
 
-def _csv_entries(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        return [
-            (f"{path}, line {reader.line_num}", {str(name).strip(): cell for name, cell in row.items()})
-            for row in reader
-        ]
-
-
-def _point(entry: Mapping[str, Any], where: str) -> Point | None:
-    """None for an entry without losses (a learning rate alone, the summary at the end)."""
-    train, validation = _loss(entry, TRAIN, where), _loss(entry, VALIDATION, where)
-    if train is None and validation is None:
-        return None
-    step, epoch = _loss(entry, ("step",), where), _loss(entry, ("epoch",), where)
-    if step is None and epoch is None:
-        raise InputError(f"{where}: a loss without its step or epoch")
-    return Point(step=step, epoch=epoch, train=train, validation=validation)
-
-
-def _loss(entry: Mapping[str, Any], names: Sequence[str], where: str) -> float | None:
-    value = next((entry[name] for name in names if entry.get(name) not in (None, "")), None)
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {names[0]} is no number: {value!r}") from error
+def find_broken(points: Sequence[Point]) -> BrokenLoss | None:
+    """The first point whose losses are not numbers; None for a curve without one."""
+    last = None
+    for point in points:
+        losses = [loss for loss in (point.train, point.validation) if loss is not None]
+        if point.train == 0 or not all(map(math.isfinite, losses)):
+            return BrokenLoss(step=point.step, epoch=point.epoch, last=last)
+        last = point.train if point.train is not None else last
+    return None
 
 
 def find_turn(points: Sequence[Point]) -> Turn | None:

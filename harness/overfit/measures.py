@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from harness.metrics import diversity
 from harness.metrics.diversity import Diversity
-from harness.overfit.loss_curve import Turn
+from harness.overfit.loss_curve import BrokenLoss, Turn
 from harness.stats.bootstrap import ALPHA, RESAMPLES, resampled_sums
 from harness.text import containment, verbatim
 from harness.text.verbatim import Copy, Share
@@ -46,6 +46,10 @@ ADVICE = {
     Level.SEVERE: "do not use this checkpoint: train fewer epochs, on more data, with a higher LoRA dropout "
     "and a lower rank",
 }
+BROKEN_ADVICE = (
+    "do not use a checkpoint from there on; train again with a lower learning rate, in bfloat16 or float32 rather than "
+    "float16, and look for empty or fully masked examples"
+)
 COPY_ADVICE = "remove repeated texts from the training set, train fewer epochs, or use a lower LoRA rank"
 
 
@@ -305,9 +309,15 @@ def _beginning(text: str, count: int) -> str:
     return text[:place]
 
 
-def find_signs(gap: Gap | None, copies: Sequence[Copies], turn: Turn | None) -> list[Sign]:
-    """What speaks of overfitting, the worst first."""
+def find_signs(
+    gap: Gap | None, copies: Sequence[Copies], turn: Turn | None, broken: BrokenLoss | None = None
+) -> list[Sign]:
+    """What speaks of overfitting, or of a training that broke, the worst first."""
     signs = []
+    if broken is not None:
+        before = "" if broken.last is None else f" (the last training loss before it is {broken.last:.3f})"
+        what = f"the losses are not numbers from {broken.at()} on{before}"
+        signs.append(Sign(level=Level.SEVERE, what=what, advice=BROKEN_ADVICE))
     if gap is not None and gap.level is not Level.NONE:
         unsettled = "" if gap.settled else "; the interval reaches into another level, more texts would settle it"
         what = f"the loss on validation texts is {gap.value:.2f} nats per token above that on training texts{unsettled}"

@@ -82,7 +82,8 @@ def checkup(
         raise typer.Exit(3)
 
 
-STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green"}
+STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green",
+          "not measured": "yellow"}  # fmt: skip
 
 
 def _show(found: Checkup, page: Path) -> None:

@@ -35,7 +35,10 @@ def overfit(
         int, typer.Option(help="Texts of each file for the model to go on from, without --outputs.")
     ] = 32,
     curve: Annotated[
-        Path | None, typer.Option(help="A trainer_state.json, or a .csv with step or epoch, loss, eval_loss.")
+        Path | None,
+        typer.Option(
+            help="The training's log: trainer_state.json, trainer_log.jsonl, TensorBoard, MLflow, W&B or a .csv."
+        ),
     ] = None,
     score: Annotated[
         str | None, typer.Option(help="Compare this field of validation rows in place of the loss.")
@@ -51,13 +54,14 @@ def overfit(
     """Loss on validation against training texts, verbatim copies, diversity, and the training curve.
 
     The texts are scored as they stand: give them as they were trained on, with the chat template in them. What is not
-    given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe.
+    given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe,
+    3 where nothing could be measured.
     """
     # measured: numpy, pydantic and rich take 0.5 s, which --help need not wait for
     from harness.cli.display import run
     from harness.cli.display.meter import Meter
     from harness.errors import InputError
-    from harness.overfit import examine, loss_curve
+    from harness.overfit import curve_files, examine, loss_curve
     from harness.types import SamplingParams
 
     _check_given(train, validation, model or base_url, outputs, curve)
@@ -69,7 +73,8 @@ def overfit(
     asked = examine.Options(
         sampling=sampling, text=names, limit=limit, prompts=prompts, score=score, seed=seed
     )  # fmt: skip
-    points = loss_curve.read_curve(curve) if curve else []
+    read = curve_files.read_curve(curve) if curve else loss_curve.Curve(points=())
+    points = list(read.points)
     with advising_text(), contextlib.ExitStack() as opened:
         files = [_open(name, opened) for name in (train, validation, _outputs(outputs))]
         flags = {"model": model, "base_url": base_url, "engine": engine, "vllm_python": vllm_python, "seed": seed}
@@ -83,11 +88,15 @@ def overfit(
     if as_json:
         print(json.dumps(record))
     else:
+        for note in read.notes:
+            run.out.print(run.printable(note), style="dim", soft_wrap=True)
         _show(report, points)
         if out is not None:
             run.out.print(f"written: {run.printable(str(out))}", soft_wrap=True)
     if report.level == "severe":
         raise typer.Exit(1)
+    if not report.measured:
+        raise typer.Exit(3)
 
 
 def _check_given(
@@ -155,8 +164,12 @@ def _show(report: Report, points: list[Point]) -> None:
         style = "red" if sign.level == "severe" else "yellow"
         line = Text(f"{sign.level}: ", style=f"bold {style}").append(run.printable(sign.what), style="not bold")
         run.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n", soft_wrap=True)
-    if not report.signs:
-        run.out.print(Text("no sign of overfitting", style="green"))
+    for reason in report.not_measured:
+        run.out.print(Text(f"not measured: {reason}", style="yellow"), soft_wrap=True)
+    if not report.signs and report.measured:
+        run.out.print(Text(f"no sign of overfitting in {', '.join(report.measured)}", style="green"), soft_wrap=True)
+    elif not report.measured:
+        run.out.print(Text("nothing was measured that could show overfitting", style="bold yellow"))
 
 
 def _show_losses(report: Report) -> None:
@@ -220,8 +233,6 @@ def _show_curve(report: Report, points: list[Point]) -> None:
             line = f"{name:<11}{sparkline(losses)}  {losses[0]:.3f} to {losses[-1]:.3f}, lowest {min(losses):.3f}"
             run.out.print(line, soft_wrap=True)
     turn = report.turn
-    if turn is None:
-        run.out.print("the curve has no validation losses")
-    elif not turn.confirmed:
+    if turn is not None and not turn.confirmed:
         at = f"epoch {turn.epoch:g}" if turn.epoch is not None else f"step {turn.step:g}"
         run.out.print(f"the validation loss is lowest at {at}, and is not seen to turn up")

@@ -11,7 +11,8 @@ import pytest
 from harness.errors import InputError
 from harness.models import model_dir
 from harness.overfit import loss_plot
-from harness.overfit.loss_curve import Point, find_turn, read_curve, sparkline
+from harness.overfit.curve_files import read_curve
+from harness.overfit.loss_curve import Point, find_turn, sparkline
 
 
 def points(*losses: float) -> list[Point]:
@@ -55,18 +56,22 @@ def test_a_trainer_state_is_read_without_its_summary(tmp_path: Path) -> None:
         {"epoch": 1.0, "train_runtime": 9.0, "train_loss": 2.4, "step": 100},
     ]
     (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 100, "log_history": log}))
-    found = read_curve(tmp_path)
-    assert [(each.step, each.train, each.validation) for each in found][:2] == [(50, 2.5, None), (100, None, 2.2)]
+    found = read_curve(tmp_path).points
+    assert [(each.step, each.train, each.validation) for each in found] == [(50, 2.5, None), (100, None, 2.2)]
 
 
 def test_a_table_with_other_usual_names_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("epoch, train_loss,val_loss\n1,2.0,2.1\n2,1.5,\n")
-    found = read_curve(tmp_path / "a.csv")
-    assert [(each.epoch, each.train, each.validation) for each in found] == [(1, 2.0, 2.1), (2, 1.5, None)]
+    found = read_curve(tmp_path / "a.csv").points
+    assert [(each.epoch, each.train, each.validation) for each in found] == [
+        (1, 2.0, None),
+        (1, None, 2.1),
+        (2, 1.5, None),
+    ]
 
 
 def test_the_embedded_models_curve_is_read_and_does_not_turn_up() -> None:
-    turn = find_turn(read_curve(model_dir("nano") / "loss.json"))
+    turn = find_turn(read_curve(model_dir("nano") / "loss.json").points)
     assert turn is not None and not turn.confirmed
 
 
