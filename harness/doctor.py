@@ -64,7 +64,7 @@ def _sandbox(fix: bool) -> list[Check]:
     try:
         if fix:
             sandbox.prepare(backend)
-        contents = sandbox.contents(backend)
+        contents = sandbox.environment_label(backend)
     except SandboxError as error:
         return [
             Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")
@@ -76,7 +76,7 @@ def _denials(backend: str) -> Check:
     """That the sandbox denies what it must, seen by asking for it."""
     try:
         with sandbox.open(backend, workers=1) as box:
-            findings = box.examine()
+            findings = box.prove_denials()
     except SandboxError as error:
         return Check(name="isolation", state="broken", detail=str(error))
     faults = [f"{each.name}: {each.fault}" for each in findings if each.fault]

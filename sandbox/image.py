@@ -25,7 +25,7 @@ ZONES = Path("/usr/share/zoneinfo")
 LOCALE = Path("/usr/lib/locale/C.utf8")
 
 
-def contents() -> str:
+def environment_label() -> str:
     """What programs find in an image made here, such as `py3.11.7+numpy2.4.6`."""
     try:
         numpy = f"+numpy{metadata.version('numpy')}"

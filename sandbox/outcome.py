@@ -15,14 +15,14 @@ from sandbox.types import CallTests, Execution, Integrity, StdioTests, Tests, Ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
+class RunResult:
     """How one run ended. finding: the judge's word, empty where it did not come to one; measured: the supervisor's."""
 
     finding: Mapping[str, Any]
     measured: Mapping[str, Any]
 
 
-def execution(runs: Sequence[RunEnd], tests: Tests | None, worker: str) -> Execution:
+def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
     """The Execution of a program from its runs: one per case of stdio tests, else one. Raises KeyError, ValueError."""
     last = runs[-1]
     verdict, detail = _verdict(last, tests)
@@ -56,7 +56,7 @@ def _integrity(tests: Tests | None) -> Integrity | None:
     return tests.integrity if isinstance(tests, CallTests) else Integrity.JUDGED
 
 
-def _verdict(run: RunEnd, tests: Tests | None) -> tuple[Verdict, str]:
+def _verdict(run: RunResult, tests: Tests | None) -> tuple[Verdict, str]:
     finding, measured = run.finding, run.measured
     found = Verdict(finding["verdict"]) if finding else None
     if found is Verdict.OUTPUT_LIMIT:

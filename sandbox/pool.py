@@ -94,32 +94,32 @@ class Pool:
         limits = limits or self.ceiling
         if not limits.within(self.ceiling):
             raise ValueError(f"limits {limits} are above those that the sandbox was opened for: {self.ceiling}")
-        self._prove()
+        self._run_preflight()
         try:
-            return self._twice(program, tests, limits)
+            return self._run_with_one_retry(program, tests, limits)
         except WorkerLost as error:
-            return self._blame(error)
+            return self._attribute_loss(error)
 
-    def examine(self) -> list[preflight.Finding]:
+    def prove_denials(self) -> list[preflight.Finding]:
         """What this sandbox must deny, and whether it does, asked for now. Raises SandboxError where none runs."""
         try:
-            return preflight.examine(self._twice, self.ceiling, self._uids)
+            return preflight.prove_denials(self._run_with_one_retry, self.ceiling, self._uids)
         except WorkerLost as error:
             raise SandboxUnavailable(f"the {self.backend} sandbox does not stay up: {error}") from error
 
-    def _twice(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
+    def _run_with_one_retry(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
         try:
             return self._attempt(program, tests, limits)
         except WorkerLost:
             return self._attempt(program, tests, limits, fresh=True)
 
-    def _prove(self) -> None:
+    def _run_preflight(self) -> None:
         """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
         with self._proof:
             if self._proven:
                 return
             self._start_ahead(self.workers)
-            faults = [f"{each.name}: {each.fault}" for each in self.examine() if each.fault]
+            faults = [f"{each.name}: {each.fault}" for each in self.prove_denials() if each.fault]
             if faults:
                 raise SandboxUnavailable(
                     f"the {self.backend} sandbox does not keep on this host what it must, and runs nothing:\n  "
@@ -127,7 +127,7 @@ class Pool:
                 )
             self._proven = True
 
-    def _blame(self, error: WorkerLost) -> Execution:
+    def _attribute_loss(self, error: WorkerLost) -> Execution:
         """Whose fault two lost workers are: the program's, if a harmless one runs well on the next."""
         try:
             harmless = self._attempt(Program(source="pass"), None, self.ceiling, fresh=True)

@@ -126,7 +126,7 @@ class Finding:
     fault: str
 
 
-def examine(run: Run, ceiling: Limits, uids: bool) -> list[Finding]:
+def prove_denials(run: Run, ceiling: Limits, uids: bool) -> list[Finding]:
     """Every property, asked for through `run`, which takes limits within `ceiling`. Raises as `run` does.
 
     uids: whether each program has a user of its own. Without, it may signal its judge, which gains it nothing: a judge

@@ -61,9 +61,9 @@ for name, code in start['modules']:
     sys.modules[module.__name__] = module
     setattr(guest, name, module)
     exec(code, module.__dict__)
-first_uid, meeting = start['first_uid'], start['meeting']
+first_uid, rendezvous_path = start['first_uid'], start['rendezvous_path']
 del start, name, code, module, out, into, read, compiled
-guest.supervisor.main(first_uid, meeting)
+guest.supervisor.main(first_uid, rendezvous_path)
 """
 _PRELOAD = re.compile(r"^\s*(?:import|from)\s+(numpy)\b", re.MULTILINE)
 
@@ -72,7 +72,9 @@ class Stream(Protocol):
     """A byte stream to a started sandbox, and the sandbox's life. Implemented by each backend."""
 
     name: str
-    meeting: str | None  # where the guest may connect to instead, a UNIX socket's path inside; None: only this stream
+    rendezvous_path: (
+        str | None
+    )  # where the guest may connect to instead, a UNIX socket's path inside; None: only this stream
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Send all of `data`. Raises WorkerLost."""
@@ -109,7 +111,7 @@ class Worker:
         self._sent = TestCache()
         self.usable = True
         try:
-            start = {"first_uid": first_uid, "meeting": stream.meeting, "modules": _guest_sources()}
+            start = {"first_uid": first_uid, "rendezvous_path": stream.rendezvous_path, "modules": _guest_sources()}
             stream.send(wire.encode(start), START_TIMEOUT_S)
             hello = wire.decode(self._payload(time.monotonic() + START_TIMEOUT_S))
         except BaseException:
@@ -121,11 +123,11 @@ class Worker:
         """Run one program. Raises WorkerLost where the worker ended or fell silent; it is then of no more use."""
         self.programs += 1
         runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
-        ended: list[outcome.RunEnd] = []
+        ended: list[outcome.RunResult] = []
         try:
             self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
             while not ended or not ended[-1].measured["last"]:
-                ended.append(self._run_end(limits.wall_s * LOAD_FACTOR + GRACE_S))
+                ended.append(self._run_result(limits.wall_s * LOAD_FACTOR + GRACE_S))
             execution = outcome.execution(ended, tests, self.name)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
@@ -141,11 +143,11 @@ class Worker:
         self.usable = False
         self._stream.close()
 
-    def _run_end(self, timeout_s: float) -> outcome.RunEnd:
+    def _run_result(self, timeout_s: float) -> outcome.RunResult:
         deadline = time.monotonic() + timeout_s
         finding = self._payload(deadline)
         measured = wire.decode(self._payload(deadline))
-        return outcome.RunEnd(finding=wire.decode(finding) if finding else {}, measured=measured)
+        return outcome.RunResult(finding=wire.decode(finding) if finding else {}, measured=measured)
 
     def _job(self, program: Program, tests: Tests | None, limits: Limits, runs: int) -> bytes:
         """The order for the supervisor, then what goes past it to the judge. Tests travel once per worker."""

@@ -107,7 +107,7 @@ def _sandbox_identity(config: RunConfig, observer: RunObserver) -> dict[str, str
     sandbox.prepare(backend, observer.note)
     return {
         "backend": backend,
-        "contents": sandbox.contents(backend),
+        "contents": sandbox.environment_label(backend),
         "guest": sandbox.guest_digest(),
         "runtime": config.runtime,
         "isolation": config.isolation.value,

@@ -18,12 +18,14 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import image, interpreter
 from sandbox.backends import _bwrap
 from sandbox.errors import SandboxUnavailable, WorkerLost
-from sandbox.types import Limits
+from sandbox.pool import PROGRAMS_PER_WORKER, Pool
+from sandbox.types import Isolation, Limits
 from sandbox.worker import BOOTSTRAP
 
 UIDS = os.geteuid() == 0
@@ -37,7 +39,7 @@ class BubblewrapStream:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin and process.stdout and process.stderr
         self.name = f"bubblewrap:{process.pid}"
-        self.meeting: str | None = None
+        self.rendezvous_path: str | None = None
         self._process = process
         self._in, self._out, self._err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
         os.set_blocking(self._in, False)
@@ -200,6 +202,26 @@ def _folders(path: Path) -> list[str]:
     return [part for parent in parents for part in ("--perms", "0755", "--dir", parent)]
 
 
-def contents() -> str:
+def prepare(note: Callable[[str], None]) -> None:
+    """Nothing is made; `note` is called with what a person should know. Raises SandboxUnavailable."""
+    if text := notice():
+        note(text)
+
+
+def open_pool(*, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None) -> Pool:
+    """A pool of bwrap processes. Raises SandboxUnavailable."""
+    if runtime is not None:
+        raise SandboxUnavailable(f"a runtime ({runtime}) is an option of the docker sandbox, not of bubblewrap")
+    return Pool(
+        Starter(ceiling),
+        backend="bubblewrap",
+        workers=workers,
+        ceiling=ceiling,
+        uids=UIDS,
+        programs_per_worker=1 if isolation is Isolation.CONTAINER or not UIDS else PROGRAMS_PER_WORKER,
+    )
+
+
+def environment_label() -> str:
     """What programs find inside, such as `py3.11.7+numpy2.4.6`."""
-    return image.contents()
+    return image.environment_label()

@@ -24,6 +24,7 @@ import socket
 import struct
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ import requests.exceptions
 import docker
 from sandbox import image as files
 from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
-from sandbox.types import MIB, Limits
+from sandbox.pool import PROGRAMS_PER_WORKER, Pool
+from sandbox.types import MIB, Isolation, Limits
 from sandbox.worker import BOOTSTRAP
 
 UIDS = True
@@ -49,30 +51,32 @@ INSTALL = "install one (Debian: apt-get install docker.io) and start it (dockerd
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
 FOLDERS = "codegen-harness-"
-MEETING, SOCKET = "/run/harness", "socket"
+RENDEZVOUS, SOCKET = "/run/harness", "socket"
 
 
 class DockerStream:
     """The stream of one container: its attached stdio, and the socket on which the guest meets us where it can.
 
-    meeting: None where the attached stdio is all.
+    rendezvous_path: None where the attached stdio is all.
     """
 
-    def __init__(self, client: docker.DockerClient, container_id: str, attached: Any, meeting: Meeting | None) -> None:
+    def __init__(
+        self, client: docker.DockerClient, container_id: str, attached: Any, rendezvous: Rendezvous | None
+    ) -> None:
         self.name = f"docker:{container_id[:12]}"
-        self.meeting = None if meeting is None else f"{MEETING}/{SOCKET}"
+        self.rendezvous_path = None if rendezvous is None else f"{RENDEZVOUS}/{SOCKET}"
         self._client = client
         self._id = container_id
         self._attached = attached  # what docker's client gives: a file around the socket, or the socket itself
         self._stdio: socket.socket = getattr(attached, "_sock", attached)
-        self._meeting = meeting
-        self._met: socket.socket | None = None
+        self._rendezvous = rendezvous
+        self._connection: socket.socket | None = None
         self._buffer = bytearray()
         self._errors = bytearray()
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Send all of `data`. Raises WorkerLost."""
-        target = self._met or self._stdio
+        target = self._connection or self._stdio
         target.settimeout(timeout_s)
         try:
             target.sendall(data)
@@ -82,12 +86,12 @@ class DockerStream:
     def receive(self, size: int, timeout_s: float) -> bytes:
         """Exactly `size` bytes of the container's stdout. Raises WorkerLost."""
         deadline = time.monotonic() + timeout_s
-        if self._meeting is not None:
-            self._met = self._meeting.wait(self._stdio, timeout_s)
-            self._meeting = None
+        if self._rendezvous is not None:
+            self._connection = self._rendezvous.wait(self._stdio, timeout_s)
+            self._rendezvous = None
         while len(self._buffer) < size:
-            if self._met is not None:
-                self._buffer += self._some(self._met, 1 << 18, deadline)
+            if self._connection is not None:
+                self._buffer += self._some(self._connection, 1 << 18, deadline)
             else:
                 self._frame(deadline)
         data = bytes(self._buffer[:size])
@@ -123,9 +127,9 @@ class DockerStream:
         return chunk
 
     def _said(self) -> str:
-        if self._met is not None:
-            self._met.close()
-            self._met = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
             with contextlib.suppress(WorkerLost):
                 while True:
                     self._frame(time.monotonic() + 0.2)
@@ -134,7 +138,7 @@ class DockerStream:
 
     def close(self) -> None:
         """Kill the container and wait until the engine has removed it."""
-        for each in (self._met, self._meeting, self._attached, self._stdio):
+        for each in (self._connection, self._rendezvous, self._attached, self._stdio):
             if each is not None:
                 each.close()
         try:
@@ -143,7 +147,7 @@ class DockerStream:
             pass  # the engine is removing it already, or is gone; `start` prunes what is left
 
 
-class Meeting:
+class Rendezvous:
     """A socket in a folder that one container sees, for one connection: then it is closed and the folder gone.
 
     By then no program has run in that container, so none can be the one that connects.
@@ -151,7 +155,7 @@ class Meeting:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix=FOLDERS)  # closed to other users
-        self.bind = f"{self._folder.name}:{MEETING}:ro"
+        self.bind = f"{self._folder.name}:{RENDEZVOUS}:ro"
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(os.path.join(self._folder.name, SOCKET))
         self._socket.listen(1)
@@ -233,31 +237,31 @@ class Starter:
     def __call__(self) -> DockerStream:
         """A started container. Raises SandboxUnavailable where the engine refuses."""
         api = self._client.api
-        meeting = self._meet()
+        rendezvous = self._make_rendezvous()
         container_id = ""
         try:
-            container_id = api.create_container_from_config(self._config(meeting), name=None)["Id"]
+            container_id = api.create_container_from_config(self._config(rendezvous), name=None)["Id"]
             attached = api.attach_socket(container_id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             api.start(container_id)
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
-            if meeting is not None:
-                meeting.close()
+            if rendezvous is not None:
+                rendezvous.close()
             with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
                 api.remove_container(container_id, force=True)
             raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
-        return DockerStream(self._client, container_id, attached, meeting)
+        return DockerStream(self._client, container_id, attached, rendezvous)
 
-    def _meet(self) -> Meeting | None:
-        """A meeting beside an engine on this machine; None where the attached stdio is all there can be."""
+    def _make_rendezvous(self) -> Rendezvous | None:
+        """A rendezvous beside an engine on this machine; None where the attached stdio is all there can be."""
         try:
-            return Meeting() if self._local else None
+            return Rendezvous() if self._local else None
         except OSError:  # a path that is too long for a socket
             return None
 
     def close(self) -> None:
         """The client serves the whole process and stays."""
 
-    def _config(self, meeting: Meeting | None) -> dict[str, Any]:
+    def _config(self, rendezvous: Rendezvous | None) -> dict[str, Any]:
         # the program's memory, and as much again for the judge, which holds what the program returns
         memory_bytes = 2 * self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES
         host = self._client.api.create_host_config(
@@ -271,7 +275,7 @@ class Starter:
             pids_limit=self._ceiling.processes + 8,
             nano_cpus=1_000_000_000,
             ipc_mode="private",
-            binds=None if meeting is None else [meeting.bind],
+            binds=None if rendezvous is None else [rendezvous.bind],
             shm_size=SHM_BYTES,
             tmpfs={"/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev"},
             ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
@@ -303,7 +307,7 @@ class Starter:
         return config
 
     def _prune(self) -> None:
-        """Remove what a killed process made and never used: containers not started, folders of meetings."""
+        """Remove what a killed process made and never used: containers not started, folders of rendezvous."""
         for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > STALE_S:
@@ -330,7 +334,26 @@ def _explain(error: Exception) -> str:
     return text
 
 
-def contents(image: str = IMAGE) -> str:
+def prepare(note: Callable[[str], None]) -> None:
+    """Make the image where the engine has none. Raises ImageError, SandboxUnavailable."""
+    if not has_image():
+        note("making the sandbox image from an interpreter of this machine (once, about 10 s)")
+        make_image()
+
+
+def open_pool(*, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None) -> Pool:
+    """A pool of containers. Raises SandboxUnavailable, ImageError."""
+    return Pool(
+        Starter(ceiling, Options(runtime=runtime)),
+        backend="docker",
+        workers=workers,
+        ceiling=ceiling,
+        uids=UIDS,
+        programs_per_worker=1 if isolation is Isolation.CONTAINER else PROGRAMS_PER_WORKER,
+    )
+
+
+def environment_label(image: str = IMAGE) -> str:
     """What programs find inside, such as `py3.11.7+numpy2.4.6`: the image's label, else the start of its id.
 
     Raises ImageError where the image is missing, SandboxUnavailable.
@@ -363,7 +386,7 @@ def make_image() -> str:
             files.write_tar(Path(tar))
         except (OSError, RuntimeError) as error:
             raise ImageError(f"the sandbox image cannot be made here: {error}") from error
-        return import_image(tar, files.contents())
+        return import_image(tar, files.environment_label())
 
 
 def import_image(tar: str, label: str, image: str = IMAGE) -> str:

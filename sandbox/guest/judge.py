@@ -3,7 +3,7 @@
 Theory of operation. The supervisor starts one judge per sandbox. For each run it hands over the judge's ends of the
 program's channel and pipes; what the job holds (program, tests, standard input) comes through a pipe into which the
 supervisor splices it, so that no process from which programs are forked ever holds a test, an expected result or
-another program. The judge keeps compiled tests and forks a process for each set of tests (`_Sitting`), which judges
+another program. The judge keeps compiled tests and forks a process for each set of tests (`JudgeSession`), which judges
 program after program of one problem: it sends the program over the channel, runs the tests with a proxy in the place
 of the entry point, and sends its finding back through a pipe that the supervisor splices to the host. When it sees
 (MSG_PEEK) that the next run has other tests, it ends, and the process above it takes that. A fork per program instead
@@ -63,7 +63,7 @@ def _serve(control: socket.socket, body: int, result: int) -> NoReturn:
         used = {str(os.getpid()): time.process_time()}
         pid = os.fork()
         if pid == 0:
-            _Sitting(control, body, result, job, used).run(order, fds)
+            JudgeSession(control, body, result, job, used).run(order, fds)
         for fd in fds:
             os.close(fd)
         _, status = os.waitpid(pid, 0)
@@ -97,7 +97,7 @@ def _read_job(body: int, cache: TestCache) -> dict[str, Any]:
     return {**job, "tests": None if job["key"] is None else cache.get(job["key"])}
 
 
-class _Sitting:
+class JudgeSession:
     """The judge of one set of tests, in a process of its own: runs, one after the other, until others are asked for.
 
     Between runs the compiled tests are kept; the namespace is new and random numbers begin again. Tests that may change

@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.guest import cleaning, judge, wire
 
 
-class Bench:
+class JudgeProcess:
     """The judge's process with the supervisor's ends of its pipes, and what it said of the present run.
 
     uid: the judge's own; None where there are no uids, and the sandbox serves one program. control, body: descriptors

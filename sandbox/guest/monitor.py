@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from sandbox.guest import procfs, wire
-from sandbox.guest.judge_process import Bench
+from sandbox.guest.judge_process import JudgeProcess
 
 TICKS = os.sysconf("SC_CLK_TCK")
 GRACE_S = 1.0  # for the judge to see that its program is over
@@ -28,8 +28,8 @@ class Watch:
     cgroup_start: what `outside_cpu` said before it was started.
     """
 
-    def __init__(self, pid: int, limits: dict[str, Any], court: Bench, cgroup_start: float) -> None:
-        self._limits, self._court, self._control = limits, court, court.control
+    def __init__(self, pid: int, limits: dict[str, Any], judge: JudgeProcess, cgroup_start: float) -> None:
+        self._limits, self._judge, self._control = limits, judge, judge.control
         self.pid = pid
         self.over_time = self.ended = False
         self.exit_code: int | None = None
@@ -91,7 +91,7 @@ class Watch:
     def _program_cpu_s(self) -> float:
         """CPU seconds of the program so far: of its processes and, by the cgroup, of those that were reaped unseen."""
         judges = self._judges()
-        theirs = sum(max(_scheduled(pid)[0] - self._court.used.get(pid, 0.0), 0.0) for pid in judges)
+        theirs = sum(max(_scheduled(pid)[0] - self._judge.used.get(pid, 0.0), 0.0) for pid in judges)
         return max(_cpu_of([pid for pid in _others() if pid not in judges]), self.cgroup_cpu_s(theirs))
 
     def cgroup_cpu_s(self, judge_cpu_s: float) -> float:
@@ -104,11 +104,11 @@ class Watch:
 
     def _run_delays(self) -> float:
         mine = 0.0 if self._reaped else _scheduled(str(self.pid))[1]
-        return mine + sum(_scheduled(pid)[1] for pid in self._judges() if pid != str(self._court.pid))
+        return mine + sum(_scheduled(pid)[1] for pid in self._judges() if pid != str(self._judge.pid))
 
     def _judges(self) -> list[str]:
         """The judge and the process that it forked for this run."""
-        own = str(self._court.pid)
+        own = str(self._judge.pid)
         return [pid for pid in _others() if pid == own or _stat(pid)[1:2] == [own.encode()]]
 
     def reap(self) -> None:

@@ -26,7 +26,7 @@ from sandbox.guest import codec, seccomp, unittest_suites, wire
 CHANNEL_FD = 3
 DETAIL_CHARS = 500
 # Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
-_ballast = [bytearray(2**20)]
+_memory_reserve = [bytearray(2**20)]
 RELIEF_BYTES = 16 * 2**20
 RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {
@@ -102,7 +102,7 @@ def _at_most(what: int, value: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def settle() -> None:
+def drop_shared_state() -> None:
     """In the supervisor, once: what its forks inherit."""
     os.environ.clear()
     os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
@@ -117,7 +117,7 @@ def settle() -> None:
 def _prepare(start: Start, uid: int | None) -> str | None:
     """Give up what a program must not have. None, or why that failed: no program is sent then."""
     try:
-        _volunteer()
+        _prefer_oom_kill()
         if uid is not None:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
@@ -130,7 +130,7 @@ def _prepare(start: Start, uid: int | None) -> str | None:
     return None
 
 
-def _volunteer() -> None:
+def _prefer_oom_kill() -> None:
     """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
@@ -154,7 +154,7 @@ def _write_files(files: dict[str, bytes]) -> None:
 
 
 def _relieve() -> None:
-    """More room, once the ballast has made some: enough to tell that memory ran out."""
+    """More room, once the reserve has made some: enough to tell that memory ran out."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
@@ -249,7 +249,7 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
             if kind == "next" and isinstance(error, StopIteration):
                 channel.send("stop")
             else:
-                _ballast.clear()
+                _memory_reserve.clear()
                 line, text = _describe(error)
                 channel.send("error", codec.exception_name(error), line, _arguments(error, text))
 
@@ -286,7 +286,7 @@ def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
         phase = "program"
         exec(code, namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
-        _ballast.clear()
+        _memory_reserve.clear()
         channel.send("failed", phase, _kind(error), _describe(error)[0])
         return None
     channel.end_if_forked()
@@ -308,7 +308,7 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
         exec(compile(source, "tests.py", "exec"), namespace)
         unittest_suites.run(namespace)
     except BaseException as error:  # as above
-        _ballast.clear()
+        _memory_reserve.clear()
         channel.send("failed", "tests", _kind(error), _describe(error)[0])
         return 1
     channel.send("done")
@@ -333,7 +333,7 @@ def _run_script(job: dict[str, Any], channel: _Channel) -> int:
     except SystemExit as error:
         return _finish(_exit_code(error))
     except BaseException as error:  # as the interpreter does: print it, exit 1
-        _ballast.clear()
+        _memory_reserve.clear()
         if isinstance(error, MemoryError):
             _relieve()
         own_frame = error.__traceback__

@@ -29,7 +29,7 @@ import sys
 from typing import Any
 
 from sandbox.guest import cleaning, procfs, program, seccomp, testcode, wire
-from sandbox.guest.judge_process import Bench
+from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
 INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and numpy's
@@ -47,36 +47,36 @@ WARM = (
 )  # fmt: skip
 
 
-def main(first_uid: int | None, meeting: str | None) -> None:
+def main(first_uid: int | None, rendezvous_path: str | None) -> None:
     """Serve jobs until the host closes the stream.
 
     first_uid: the judge's uid; each program has a fresh one from there on. None: no uids.
-    meeting: the path of a socket on which the host listens; where it can be reached the stream moves there.
+    rendezvous_path: the path of a socket on which the host listens; where it can be reached the stream moves there.
     """
     if os.getpid() != 1:
         sys.exit("the supervisor must be the first process of a pid namespace: it ends programs with kill(-1)")
-    if meeting is not None:
-        _move(meeting)
+    if rendezvous_path is not None:
+        _move(rendezvous_path)
     for name in WARM:
         __import__(name)
-    program.settle()
+    program.drop_shared_state()
     cleaning.prepare()
     if first_uid is not None:
         os.setgroups([])
     gc.freeze()
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))
-    court = Bench(first_uid)
+    judge = JudgeProcess(first_uid)
     uid = first_uid
     while (order := wire.receive(wire.HOST_IN)) is not None:
         uid = None if uid is None else uid + 1
-        _serve(order, uid, court)
+        _serve(order, uid, judge)
 
 
-def _move(meeting: str) -> None:
+def _move(rendezvous_path: str) -> None:
     """Speak over a socket from here on, without the engine's relay between; stay where it cannot be reached."""
     found = socket.socket(socket.AF_UNIX)
     try:
-        found.connect(meeting)
+        found.connect(rendezvous_path)
     except OSError:  # an engine on another machine, or one that maps root to another user
         found.close()
         return
@@ -96,14 +96,14 @@ def _hello() -> dict[str, object]:
     return {"python": ".".join(map(str, sys.version_info[:3])), "packages": versions}
 
 
-def _serve(order: dict[str, Any], uid: int | None, court: Bench) -> None:
+def _serve(order: dict[str, Any], uid: int | None, judge: JudgeProcess) -> None:
     """All runs of a job, up to the first that is not accepted."""
     if order["preload"] in testcode.PRELOADABLE:
         _preload(order["preload"])
     limits = {**order["limits"], "cgroup": os.path.isdir(CGROUP)}
     for run in range(order["runs"]):
         last = run + 1 == order["runs"]
-        if not _run(order, limits, uid, court, run, last) or last:
+        if not _run(order, limits, uid, judge, run, last) or last:
             return
 
 
@@ -118,30 +118,32 @@ def _preload(name: str) -> None:
         pass
 
 
-def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: Bench, run: int, last: bool) -> bool:
+def _run(
+    order: dict[str, Any], limits: dict[str, Any], uid: int | None, judge: JudgeProcess, run: int, last: bool
+) -> bool:
     """One run: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
     oom_before = _oom_kills()
-    watch = _start(order, limits, uid, court, run, last)
+    watch = _start(order, limits, uid, judge, run, last)
     watch.until_end()
     by_itself = watch.signal == signal.SIGKILL
     watch.kill()
-    cleaning.kill_program(uid, {court.pid})
+    cleaning.kill_program(uid, {judge.pid})
     watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
     leftovers_s = cleaning.reap()
     if watch.until_judged():
-        court.take()
+        judge.take()
     else:
         watch.over_time = True
-        court.kill()
-    clean = court.alive and cleaning.all_gone(uid, court.pids) and cleaning.wipe(program.WORKDIR)
+        judge.kill()
+    clean = judge.alive and cleaning.all_gone(uid, judge.pids) and cleaning.wipe(program.WORKDIR)
     cpu_s = watch.cpu_s + leftovers_s
-    if court.alive and court.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
-        cpu_s = max(cpu_s, watch.cgroup_cpu_s(court.run_cpu_s))
+    if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
+        cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))
     oom = by_itself and _oom_kills() != oom_before
-    passed = _limit_passed(limits, watch, cpu_s, oom) or court.fault
-    if passed is None and order["calls"] and watch.ended and court.go_on:
+    passed = _limit_passed(limits, watch, cpu_s, oom) or judge.fault
+    if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
-    go_on = court.go_on and passed is None and watch.exit_code == 0 and clean
+    go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
     measured = {
         "limit": passed,
         "exit_code": watch.exit_code,
@@ -149,7 +151,7 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
         "signal": watch.signal if watch.ended or watch.over_time or not order["calls"] else None,
         "wall_s": round(watch.wall_s, 4),
         "cpu_s": round(cpu_s, 4),
-        "judge_cpu_s": round(court.run_cpu_s, 4),
+        "judge_cpu_s": round(judge.run_cpu_s, 4),
         "peak_memory_bytes": watch.peak_memory_bytes,
         "dirty": not clean,
         "last": last or not go_on,
@@ -160,7 +162,9 @@ def _run(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: 
     return go_on
 
 
-def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court: Bench, run: int, last: bool) -> Watch:
+def _start(
+    order: dict[str, Any], limits: dict[str, Any], uid: int | None, judge: JudgeProcess, run: int, last: bool
+) -> Watch:
     """Hand the judge its ends, and the job with the first run; then fork the program.
 
     Both are kept on the processor that this one is on: a question and its answer then cost 20 µs, and 110 where each
@@ -175,10 +179,10 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
         os.fchmod(fd, 0o666)  # /dev/stdin and its kin are opened by the program's own user
     cpu = _stay()
     about = {"run": run, "more": not last, "tests": order["tests"], "limits": limits, "cpu": cpu}
-    court.order(about, [ours.fileno(), stdin_write, out_read, err_read])
+    judge.order(about, [ours.fileno(), stdin_write, out_read, err_read])
     for fd in (ours.detach(), stdin_write, out_read, err_read):
         os.close(fd)
-    if run == 0 and not wire.splice(wire.HOST_IN, court.body, order["bytes"]):
+    if run == 0 and not wire.splice(wire.HOST_IN, judge.body, order["bytes"]):
         sys.exit(0)
     start = program.Start(limits)
     cgroup_start = outside_cpu()
@@ -187,7 +191,7 @@ def _start(order: dict[str, Any], limits: dict[str, Any], uid: int | None, court
         program.main(start, (stdin_read, out_write, err_write), theirs.fileno(), uid)
     for fd in (theirs.detach(), stdin_read, out_write, err_write):
         os.close(fd)
-    return Watch(pid, limits, court, cgroup_start)
+    return Watch(pid, limits, judge, cgroup_start)
 
 
 def _stay() -> int | None:
