@@ -6,7 +6,6 @@ had the same tests, limits and sandbox.
 
 from __future__ import annotations
 
-import concurrent.futures
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sandbox
 from harness.config import RunConfig
 from harness.engines import valid_text
 from harness.engines._selection import ModelSpec
@@ -22,6 +20,7 @@ from harness.errors import InputError, SamplesError
 from harness.extractors import EXTRACTORS
 from harness.files import jsonl
 from harness.pipeline import rescore
+from harness.pipeline.execute import map_in_sandboxes, open_pool
 from harness.pipeline.job import CompletionSet, Job, RunObserver
 from harness.pipeline.plan import make_job, open_task
 from harness.runs import reader
@@ -29,7 +28,7 @@ from harness.runs.manifest import Manifest
 from harness.runs.signature import Signature
 from harness.tasks import Extracting, codegen
 from harness.types import Completion, Estimate, Form, Problem, ProblemSet
-from sandbox import Pool, Program, Verdict
+from sandbox import Program, Verdict
 
 # A reply's keys, in this order.
 TEXTS = ("response", "raw_solution", "raw", "output", "completion", "solution")
@@ -145,7 +144,7 @@ def compare(
     known = _known(replies, job, keys)
     expected = [(key, program) for key, program in programs.items() if key not in known]
     started(len(expected))
-    verdicts = {**known, **dict(_executed(expected, job, problems, config, done))}
+    verdicts = {**known, **dict(_executed(expected, job, problems, done))}
     return Comparison(
         estimates={name: _estimate(name, replies, keys[name], verdicts, job, config.seed) for name in EXTRACTORS},
         empty=empty,
@@ -161,32 +160,21 @@ def _digest(program: Program) -> bytes:
 
 
 def _executed(
-    expected: Sequence[tuple[Key, Program]],
-    job: Job,
-    problems: Mapping[str, Problem],
-    config: RunConfig,
-    done: Callable[[], None],
+    expected: Sequence[tuple[Key, Program]], job: Job, problems: Mapping[str, Problem], done: Callable[[], None]
 ) -> Iterator[tuple[Key, Verdict]]:
     if not expected:
         return
-    assert job.backend is not None  # the task has programs
-    workers = min(config.workers or sandbox.default_workers(), len(expected))
-    ceiling = sandbox.ceiling([job.limits[problem_id] for problem_id in {key[0] for key, _ in expected}])
-    box: Pool
-    with (
-        sandbox.open(
-            job.backend, workers=workers, ceiling=ceiling, isolation=config.isolation, runtime=config.runtime
-        ) as box,
-        concurrent.futures.ThreadPoolExecutor(workers) as threads,
-    ):
+    assert job.sandbox is not None  # the task has programs
+    limits = [job.limits[problem_id] for problem_id in {key[0] for key, _ in expected}]
+    pool = open_pool(job.sandbox, limits, len(expected))
 
-        def run(each: tuple[Key, Program]) -> tuple[Key, Verdict]:
-            key, program = each
-            verdict = box.run(program, problems[key[0]].tests, job.limits[key[0]]).verdict
-            done()
-            return key, verdict
+    def run(each: tuple[Key, Program]) -> tuple[Key, Verdict]:
+        key, program = each
+        verdict = pool.run(program, problems[key[0]].tests, job.limits[key[0]]).verdict
+        done()
+        return key, verdict
 
-        yield from threads.map(run, expected)
+    yield from map_in_sandboxes(pool, expected, run)
 
 
 def _known(replies: Replies, job: Job, keys: Mapping[str, Sequence[Key]]) -> dict[Key, Verdict]:

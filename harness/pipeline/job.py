@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from harness.engines import StatusListener, replay
 from harness.engines._selection import ModelSpec
+from harness.pipeline.costs import Prices
+from harness.pipeline.execute import SandboxSettings
 from harness.runs import manifest
 from harness.tasks import Task
-from harness.types import Completion, ProblemSet
+from harness.types import Completion, ProblemSet, SamplingParams
 from sandbox import Limits, Verdict
 
 
@@ -32,7 +34,9 @@ class RunObserver(StatusListener, Protocol):
 class Job:
     """A resolved run.
 
-    expected: problem id -> n. limits: problem id -> limits. backend: None where nothing is executed.
+    expected: problem id -> n. limits: problem id -> limits. sandbox: None where nothing is executed. dedup: equal
+    completions of a problem are executed once. workers: completions that are executed or scored at once. ks: of pass@k,
+    None where the user named none.
     """
 
     task: Task
@@ -41,7 +45,13 @@ class Job:
     saved: replay.ReplayEngine | None
     expected: Mapping[str, int]
     limits: Mapping[str, Limits]
-    backend: str | None
+    sandbox: SandboxSettings | None
+    sampling: SamplingParams
+    dedup: bool
+    workers: int
+    ks: tuple[int, ...] | None
+    seed: int
+    prices: Prices | None
     manifest: manifest.Manifest
 
 

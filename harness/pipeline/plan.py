@@ -15,6 +15,8 @@ from harness.engines import _vllm_arguments, replay
 from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
 from harness.extractors import DEFAULT
+from harness.pipeline.costs import Prices
+from harness.pipeline.execute import SandboxSettings
 from harness.pipeline.job import CompletionSet, Job, RunObserver
 from harness.pipeline.prompt_options import load_prompting, without_shown_examples
 from harness.prompts import template
@@ -96,7 +98,13 @@ def make_job(
         saved=saved,
         expected=expected,
         limits=limits,
-        backend=sandbox_identity["backend"] if sandbox_identity else None,
+        sandbox=_sandbox_settings(config, sandbox_identity),
+        sampling=config.sampling(),
+        dedup=config.dedup,
+        workers=config.workers or sandbox.default_workers(),
+        ks=config.k or None,
+        seed=config.seed,
+        prices=_prices(config),
         manifest=manifest.make(identity, signature, config.model_dump(mode="json", exclude={"api_key"})),
     )
 
@@ -112,6 +120,20 @@ def _sandbox_identity(config: RunConfig, observer: RunObserver) -> dict[str, str
         "runtime": config.runtime,
         "isolation": config.isolation.value,
     }
+
+
+def _sandbox_settings(config: RunConfig, identity: Mapping[str, str | None] | None) -> SandboxSettings | None:
+    if identity is None:
+        return None
+    backend = str(identity["backend"])
+    return SandboxSettings(backend=backend, workers=config.workers, isolation=config.isolation, runtime=config.runtime)
+
+
+def _prices(config: RunConfig) -> Prices | None:
+    tokens = config.token_prices()
+    if tokens:
+        return Prices(prompt_token=tokens[0], completion_token=tokens[1])
+    return Prices(hour=config.price_per_hour) if config.price_per_hour is not None else None
 
 
 def open_samples(config: RunConfig, problems: ProblemSet) -> replay.ReplayEngine | None:

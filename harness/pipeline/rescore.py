@@ -74,7 +74,7 @@ def _rescore(run: Path, config: RunConfig, observer: RunObserver, same_problems:
         target = store.create_run(config.results, problems.name, job.model.name, job.manifest)
     if not (target / layout.COMPLETIONS).exists():
         _copy(run, target, of_run.expected)
-    return resume_run(config, job, target, _no_engine, observer)
+    return resume_run(job, target, _no_engine, observer)
 
 
 def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) -> CompletionSet:

@@ -57,19 +57,17 @@ def _run(config: RunConfig, observer: RunObserver, engines: EngineCache, stack: 
         about = opened.describe() if isinstance(opened, SupportsDescription) else {}
         made = manifest.with_engine(job.manifest, about)
         found = store.create_run(config.results, job.problems.name, job.model.name, made)
-    return resume_run(config, job, found, engine, observer)
+    return resume_run(job, found, engine, observer)
 
 
-def resume_run(
-    config: RunConfig, job: Job, found: Path, engine: Callable[[], Engine], observer: RunObserver
-) -> RunResult:
+def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: RunObserver) -> RunResult:
     """Do what the run directory `found` still owes, and close it."""
     with Store(found, job.expected, executes=job.task.executes) as opened:
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
         with store.logging_to(found):
-            gaps = Stream(job, opened, engine, observer, config).run()
-        return close(job, opened, config, gaps)
+            failures = Stream(job, opened, engine, observer).run()
+        return close(job, opened, failures)
 
 
 def write_results(config: RunConfig, result: RunResult, target: Path) -> None:

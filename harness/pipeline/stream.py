@@ -21,11 +21,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import sandbox
-from harness.config import RunConfig
 from harness.engines import Engine
 from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
+from harness.pipeline.execute import open_pool
 from harness.pipeline.job import Failures, Job, RunObserver
 from harness.pipeline.problem_queue import ProblemQueue
 from harness.runs.store import Store
@@ -44,10 +43,8 @@ class Stream:
     engine: opens the engine, once, when it is first needed.
     """
 
-    def __init__(
-        self, job: Job, opened: Store, engine: Callable[[], Engine], observer: RunObserver, config: RunConfig
-    ) -> None:
-        self._job, self._store, self._engine, self._observer, self._config = job, opened, engine, observer, config
+    def __init__(self, job: Job, opened: Store, engine: Callable[[], Engine], observer: RunObserver) -> None:
+        self._job, self._store, self._engine, self._observer = job, opened, engine, observer
         self._problems = {problem.id: problem for problem in job.problems.problems}
         self._stop = threading.Event()
         self._errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
@@ -57,8 +54,7 @@ class Stream:
         self._patience = MAX_FAILURES_IN_A_ROW
         self._duplicates: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
-        workers = config.workers or sandbox.default_workers()
-        self._workers = min(workers, sum(job.expected.values()))
+        self._workers = min(job.workers, sum(job.expected.values()))
         self._queue = ProblemQueue(16 * self._workers)
 
     def run(self) -> Failures:
@@ -72,10 +68,10 @@ class Stream:
         asked = list(self._requests())
         producers = min(self._engine().concurrency, len(asked)) if asked else 0
         self._patience = max(MAX_FAILURES_IN_A_ROW, producers)
-        box = self._open_box()
+        pool = self._open_pool()
         self._observer.started(total, done, scored, "execute" if self._job.task.executes else "score")
-        with box or contextlib.nullcontext():
-            self._threads(box, iter(asked), producers)
+        with pool or contextlib.nullcontext():
+            self._threads(pool, iter(asked), producers)
         if not self._errors.empty():
             raise self._errors.get()
         if self._failed and not any(self._store.generated(problem_id) for problem_id in self._job.expected):
@@ -91,22 +87,17 @@ class Stream:
                 for first in range(gap.start, gap.stop, most):
                     yield PendingRequest(self._problems[problem_id], first, min(most, gap.stop - first))
 
-    def _open_box(self) -> Pool | None:
-        if self._job.backend is None:
+    def _open_pool(self) -> Pool | None:
+        if self._job.sandbox is None:
             return None
-        return sandbox.open(
-            self._job.backend,
-            workers=self._workers,
-            ceiling=sandbox.ceiling([self._job.limits[problem_id] for problem_id in self._job.expected]),
-            isolation=self._config.isolation,
-            runtime=self._config.runtime,
-        )
+        limits = [self._job.limits[problem_id] for problem_id in self._job.expected]
+        return open_pool(self._job.sandbox, limits, self._workers)
 
-    def _threads(self, box: Pool | None, asked: Iterator[PendingRequest], producers: int) -> None:
+    def _threads(self, pool: Pool | None, asked: Iterator[PendingRequest], producers: int) -> None:
         # Daemons: at an error or Ctrl-C a request to a slow server is not waited for.
         making = [threading.Thread(target=self._produce, args=(asked,), daemon=True) for _ in range(producers)]
         making.append(threading.Thread(target=self._replay_backlog, daemon=True))
-        using = [threading.Thread(target=self._consume, args=(box,), daemon=True) for _ in range(self._workers)]
+        using = [threading.Thread(target=self._consume, args=(pool,), daemon=True) for _ in range(self._workers)]
         for thread in (*making, *using):
             thread.start()
         try:
@@ -118,8 +109,8 @@ class Stream:
                 _join(using)
         finally:  # also at Ctrl-C, which is raised in this thread
             self._stop.set()
-            if box is not None:
-                box.close()
+            if pool is not None:
+                pool.close()
             _join([*making, *using], JOIN_TIMEOUT_S)
 
     def _guard(self, work: Callable[[], None]) -> None:
@@ -178,19 +169,19 @@ class Stream:
         return completions
 
     def _sampling(self, n: int) -> SamplingParams:
-        sampling = self._config.sampling()
+        sampling = self._job.sampling
         if self._job.saved is not None:  # what a file holds is taken as it is, however it was drawn
             return dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
         return dataclasses.replace(sampling, n=n)
 
-    def _consume(self, box: Pool | None) -> None:
+    def _consume(self, pool: Pool | None) -> None:
         def work() -> None:
             completion = None
             while (completion := self._get(completion)) is not None:
-                if box is None:
+                if pool is None:
                     self._score(completion)
                 elif not self._await_duplicate(completion):
-                    self._execute(box, completion)
+                    self._execute(pool, completion)
 
         self._guard(work)
 
@@ -200,7 +191,7 @@ class Stream:
 
     def _await_duplicate(self, completion: Completion) -> bool:
         """Whether an equal completion decides this one, now or when it has been executed."""
-        if not self._config.dedup:
+        if not self._job.dedup:
             return False
         first = self._store.duplicate_of(completion.problem_id, completion.index)
         if first == completion.index:
@@ -213,10 +204,10 @@ class Stream:
             self._share(completion, first, verdict)
         return True
 
-    def _execute(self, box: Pool, completion: Completion) -> None:
+    def _execute(self, pool: Pool, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
         candidate = self._job.task.candidate(problem, completion)
-        execution = box.run(candidate.program, problem.tests, self._job.limits[problem.id])
+        execution = pool.run(candidate.program, problem.tests, self._job.limits[problem.id])
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
         self._record(completion, execution, candidate.extraction)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.config import RunConfig
 from harness.files import atomic
-from harness.pipeline.costs import Cost, Prices, UsageTotals
+from harness.pipeline.costs import Cost, UsageTotals
 from harness.pipeline.job import Failures, Job, RunResult
 from harness.pipeline.plan import extracts_replies, in_sandbox_problems
 from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
@@ -20,20 +19,20 @@ from sandbox import Verdict
 SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
 
 
-def close(job: Job, store: Store, config: RunConfig, failures: Failures) -> RunResult:
+def close(job: Job, store: Store, failures: Failures) -> RunResult:
     """Summarize what the run directory holds, and write summary.json."""
     outcome = job.task.summarize(
         Ended(
             scores=lambda: reader.read_scores(store.run),
             problems={problem.id: problem for problem in job.problems.problems},
             expected=job.expected,
-            ks=config.k or None,
+            ks=job.ks,
             signature=job.manifest.signature,
-            seed=config.seed,
+            seed=job.seed,
         )
     )
-    coverage = dataclasses.replace(_coverage(job, store, failures, config.dedup), omitted=tuple(outcome.omitted))
-    sampling, cost = _sampling_and_cost(job, store, config)
+    coverage = dataclasses.replace(_coverage(job, store, failures), omitted=tuple(outcome.omitted))
+    sampling, cost = _sampling_and_cost(job, store)
     summary = Summary(
         run=str(store.run),
         task=job.task.name,
@@ -52,7 +51,7 @@ def close(job: Job, store: Store, config: RunConfig, failures: Failures) -> RunR
     return RunResult(run=store.run, summary=summary.record(), complete=coverage.complete)
 
 
-def _coverage(job: Job, store: Store, failures: Failures, dedup: bool) -> Coverage:
+def _coverage(job: Job, store: Store, failures: Failures) -> Coverage:
     counts = store.counts()
     expected = sum(job.expected.values())
     scored = sum(n for n, _ in counts.values())
@@ -64,7 +63,7 @@ def _coverage(job: Job, store: Store, failures: Failures, dedup: bool) -> Covera
         complete=scored == expected,
         refused=dict(store.refused),
         failed=dict(failures.failed),
-        repeated=store.repeated() if dedup and job.task.executes else 0,
+        repeated=store.repeated() if job.dedup and job.task.executes else 0,
     )
 
 
@@ -79,7 +78,7 @@ def _verdicts(store: Store, failures: Failures) -> dict[str, int]:
     return verdicts | ({Verdict.INTERNAL_ERROR.value: failures.internal} if failures.internal else {})
 
 
-def _sampling_and_cost(job: Job, store: Store, config: RunConfig) -> tuple[SamplingAudit | None, Cost | None]:
+def _sampling_and_cost(job: Job, store: Store) -> tuple[SamplingAudit | None, Cost | None]:
     """The audit of the sampling and what it took, in one pass over the completions."""
     problems = {problem.id: problem for problem in job.problems.problems}
     counter, totals = SamplingCounter(), UsageTotals()
@@ -93,7 +92,7 @@ def _sampling_and_cost(job: Job, store: Store, config: RunConfig) -> tuple[Sampl
             counter.add(completion, empty=empty)
     sampled = job.manifest.identity.get("sampling")
     audit = counter.audit(store.distinct(), sampled["temperature"] if sampled else None)
-    return audit, totals.cost(_prices(config))
+    return audit, totals.cost(job.prices)
 
 
 def _extracted_nothing(job: Job, store: Store) -> set[tuple[str, int]]:
@@ -110,10 +109,3 @@ def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
         return not completion.text.strip()
     nothing = dataclasses.replace(completion, text="")
     return task.candidate(problem, completion).program == task.candidate(problem, nothing).program
-
-
-def _prices(config: RunConfig) -> Prices | None:
-    tokens = config.token_prices()
-    if tokens:
-        return Prices(prompt_token=tokens[0], completion_token=tokens[1])
-    return Prices(hour=config.price_per_hour) if config.price_per_hour is not None else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import sandbox
+from harness.pipeline.execute import SandboxSettings, map_in_sandboxes, open_pool
 from harness.tasks import codegen
 from harness.types import Completion, Problem, ProblemSet
-from sandbox import Execution, Isolation, Limits, Pool, Verdict
+from sandbox import Execution, Limits, Pool, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,38 +31,31 @@ class Check:
 
 def verify(
     problems: ProblemSet,
-    backend: str,
+    settings: SandboxSettings,
     *,
     limits: Callable[[Problem], Limits],
-    workers: int | None,
-    isolation: Isolation,
     done: Callable[[Check], None],
 ) -> list[Check]:
     """Run every reference and wrong solution; `done` is told each. The checks in the set's order.
 
     Raises SandboxError.
     """
-    ceiling = sandbox.ceiling([limits(problem) for problem in problems.problems])
-    workers = workers or sandbox.default_workers()
-    with (
-        sandbox.open(backend, workers=workers, ceiling=ceiling, isolation=isolation) as box,
-        concurrent.futures.ThreadPoolExecutor(workers) as threads,
-    ):
+    pool = open_pool(settings, [limits(problem) for problem in problems.problems], count(problems))
 
-        def run(job: tuple[Problem, str, int, str]) -> Check:
-            check = _run(box, limits(job[0]), *job)
-            done(check)
-            return check
+    def run(solution: tuple[Problem, str, int, str]) -> Check:
+        check = _run(pool, limits(solution[0]), *solution)
+        done(check)
+        return check
 
-        return list(threads.map(run, _jobs(problems)))
+    return list(map_in_sandboxes(pool, _solutions(problems), run))
 
 
 def count(problems: ProblemSet) -> int:
     """How many solutions `verify` runs."""
-    return sum(1 for _ in _jobs(problems))
+    return sum(1 for _ in _solutions(problems))
 
 
-def _jobs(problems: ProblemSet) -> Iterator[tuple[Problem, str, int, str]]:
+def _solutions(problems: ProblemSet) -> Iterator[tuple[Problem, str, int, str]]:
     for problem in problems.problems:
         for index, text in enumerate(problem.references):
             yield problem, "reference", index, text
@@ -71,6 +63,6 @@ def _jobs(problems: ProblemSet) -> Iterator[tuple[Problem, str, int, str]]:
             yield problem, "wrong", index, text
 
 
-def _run(box: Pool, limits: Limits, problem: Problem, kind: str, index: int, text: str) -> Check:
+def _run(pool: Pool, limits: Limits, problem: Problem, kind: str, index: int, text: str) -> Check:
     program = codegen.program(problem, Completion(problem_id=problem.id, index=index, text=text))
-    return Check(problem_id=problem.id, kind=kind, index=index, execution=box.run(program, problem.tests, limits))
+    return Check(problem_id=problem.id, kind=kind, index=index, execution=pool.run(program, problem.tests, limits))

@@ -38,6 +38,7 @@ def audit(
     from harness.datasets import load_set
     from harness.engines import replay
     from harness.pipeline import audit as auditing
+    from harness.pipeline.execute import SandboxSettings
 
     flags = {
         "samples": samples, "engine": "replay", "problems": problems, "sandbox": sandbox, "workers": workers,
@@ -54,8 +55,8 @@ def audit(
     with Progress(*columns, console=run.err, disable=quiet) as progress:
         task = progress.add_task("audit", total=sum(engine.counts().values()))
         for found in auditing.audit(
-            loaded, engine, backend, limits=lambda problem: config.limits(problem.limits), workers=config.workers,
-            done=lambda _: progress.advance(task),
+            loaded, engine, SandboxSettings(backend=backend, workers=config.workers),
+            limits=lambda problem: config.limits(problem.limits), done=lambda _: progress.advance(task),
         ):  # fmt: skip
             total += 1
             signs.update(sign.partition(" /")[0].partition(": ")[0] for sign in found.signs)

@@ -60,6 +60,7 @@ def verify(
     from harness.config import load_config
     from harness.datasets import load_set
     from harness.pipeline import verify as verification
+    from harness.pipeline.execute import SandboxSettings
 
     flags = {
         "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
@@ -73,10 +74,8 @@ def verify(
         task = progress.add_task(f"verify {loaded.name}", total=verification.count(loaded))
         checks = verification.verify(
             loaded,
-            backend,
+            SandboxSettings(backend=backend, workers=config.workers, isolation=config.isolation),
             limits=lambda problem: config.limits(problem.limits),
-            workers=config.workers,
-            isolation=config.isolation,
             done=lambda _: progress.advance(task),
         )
     failed = [check for check in checks if not check.right]
