@@ -11,8 +11,8 @@ Programs run in a container (`docker`) or in namespaces (`bubblewrap`), never on
 
 from __future__ import annotations
 
-from sandbox.errors import ImageError, SandboxError, SandboxUnavailable, WorkerLost
-from sandbox.pool import Pool
+from sandbox.errors import Cancelled, ImageError, SandboxError, SandboxUnavailable, WorkerLost
+from sandbox.pool import Cancellation, Pool
 from sandbox.selection import (
     BACKENDS,
     choose_backend,
@@ -39,8 +39,8 @@ from sandbox.types import (
 from sandbox.worker import GuestInfo
 
 __all__ = [
-    "BACKENDS", "CallTests", "Compare", "Execution", "GuestInfo", "ImageError", "Integrity", "Isolation", "Limits",
-    "Pool", "Program", "SandboxError", "SandboxUnavailable", "StdioCase", "StdioTests", "Tests", "Verdict",
-    "WorkerLost", "ceiling", "choose_backend", "default_workers", "environment_label", "guest_digest", "open",
-    "prepare",
+    "BACKENDS", "CallTests", "Cancellation", "Cancelled", "Compare", "Execution", "GuestInfo", "ImageError",
+    "Integrity", "Isolation", "Limits", "Pool", "Program", "SandboxError", "SandboxUnavailable", "StdioCase",
+    "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "default_workers",
+    "environment_label", "guest_digest", "open", "prepare",
 ]  # fmt: skip

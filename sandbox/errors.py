@@ -3,7 +3,8 @@
 SandboxError
 ├── SandboxUnavailable   no backend works here; the message says what to install or start
 ├── ImageError           the sandbox image is missing or could not be built
-└── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
+├── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
+└── Cancelled            the caller gave a program up
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class ImageError(SandboxError):
 
 class WorkerLost(SandboxError):  # noqa: N818
     """A worker ended, or did not answer in time, for a reason that is not the program's. Handled by the pool."""
+
+
+class Cancelled(SandboxError):  # noqa: N818 - the program's fate
+    """The caller gave the program up with its `Cancellation`; its sandbox is destroyed."""

@@ -6,9 +6,10 @@ the supervisor knows. Nothing that the program wrote decides here.
 
 from __future__ import annotations
 
+import base64
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.types import CallTests, Execution, Integrity, StdioTests, Tests, Verdict
@@ -20,6 +21,12 @@ class RunResult:
 
     finding: Mapping[str, Any]
     measured: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def files(fetched: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files that the guest read for us. Raises ValueError, KeyError."""
+    return {str(name): base64.b64decode(text, validate=True) for name, text in fetched["files"].items()}
 
 
 def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
@@ -46,6 +53,7 @@ def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Ex
         stdout=str(last.finding.get("stdout", "")),
         stderr=str(last.finding.get("stderr", "")),
         truncated=bool(last.finding.get("truncated", False)),
+        files=last.files,
         worker=worker,
     )
 

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox import preflight
-from sandbox.errors import SandboxError, SandboxUnavailable, WorkerLost
+from sandbox.errors import Cancelled, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, Stream, Worker
 
@@ -40,6 +40,35 @@ class Starter(Protocol):
 
     def close(self) -> None:
         """Give up what is held between sandboxes."""
+
+
+class Cancellation:
+    """A way to give up a program from another thread: `cancel` ends its sandbox, and `Pool.run` raises Cancelled."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._lock = threading.Lock()  # protects both: no worker is ended that is another program's by then
+        self._worker: Worker | None = None
+
+    def cancel(self) -> None:
+        """Give it up, now or when it would start. Takes as long as the backend needs to end a sandbox."""
+        with self._lock:
+            self.cancelled = True
+            if self._worker is not None:
+                self._worker.kill()
+
+    @contextlib.contextmanager
+    def watch(self, worker: Worker) -> Iterator[None]:
+        """While the program is in `worker`. Raises Cancelled where it was given up before."""
+        with self._lock:
+            if self.cancelled:
+                raise Cancelled("given up before it started")
+            self._worker = worker
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._worker = None
 
 
 class Pool:
@@ -85,18 +114,26 @@ class Pool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def run(self, program: Program, tests: Tests | None = None, limits: Limits | None = None) -> Execution:
+    def run(
+        self,
+        program: Program,
+        tests: Tests | None = None,
+        limits: Limits | None = None,
+        *,
+        cancellation: Cancellation | None = None,
+    ) -> Execution:
         """Run `program`, with `tests` if any; blocks while all workers are busy. Thread-safe.
 
         Raises ValueError where `limits` ask for more than the pool was opened for, SandboxError where no worker can
-        be started. Workers that are lost for our own reasons are INTERNAL_ERROR in the Execution.
+        be started, Cancelled after `cancellation.cancel()`. Workers that are lost for our own reasons are
+        INTERNAL_ERROR in the Execution.
         """
         limits = limits or self.ceiling
         if not limits.within(self.ceiling):
             raise ValueError(f"limits {limits} are above those that the sandbox was opened for: {self.ceiling}")
         self._run_preflight()
         try:
-            return self._run_with_one_retry(program, tests, limits)
+            return self._run_with_one_retry(program, tests, limits, cancellation)
         except WorkerLost as error:
             return self._attribute_loss(error)
 
@@ -107,11 +144,14 @@ class Pool:
         except WorkerLost as error:
             raise SandboxUnavailable(f"the {self.backend} sandbox does not stay up: {error}") from error
 
-    def _run_with_one_retry(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
+    def _run_with_one_retry(
+        self, program: Program, tests: Tests | None, limits: Limits, cancellation: Cancellation | None = None
+    ) -> Execution:
+        cancellation = cancellation or Cancellation()
         try:
-            return self._attempt(program, tests, limits)
+            return self._attempt(program, tests, limits, cancellation)
         except WorkerLost:
-            return self._attempt(program, tests, limits, fresh=True)
+            return self._attempt(program, tests, limits, cancellation, fresh=True)
 
     def _run_preflight(self) -> None:
         """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
@@ -130,7 +170,7 @@ class Pool:
     def _attribute_loss(self, error: WorkerLost) -> Execution:
         """Whose fault two lost workers are: the program's, if a harmless one runs well on the next."""
         try:
-            harmless = self._attempt(Program(source="pass"), None, self.ceiling, fresh=True)
+            harmless = self._attempt(Program(source="pass"), None, self.ceiling, Cancellation(), fresh=True)
         except WorkerLost:
             return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
         if harmless.verdict is not Verdict.ACCEPTED:
@@ -159,9 +199,22 @@ class Pool:
             thread.join()
         self._start.close()
 
-    def _attempt(self, program: Program, tests: Tests | None, limits: Limits, *, fresh: bool = False) -> Execution:
-        with self._worker(fresh) as worker:
-            return worker.run(program, tests, limits)
+    def _attempt(
+        self,
+        program: Program,
+        tests: Tests | None,
+        limits: Limits,
+        cancellation: Cancellation,
+        *,
+        fresh: bool = False,
+    ) -> Execution:
+        with self._worker(fresh) as worker, cancellation.watch(worker):
+            try:
+                return worker.run(program, tests, limits)
+            except WorkerLost as error:
+                if cancellation.cancelled:
+                    raise Cancelled("given up while it ran") from error
+                raise
 
     @contextlib.contextmanager
     def _worker(self, fresh: bool = False) -> Iterator[Worker]:

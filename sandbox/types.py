@@ -117,6 +117,8 @@ def ceiling(limits: list[Limits]) -> Limits:
 class Program:
     """Source text to run, with what it finds: files in its working directory (relative paths), argv[1:] and stdin.
 
+    fetch: paths of files there that are wanted after its end, as `Execution.files`: regular ones, 16 MiB together; none
+        with several cases. Those that are not there are left out.
     Raises ValueError for an unknown language and for a file path that is absolute or leaves the working directory.
     """
 
@@ -125,11 +127,12 @@ class Program:
     files: Mapping[str, bytes] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     stdin: str = ""
+    fetch: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
             raise ValueError(f"unknown language {self.language!r}; known: {', '.join(LANGUAGES)}")
-        for name in self.files:
+        for name in (*self.files, *self.fetch):
             path = PurePosixPath(name)
             if not name or path.is_absolute() or ".." in path.parts or "\0" in name or path == PurePosixPath("."):
                 raise ValueError(f"file {name!r}: the path must be relative and stay inside the working directory")
@@ -193,6 +196,7 @@ class Execution:
     peak_memory_bytes: the largest resident set of a process, the interpreter's own pages included.
     stdout, stderr: decoded as UTF-8 with replacement, at most `Limits.output_bytes` together; `truncated` tells a cut.
     judge_cpu_s: CPU time of the judge, which does not count against the program's limit.
+    files: what `Program.fetch` asked for and was there, by path.
     worker: which sandbox ran it, for logs.
     """
 
@@ -209,4 +213,5 @@ class Execution:
     stdout: str = ""
     stderr: str = ""
     truncated: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
     worker: str = ""

@@ -24,7 +24,7 @@ from sandbox.types import CallTests, Execution, Integrity, Limits, Program, Stdi
 
 GUEST_MODULES = (
     "wire", "codec", "compare", "seccomp", "unittest_suites", "program", "channel", "testcode", "judge", "cleaning",
-    "judge_process", "procfs", "monitor", "supervisor",
+    "judge_process", "fetching", "procfs", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
@@ -82,6 +82,9 @@ class Stream(Protocol):
     def receive(self, size: int, timeout_s: float) -> bytes:
         """Exactly `size` bytes. Raises WorkerLost where the stream ends or the time is over."""
 
+    def kill(self) -> None:
+        """End all that runs in it, from any thread; who receives from it then has WorkerLost. `close` must follow."""
+
     def close(self) -> None:
         """Destroy the sandbox with everything in it. Safe to call twice."""
 
@@ -123,11 +126,12 @@ class Worker:
         """Run one program. Raises WorkerLost where the worker ended or fell silent; it is then of no more use."""
         self.programs += 1
         runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
+        fetch = bool(program.fetch) and runs == 1
         ended: list[outcome.RunResult] = []
         try:
             self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
             while not ended or not ended[-1].measured["last"]:
-                ended.append(self._run_result(limits.wall_s * LOAD_FACTOR + GRACE_S))
+                ended.append(self._run_result(limits.wall_s * LOAD_FACTOR + GRACE_S, fetch))
             execution = outcome.execution(ended, tests, self.name)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
@@ -138,16 +142,26 @@ class Worker:
         self.usable = not ended[-1].measured["dirty"]
         return execution
 
+    def kill(self) -> None:
+        """End the sandbox under a program that runs: from another thread, where only descriptors must stay open."""
+        self.usable = False
+        self._stream.kill()
+
     def close(self) -> None:
         """Destroy the sandbox."""
         self.usable = False
         self._stream.close()
 
-    def _run_result(self, timeout_s: float) -> outcome.RunResult:
+    def _run_result(self, timeout_s: float, fetch: bool) -> outcome.RunResult:
         deadline = time.monotonic() + timeout_s
         finding = self._payload(deadline)
+        fetched = self._payload(deadline) if fetch else b""
         measured = wire.decode(self._payload(deadline))
-        return outcome.RunResult(finding=wire.decode(finding) if finding else {}, measured=measured)
+        return outcome.RunResult(
+            finding=wire.decode(finding) if finding else {},
+            measured=measured,
+            files=outcome.files(wire.decode(fetched)) if fetched else {},
+        )
 
     def _job(self, program: Program, tests: Tests | None, limits: Limits, runs: int) -> bytes:
         """The order for the supervisor, then what goes past it to the judge. Tests travel once per worker."""
@@ -170,6 +184,7 @@ class Worker:
         order = {
             "limits": _packed_limits(limits),
             "runs": runs,
+            "fetch": list(program.fetch) if runs == 1 else [],
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": preload[1] if preload else None,

@@ -235,7 +235,11 @@ def _write_problem(
         execution = Execution(verdict=answer.verdict, detail=answer.detail, worker=name)
         passed = answer.verdict is Verdict.ACCEPTED
         score = Score(problem_id=problem_id, index=index, verdict=answer.verdict, values={"passed": float(passed)})
-        record = {"problem_id": problem_id, "index": index, **_execution.dump_python(execution, mode="json")}
+        record = {
+            "problem_id": problem_id,
+            "index": index,
+            **_execution.dump_python(execution, mode="json", exclude={"files"}),
+        }
         executions.write(_line(record))
         scores.write(_score.dump_json(score) + b"\n")
         counted.verdicts[answer.verdict.value] += 1

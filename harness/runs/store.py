@@ -169,7 +169,7 @@ class Store:
 
     def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
         """What one completion did, what it is worth, and where in an answer its program stands."""
-        record = _execution.dump_python(execution, mode="json")
+        record = _execution.dump_python(execution, mode="json", exclude={"files"})
         for stream in ("stdout", "stderr"):
             record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
             record[stream] = record[stream][:KEPT_OUTPUT_CHARS]

@@ -77,6 +77,10 @@ class BubblewrapStream:
             text = ""
         return f"; it said: {text}" if text else ""
 
+    def kill(self) -> None:
+        """Kill bwrap; its pipes stay open until `close`."""
+        self._process.kill()
+
     def close(self) -> None:
         """Kill bwrap; its end is the end of the namespace's every process."""
         self._process.kill()

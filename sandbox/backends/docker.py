@@ -136,6 +136,11 @@ class DockerStream:
         text = self._errors.decode("utf-8", "replace").strip()
         return f"; it said: {text}" if text else ""
 
+    def kill(self) -> None:
+        """Kill the container; its streams stay open until `close`."""
+        with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
+            self._client.api.kill(self._id)
+
     def close(self) -> None:
         """Kill the container and wait until the engine has removed it."""
         for each in (self._connection, self._rendezvous, self._attached, self._stdio):

@@ -28,7 +28,7 @@ import socket
 import sys
 from typing import Any
 
-from sandbox.guest import cleaning, procfs, program, seccomp, testcode, wire
+from sandbox.guest import cleaning, fetching, procfs, program, seccomp, testcode, wire
 from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
@@ -135,7 +135,10 @@ def _run(
     else:
         watch.over_time = True
         judge.kill()
-    clean = judge.alive and cleaning.all_gone(uid, judge.pids) and cleaning.wipe(program.WORKDIR)
+    gone = judge.alive and cleaning.all_gone(uid, judge.pids)
+    if last and order["fetch"]:
+        fetching.send(order["fetch"] if gone else [], uid, program.WORKDIR)
+    clean = gone and cleaning.wipe(program.WORKDIR)
     cpu_s = watch.cpu_s + leftovers_s
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))
