@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.checkup.verdicts import MAIN
 from harness.compare import flips
-from harness.compare.pairs import Comparison, Metric, Run
+from harness.compare.pairs import Comparison, Run
 from harness.datasets import load_set
 from harness.leaderboard.prompts import Message, asked
+from harness.metrics import Metric
 from harness.runs import reader
 from harness.tasks.classification import LOGPROB, TIE
 from harness.types import Problem
@@ -70,7 +70,7 @@ def _examples(
     options = tuned.manifest.identity.get("task_options") or {}
     problems = {problem.id: problem for problem in load_set(source, cache, tuned.task, options).problems}
     common = [name for name in problems if name in tuned.problems and name in base.problems]
-    gaps = {name: metric.value(tuned.problems[name]) - metric.value(base.problems[name]) for name in common}
+    gaps = flips.value_gaps(tuned, base, metric, common)
     chosen = _chosen(gaps, rng, wanted)
     labels = [_labels(run) for run in found.runs]
     return [
@@ -99,8 +99,8 @@ def _labelled(flip: flips.Flip, labels: Sequence[Mapping[str, str]]) -> flips.Fl
 
 
 def _metric(found: Comparison) -> Metric:
-    names = MAIN.get(found.runs[0].task)
-    return next(row.metric for row in found.rows if not names or row.metric.name in names)
+    """The first that a verdict is about; of a task without one the first."""
+    return next((row.metric for row in found.rows if row.metric.headline), found.rows[0].metric)
 
 
 def _chosen(gaps: Mapping[str, float], rng: np.random.Generator, wanted: int) -> list[str]:
@@ -132,11 +132,11 @@ def _example(
 def _output(example: flips.Example | None, problem: Mapping[str, float], run: Run, metric: Metric) -> Output | None:
     if example is None:
         return None
-    came_to = f"{metric.name} {metric.value(problem):.3g}"
+    came_to = f"{metric.name} {metric.of(problem):.3g}"
     if run.task == "codegen":
         came_to = f"{problem['c']} of {problem['n']} passed"
     elif run.task == "classification":
-        came_to = "right" if metric.value(problem) == 1 else "wrong" if not metric.value(problem) else came_to
+        came_to = "right" if metric.of(problem) == 1 else "wrong" if not metric.of(problem) else came_to
     return Output(text=example.text, came_to=came_to, verdict=example.verdict, detail=example.detail)
 
 

@@ -24,6 +24,7 @@ from harness.html import highlight
 from harness.leaderboard.charts import Scale
 from harness.leaderboard.pages import TEMPLATES as SHARED
 from harness.leaderboard.pages import make_environment, make_policy
+from harness.metrics import metric_or_guess
 from harness.overfit import loss_plot
 from harness.text.printable import printable
 
@@ -118,7 +119,7 @@ def _scale(detail: Detail) -> Scale:
 
 def _whisker(line: Line) -> Whisker:
     reach = max(abs(line.low), abs(line.high), abs(line.difference)) or 1.0
-    better = -1 if line.metric.endswith("perplexity") else 1
+    better = -1 if metric_or_guess(line.metric, ()).lower_is_better else 1
     low, value, high = sorted(
         round(50 + better * 48 * each / reach, 2) for each in (line.low, line.difference, line.high)
     )

@@ -18,15 +18,6 @@ from harness.overfit.measures import Level, Sign
 from harness.stats import bootstrap, paired
 from harness.training_data.leaks import Leaks
 
-# of each task what the verdict is about; the report has the others too. None: every metric (pass@k for each k)
-MAIN: Mapping[str, tuple[str, ...] | None] = {
-    "codegen": None,
-    "summarization": ("rougeL",),
-    "classification": ("accuracy",),
-    "perplexity": ("perplexity", "byte_perplexity"),
-}
-
-
 TRAINED = "train"  # the part of no verdict: that a model predicts what it was trained on is no merit
 
 
@@ -109,9 +100,9 @@ def lines(comparisons: Mapping[str, Comparison]) -> list[Line]:
     main = [
         (part, row)
         for part, found in comparisons.items()
-        if found.runs[0].task in MAIN and part != TRAINED
+        if part != TRAINED
         for row in found.rows
-        if (names := MAIN[found.runs[0].task]) is None or row.metric.name in names
+        if row.metric.headline
     ]
     adjusted = paired.holm([row.difference.p_value for _, row in main])
     return [_line(part, row, each, len(main)) for (part, row), each in zip(main, adjusted, strict=True)]
@@ -122,7 +113,7 @@ def details(found: Comparison) -> list[Detail]:
     return [
         Detail(
             metric=row.metric.name,
-            share=row.metric.unit == "points",
+            share=row.metric.is_share,
             base=_reading(row.second, row.metric.name),
             tuned=_reading(row.first, row.metric.name),
             difference=row.difference.value,
@@ -134,15 +125,15 @@ def details(found: Comparison) -> list[Detail]:
 
 
 def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
-    found, higher = row.difference, row.metric.higher_is_better
+    found, better = row.difference, row.metric.is_better(row.difference.value)
     verdict = Verdict.NO_EVIDENCE
-    if p_adjusted <= bootstrap.ALPHA:
-        verdict = Verdict.BETTER if (found.value > 0) == higher else Verdict.WORSE
+    if p_adjusted <= bootstrap.ALPHA and better is not None:
+        verdict = Verdict.BETTER if better else Verdict.WORSE
     made = Line(
         part=part,
         metric=row.metric.name,
-        share=row.metric.unit == "points",
-        unit=row.metric.unit,
+        share=row.metric.is_share,
+        unit=row.metric.difference_unit,
         base=_reading(row.second, row.metric.name),
         tuned=_reading(row.first, row.metric.name),
         difference=found.value,
@@ -153,8 +144,8 @@ def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
         p_adjusted=p_adjusted,
         method=found.method,
         items=found.n_problems,
-        won=found.won if higher else found.lost,
-        lost=found.lost if higher else found.won,
+        won=row.won,
+        lost=row.lost,
         tied=found.tied,
         needed=_needed(row, bootstrap.ALPHA / count),
         verdict=verdict,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.compare.pairs import Metric, Run
+from harness.compare.pairs import Run
+from harness.metrics import Metric
 from harness.runs import reader
 from sandbox.types import Verdict
 
@@ -31,16 +32,20 @@ class Flip:
     examples: tuple[Example | None, Example | None]
 
 
+def value_gaps(first: Run, second: Run, metric: Metric, problem_ids: Iterable[str]) -> dict[str, float]:
+    """Problem -> the first run's value less the second's."""
+    return {name: metric.of(first.problems[name]) - metric.of(second.problems[name]) for name in problem_ids}
+
+
 def flipped(first: Run, second: Run, metric: Metric) -> list[str]:
     """The problems with a difference, the largest first."""
-    common = set(first.problems) & set(second.problems)
-    gaps = {name: metric.value(first.problems[name]) - metric.value(second.problems[name]) for name in common}
+    gaps = value_gaps(first, second, metric, set(first.problems) & set(second.problems))
     return sorted((name for name, gap in gaps.items() if gap), key=lambda name: (-abs(gaps[name]), name))
 
 
 def show(first: Run, second: Run, metric: Metric, problem_ids: Sequence[str]) -> list[Flip]:
     """These problems with examples: an accepted program of the run that is ahead, a rejected one of the other."""
-    ahead = {name: metric.value(first.problems[name]) - metric.value(second.problems[name]) for name in problem_ids}
+    ahead = value_gaps(first, second, metric, problem_ids)
     ours = _examples(first, {name: _sought(gap) for name, gap in ahead.items()})
     theirs = _examples(second, {name: _sought(-gap) for name, gap in ahead.items()})
     return [

@@ -21,15 +21,14 @@ import numpy as np
 
 from harness.compare.conditions import Kind, Mismatch, find_mismatches, refusal
 from harness.errors import InputError, did_you_mean
+from harness.metrics import Metric, Unit, metric_or_guess, pass_at_k, perplexity
 from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.stats import bootstrap, paired
 from harness.stats.paired import Difference
 
 Problem = Mapping[str, Any]
-KS = (1, 10, 100)
 FLIPS_PER_PAIR = 400  # random flips for each pair at least, so that Holm's correction can still reach 5 %
-LOWER_IS_BETTER = frozenset({"unread"})  # of the metrics that are means over items
 FAR = 10_000_000  # problems: what needs more is not worth a number
 
 
@@ -56,18 +55,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One value of each problem. weight: what a problem counts, None for all the same. unit: of a difference."""
-
-    name: str
-    value: Callable[[Problem], float]
-    weight: Callable[[Problem], float] | None = None
-    unit: str = "points"
-    higher_is_better: bool = True
-    largest: float | None = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One pair of runs in one metric.
 
@@ -88,10 +75,24 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Of the first run: `better`, `worse`, `equal` (no problem differs) or `no evidence`."""
+        """Of the first run: `better`, `worse`, `equal` (no problem differs) or `no evidence`.
+
+        `different` where the metric has no direction.
+        """
         if self.p_adjusted <= bootstrap.ALPHA:
-            return "better" if (self.difference.value > 0) == self.metric.higher_is_better else "worse"
+            better = self.metric.is_better(self.difference.value)
+            return "different" if better is None else "better" if better else "worse"
         return "equal" if not self.difference.won + self.difference.lost else "no evidence"
+
+    @property
+    def won(self) -> int:
+        """Problems where the first run is better; where its value is larger if the metric has no direction."""
+        return self.difference.lost if self.metric.lower_is_better else self.difference.won
+
+    @property
+    def lost(self) -> int:
+        """Problems where the second run is better."""
+        return self.difference.won if self.metric.lower_is_better else self.difference.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,14 +180,10 @@ def _incomplete(runs: Sequence[Run]) -> list[str]:
 def _metrics(runs: Sequence[Run], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
     """The metrics that all runs allow, and what is not compared."""
     if runs[0].task == "codegen":
-        return [_pass_at(k) for k in _common_ks(runs, ks)], []
+        return [pass_at_k.metric(k) for k in _common_ks(runs, ks)], []
     if ks:
         raise InputError(f"--k is for code; these runs are of task {runs[0].task}")
     return _perplexity(runs) if runs[0].task == "perplexity" else _means(runs)
-
-
-def _pass_at(k: int) -> Metric:
-    return Metric(name=f"pass@{k}", value=lambda problem: bootstrap.pass_at_k(problem["n"], problem["c"], k))
 
 
 def _common_ks(runs: Sequence[Run], asked: Sequence[int]) -> list[int]:
@@ -200,7 +197,7 @@ def _common_ks(runs: Sequence[Run], asked: Sequence[int]) -> list[int]:
         return sorted(set(asked))
     names = {estimate["metric"] for run in runs for estimate in run.summary["estimates"]}
     reported = {int(name.removeprefix("pass@")) for name in names if name.startswith("pass@")}
-    return sorted(k for k in reported or KS if k <= smallest) or [1]
+    return sorted(k for k in reported or pass_at_k.DEFAULT_KS if k <= smallest) or [1]
 
 
 def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
@@ -211,36 +208,20 @@ def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     for name in names:
         values = [problem.get(name) for run in runs for problem in run.problems.values()]
         numbers = [value for value in values if value is not None]
-        if len(numbers) == len(values):
-            found.append(_mean(name, bounded=min(numbers) >= 0 and max(numbers) <= 1))
+        metric = metric_or_guess(name, numbers)
+        if metric.value is not None and len(numbers) == len(values):
+            found.append(metric)
         else:
             others.append(name)
     return found, [f"not compared, as they are no means over items: {', '.join(others)}"] if others else []
 
 
-def _mean(name: str, *, bounded: bool) -> Metric:
-    return Metric(
-        name=name,
-        value=lambda problem: float(problem[name]),
-        unit="points" if bounded else "",
-        higher_is_better=name not in LOWER_IS_BETTER,
-        largest=1.0 if bounded else None,
-    )
-
-
 def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     """Loss per token where all runs have the same tokens, else per byte: tokens of two tokenizers are two units."""
     texts = set.intersection(*(set(run.problems) for run in runs))
+    per_token, _, per_byte, _ = perplexity.METRICS
     if all(len({run.problems[text]["tokens"] for run in runs}) == 1 for text in texts):
-        per_token = Metric(
-            name="perplexity", value=lambda text: float(text["loss"]), weight=lambda text: float(text["tokens"]),
-            unit="nats per token", higher_is_better=False, largest=None,
-        )  # fmt: skip
         return [per_token], []
-    per_byte = Metric(
-        name="byte_perplexity", value=lambda text: float(text["loss"] * text["tokens"] / text["bytes"]),
-        weight=lambda text: float(text["bytes"]), unit="nats per byte", higher_is_better=False, largest=None,
-    )  # fmt: skip
     return [per_byte], ["the runs cut the texts into different tokens, so they are compared per byte"]
 
 
@@ -261,7 +242,7 @@ def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Cal
             p_adjusted=p_adjusted,
             smallest_detectable=_smallest(each, alpha),
             problems_needed=_needed(each, alpha),
-            relative=_relative(each) if metric.unit.startswith("nats") else None,
+            relative=_relative(each) if metric.unit is Unit.NATS else None,
             left_out=tuple(sorted(set(first.problems) ^ set(second.problems))),
         )
         for (first, second), each, p_adjusted in zip(pairs, differences, adjusted, strict=True)
@@ -272,11 +253,12 @@ def _difference(first: Run, second: Run, metric: Metric, seed: int, flips: int) 
     common = sorted(set(first.problems) & set(second.problems))
     if not common:
         raise InputError(f"{first.label} and {second.label} have no problem in common")
+    weight = metric.weight
     return paired.compare(
-        [metric.value(first.problems[name]) for name in common],
-        [metric.value(second.problems[name]) for name in common],
+        [metric.of(first.problems[name]) for name in common],
+        [metric.of(second.problems[name]) for name in common],
         np.random.default_rng(seed),
-        weights=[metric.weight(first.problems[name]) for name in common] if metric.weight else None,
+        weights=[weight(first.problems[name]) for name in common] if weight else None,
         largest=metric.largest,
         flips=flips,
     )
@@ -342,8 +324,8 @@ def _row_record(row: Row) -> dict[str, Any]:
         "a": row.first.label,
         "b": row.second.label,
         "metric": row.metric.name,
-        "unit": "share" if row.metric.unit == "points" else row.metric.unit,
-        "higher_is_better": row.metric.higher_is_better,
+        "unit": "share" if row.metric.is_share else row.metric.difference_unit,
+        "higher_is_better": row.metric.is_better(1.0),
         "difference": found.value,
         "low": found.low,
         "high": found.high,
@@ -354,8 +336,8 @@ def _row_record(row: Row) -> dict[str, Any]:
         "smallest_detectable": row.smallest_detectable,
         "problems_needed": row.problems_needed,
         "n_problems": found.n_problems,
-        "won": found.won if row.metric.higher_is_better else found.lost,
-        "lost": found.lost if row.metric.higher_is_better else found.won,
+        "won": row.won,
+        "lost": row.lost,
         "tied": found.tied,
         "left_out": list(row.left_out),
         "verdict": row.verdict,

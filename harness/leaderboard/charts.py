@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from harness.leaderboard.tables import Board, Row, is_share, lower_is_better, problem_values
+from harness.leaderboard.tables import Board, Row, metric_of, problem_values
+from harness.metrics.pass_at_k import pass_at_k
 from harness.runs.summary import CODEGEN
-from harness.stats import bootstrap
 
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 40, 12, 44
@@ -114,7 +114,7 @@ class Scale:
 def interval_scale(board: Board, metric: str) -> Scale:
     """0 to 1 for shares, else what the intervals of a column span."""
     cells = [row.cells[metric].estimate for row in board.rows if metric in row.cells]
-    if is_share(board, metric):
+    if metric_of(board, metric).is_share:
         return Scale(low=0.0, high=1.0)
     return Scale(low=min(each.low for each in cells), high=max(each.high for each in cells))
 
@@ -149,7 +149,7 @@ def score_against(board: Board, amounts: Mapping[str, float], title: str) -> Plo
     if not rows:
         return None
     estimates = {row: row.cells[metric].estimate for row in rows}
-    share = is_share(board, metric)
+    share = metric_of(board, metric).is_share
     low = 0.0 if share else min(each.low for each in estimates.values())
     high = _ceiling(max(each.high for each in estimates.values())) if share else max(e.high for e in estimates.values())
     most = _nice(max(amounts[row.run.name] for row in rows))
@@ -179,10 +179,10 @@ def problem_shares(board: Board) -> dict[Row, dict[str, float]]:
         return {row: {name: v["c"] / v["n"] for name, v in items if v["n"]} for row, items in counts.items()}
     found = {row: problem_values(row.run, metric) or {} for row in board.rows}
     every = [value for values in found.values() for value in values.values()]
-    if not every or (min(every) >= 0 and max(every) <= 1 and not lower_is_better(metric)):
+    if not every or (min(every) >= 0 and max(every) <= 1 and not metric_of(board, metric).lower_is_better):
         return found
     low, span = min(every), (max(every) - min(every)) or 1.0
-    flipped = lower_is_better(metric)
+    flipped = metric_of(board, metric).lower_is_better
     return {
         row: {name: abs(flipped - (value - low) / span) for name, value in values.items()}
         for row, values in found.items()
@@ -265,7 +265,7 @@ def _curve(row: Row) -> list[tuple[int, float]]:
 
 @cache
 def _pass_at_k(n: int, c: int, k: int) -> float:
-    return bootstrap.pass_at_k(n, c, k)
+    return pass_at_k(n, c, k)
 
 
 def _apart(places: Sequence[float]) -> list[float]:

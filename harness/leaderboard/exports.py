@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.results import LeftOut, created_label
-from harness.leaderboard.tables import Board, Row, format_value, is_share
+from harness.leaderboard.tables import Board, Row, format_value, metric_of
 from harness.text.printable import printable
 from harness.types import Estimate
 
@@ -29,7 +29,7 @@ def cells(board: Board, row: Row) -> list[str]:
     first = row.cells.get(board.metrics[0])
     texts = [str(first.rank) if first and first.rank else "", label(row)]
     for metric in board.headline:
-        cell, share = row.cells.get(metric), is_share(board, metric)
+        cell, share = row.cells.get(metric), metric_of(board, metric).is_share
         texts.append(_with_interval(cell.estimate, share) if cell else "")
     coverage = row.run.coverage
     scored = f"{coverage.completions_scored} of {coverage.problems_scored}"

@@ -27,7 +27,7 @@ from harness.html import highlight
 from harness.leaderboard import charts
 from harness.leaderboard.prompts import ProblemSets, asked
 from harness.leaderboard.results import Records, Run, created_label, parsed_lines, slug
-from harness.leaderboard.tables import Board, Row, format_value, is_share, problem_values
+from harness.leaderboard.tables import Board, Row, format_value, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.runs.summary import CODEGEN
 from harness.text.printable import printable
@@ -104,7 +104,7 @@ class Pages:
             row=row,
             run=run,
             fields=[(name, value, FIELDS.get(name, "")) for name, value in run.fields.items()],
-            shares={metric: is_share(board, metric) for metric in board.metrics},
+            shares={metric: metric_of(board, metric).is_share for metric in board.metrics},
             problems=_run_problems(board, run),
             bar=charts.segments(run.verdicts),
             scripts=[self._script],
@@ -244,7 +244,7 @@ def _section(board: Board) -> dict[str, Any]:
     names += sorted({name for run in runs for name in run.verdicts} - set(names))
     return {
         "board": board,
-        "shares": {metric: is_share(board, metric) for metric in board.metrics},
+        "shares": {metric: metric_of(board, metric).is_share for metric in board.metrics},
         "scales": {metric: charts.interval_scale(board, metric) for metric in board.metrics},
         "curves": charts.pass_curves(board),
         "tokens": charts.score_against(board, per_completion, "tokens per completion"),

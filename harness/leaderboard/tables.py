@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.leaderboard.results import Run, created_label, slug
+from harness.metrics import Direction, Metric, metric_or_guess
 from harness.runs.summary import CODEGEN
-from harness.stats import bootstrap
 from harness.stats.ranking import RankRange, rank_ranges
 from harness.text.printable import clipped
 from harness.types import Estimate
 
 CONDITIONS = ("integrity", "cpu", "wall", "mem")
-_LOWER = ("perplexity", "loss", "bits_per", "error")  # of a metric's name: lower is better
-_PLAIN = ("length_ratio", "mcc", "kappa")  # of a metric's name: it is no share, though it may lie between 0 and 1
 HEADLINE = 3
 
 
@@ -77,16 +75,9 @@ def make_boards(runs: Sequence[Run]) -> list[Board]:
     return [_board(key, groups[key]) for key in sorted(groups, key=lambda key: (key[0] != CODEGEN, key))]
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of the metric is the better one."""
-    return any(part in metric for part in _LOWER)
-
-
-def is_share(board: Board, metric: str) -> bool:
-    """Whether a metric's values are shares, shown as percentages."""
-    values = [row.cells[metric].estimate.value for row in board.rows if metric in row.cells]
-    plain = lower_is_better(metric) or any(part in metric for part in _PLAIN)
-    return not plain and all(0 <= value <= 1 for value in values)
+def metric_of(board: Board, name: str) -> Metric:
+    """What a column's metric says of itself; `name` is one of `board.metrics`."""
+    return metric_or_guess(name, [row.cells[name].estimate.value for row in board.rows if name in row.cells])
 
 
 def format_value(value: float, share: bool) -> str:
@@ -96,37 +87,26 @@ def format_value(value: float, share: bool) -> str:
     return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
 
 
-def problem_values(run: Run, metric: str) -> dict[str, float] | None:
-    """Problem -> its share of the metric's value, for problems with a score; None where the metric is no mean of such.
+def problem_values(run: Run, name: str) -> dict[str, float] | None:
+    """Problem -> its value in the metric, for problems with a score; None where the metric is no mean of such.
 
     Of perplexities and their kin it is the nats per token, byte or word: the logarithm is a mean, weighted by
     `problem_weights`.
     """
-    scored = {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
-    if metric.startswith("pass@") and metric[5:].isdigit():
-        k = int(metric[5:])
-        if any("c" not in values or values["n"] < k for values in scored.values()):
-            return None
-        return {name: bootstrap.pass_at_k(int(values["n"]), int(values["c"]), k) for name, values in scored.items()}
-    if lower_is_better(metric) and all({"loss", "tokens", _unit(metric)} <= set(values) for values in scored.values()):
-        return {
-            name: values["loss"] * values["tokens"] / max(values[_unit(metric)], 1) for name, values in scored.items()
-        }
-    if all(metric in values for values in scored.values()):
-        return {name: values[metric] for name, values in scored.items()}
-    return None
+    return _metric(run, name).values(_scored(run))
 
 
-def problem_weights(run: Run, metric: str) -> dict[str, float] | None:
+def problem_weights(run: Run, name: str) -> dict[str, float] | None:
     """What each problem counts in the metric's value; None where all count the same."""
-    scored = {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
-    if not lower_is_better(metric) or not all(_unit(metric) in values for values in scored.values()):
-        return None
-    return {name: values[_unit(metric)] for name, values in scored.items()}
+    return _metric(run, name).weights(_scored(run))
 
 
-def _unit(metric: str) -> str:
-    return "bytes" if "byte" in metric else "words" if "word" in metric else "tokens"
+def _metric(run: Run, name: str) -> Metric:
+    return metric_or_guess(name, [each.value for each in run.estimates if each.metric == name])
+
+
+def _scored(run: Run) -> dict[str, Mapping[str, float]]:
+    return {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
 
 
 def _key(run: Run) -> tuple[str, ...]:
@@ -165,12 +145,15 @@ def _order(run: Run, metric: str) -> tuple[bool, float]:
     found = [each.value for each in run.estimates if each.metric == metric]
     if not found:
         return True, 0.0
-    return False, found[0] if lower_is_better(metric) else -found[0]
+    return False, found[0] if metric_or_guess(metric, found).lower_is_better else -found[0]
 
 
 def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
     """Run -> rank range in this metric, for the runs that have it of every problem."""
     values = {}
+    described = metric_or_guess(metric, [each.value for run in runs for each in run.estimates if each.metric == metric])
+    if described.direction is Direction.NEITHER:
+        return {}
     for run in runs:
         found = problem_values(run, metric) if run.whole else None
         if found and any(each.metric == metric for each in run.estimates):
@@ -186,7 +169,7 @@ def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
     ranges = rank_ranges(
         [values[name] for name in names],
         weights=weights,
-        lower_is_better=lower_is_better(metric),
+        lower_is_better=described.lower_is_better,
     )
     return dict(zip(names, ranges, strict=True))
 

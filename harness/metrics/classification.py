@@ -17,9 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.metrics._metric import Direction, Metric, Unit, share
 from harness.stats import bootstrap
 
 UNREAD = ""
+
+
+def _of_all(name: str, unit: Unit) -> Metric:
+    """A number of all answers together, which no single item has."""
+    return Metric(name=name, direction=Direction.HIGHER, unit=unit, value=None)
+
+
+METRICS = (
+    share("accuracy", headline=True),
+    *(_of_all(f"{average}_f1", Unit.SHARE) for average in ("macro", "micro", "weighted")),
+    _of_all("mcc", Unit.NUMBER),
+    _of_all("cohen_kappa", Unit.NUMBER),
+    share("unread", Direction.LOWER),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,15 @@ from itertools import islice
 
 import numpy as np
 
+from harness.metrics._metric import Direction, Metric, Unit
 from harness.text.shingles import token_hashes, windows
 from harness.text.words import has_unspaced, tokens
+
+METRICS = (
+    *(Metric(name=f"distinct_{n}", direction=Direction.HIGHER, unit=Unit.SHARE, value=None) for n in (1, 2, 3)),
+    Metric(name="self_bleu", direction=Direction.LOWER, unit=Unit.SHARE, value=None),
+    Metric(name="repeated", direction=Direction.LOWER, unit=Unit.SHARE, value=None),
+)
 
 MOST = 100  # texts in self-BLEU, whose time goes with their square
 

@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.metrics._features import Matrix, as_features, as_pair, groups
+from harness.metrics._metric import Direction, Metric, Unit
+
+METRICS = (Metric(name="fid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
 
 @dataclass(frozen=True, slots=True)

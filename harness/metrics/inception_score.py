@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.metrics._features import as_features
+from harness.metrics._metric import Direction, Metric, Unit
+
+METRICS = (Metric(name="inception_score", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.metrics._features import Matrix, as_pair
+from harness.metrics._metric import Direction, Metric, Unit
+
+METRICS = (Metric(name="kid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.metrics._features import as_pair
+from harness.metrics._metric import Direction, Metric, Unit
+
+METRICS = (Metric(name="mind", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
 DIRECTIONS = 1000
 _BLOCK = 50

@@ -16,9 +16,38 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from harness.metrics._metric import Direction, Item, Metric, Unit
 from harness.stats import bootstrap
 
-METRICS = {"perplexity": "tokens", "bits_per_byte": "bytes", "byte_perplexity": "bytes", "word_perplexity": "words"}
+UNITS = {"perplexity": "tokens", "bits_per_byte": "bytes", "byte_perplexity": "bytes", "word_perplexity": "words"}
+
+
+def _metric(name: str, *, headline: bool = False) -> Metric:
+    """Lower is better. A problem's loss is nats per token; its tokens, bytes or words are its weight."""
+    counted = UNITS[name]
+    bits = name == "bits_per_byte"
+
+    def value(item: Item) -> float:
+        nats = item["loss"] if counted == "tokens" else item["loss"] * item["tokens"] / max(item[counted], 1)
+        return float(nats / math.log(2) if bits else nats)
+
+    return Metric(
+        name=name,
+        direction=Direction.LOWER,
+        unit=Unit.BITS if bits else Unit.NATS,
+        value=value,
+        weight=lambda item: float(item[counted]),
+        per=counted.removesuffix("s"),
+        headline=headline,
+    )
+
+
+METRICS = (
+    _metric("perplexity", headline=True),
+    _metric("bits_per_byte"),
+    _metric("byte_perplexity", headline=True),
+    _metric("word_perplexity"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +103,7 @@ def measure(text: str, logprobs: Sequence[float]) -> TextLoss:
 
 
 def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, bootstrap.Interval]:
-    """Each of METRICS over a corpus, with a 95 % percentile bootstrap over texts (of the ratio of sums).
+    """Each of UNITS over a corpus, with a 95 % percentile bootstrap over texts (of the ratio of sums).
 
     One text alone cannot say how texts differ: its interval is the value itself. A measure too large for a float (a
     text without white space is one word) is left out.
@@ -85,7 +114,7 @@ def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, bo
     total = [math.fsum(column) for column in data.T]
     drawn = np.concatenate(list(bootstrap.resampled_sums(data, rng)))  # shape (resamples, 4)
     found = {}
-    for metric, unit in METRICS.items():
+    for metric, unit in UNITS.items():
         rates = drawn[:, 0] / drawn[:, places[unit]]
         low, high = np.quantile(rates, [bootstrap.ALPHA / 2, 1 - bootstrap.ALPHA / 2])
         ends = [_scaled(metric, float(rate)) for rate in (total[0] / total[places[unit]], low, high)]

@@ -15,6 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.metrics._features import as_pair, distance_blocks, kth_squared_distance
+from harness.metrics._metric import Direction, Metric, Unit
+
+METRICS = (
+    *(Metric(name=name, direction=Direction.HIGHER, unit=Unit.SHARE, value=None) for name in ("precision", "recall")),
+    Metric(name="density", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),  # it can exceed 1
+    Metric(name="coverage", direction=Direction.HIGHER, unit=Unit.SHARE, value=None),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
+from harness.metrics._metric import Direction, Metric, Unit, mean_of, share
 
 TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 PARTS = ("precision", "recall")
+METRICS = (
+    *(share(name, headline=name == "rougeL") for name in TYPES),
+    *(share(f"{name}_{part}") for part in PARTS for name in TYPES),
+    Metric(name="length_ratio", direction=Direction.HIGHER, unit=Unit.NUMBER, value=mean_of("length_ratio")),
+    share("copied"),
+    share("empty", Direction.LOWER),
+)
 PAYS = 500  # pairs, 3 s of work, before processes pay for their start (1 to 4 s each: rouge-score imports nltk)
 
 

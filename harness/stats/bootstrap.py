@@ -1,4 +1,4 @@
-"""Estimators and intervals: pass@k per problem first, then the mean over problems with a bootstrap interval."""
+"""Means over problems with their bootstrap intervals. Knows numbers only: one value per problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy.typing as npt
 RESAMPLES = 10_000
 ALPHA = 0.05
 FEW_KINDS = 2000
-METHOD = f"unbiased pass@k (Chen et al. 2021, eq. 1); 95 % percentile bootstrap over problems, {RESAMPLES} resamples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,23 +21,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-
-def pass_at_k(n: int, c: int, k: int) -> float:
-    """The probability that at least one of k samples passes, from n samples of which c passed, without bias.
-
-    1 - C(n-c, k) / C(n, k), in the product form 1 - prod_{i=n-c+1..n} (i - k)/i: Chen et al. 2021 (arXiv 2107.03374),
-    equation 1 and figure 3. Over integers with one division, so that 3 of 6 is 0.5 and not 0.49999. Raises
-    ValueError unless 0 <= c <= n and 1 <= k <= n.
-    """
-    if n < 1 or not 0 <= c <= n:
-        raise ValueError(f"c must be between 0 and n, and n at least 1; c is {c}, n is {n}")
-    if not 1 <= k <= n:
-        raise ValueError(f"k must be between 1 and n; k is {k}, n is {n}")
-    if n - c < k:
-        return 1.0
-    outcomes = math.prod(range(n - c + 1, n + 1))
-    return (outcomes - math.prod(range(n - c + 1 - k, n - k + 1))) / outcomes
 
 
 def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:

@@ -12,6 +12,7 @@ import numpy as np
 from harness.engines import Engine
 from harness.errors import InputError
 from harness.extractors import DEFAULT, Extraction, extract
+from harness.metrics import pass_at_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
@@ -20,7 +21,6 @@ from harness.types import Completion, Estimate, Form, Problem, Request, Sampling
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
 DEFAULTS: Mapping[str, Any] = {}
-DEFAULT_KS = (1, 10, 100)
 VERSION = "codegen.v3"  # raised by every change that can move a number
 
 
@@ -73,7 +73,7 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
             raise InputError(
                 f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k"
             )
-        values = [bootstrap.pass_at_k(n, c, k) for n, c in scored.values()]
+        values = [pass_at_k.pass_at_k(n, c, k) for n, c in scored.values()]
         interval = bootstrap.mean_interval(values, np.random.default_rng(seed))
         estimates.append(
             Estimate(
@@ -83,7 +83,7 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
                 high=interval.high,
                 n_problems=len(scored),
                 n_completions=sum(n for n, _ in scored.values()),
-                method=bootstrap.METHOD,
+                method=pass_at_k.METHOD,
                 signature=f"pass@{k}|{signature}",
             )
         )
@@ -140,7 +140,7 @@ class Codegen:
         for each in ended.scores():
             n, c = counts[each.problem_id]
             counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
-        ks = ended.ks or tuple(k for k in DEFAULT_KS if k <= min(ended.expected.values()))
+        ks = ended.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(ended.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
         return Outcome(
             estimates=summarize(counts, [k for k in ks if k <= reached], ended.signature, ended.seed),

@@ -91,7 +91,7 @@ class Perplexity:
         groups = by_problem(ended.scores())
         losses = {problem_id: perplexity.TextLoss.of(group[0].values) for problem_id, group in groups.items()}
         if not losses:
-            return Outcome(estimates=[], problems={}, omitted=tuple(perplexity.METRICS))
+            return Outcome(estimates=[], problems={}, omitted=tuple(perplexity.UNITS))
         intervals = perplexity.corpus(list(losses.values()), np.random.default_rng(ended.seed))
         problems = {
             problem_id: {"n": 1, **dataclasses.asdict(each), "loss": each.loss / each.tokens}
@@ -101,7 +101,7 @@ class Perplexity:
         return Outcome(
             estimates=estimates(intervals, groups, METHOD if len(losses) > 1 else ALONE, ended),
             problems=problems,
-            omitted=[metric for metric in perplexity.METRICS if metric not in intervals],
+            omitted=[metric for metric in perplexity.UNITS if metric not in intervals],
             sections={"texts": {"texts": len(losses), **totals}},
         )
 

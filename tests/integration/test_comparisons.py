@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.stats import bootstrap
+from harness.metrics.pass_at_k import pass_at_k
 from tests.fixtures.commands import Harness
 from tests.fixtures.runs import FEW
 
@@ -215,7 +215,7 @@ def test_a_plan_for_both_says_how_many_samples(harness: Harness) -> None:
 
 def test_a_plan_takes_its_model_from_real_runs(harness: Harness, runs: dict[str, str]) -> None:
     record = plan(harness, "--effect", "5", "--run", runs["warm"], "--run", runs["cool"])
-    values = [bootstrap.pass_at_k(each["n"], each["c"], 1) for each in summary(runs["warm"])["problems"].values()]
+    values = [pass_at_k(each["n"], each["c"], 1) for each in summary(runs["warm"])["problems"].values()]
     assert record["baseline"] == pytest.approx(sum(values) / len(values))
     assert 0 < record["spread"] <= 1 and 0 < record["correlation"] <= 1
     assert plan(harness, "--effect", "5", "--run", runs["warm"], "--baseline", "30")["baseline"] == 0.3

@@ -13,10 +13,11 @@ from harness.cli.display import run as display
 from harness.compare.conditions import Kind, describe
 from harness.compare.flips import Example, Flip
 from harness.compare.pairs import Comparison, Row, Run
+from harness.metrics import Metric
 from harness.stats import bootstrap
 
 NAMED = 5  # problems that a line of text names
-_STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "equal": ""}
+_STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "different": "bold", "equal": ""}
 
 
 def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> None:
@@ -43,44 +44,43 @@ def markdown(found: Comparison, changed: Sequence[str]) -> str:
 
 
 def _runs(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    metrics = list(dict.fromkeys(row.metric.name for row in found.rows))
+    metrics = list({row.metric.name: row.metric for row in found.rows}.values())
     varied = [each for each in found.mismatches if each.kind in (Kind.VARIED, Kind.CONFLICT)]
     rows = []
     for index, run in enumerate(found.runs):
         by_name = {each["metric"]: each for each in run.summary["estimates"]}
-        cells = [_estimate(by_name.get(name), run.task) for name in metrics]
+        cells = [_estimate(by_name.get(metric.name), metric) for metric in metrics]
         rows.append([run.label, run.model, *(each.values[index] or "-" for each in varied), *cells])
-    return ["", "model", *(each.field for each in varied), *metrics], rows
+    return ["", "model", *(each.field for each in varied), *(metric.name for metric in metrics)], rows
 
 
-def _estimate(estimate: dict[str, float] | None, task: str) -> str:
+def _estimate(estimate: dict[str, float] | None, metric: Metric) -> str:
     if estimate is None:
         return "-"
-    form = "{:.4g} ({:.4g} - {:.4g})" if task == "perplexity" else "{:.1%} ({:.1%} - {:.1%})"
+    form = "{:.1%} ({:.1%} - {:.1%})" if metric.is_share else "{:.4g} ({:.4g} - {:.4g})"
     return form.format(estimate["value"], estimate["low"], estimate["high"])
 
 
 def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    units = {row.metric.unit for row in found.rows}
+    units = {row.metric.difference_unit for row in found.rows}
     difference = f"difference ({units.pop().split()[0]})" if len(units) == 1 and units != {""} else "difference"
     p_value = "p (Holm)" if len(found.runs) > 2 else "p"
     header = ["pair", "metric", difference, "95 % interval", p_value, "smallest detectable", "won / lost / tied"]
     rows = []
     for row in found.rows:
-        each, better = row.difference, row.metric.higher_is_better
-        won, lost = (each.won, each.lost) if better else (each.lost, each.won)
+        each = row.difference
         rows.append([
             f"{row.first.label} - {row.second.label}", row.metric.name, _amount(row, each.value),
             f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(row.p_adjusted),
             _amount(row, row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
-            f"{won} / {lost} / {each.tied}",
+            f"{row.won} / {row.lost} / {each.tied}",
         ])  # fmt: skip
     return header, rows
 
 
 def _amount(row: Row, value: float) -> str:
     """A difference in the metric's unit: points of a share, or as it is."""
-    return f"{100 * value:+.1f}" if row.metric.unit == "points" else f"{value:+.4f}"
+    return f"{100 * value:+.1f}" if row.metric.is_share else f"{value:+.4f}"
 
 
 def _p(value: float) -> str:
@@ -90,12 +90,14 @@ def _p(value: float) -> str:
 def _words(found: Comparison, row: Row) -> str:
     """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
     first, second = _name(found, row.first), _name(found, row.second)
-    size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.unit}".strip()
+    size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.difference_unit}".strip()
     if row.relative:
         change, low, high = row.relative
         size += f" (perplexity {change:+.2%}, {low:+.2%} to {high:+.2%})"
     if row.verdict in ("better", "worse"):
         return f"{row.metric.name}: {first} is {row.verdict} than {second} by {size}."
+    if row.verdict == "different":
+        return f"{row.metric.name}: {first} differs from {second} by {size}; neither direction is better."
     if row.verdict == "equal":
         return f"{row.metric.name}: {first} and {second} are equal on all {row.difference.n_problems} problems."
     said = f"{row.metric.name}: no evidence either way between {first} and {second}"

@@ -21,6 +21,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from harness.metrics import metric_or_guess
 from harness.text.printable import printable
 from harness.types import Completion
 from sandbox import Verdict
@@ -28,8 +29,6 @@ from sandbox import Verdict
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
-# metrics that are no shares of 1
-PLAIN = {"perplexity", "bits_per_byte", "byte_perplexity", "word_perplexity", "length_ratio", "mcc", "cohen_kappa"}
 __all__ = ["RunDisplay", "err", "out", "printable", "show_summary", "verdict_text"]
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
 
@@ -146,9 +145,11 @@ class RunDisplay:
         err.print(Text("  ".join(parts)))
 
 
-def shown(metric: str, value: float) -> str:
-    """A share in per cent, any other number as it is."""
-    return f"{value:,.4g}" if metric in PLAIN else f"{value:.1%}"
+def _estimate(estimate: Mapping[str, Any]) -> tuple[str, str]:
+    """Value and interval: a share in per cent, any other number as it is."""
+    value, low, high = (float(estimate[name]) for name in ("value", "low", "high"))
+    form = "{:.1%}" if metric_or_guess(estimate["metric"], (value, low, high)).is_share else "{:,.4g}"
+    return form.format(value), f"{form.format(low)} - {form.format(high)}"
 
 
 def _show_import(summary: Mapping[str, Any]) -> None:
@@ -168,9 +169,9 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     for name in ("metric", "value", "95 % interval", "problems", "completions"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for each in summary["estimates"]:
-        interval = f"{shown(each['metric'], each['low'])} - {shown(each['metric'], each['high'])}"
+        value, interval = _estimate(each)
         counts = (str(each["n_problems"]), str(each["n_completions"]))
-        table.add_row(each["metric"], Text(shown(each["metric"], each["value"]), style="bold"), interval, *counts)
+        table.add_row(each["metric"], Text(value, style="bold"), interval, *counts)
     out.print(table)
     if summary.get("imported"):
         _show_import(summary)

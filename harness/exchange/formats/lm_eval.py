@@ -21,7 +21,8 @@ from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
 from harness.exchange.saved_run import SavedRun, Solved
 from harness.files.atomic import replacing
-from harness.stats.bootstrap import pass_at_k
+from harness.metrics import metric_or_guess
+from harness.metrics.pass_at_k import pass_at_k
 from harness.types import ProblemSet
 from sandbox.types import Verdict
 
@@ -218,7 +219,7 @@ def _results(run: SavedRun, task: str, task_hash: str) -> dict[str, Any]:
         "configs": {task: {"task": task, "output_type": "generate_until", "repeats": n, "metadata": {"version": 1.0}}},
         "versions": {task: 1.0},
         "n-shot": {task: 0},
-        "higher_is_better": {task: dict.fromkeys(metrics, True)},
+        "higher_is_better": {task: {name: not metric_or_guess(name, ()).lower_is_better for name in metrics}},
         "n-samples": {task: {"original": coverage["problems"], "effective": coverage["problems_scored"]}},
         "config": {
             "model": "codegen-harness",

@@ -122,7 +122,7 @@ def test_means_over_items_are_compared_under_their_own_names(tmp_path: Path) -> 
     metrics = ("rouge1", "rougeL")
     runs = [write(tmp_path, name, items(shift), "summarization", metrics) for name, shift in (("a", 0.1), ("b", 0.0))]
     first, second = pairs.compare(runs).rows
-    assert (first.metric.name, first.verdict, first.metric.unit) == ("rouge1", "better", "points")
+    assert (first.metric.name, first.verdict, first.metric.difference_unit) == ("rouge1", "better", "points")
     assert first.difference.value == pytest.approx(0.1)
     assert (second.metric.name, second.verdict) == ("rougeL", "equal")
 
@@ -172,7 +172,7 @@ def test_perplexity_is_compared_by_the_token_weighted_loss_and_in_per_cent(tmp_p
         values = [(text["loss"], text["tokens"]) for text in each.values()]
         return float(np.average([value for value, _ in values], weights=[weight for _, weight in values]))
 
-    assert (row.metric.name, row.metric.unit, row.verdict) == ("perplexity", "nats per token", "better")
+    assert (row.metric.name, row.metric.difference_unit, row.verdict) == ("perplexity", "nats per token", "better")
     assert row.difference.value == pytest.approx(loss(first) - loss(second))
     assert row.relative is not None
     assert row.relative[0] == pytest.approx(math.exp(loss(first)) / math.exp(loss(second)) - 1)
