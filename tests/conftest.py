@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 GROUPS = {"vllm_python": "vllm", "browser": "browser"}  # a fixture -> the group of all tests that use it
-LONGEST_FIRST = ("vllm", "docker", "bubblewrap", "tests/integration/test_checkup.py", "tests/integration/test_commands.py",
-                 "browser", "tests/integration/test_server_faults.py")  # fmt: skip
+LONGEST_FIRST = ("vllm", "docker", "bubblewrap", "integration/test_checkup", "integration/test_commands",
+                 "browser", "integration/test_server_faults")  # fmt: skip
 # A shell ignores it for its background jobs, and what they start inherits that: commands here are to see Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,20 +45,29 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(report.Report(config), "suite-report")
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(_marked(item), len(places)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Groups that a new pytest or xdist does not see would start every dear fixture in every worker."""
+    if getattr(session.config.option, "loadgroup", False):
+        strays = [item.nodeid for item in session.items if not item.nodeid.endswith(f"@{_marked(item)}")]
+        if strays:
+            raise pytest.UsageError(f"pytest-xdist does not keep groups of tests together, such as that of {strays[0]}")
 
 
 def _group(item: pytest.Item) -> str:
     names = getattr(item, "fixturenames", ())
     found = next((group for fixture, group in GROUPS.items() if fixture in names), None)
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return found or parameters.get("backend") or item.nodeid.partition("::")[0]
+    return found or parameters.get("backend") or "/".join(item.path.with_suffix("").parts[-2:])
 
 
 def _marked(item: pytest.Item) -> str:
