@@ -18,7 +18,7 @@ DEFAULT_SERVER = "http://127.0.0.1:8000/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class MachineCheck:
     """state: `ok`, `missing` (a run works without it) or `broken`. mend: what to do, empty where nothing is."""
 
     name: str
@@ -27,12 +27,12 @@ class Check:
     mend: str = ""
 
 
-def examine(*, fix: bool) -> list[Check]:
+def check_machine(*, fix: bool) -> list[MachineCheck]:
     """Every check. `fix` makes the sandbox image first where it is missing."""
     return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _server()]
 
 
-def can_run(checks: list[Check]) -> bool:
+def can_run(checks: list[MachineCheck]) -> bool:
     """Whether a run with the embedded model could start."""
     return all(check.state != "broken" for check in checks)
 
@@ -44,56 +44,58 @@ def rebuild_image() -> None:
     docker.make_image()
 
 
-def _python() -> Check:
-    return Check(name="python", state="ok", detail=f"{platform.python_version()} at {sys.executable}")
+def _python() -> MachineCheck:
+    return MachineCheck(name="python", state="ok", detail=f"{platform.python_version()} at {sys.executable}")
 
 
-def _backends() -> list[Check]:
+def _backends() -> list[MachineCheck]:
     checks = []
     for name in sandbox.BACKENDS:
         problem = importlib.import_module(f"sandbox.backends.{name}").available()
-        checks.append(Check(name=name, state="missing" if problem else "ok", detail=problem or "works here"))
+        checks.append(MachineCheck(name=name, state="missing" if problem else "ok", detail=problem or "works here"))
     return checks
 
 
-def _sandbox(fix: bool) -> list[Check]:
+def _sandbox(fix: bool) -> list[MachineCheck]:
     try:
         backend = sandbox.choose_backend()
     except SandboxError as error:
-        return [Check(name="sandbox", state="broken", detail="none works here", mend=str(error))]
+        return [MachineCheck(name="sandbox", state="broken", detail="none works here", mend=str(error))]
     try:
         if fix:
             sandbox.prepare(backend)
         contents = sandbox.environment_label(backend)
     except SandboxError as error:
         return [
-            Check(name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)")
+            MachineCheck(
+                name="sandbox", state="missing", detail=str(error), mend="harness doctor --fix (a run does it too)"
+            )
         ]
-    return [Check(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
+    return [MachineCheck(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
 
 
-def _denials(backend: str) -> Check:
+def _denials(backend: str) -> MachineCheck:
     """That the sandbox denies what it must, seen by asking for it."""
     try:
         with sandbox.open(backend, workers=1) as box:
             findings = box.prove_denials()
     except SandboxError as error:
-        return Check(name="isolation", state="broken", detail=str(error))
+        return MachineCheck(name="isolation", state="broken", detail=str(error))
     faults = [f"{each.name}: {each.fault}" for each in findings if each.fault]
     if faults:
-        return Check(name="isolation", state="broken", detail=f"does not hold here: {'; '.join(faults)}")
-    return Check(name="isolation", state="ok", detail=f"denied: {', '.join(each.name for each in findings)}")
+        return MachineCheck(name="isolation", state="broken", detail=f"does not hold here: {'; '.join(faults)}")
+    return MachineCheck(name="isolation", state="ok", detail=f"denied: {', '.join(each.name for each in findings)}")
 
 
-def _models() -> Check:
+def _models() -> MachineCheck:
     missing = [name for name in NAMES if not (model_dir(name) / "model.safetensors").is_file()]
     if missing:
-        return Check(name="embedded model", state="broken", detail=f"no weights of {', '.join(missing)}",
+        return MachineCheck(name="embedded model", state="broken", detail=f"no weights of {', '.join(missing)}",
                      mend="python -m harness.models.training.train")  # fmt: skip
-    return Check(name="embedded model", state="ok", detail=", ".join(NAMES))
+    return MachineCheck(name="embedded model", state="ok", detail=", ".join(NAMES))
 
 
-def _torch() -> Check:
+def _torch() -> MachineCheck:
     """In a process of its own: a broken torch must not end the doctor, and the import takes seconds."""
     code = (
         "import torch, transformers\n"
@@ -103,11 +105,11 @@ def _torch() -> Check:
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         reason = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "no message"
-        return Check(name="torch", state="broken", detail=reason, mend="pip install torch transformers")
-    return Check(name="torch", state="ok", detail=answer.stdout.strip())
+        return MachineCheck(name="torch", state="broken", detail=reason, mend="pip install torch transformers")
+    return MachineCheck(name="torch", state="ok", detail=answer.stdout.strip())
 
 
-def _server() -> Check:
+def _server() -> MachineCheck:
     """Whether a model server answers where vLLM listens by default. A run with an embedded model needs none."""
     try:
         with urllib.request.urlopen(f"{DEFAULT_SERVER}/models", timeout=2) as answer:
@@ -115,5 +117,7 @@ def _server() -> Check:
     except (OSError, ValueError, KeyError) as error:
         reason = getattr(error, "reason", error)
         mend = f"start one (vllm serve MODEL), then: harness run --base-url {DEFAULT_SERVER}"
-        return Check(name="model server", state="missing", detail=f"none at {DEFAULT_SERVER}: {reason}", mend=mend)
-    return Check(name="model server", state="ok", detail=f"{DEFAULT_SERVER} serves {served}")
+        return MachineCheck(
+            name="model server", state="missing", detail=f"none at {DEFAULT_SERVER}: {reason}", mend=mend
+        )
+    return MachineCheck(name="model server", state="ok", detail=f"{DEFAULT_SERVER} serves {served}")

@@ -47,7 +47,7 @@ ADD: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class CheckupPart:
     """One run to make of each model. problems: a shipped name or the file that is run. items: how many of `total`.
 
     source: the user's file, None for a shipped set. kept: the texts themselves, for parts that are about texts.
@@ -76,19 +76,19 @@ class Data:
     """What there is to check. missing: file name -> what it would be for."""
 
     folder: Path | None
-    parts: tuple[Part, ...]
+    parts: tuple[CheckupPart, ...]
     train: Path | None
     validation: Path | None
     curve: Path | None
     missing: Mapping[str, str]
 
-    def part(self, name: str) -> Part | None:
+    def part(self, name: str) -> CheckupPart | None:
         """The part of a name, if there is one."""
         return next((part for part in self.parts if part.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ItemSelection:
     """limit: items of each part, drawn by the seed. prompts: texts that the models go on from. copies: folder for
     what is run in place of the user's own files. cache: of downloads.
     """
@@ -111,7 +111,7 @@ class Choice:
         return sorted(int(place) for place in drawn)
 
 
-def open_data(folder: Path | None, choice: Choice) -> Data:
+def open_data(folder: Path | None, choice: ItemSelection) -> Data:
     """Read and check everything. Raises InputError: which file, which line, what is wrong with it."""
     if folder is None:
         shipped = tuple(_task(task, SHIPPED[task], None, choice) for task in TASKS)
@@ -138,7 +138,7 @@ def _missing(present: Sequence[str]) -> dict[str, str]:
     return {name: what for name, what in ADD.items() if name not in present and name not in shipped}
 
 
-def _task(task: str, name_or_path: str, source: Path | None, choice: Choice) -> Part:
+def _task(task: str, name_or_path: str, source: Path | None, choice: ItemSelection) -> CheckupPart:
     """The part of a task, whose items have answers."""
     found = datasets.load_set(name_or_path, choice.cache, task)
     total = len(found.problems)
@@ -152,10 +152,10 @@ def _task(task: str, name_or_path: str, source: Path | None, choice: Choice) -> 
             lines = [_line({**json.loads(line), "labels": each}) for line, each in zip(lines, labels, strict=True)]
         name = found.name if source is None else source.name.removesuffix(".jsonl")
         problems = _write(choice.copies / f"{name}.jsonl", lines)
-    return Part(name=task, task=task, problems=problems, items=len(places), total=total, source=source)
+    return CheckupPart(name=task, task=task, problems=problems, items=len(places), total=total, source=source)
 
 
-def _texts(name: str, path: Path, choice: Choice) -> list[Part]:
+def _texts(name: str, path: Path, choice: ItemSelection) -> list[CheckupPart]:
     """Two parts of a file of texts: their losses, and what a model writes after the beginnings of some."""
     with RowFile(path) as file:
         if len(file) < 2:
@@ -166,7 +166,7 @@ def _texts(name: str, path: Path, choice: Choice) -> list[Part]:
     texts = [text_of(row) for row in rows]
     ids = [f"{name}/{row.where.rpartition(' ')[2]}" for row in rows]
     lines = [_line({"id": each, "text": text}) for each, text in zip(ids, texts, strict=True)]
-    losses = Part(
+    losses = CheckupPart(
         name=name, task="perplexity", problems=_write(choice.copies / f"{name}.jsonl", lines),
         items=len(rows), total=len(file), source=path, kept=tuple(texts), wheres=tuple(row.where for row in rows),
     )  # fmt: skip
@@ -177,7 +177,7 @@ def _texts(name: str, path: Path, choice: Choice) -> list[Part]:
     if not begun:
         return [losses]
     lines = [_line({"id": each, "prompt": prompt, "reference": rest}) for each, prompt, rest in begun]
-    written = Part(
+    written = CheckupPart(
         name=f"{name} continuation", task="continuation",
         problems=_write(choice.copies / f"{name}-beginnings.jsonl", lines), items=len(begun), total=len(file),
         source=path,

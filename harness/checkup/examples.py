@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.compare import flips
-from harness.compare.pairs import Comparison, Run
+from harness.compare.pairs import ComparedRun, Comparison
 from harness.datasets import load_set
 from harness.leaderboard.prompts import Message, asked
 from harness.metrics import Metric
@@ -37,7 +37,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class ReadingExample:
     """One item. gap: tuned less base in the part's first measure."""
 
     part: str
@@ -50,7 +50,9 @@ class Example:
     tuned: Output | None
 
 
-def choose(comparisons: Mapping[str, Comparison], sources: Mapping[str, str], cache: Path, seed: int) -> list[Example]:
+def choose_examples(
+    comparisons: Mapping[str, Comparison], sources: Mapping[str, str], cache: Path, seed: int
+) -> list[ReadingExample]:
     """COUNT examples in all, as many of each part. sources: part -> the problem set of its runs."""
     parts = [part for part, found in comparisons.items() if found.runs[0].task in READ]
     if not parts:  # then what both models made of the beginnings of texts
@@ -64,7 +66,7 @@ def choose(comparisons: Mapping[str, Comparison], sources: Mapping[str, str], ca
 
 def _examples(
     part: str, found: Comparison, source: str, cache: Path, rng: np.random.Generator, wanted: int
-) -> list[Example]:
+) -> list[ReadingExample]:
     tuned, base = found.runs
     metric = _metric(found)
     options = tuned.manifest.identity.get("task_options") or {}
@@ -75,11 +77,11 @@ def _examples(
     labels = [_labels(run) for run in found.runs]
     return [
         _example(part, problems[flip.problem_id], gaps[flip.problem_id], _labelled(flip, labels), tuned, base, metric)
-        for flip in flips.show(tuned, base, metric, chosen)
+        for flip in flips.pick_examples(tuned, base, metric, chosen)
     ]
 
 
-def _labels(run: Run) -> dict[str, str]:
+def _labels(run: ComparedRun) -> dict[str, str]:
     """Problem -> the label that was chosen by its probability, where there is no answer to read."""
     return {
         score.problem_id: score.notes["predicted"]
@@ -90,7 +92,7 @@ def _labels(run: Run) -> dict[str, str]:
 
 def _labelled(flip: flips.Flip, labels: Sequence[Mapping[str, str]]) -> flips.Flip:
     first, second = (
-        flips.Example(index=0, text=each[flip.problem_id], verdict=None, detail=None)
+        flips.FlipExample(index=0, text=each[flip.problem_id], verdict=None, detail=None)
         if flip.problem_id in each
         else example
         for example, each in zip(flip.examples, labels, strict=True)
@@ -113,11 +115,11 @@ def _chosen(gaps: Mapping[str, float], rng: np.random.Generator, wanted: int) ->
 
 
 def _example(
-    part: str, problem: Problem, gap: float, flip: flips.Flip, tuned: Run, base: Run, metric: Metric
-) -> Example:
+    part: str, problem: Problem, gap: float, flip: flips.Flip, tuned: ComparedRun, base: ComparedRun, metric: Metric
+) -> ReadingExample:
     form = tuned.manifest.identity.get("form")
     messages = asked(tuned.task, problem, tuned.manifest, str(form))
-    return Example(
+    return ReadingExample(
         part=part,
         problem_id=problem.id,
         code=tuned.task == "codegen",
@@ -129,7 +131,9 @@ def _example(
     )
 
 
-def _output(example: flips.Example | None, problem: Mapping[str, float], run: Run, metric: Metric) -> Output | None:
+def _output(
+    example: flips.FlipExample | None, problem: Mapping[str, float], run: ComparedRun, metric: Metric
+) -> Output | None:
     if example is None:
         return None
     came_to = f"{metric.name} {metric.of(problem):.3g}"
@@ -140,6 +144,6 @@ def _output(example: flips.Example | None, problem: Mapping[str, float], run: Ru
     return Output(text=example.text, came_to=came_to, verdict=example.verdict, detail=example.detail)
 
 
-def parts(examples: Sequence[Example]) -> list[str]:
+def parts(examples: Sequence[ReadingExample]) -> list[str]:
     """The parts that have examples, in order."""
     return list(dict.fromkeys(example.part for example in examples))

@@ -15,14 +15,14 @@ import numpy as np
 
 from harness.checkup import verdicts
 from harness.checkup.data import Data
-from harness.checkup.verdicts import Check
+from harness.checkup.verdicts import MemorizationCheck
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
 from harness.files.rows import RowFile
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
-from harness.overfit.loss_curve import Point, Turn
-from harness.overfit.measures import Copies, Gap, TextLoss, Written
+from harness.overfit.loss_curve import LossMinimum, Point
+from harness.overfit.measures import Copies, Gap, WeightedLoss, Written
 from harness.runs import reader
 from harness.text import verbatim
 from harness.training_data import leaks
@@ -32,7 +32,7 @@ Runs = Mapping[str, Path]  # part -> its run directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memorization:
     """What was measured; None or empty for what there was no data for. gaps: of `base` and `tuned`.
 
     diversity: name of some texts -> how unlike each other they are.
@@ -42,12 +42,14 @@ class Memory:
     copies: tuple[Copies, ...]
     diversity: Mapping[str, Diversity]
     points: tuple[Point, ...]
-    turn: Turn | None
+    turn: LossMinimum | None
     leaks: Mapping[str, Leaks]
-    checks: tuple[Check, ...]
+    checks: tuple[MemorizationCheck, ...]
 
 
-def measure(data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: int, progress: Progress) -> Memory:
+def measure(
+    data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: int, progress: Progress
+) -> Memorization:
     """Everything that the data allows. Raises InputError for a row without text."""
     gaps = {}
     for name, runs in (("base", base), ("tuned", tuned)):
@@ -55,18 +57,18 @@ def measure(data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: 
         if min(map(len, both)) >= 2:
             gaps[name] = measures.measure_gap(both[0], both[1], np.random.default_rng(seed))
     copies, diversity = _writing(data, base, tuned, seed, progress)
-    turn = loss_curve.find_turn(points)
+    turn = loss_curve.find_minimum(points)
     found = _leaks(data, progress)
-    return Memory(
+    return Memorization(
         gaps=gaps, copies=tuple(copies), diversity=diversity, points=tuple(points), turn=turn, leaks=found,
         checks=tuple(_checks(gaps, copies, points, turn, found)),
     )  # fmt: skip
 
 
-def _losses(run: Path | None) -> list[TextLoss]:
+def _losses(run: Path | None) -> list[WeightedLoss]:
     summary = reader.read_summary(run) if run else None
     problems = (summary or {}).get("problems", {}).values()
-    return [TextLoss(nats=each["loss"] * each["tokens"], tokens=each["tokens"]) for each in problems if each["n"]]
+    return [WeightedLoss(nats=each["loss"] * each["tokens"], tokens=each["tokens"]) for each in problems if each["n"]]
 
 
 def _written(run: Path | None) -> list[str]:
@@ -126,11 +128,11 @@ def _leaks(data: Data, progress: Progress) -> dict[str, Leaks]:
     return found
 
 
-def _curve_check(points: Sequence[Point], turn: Turn | None) -> Check:
+def _curve_check(points: Sequence[Point], turn: LossMinimum | None) -> MemorizationCheck:
     broken = loss_curve.find_broken(points)
     if turn is None and broken is None:
         words = "the log has no validation losses"
-        return Check(name="training curve", verdict=verdicts.Verdict.NOT_MEASURED, words=words)
+        return MemorizationCheck(name="training curve", verdict=verdicts.Conclusion.NOT_MEASURED, words=words)
     signs = measures.find_signs(None, [], turn, broken)
     return verdicts.signs("training curve", signs, "the validation loss is not seen to turn up")
 
@@ -139,9 +141,9 @@ def _checks(
     gaps: Mapping[str, Gap],
     copies: Sequence[Copies],
     points: Sequence[Point],
-    turn: Turn | None,
+    turn: LossMinimum | None,
     found: Mapping[str, Leaks],
-) -> list[Check]:
+) -> list[MemorizationCheck]:
     checks = []
     if "tuned" in gaps:
         gap = gaps["tuned"]

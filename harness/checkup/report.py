@@ -14,9 +14,9 @@ from markupsafe import Markup
 from harness import __version__
 from harness.checkup import examples as reading
 from harness.checkup import verdicts
-from harness.checkup.data import ADD, Part
+from harness.checkup.data import ADD, CheckupPart
 from harness.checkup.run import STEPS, Checkup
-from harness.checkup.verdicts import Detail, Line
+from harness.checkup.verdicts import Detail, MetricResult
 from harness.compare.pairs import Comparison
 from harness.errors import InputError
 from harness.files import atomic
@@ -44,7 +44,7 @@ NO_MERIT = " These are the texts that it was trained on: a lower perplexity here
 class Section:
     """One part: its numbers and what they stand on. scale: of the intervals, by metric."""
 
-    part: Part
+    part: CheckupPart
     about: str
     details: tuple[Detail, ...]
     scales: dict[str, Scale]
@@ -97,7 +97,7 @@ def write(found: Checkup, folder: Path) -> Path:
     return path
 
 
-def _section(part: Part, compared: Comparison) -> Section:
+def _section(part: CheckupPart, compared: Comparison) -> Section:
     details = tuple(verdicts.details(compared))
     return Section(
         part=part,
@@ -117,7 +117,7 @@ def _scale(detail: Detail) -> Scale:
     return Scale(low=min(ends) - margin, high=max(ends) + margin)
 
 
-def _whisker(line: Line) -> Whisker:
+def _whisker(line: MetricResult) -> Whisker:
     reach = max(abs(line.low), abs(line.high), abs(line.difference)) or 1.0
     better = -1 if metric_or_guess(line.metric, ()).lower_is_better else 1
     low, value, high = sorted(

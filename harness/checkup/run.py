@@ -15,10 +15,10 @@ from typing import Any
 from harness.checkup import data as datas
 from harness.checkup import examples as reading
 from harness.checkup import memorization, verdicts
-from harness.checkup.data import Choice, Data, Part
-from harness.checkup.examples import Example
-from harness.checkup.memorization import Memory
-from harness.checkup.verdicts import Line
+from harness.checkup.data import CheckupPart, Data, ItemSelection
+from harness.checkup.examples import ReadingExample
+from harness.checkup.memorization import Memorization
+from harness.checkup.verdicts import MetricResult
 from harness.compare import pairs
 from harness.compare.pairs import Comparison
 from harness.config import RunConfig, load_config
@@ -44,7 +44,7 @@ Displays = Callable[[], AbstractContextManager[RunObserver]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CheckupOptions:
     """sides: `base` and `tuned` -> the model's own options; common: those of every run; codegen: those of programs.
 
     All by the names of `RunConfig`. folder: the data directory, None for the shipped sets.
@@ -55,7 +55,7 @@ class Options:
     codegen: Mapping[str, Any]
     environment: Mapping[str, Any]
     folder: Path | None
-    choice: Choice
+    choice: ItemSelection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,10 @@ class Checkup:
 
     names: Mapping[str, str]
     headline: str
-    lines: tuple[Line, ...]
-    memorization: Memory
+    lines: tuple[MetricResult, ...]
+    memorization: Memorization
     comparisons: Mapping[str, Comparison]
-    examples: tuple[Example, ...]
+    examples: tuple[ReadingExample, ...]
     data: Data
     runs: Mapping[str, Mapping[str, Path]]
     cautions: tuple[str, ...]
@@ -78,7 +78,7 @@ class Checkup:
     limit: int
 
 
-def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
+def check(options: CheckupOptions, displays: Displays, progress: Progress) -> Checkup:
     """The whole checkup, or what is left of it. Raises what `pipeline.run` raises; what was done is kept."""
     data = datas.open_data(options.folder, options.choice)
     points = curve_files.read_curve(data.curve).points if data.curve else ()
@@ -92,7 +92,7 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     comparisons, cautions = _compare(data.parts, results, options.choice.seed)
     runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
     found = memorization.measure(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
-    lines = verdicts.lines(comparisons)
+    lines = verdicts.metric_results(comparisons)
     names = _names(models)
     sources = {part.name: part.problems for part in data.parts}
     return Checkup(
@@ -101,7 +101,7 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
         lines=tuple(lines),
         memorization=found,
         comparisons=comparisons,
-        examples=tuple(reading.choose(comparisons, sources, options.choice.cache, options.choice.seed)),
+        examples=tuple(reading.choose_examples(comparisons, sources, options.choice.cache, options.choice.seed)),
         data=data,
         runs=runs,
         cautions=tuple(cautions),
@@ -111,7 +111,7 @@ def check(options: Options, displays: Displays, progress: Progress) -> Checkup:
     )
 
 
-def _config(options: Options, side: str, part: Part, by: str = "answer") -> RunConfig:
+def _config(options: CheckupOptions, side: str, part: CheckupPart, by: str = "answer") -> RunConfig:
     own = options.codegen if part.task == "codegen" else {}
     task_options = {"by": by} if part.task == "classification" else {}
     asked = {"task": part.task, "task_options": task_options, "problems": part.problems}
@@ -140,7 +140,7 @@ def _names(models: Mapping[str, ModelSpec]) -> dict[str, str]:
 
 
 def _run_all(
-    side: str, parts: Sequence[Part], configs: Mapping[str, RunConfig], model: ModelSpec, displays: Displays
+    side: str, parts: Sequence[CheckupPart], configs: Mapping[str, RunConfig], model: ModelSpec, displays: Displays
 ) -> dict[str, RunResult]:
     results = {}
     with displays() as teller, EngineCache(teller) as engines:
@@ -155,7 +155,7 @@ def _run_all(
 
 
 def _compare(
-    parts: Sequence[Part], results: Mapping[str, Mapping[str, RunResult]], seed: int
+    parts: Sequence[CheckupPart], results: Mapping[str, Mapping[str, RunResult]], seed: int
 ) -> tuple[dict[str, Comparison], list[str]]:
     """Part -> tuned against base, and what a reader must know before the numbers."""
     found: dict[str, Comparison] = {}

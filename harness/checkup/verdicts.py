@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.compare.pairs import FAR, Comparison, Run
-from harness.compare.pairs import Row as Compared
+from harness.compare.pairs import FAR, ComparedRun, Comparison
+from harness.compare.pairs import PairResult as Compared
 from harness.overfit.measures import Level, Sign
 from harness.stats import bootstrap, paired
 from harness.training_data.leaks import Leaks
@@ -21,7 +21,7 @@ from harness.training_data.leaks import Leaks
 TRAINED = "train"  # the part of no verdict: that a model predicts what it was trained on is no merit
 
 
-class Verdict(enum.StrEnum):
+class Conclusion(enum.StrEnum):
     """Of the tuned model. SIGN, NO_SIGN and NOT_MEASURED are those of checks."""
 
     BETTER = "better"
@@ -33,7 +33,7 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ValueWithInterval:
     """One model's number with its 95 % interval."""
 
     value: float
@@ -42,7 +42,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class MetricResult:
     """One measure of one part. difference: tuned less base, in `unit`; of perplexity nats per token (or byte).
 
     share: the values are shares of 1. relative: change of perplexity as a share of the base model's, with its interval.
@@ -54,12 +54,12 @@ class Line:
     metric: str
     share: bool
     unit: str
-    base: Reading
-    tuned: Reading
+    base: ValueWithInterval
+    tuned: ValueWithInterval
     difference: float
     low: float
     high: float
-    relative: Reading | None
+    relative: ValueWithInterval | None
     p_value: float
     p_adjusted: float
     method: str
@@ -68,16 +68,16 @@ class Line:
     lost: int
     tied: int
     needed: int | None
-    verdict: Verdict
+    verdict: Conclusion
     words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class MemorizationCheck:
     """One thing that was looked for in the tuned model. advice: what to do about it, empty for nothing."""
 
     name: str
-    verdict: Verdict
+    verdict: Conclusion
     words: str
     advice: str = ""
 
@@ -88,14 +88,14 @@ class Detail:
 
     metric: str
     share: bool
-    base: Reading
-    tuned: Reading
+    base: ValueWithInterval
+    tuned: ValueWithInterval
     difference: float
     low: float
     high: float
 
 
-def lines(comparisons: Mapping[str, Comparison]) -> list[Line]:
+def metric_results(comparisons: Mapping[str, Comparison]) -> list[MetricResult]:
     """The lines of the verdict; comparisons: part -> the tuned run against the base run, in this order."""
     main = [
         (part, row)
@@ -124,12 +124,12 @@ def details(found: Comparison) -> list[Detail]:
     ]
 
 
-def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
+def _line(part: str, row: Compared, p_adjusted: float, count: int) -> MetricResult:
     found, better = row.difference, row.metric.is_better(row.difference.value)
-    verdict = Verdict.NO_EVIDENCE
+    verdict = Conclusion.NO_EVIDENCE
     if p_adjusted <= bootstrap.ALPHA and better is not None:
-        verdict = Verdict.BETTER if better else Verdict.WORSE
-    made = Line(
+        verdict = Conclusion.BETTER if better else Conclusion.WORSE
+    made = MetricResult(
         part=part,
         metric=row.metric.name,
         share=row.metric.is_share,
@@ -139,7 +139,9 @@ def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
         difference=found.value,
         low=found.low,
         high=found.high,
-        relative=Reading(**dict(zip(("value", "low", "high"), row.relative, strict=True))) if row.relative else None,
+        relative=ValueWithInterval(**dict(zip(("value", "low", "high"), row.relative, strict=True)))
+        if row.relative
+        else None,
         p_value=found.p_value,
         p_adjusted=p_adjusted,
         method=found.method,
@@ -154,9 +156,9 @@ def _line(part: str, row: Compared, p_adjusted: float, count: int) -> Line:
     return dataclasses.replace(made, words=_words(made))
 
 
-def _reading(run: Run, metric: str) -> Reading:
+def _reading(run: ComparedRun, metric: str) -> ValueWithInterval:
     found = next(each for each in run.summary["estimates"] if each["metric"] == metric)
-    return Reading(value=found["value"], low=found["low"], high=found["high"])
+    return ValueWithInterval(value=found["value"], low=found["low"], high=found["high"])
 
 
 def _needed(row: Compared, alpha: float) -> int | None:
@@ -174,7 +176,7 @@ def amount(value: float, share: bool) -> str:
     return f"{value:.1%}" if share else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def size(line: Line, sign: str = "") -> str:
+def size(line: MetricResult, sign: str = "") -> str:
     """The difference: points of a share, per cent of a perplexity. sign: `+` shows it with its sign."""
     if line.relative:
         value = line.relative.value if sign else abs(line.relative.value)
@@ -185,7 +187,7 @@ def size(line: Line, sign: str = "") -> str:
     return f"{line.difference if sign else abs(line.difference):{sign}.4g}"
 
 
-def span(line: Line) -> str:
+def span(line: MetricResult) -> str:
     """The interval of the difference, in the same unit."""
     if line.relative:
         return f"{line.relative.low:+.1%} to {line.relative.high:+.1%}"
@@ -197,11 +199,11 @@ def span(line: Line) -> str:
     )
 
 
-def _words(line: Line) -> str:
+def _words(line: MetricResult) -> str:
     """`51.0% against 20.3%, 30.7 points higher (95 % interval +20.1 to +41.0)`."""
     said = f"{amount(line.tuned.value, line.share)} against {amount(line.base.value, line.share)}"
     by = f"{size(line)} {'lower' if line.difference < 0 else 'higher'}"
-    if line.verdict is not Verdict.NO_EVIDENCE:
+    if line.verdict is not Conclusion.NO_EVIDENCE:
         return f"{said}, {by} (95 % interval {span(line)})"
     if not line.won + line.lost:
         return f"equal on all {line.items} items"
@@ -215,36 +217,36 @@ def _words(line: Line) -> str:
     )
 
 
-def signs(name: str, found: Sequence[Sign], otherwise: str) -> Check:
+def signs(name: str, found: Sequence[Sign], otherwise: str) -> MemorizationCheck:
     """A check from its signs, of which the first is the worst; otherwise: the words where there is none."""
     if not found:
-        return Check(name=name, verdict=Verdict.NO_SIGN, words=otherwise)
-    return Check(
+        return MemorizationCheck(name=name, verdict=Conclusion.NO_SIGN, words=otherwise)
+    return MemorizationCheck(
         name=name,
-        verdict=Verdict.SIGN,
+        verdict=Conclusion.SIGN,
         words="; ".join(f"{'severe: ' if each.level is Level.SEVERE else ''}{each.what}" for each in found),
         advice="; ".join(dict.fromkeys(each.advice for each in found)),
     )
 
 
-def leaked(part: str, found: Leaks) -> Check:
+def leaked(part: str, found: Leaks) -> MemorizationCheck:
     """A check of one test file against the training data."""
     count = found.exact + found.near + found.contained
     if not count:
         words = f"none of {found.rows} items stands in the training data"
-        return Check(name=f"leaks: {part}", verdict=Verdict.NO_SIGN, words=words)
-    return Check(
+        return MemorizationCheck(name=f"leaks: {part}", verdict=Conclusion.NO_SIGN, words=words)
+    return MemorizationCheck(
         name=f"leaks: {part}",
-        verdict=Verdict.SIGN,
+        verdict=Conclusion.SIGN,
         words=f"{count} of {found.rows} items stand in the training data ({found.exact} exact, {found.near} near, "
         f"{found.contained} contained), so that a better score may be memory",
         advice=f"remove them from the test data or train without them: harness leaks {found.found_in} {found.part}",
     )
 
 
-def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Check]) -> str:
+def headline(base: str, tuned: str, found: Sequence[MetricResult], checks: Sequence[MemorizationCheck]) -> str:
     """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
-    bad = [check for check in checks if check.verdict is Verdict.SIGN]
+    bad = [check for check in checks if check.verdict is Conclusion.SIGN]
     parts = [_answer(base, tuned, found, "Not to be trusted yet" if bad else "Yes")]
     losses = [line for line in found if line.part == "validation"]
     for line in losses:
@@ -265,11 +267,11 @@ def headline(base: str, tuned: str, found: Sequence[Line], checks: Sequence[Chec
     return " ".join(parts)
 
 
-def _answer(base: str, tuned: str, found: Sequence[Line], yes: str) -> str:
+def _answer(base: str, tuned: str, found: Sequence[MetricResult], yes: str) -> str:
     """yes: what a better model is called; a score that may be memory is no yes."""
     named = {
         verdict: [line for line in found if line.verdict is verdict]
-        for verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.NO_EVIDENCE)
+        for verdict in (Conclusion.BETTER, Conclusion.WORSE, Conclusion.NO_EVIDENCE)
     }
     better, worse, open_ = (_named(each) for each in named.values())
     rest = f" On {open_} there is no evidence either way." if open_ else ""
@@ -284,12 +286,12 @@ def _answer(base: str, tuned: str, found: Sequence[Line], yes: str) -> str:
     return f"Not shown: there is no evidence either way on {open_}."
 
 
-def _named(found: Sequence[Line]) -> str:
-    names = [label(line) if line.verdict is Verdict.NO_EVIDENCE else f"{label(line)} ({size(line, '+')})"
+def _named(found: Sequence[MetricResult]) -> str:
+    names = [label(line) if line.verdict is Conclusion.NO_EVIDENCE else f"{label(line)} ({size(line, '+')})"
              for line in found]  # fmt: skip
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}" if names else ""
 
 
-def label(line: Line) -> str:
+def label(line: MetricResult) -> str:
     """`codegen pass@1`; a part of the measure's own name is not said twice."""
     return line.metric if line.part == line.metric else f"{line.part} {line.metric}"

@@ -38,7 +38,7 @@ _RENAMED = {
 }
 
 
-class Kind(enum.StrEnum):
+class MismatchKind(enum.StrEnum):
     """What a difference between runs means for their comparison."""
 
     VARIED = "varied"
@@ -52,12 +52,12 @@ class Mismatch:
     """A field in which runs differ. values: one per run, None where the run did not record it."""
 
     field: str
-    kind: Kind
+    kind: MismatchKind
     values: tuple[str | None, ...]
     reason: str = ""
 
 
-def recorded(manifest: Manifest) -> dict[str, str]:
+def recorded_fields(manifest: Manifest) -> dict[str, str]:
     """What a run recorded of itself besides its model: field -> value, by the names of the command line's options."""
     identity = manifest.identity
     found: dict[str, str] = {}
@@ -87,7 +87,7 @@ def _leaves(identity: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
 
 def find_mismatches(manifests: Sequence[Manifest], vary: Sequence[str] = ()) -> list[Mismatch]:
     """The fields in which runs differ, conflicts first. Raises InputError for a name in `vary` that no run records."""
-    every = [recorded(manifest) for manifest in manifests]
+    every = [recorded_fields(manifest) for manifest in manifests]
     names = sorted({name for fields in every for name in fields})
     for name in vary:
         if name not in names:
@@ -99,20 +99,20 @@ def find_mismatches(manifests: Sequence[Manifest], vary: Sequence[str] = ()) -> 
         values = tuple(fields.get(name) for fields in every)
         if len(set(values)) > 1:
             found.append(_judge(name, values, manifests, vary))
-    return sorted(found, key=lambda each: list(Kind)[::-1].index(each.kind))
+    return sorted(found, key=lambda each: list(MismatchKind)[::-1].index(each.kind))
 
 
 def _judge(name: str, values: tuple[str | None, ...], manifests: Sequence[Manifest], vary: Sequence[str]) -> Mismatch:
     if name in vary:
-        return Mismatch(field=name, kind=Kind.VARIED, values=values)
+        return Mismatch(field=name, kind=MismatchKind.VARIED, values=values)
     told = {_essence(name, value) for value in values if value is not None}
     silent = [manifest for manifest, value in zip(manifests, values, strict=True) if value is None]
     explained = name in _DRAWN and all(manifest.identity.get("samples") for manifest in silent)
     if name in HARMLESS and (len(told) == 1 or name not in ("harness", "data")):
-        return Mismatch(field=name, kind=Kind.HARMLESS, values=values, reason=HARMLESS[name])
+        return Mismatch(field=name, kind=MismatchKind.HARMLESS, values=values, reason=HARMLESS[name])
     if len(told) == 1 and explained:
-        return Mismatch(field=name, kind=Kind.UNRECORDED, values=values, reason=UNRECORDED)
-    return Mismatch(field=name, kind=Kind.CONFLICT, values=values)
+        return Mismatch(field=name, kind=MismatchKind.UNRECORDED, values=values, reason=UNRECORDED)
+    return Mismatch(field=name, kind=MismatchKind.CONFLICT, values=values)
 
 
 def _essence(name: str, value: str) -> str:

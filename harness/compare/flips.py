@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.compare.pairs import Run
+from harness.compare.pairs import ComparedRun
 from harness.metrics import Metric
 from harness.runs import reader
 from sandbox.types import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class FlipExample:
     """One completion of a run. verdict, detail: of its execution, None where it was not executed."""
 
     index: int
@@ -29,21 +29,21 @@ class Flip:
     problem_id: str
     first: Mapping[str, Any]
     second: Mapping[str, Any]
-    examples: tuple[Example | None, Example | None]
+    examples: tuple[FlipExample | None, FlipExample | None]
 
 
-def value_gaps(first: Run, second: Run, metric: Metric, problem_ids: Iterable[str]) -> dict[str, float]:
+def value_gaps(first: ComparedRun, second: ComparedRun, metric: Metric, problem_ids: Iterable[str]) -> dict[str, float]:
     """Problem -> the first run's value less the second's."""
     return {name: metric.of(first.problems[name]) - metric.of(second.problems[name]) for name in problem_ids}
 
 
-def flipped(first: Run, second: Run, metric: Metric) -> list[str]:
+def flipped_problems(first: ComparedRun, second: ComparedRun, metric: Metric) -> list[str]:
     """The problems with a difference, the largest first."""
     gaps = value_gaps(first, second, metric, set(first.problems) & set(second.problems))
     return sorted((name for name, gap in gaps.items() if gap), key=lambda name: (-abs(gaps[name]), name))
 
 
-def show(first: Run, second: Run, metric: Metric, problem_ids: Sequence[str]) -> list[Flip]:
+def pick_examples(first: ComparedRun, second: ComparedRun, metric: Metric, problem_ids: Sequence[str]) -> list[Flip]:
     """These problems with examples: an accepted program of the run that is ahead, a rejected one of the other."""
     ahead = value_gaps(first, second, metric, problem_ids)
     ours = _examples(first, {name: _sought(gap) for name, gap in ahead.items()})
@@ -64,7 +64,7 @@ def _sought(gap: float) -> bool | None:
     return gap > 0 if gap else None
 
 
-def _examples(run: Run, wanted: Mapping[str, bool | None]) -> dict[str, Example]:
+def _examples(run: ComparedRun, wanted: Mapping[str, bool | None]) -> dict[str, FlipExample]:
     """Problem -> its first completion with the verdict that is wanted, in one pass over each file."""
     executions: dict[str, dict[str, Any]] = {}
     for record in reader.read_executions(run.path):
@@ -81,7 +81,7 @@ def _examples(run: Run, wanted: Mapping[str, bool | None]) -> dict[str, Example]
             continue  # a text that was only measured has no completion
         if name in wanted and record["index"] == (execution["index"] if execution else 0):
             verdict, detail = (execution["verdict"], execution["detail"]) if execution else (None, None)
-            found[name] = Example(index=record["index"], text=record["text"], verdict=verdict, detail=detail)
+            found[name] = FlipExample(index=record["index"], text=record["text"], verdict=verdict, detail=detail)
     return found
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.conditions import Kind, Mismatch, find_mismatches, refusal
+from harness.compare.conditions import Mismatch, MismatchKind, find_mismatches, refusal
 from harness.errors import InputError, did_you_mean
 from harness.metrics import Metric, Unit, metric_or_guess, pass_at_k, perplexity
 from harness.runs import layout, reader
@@ -33,7 +33,7 @@ FAR = 10_000_000  # problems: what needs more is not worth a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ComparedRun:
     """A run to compare: its letter, its directory, and what is written there. problems: only those with a score."""
 
     label: str
@@ -55,7 +55,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PairResult:
     """One pair of runs in one metric.
 
     p_adjusted: Holm's, over the pairs of this metric. smallest_detectable: at 5 % over the number of pairs.
@@ -63,8 +63,8 @@ class Row:
     of perplexity from the second to the first, with its interval, as a share. left_out: problems that one run scored.
     """
 
-    first: Run
-    second: Run
+    first: ComparedRun
+    second: ComparedRun
     metric: Metric
     difference: Difference
     p_adjusted: float
@@ -99,9 +99,9 @@ class Row:
 class Comparison:
     """Everything that was found out. warnings: what a reader must know before the numbers."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ComparedRun, ...]
     mismatches: tuple[Mismatch, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PairResult, ...]
     warnings: tuple[str, ...]
     forced: bool
 
@@ -125,7 +125,7 @@ def compare(
     if len(tasks) > 1:
         raise InputError(f"runs of different tasks have no common metric: {', '.join(sorted(tasks))}")
     mismatches = find_mismatches([run.manifest for run in runs], vary)
-    conflicts = [each for each in mismatches if each.kind is Kind.CONFLICT]
+    conflicts = [each for each in mismatches if each.kind is MismatchKind.CONFLICT]
     if conflicts and not force:
         raise InputError(refusal(conflicts, [run.label for run in runs]))
     metrics, warnings = _metrics(runs, ks)
@@ -146,7 +146,7 @@ def compare(
     )
 
 
-def open_run(path: Path, label: str) -> Run:
+def open_run(path: Path, label: str) -> ComparedRun:
     """Raises InputError where the folder is no run directory, or its run has not come to an end."""
     manifest = reader.read_manifest(path)
     try:
@@ -158,7 +158,7 @@ def open_run(path: Path, label: str) -> Run:
     problems = {name: each for name, each in summary["problems"].items() if each["n"]}
     if not problems:
         raise InputError(f"{path} has no scored problem")
-    return Run(label=label, path=path, manifest=manifest, summary=summary, problems=problems)
+    return ComparedRun(label=label, path=path, manifest=manifest, summary=summary, problems=problems)
 
 
 def _labels(count: int) -> list[str]:
@@ -167,7 +167,7 @@ def _labels(count: int) -> list[str]:
     return [*letters, *("".join(pair) for pair in itertools.product(letters, repeat=2))][:count]
 
 
-def _incomplete(runs: Sequence[Run]) -> list[str]:
+def _incomplete(runs: Sequence[ComparedRun]) -> list[str]:
     found = []
     for run in runs:
         coverage = run.summary["coverage"]
@@ -177,7 +177,7 @@ def _incomplete(runs: Sequence[Run]) -> list[str]:
     return found
 
 
-def _metrics(runs: Sequence[Run], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
+def _metrics(runs: Sequence[ComparedRun], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
     """The metrics that all runs allow, and what is not compared."""
     if runs[0].task == "codegen":
         return [pass_at_k.metric(k) for k in _common_ks(runs, ks)], []
@@ -186,7 +186,7 @@ def _metrics(runs: Sequence[Run], ks: Sequence[int]) -> tuple[list[Metric], list
     return _perplexity(runs) if runs[0].task == "perplexity" else _means(runs)
 
 
-def _common_ks(runs: Sequence[Run], asked: Sequence[int]) -> list[int]:
+def _common_ks(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[int]:
     smallest, where, problem_id = min(
         (each["n"], run.label, name) for run in runs for name, each in run.problems.items()
     )
@@ -200,7 +200,7 @@ def _common_ks(runs: Sequence[Run], asked: Sequence[int]) -> list[int]:
     return sorted(k for k in reported or pass_at_k.DEFAULT_KS if k <= smallest) or [1]
 
 
-def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
+def _means(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:
     """The estimates that are means over items: those that each problem has a value of the same name for."""
     shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
     names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
@@ -216,7 +216,7 @@ def _means(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     return found, [f"not compared, as they are no means over items: {', '.join(others)}"] if others else []
 
 
-def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
+def _perplexity(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:
     """Loss per token where all runs have the same tokens, else per byte: tokens of two tokenizers are two units."""
     texts = set.intersection(*(set(run.problems) for run in runs))
     per_token, _, per_byte, _ = perplexity.METRICS
@@ -225,7 +225,9 @@ def _perplexity(runs: Sequence[Run]) -> tuple[list[Metric], list[str]]:
     return [per_byte], ["the runs cut the texts into different tokens, so they are compared per byte"]
 
 
-def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Callable[[], None]) -> list[Row]:
+def _rows(
+    pairs: Sequence[tuple[ComparedRun, ComparedRun]], metric: Metric, seed: int, step: Callable[[], None]
+) -> list[PairResult]:
     flips = max(bootstrap.RESAMPLES, FLIPS_PER_PAIR * len(pairs))
     differences = []
     for first, second in pairs:
@@ -234,7 +236,7 @@ def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Cal
     adjusted = paired.holm([each.p_value for each in differences])
     alpha = bootstrap.ALPHA / len(pairs)
     return [
-        Row(
+        PairResult(
             first=first,
             second=second,
             metric=metric,
@@ -249,7 +251,7 @@ def _rows(pairs: Sequence[tuple[Run, Run]], metric: Metric, seed: int, step: Cal
     ]
 
 
-def _difference(first: Run, second: Run, metric: Metric, seed: int, flips: int) -> Difference:
+def _difference(first: ComparedRun, second: ComparedRun, metric: Metric, seed: int, flips: int) -> Difference:
     common = sorted(set(first.problems) & set(second.problems))
     if not common:
         raise InputError(f"{first.label} and {second.label} have no problem in common")
@@ -282,7 +284,7 @@ def _relative(difference: Difference) -> tuple[float, float, float]:
     return value, low, high
 
 
-def check_problem(runs: Sequence[Run], problem: str) -> None:
+def check_problem(runs: Sequence[ComparedRun], problem: str) -> None:
     """Raises InputError for a problem that not every run has scored."""
     for run in runs:
         if problem not in run.problems:
@@ -295,7 +297,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
     fields = {
         kind.value: {each.field: dict(zip(labels, each.values, strict=True)) for each in comparison.mismatches
                      if each.kind is kind}
-        for kind in Kind
+        for kind in MismatchKind
     }  # fmt: skip
     return {
         "task": comparison.runs[0].task,
@@ -307,7 +309,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _run_record(run: Run) -> dict[str, Any]:
+def _run_record(run: ComparedRun) -> dict[str, Any]:
     return {
         "label": run.label,
         "run": str(run.path),
@@ -318,7 +320,7 @@ def _run_record(run: Run) -> dict[str, Any]:
     }
 
 
-def _row_record(row: Row) -> dict[str, Any]:
+def _row_record(row: PairResult) -> dict[str, Any]:
     found = row.difference
     return {
         "a": row.first.label,

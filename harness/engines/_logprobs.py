@@ -24,7 +24,7 @@ Logprobs = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class LogprobOptions:
     """window: tokens of one input, None for WINDOW, or for the model's context where that is less.
 
     stride: tokens from one window to the next, None for half a window. bos: whether a BOS token comes first; `auto` as
@@ -39,7 +39,7 @@ class Options:
 class LogprobScorer:
     """The options made out for one engine. Raises InputError for those that do not fit its model."""
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(self, engine: Engine, options: LogprobOptions) -> None:
         if not isinstance(engine, SupportsLogprobs):
             raise InputError("saved completions have no log-probabilities; a model is needed (--model or --base-url)")
         self._scorer = engine
@@ -89,7 +89,7 @@ class LogprobScorer:
 class LogprobScorers:
     """The scoring of each engine that a task meets, made out once. Thread-safe."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: LogprobOptions) -> None:
         self._options = options
         self._lock = threading.Lock()  # protects _last
         self._last: tuple[Engine, LogprobScorer] | None = None

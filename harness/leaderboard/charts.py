@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from harness.leaderboard.tables import Board, Row, metric_of, problem_values
+from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
 from harness.metrics.pass_at_k import pass_at_k
 from harness.runs.summary import CODEGEN
 
@@ -36,7 +36,7 @@ class Tick:
 class Mark:
     """A point of a row; low and high: the ends of its interval, in px."""
 
-    row: Row
+    row: TableRow
     x: float
     y: float
     low: float
@@ -44,10 +44,10 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Series:
     """A curve of a row; label_y: where its number stands, in px, apart from the others'."""
 
-    row: Row
+    row: TableRow
     path: str
     points: tuple[tuple[float, float], ...]
     label_y: float
@@ -61,7 +61,7 @@ class Plot:
     y_title: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Series, ...] = ()
     marks: tuple[Mark, ...] = ()
 
 
@@ -82,7 +82,7 @@ class HeatMap:
     height: float
     cell: float
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Row, float], ...]
+    rows: tuple[tuple[TableRow, float], ...]
     levels: tuple[str, ...]
 
 
@@ -111,7 +111,7 @@ class Scale:
         return round(100 * min(1.0, max(0.0, (value - self.low) / ((self.high - self.low) or 1.0))), 2)
 
 
-def interval_scale(board: Board, metric: str) -> Scale:
+def interval_scale(board: Table, metric: str) -> Scale:
     """0 to 1 for shares, else what the intervals of a column span."""
     cells = [row.cells[metric].estimate for row in board.rows if metric in row.cells]
     if metric_of(board, metric).is_share:
@@ -119,7 +119,7 @@ def interval_scale(board: Board, metric: str) -> Scale:
     return Scale(low=min(each.low for each in cells), high=max(each.high for each in cells))
 
 
-def pass_curves(board: Board) -> Plot | None:
+def pass_curves(board: Table) -> Plot | None:
     """pass@k over k of each row, from its n and c; None where no row has more than one sample per problem."""
     series = {row: _curve(row) for row in board.rows} if board.task == CODEGEN else {}
     series = {row: points for row, points in series.items() if len(points) > 1}
@@ -136,13 +136,13 @@ def pass_curves(board: Board) -> Plot | None:
         x_ticks=tuple(Tick(at=_log_x(k, largest), text=str(k)) for k in ks),
         y_ticks=_share_ticks(0.0, top),
         lines=tuple(
-            Line(row=row, path=_path(points), points=tuple(points), label_y=label)
+            Series(row=row, path=_path(points), points=tuple(points), label_y=label)
             for (row, points), label in zip(placed.items(), labels, strict=True)
         ),
     )
 
 
-def score_against(board: Board, amounts: Mapping[str, float], title: str) -> Plot | None:
+def score_against(board: Table, amounts: Mapping[str, float], title: str) -> Plot | None:
     """The first metric over an amount (run's name -> tokens, or a price); None without a row that has both."""
     metric = board.metrics[0]
     rows = [row for row in board.rows if metric in row.cells and row.run.name in amounts]
@@ -171,7 +171,7 @@ def score_against(board: Board, amounts: Mapping[str, float], title: str) -> Plo
     )
 
 
-def problem_shares(board: Board) -> dict[Row, dict[str, float]]:
+def problem_shares(board: Table) -> dict[TableRow, dict[str, float]]:
     """Row -> problem -> how well it was done, from 0 to 1: c of n, or the first metric's value over its range."""
     metric = board.metrics[0]
     if board.task == CODEGEN:
@@ -189,7 +189,7 @@ def problem_shares(board: Board) -> dict[Row, dict[str, float]]:
     }
 
 
-def difficulty(shares: Mapping[Row, Mapping[str, float]]) -> dict[str, float]:
+def difficulty(shares: Mapping[TableRow, Mapping[str, float]]) -> dict[str, float]:
     """Problem -> its mean share over the runs that have it, the easiest first."""
     every: dict[str, list[float]] = {}
     for values in shares.values():
@@ -199,7 +199,7 @@ def difficulty(shares: Mapping[Row, Mapping[str, float]]) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def heat_map(shares: Mapping[Row, Mapping[str, float]], means: Mapping[str, float]) -> HeatMap:
+def heat_map(shares: Mapping[TableRow, Mapping[str, float]], means: Mapping[str, float]) -> HeatMap:
     """Every run and problem."""
     cell = min(18.0, max(3.0, round(1220 / max(1, len(means)), 1)))
     columns = tuple(
@@ -254,7 +254,7 @@ def segments(counts: Mapping[str, int]) -> list[tuple[str, float, float]]:
     return found
 
 
-def _curve(row: Row) -> list[tuple[int, float]]:
+def _curve(row: TableRow) -> list[tuple[int, float]]:
     pairs = [(int(v["n"]), int(v["c"])) for v in row.run.problems.values() if v["n"]]
     if not pairs:
         return []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.results import LeftOut, created_label
-from harness.leaderboard.tables import Board, Row, format_value, metric_of
+from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
 from harness.text.printable import printable
 from harness.types import Estimate
 
@@ -19,12 +19,12 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
-def columns(board: Board) -> list[str]:
+def columns(board: Table) -> list[str]:
     """The heads of a table. scored: completions of problems."""
     return ["rank", "model", *(f"{metric} (95 %)" for metric in board.headline), "scored", "date"]
 
 
-def cells(board: Board, row: Row) -> list[str]:
+def cells(board: Table, row: TableRow) -> list[str]:
     """A row under these heads."""
     first = row.cells.get(board.metrics[0])
     texts = [str(first.rank) if first and first.rank else "", label(row)]
@@ -42,7 +42,7 @@ def _with_interval(estimate: Estimate, share: bool) -> str:
     return f"{format_value(estimate.value, share)} ({low}-{high})"
 
 
-def label(row: Row) -> str:
+def label(row: TableRow) -> str:
     """The model with what tells its row from others, and its marks."""
     run, marks = row.run, []
     if not run.whole or not run.coverage.complete:
@@ -54,7 +54,7 @@ def label(row: Row) -> str:
     return row.label + (f" ({', '.join(marks)})" if marks else "")
 
 
-def as_markdown(boards: Sequence[Board]) -> str:
+def as_markdown(boards: Sequence[Table]) -> str:
     """A heading and a table per board, and the signatures below it."""
     parts = []
     for board in boards:
@@ -70,7 +70,7 @@ def as_markdown(boards: Sequence[Board]) -> str:
     return "\n".join(parts)
 
 
-def as_csv(boards: Sequence[Board]) -> str:
+def as_csv(boards: Sequence[Table]) -> str:
     """One line per number."""
     file = io.StringIO()
     rows = [number for board in boards for number in _numbers(board)]
@@ -81,7 +81,7 @@ def as_csv(boards: Sequence[Board]) -> str:
     return file.getvalue()
 
 
-def as_json(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
+def as_json(boards: Sequence[Table], left_out: Sequence[LeftOut]) -> str:
     """One object: `tables` of `rows`, and what was left out."""
     tables = [
         {
@@ -97,7 +97,7 @@ def as_json(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
     return json.dumps({"tables": tables, "left_out": [dataclasses.asdict(each) for each in left_out]})
 
 
-def _numbers(board: Board) -> list[dict[str, Any]]:
+def _numbers(board: Table) -> list[dict[str, Any]]:
     return [
         {
             "task": board.task,

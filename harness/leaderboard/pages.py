@@ -26,8 +26,8 @@ from harness.extractors import DEFAULT, EXTRACTORS, extract
 from harness.html import highlight
 from harness.leaderboard import charts
 from harness.leaderboard.prompts import ProblemSets, asked
-from harness.leaderboard.results import Records, Run, created_label, parsed_lines, slug
-from harness.leaderboard.tables import Board, Row, format_value, metric_of, problem_values
+from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
+from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.runs.summary import CODEGEN
 from harness.text.printable import printable
@@ -73,11 +73,11 @@ class Pages:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.hexdigest()
 
-    def has_prompts(self, run: Run) -> bool:
+    def has_prompts(self, run: LeaderboardRun) -> bool:
         """Whether the problem set of a run is at hand."""
         return self._sets.find(run.manifest) is not None
 
-    def index(self, boards: Sequence[Board], records: Records) -> Page:
+    def index(self, boards: Sequence[Table], records: Results) -> Page:
         """The first page: every table with its charts, and what was left out."""
         sections = [_section(board) for board in boards]
         newest = max((run.created for run in records.runs), default="")
@@ -95,7 +95,7 @@ class Pages:
         )
         return Page(path="index.html", html=html)
 
-    def run(self, board: Board, row: Row) -> Page:
+    def run(self, board: Table, row: TableRow) -> Page:
         """A run: its numbers, what they stand on, and its problems."""
         run = row.run
         html = self._render(
@@ -113,7 +113,7 @@ class Pages:
         )
         return Page(path=run_path(run), html=html)
 
-    def problems(self, board: Board) -> Iterator[Page]:
+    def problems(self, board: Table) -> Iterator[Page]:
         """The problems of a table, each with what every run made of it."""
         means = charts.difficulty(charts.problem_shares(board))
         names = list(dict.fromkeys(name for row in board.rows for name in row.run.problems))
@@ -134,7 +134,7 @@ class Pages:
             )
             yield Page(path=problem_path(board, name), html=html)
 
-    def completions(self, board: Board, run: Run) -> Iterator[Page]:
+    def completions(self, board: Table, run: LeaderboardRun) -> Iterator[Page]:
         """The completions of a run, a page per problem. Reads the run's files."""
         found = self._sets.find(run.manifest)
         executions: dict[str, dict[int, dict[str, Any]]] = {}
@@ -184,17 +184,17 @@ def make_policy(style: str, scripts: Sequence[str] = (), *, connects: bool = Fal
     return "; ".join([*allowed, *(["connect-src 'self'"] if connects else [])])
 
 
-def run_path(run: Run) -> str:
+def run_path(run: LeaderboardRun) -> str:
     """Where a run's page is."""
     return f"runs/{run.slug}.html"
 
 
-def problem_path(board: Board, problem_id: str) -> str:
+def problem_path(board: Table, problem_id: str) -> str:
     """Where the page of a table's problem is."""
     return f"problems/{board.slug}/{_slug(problem_id)}.html"
 
 
-def completions_path(run: Run, problem_id: str) -> str:
+def completions_path(run: LeaderboardRun, problem_id: str) -> str:
     """Where the completions of a run's problem are."""
     return f"completions/{run.slug}/{_slug(problem_id)}.html"
 
@@ -233,7 +233,7 @@ def _verdict_class(name: object) -> str:
     return str(name).lower().replace("_", "-") if str(name) in set(Verdict) else "other"
 
 
-def _section(board: Board) -> dict[str, Any]:
+def _section(board: Table) -> dict[str, Any]:
     """What the first page shows of a table."""
     runs = [row.run for row in board.rows]
     shares = charts.problem_shares(board)
@@ -266,7 +266,7 @@ def _section(board: Board) -> dict[str, Any]:
     }
 
 
-def _run_problems(board: Board, run: Run) -> list[dict[str, Any]]:
+def _run_problems(board: Table, run: LeaderboardRun) -> list[dict[str, Any]]:
     metric = board.metrics[0]
     values = problem_values(run, metric) or {}
     rows = []
@@ -287,7 +287,7 @@ def _run_problems(board: Board, run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def _entry(board: Board, row: Row, problem_id: str) -> dict[str, Any]:
+def _entry(board: Table, row: TableRow, problem_id: str) -> dict[str, Any]:
     """What one run made of one problem."""
     counts = row.run.problems[problem_id]
     marks = row.run.verdicts_of.get(problem_id, {})
@@ -307,12 +307,12 @@ def _entry(board: Board, row: Row, problem_id: str) -> dict[str, Any]:
     }
 
 
-def _lines(run: Run, file: str) -> Iterator[dict[str, Any]]:
+def _lines(run: LeaderboardRun, file: str) -> Iterator[dict[str, Any]]:
     path = run.path / file
     return parsed_lines(path.read_bytes() if path.exists() else b"", file)
 
 
-def _limits(run: Run, problem: Problem | None) -> dict[str, str]:
+def _limits(run: LeaderboardRun, problem: Problem | None) -> dict[str, str]:
     """What a program may use: the run's limits; the problem's own where the run has a range and they are at hand."""
     limits = {name: run.fields[name] for name in ("cpu", "wall", "mem") if name in run.fields}
     if problem is not None and problem.limits is not None and any("-" in value for value in limits.values()):
@@ -322,7 +322,7 @@ def _limits(run: Run, problem: Problem | None) -> dict[str, str]:
 
 
 def _answers(
-    run: Run,
+    run: LeaderboardRun,
     rows: list[dict[str, Any]],
     results: Mapping[int, dict[str, Any]],
     scores: Mapping[int, Any],
@@ -378,7 +378,7 @@ def _execution(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _code(run: Run, text: str, form: object, problem: Problem | None) -> Markup | str:
+def _code(run: LeaderboardRun, text: str, form: object, problem: Problem | None) -> Markup | str:
     """What is shown of a completion: its program highlighted, or its text where the task is not about programs."""
     if run.task != CODEGEN:
         return text

@@ -18,7 +18,7 @@ from harness.datasets import CODE, OWN_FORMAT, load_set, shipped
 from harness.errors import HarnessError, InputError, ProblemError
 from harness.prompts.template import Prompting
 from harness.runs.manifest import Manifest
-from harness.tasks import Prompted, Task
+from harness.tasks import SupportsPrompting, Task
 from harness.types import Completion, Form, Problem, ProblemSet, Request, SamplingParams
 
 log = logging.getLogger("harness")
@@ -105,8 +105,8 @@ def _open_task(name: str, manifest: Manifest) -> Task:
     put = manifest.identity.get("prompting")
     if put is None:
         return task
-    assert isinstance(task, Prompted)
-    return task.prompted(_prompting.validate_python(put))
+    assert isinstance(task, SupportsPrompting)
+    return task.with_prompting(_prompting.validate_python(put))
 
 
 class _HeardError(Exception):

@@ -42,7 +42,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Run:
+class LeaderboardRun:
     """One run with its numbers. name: its folder below the results, with `/`; slug: the same as a file's name.
 
     problems: id -> n, c, or n and the item's values. verdicts_of: id -> index -> verdict, None without one.
@@ -96,10 +96,10 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
+class Results:
     """What a results folder holds, both in the order of names."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[LeaderboardRun, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -107,21 +107,21 @@ class UnusableError(HarnessError):
     """Why a run is left out; outside this package only where a file changed while it was read."""
 
 
-def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Records:
+def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Results:
     """Every run below `folder`. Raises InputError where there is none, not even a broken one."""
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {what}; give the folder that `harness run --results` filled")
-    runs: list[Run] = []
+    runs: list[LeaderboardRun] = []
     left_out: list[LeftOut] = []
     for path in _run_folders(folder):
         name = path.relative_to(folder).as_posix() if path != folder else path.resolve().name
         found = _read(path, name, sets)
-        runs.append(found) if isinstance(found, Run) else left_out.append(found)
+        runs.append(found) if isinstance(found, LeaderboardRun) else left_out.append(found)
     if not runs and not left_out and not may_be_empty:
         raise InputError(f"{folder} holds no runs; runs are at <results>/<set>/<model>/<time>-<fingerprint>")
     runs, repeated = _without_repeats(runs)
-    return Records(runs=tuple(runs), left_out=tuple(sorted(left_out + repeated, key=lambda each: each.name)))
+    return Results(runs=tuple(runs), left_out=tuple(sorted(left_out + repeated, key=lambda each: each.name)))
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -133,9 +133,9 @@ def _run_folders(folder: Path) -> Iterator[Path]:
             yield Path(place)
 
 
-def _without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+def _without_repeats(runs: Sequence[LeaderboardRun]) -> tuple[list[LeaderboardRun], list[LeftOut]]:
     """One run per fingerprint: the one with the most scores, of these the newest."""
-    chosen: dict[str, Run] = {}
+    chosen: dict[str, LeaderboardRun] = {}
     for run in sorted(runs, key=lambda run: (run.coverage.completions_scored, run.created, run.name), reverse=True):
         chosen.setdefault(run.manifest.fingerprint, run)
     left_out = [
@@ -151,7 +151,7 @@ def _without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
     return [run for run in runs if chosen[run.manifest.fingerprint] is run], left_out
 
 
-def _read(path: Path, name: str, sets: ProblemSets) -> Run | LeftOut:
+def _read(path: Path, name: str, sets: ProblemSets) -> LeaderboardRun | LeftOut:
     try:
         read, data = _read_manifest(path)
     except UnusableError as error:
@@ -183,7 +183,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, bytes]:
     return read, data
 
 
-def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
+def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> LeaderboardRun:
     if not (path / SUMMARY).is_file():
         raise UnusableError("has not come to its end (no summary.json); the same command goes on with it")
     summary_data = _bytes(path / SUMMARY)
@@ -198,7 +198,7 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Run:
     verdicts_of, tokens = _details(files[COMPLETIONS], files[EXECUTIONS])
     fields = Signature.parse(read.signature).values()
     problems = read.identity.get("problems")
-    return Run(
+    return LeaderboardRun(
         path=path,
         name=name,
         slug=slug(name),
@@ -317,4 +317,4 @@ def created_label(created: str) -> str:
     return f"{created[:4]}-{created[4:6]}-{created[6:8]} {created[9:11]}:{created[11:13]}"
 
 
-__all__ = ["LeftOut", "Records", "Run", "Tokens", "created_label", "parsed_lines", "read_results", "slug"]
+__all__ = ["LeaderboardRun", "LeftOut", "Results", "Tokens", "created_label", "parsed_lines", "read_results", "slug"]

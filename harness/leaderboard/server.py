@@ -23,7 +23,7 @@ from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
-from harness.leaderboard.tables import make_boards
+from harness.leaderboard.tables import make_tables
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 
 HOST = "127.0.0.1"
@@ -76,7 +76,7 @@ class Server:
         for each in records.left_out:
             if each.done is None:
                 tell(f"left out: {each.name}: {each.reason}")
-        site.build(make_boards(records.runs), records, self._pages, self._out)
+        site.build(make_tables(records.runs), records, self._pages, self._out)
         with self._changed:
             self._builds += 1
             self._changed.notify_all()

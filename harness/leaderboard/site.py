@@ -18,8 +18,8 @@ from typing import Any
 from harness.errors import InputError, StoreError
 from harness.files.atomic import write_whole
 from harness.leaderboard.pages import Page, Pages
-from harness.leaderboard.results import Records, Run
-from harness.leaderboard.tables import Board
+from harness.leaderboard.results import LeaderboardRun, Results
+from harness.leaderboard.tables import Table
 
 MEMORY = ".build.json"
 FORMAT = 1
@@ -43,7 +43,7 @@ class _Memory:
     runs: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
 
-def build(boards: Sequence[Board], records: Records, pages: Pages, out: Path) -> Built:
+def build(boards: Sequence[Table], records: Results, pages: Pages, out: Path) -> Built:
     """Bring the site in `out` up to date. Raises InputError for a folder that holds something else, and StoreError."""
     old = _open(out)
     new = _Memory()
@@ -59,7 +59,7 @@ def build(boards: Sequence[Board], records: Records, pages: Pages, out: Path) ->
     return Built(index=out / "index.html", pages=len(new.pages), written=written, removed=removed)
 
 
-def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, board: Board, run: Run) -> int:
+def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, board: Table, run: LeaderboardRun) -> int:
     made_of = hashlib.sha256(
         f"{run.digest} {run.name} {pages.digest} {board.slug} {pages.has_prompts(run)}".encode("utf-8", "surrogatepass")
     )

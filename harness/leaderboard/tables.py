@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.leaderboard.results import Run, created_label, slug
+from harness.leaderboard.results import LeaderboardRun, created_label, slug
 from harness.metrics import Direction, Metric, metric_or_guess
 from harness.runs.summary import CODEGEN
 from harness.stats.ranking import RankRange, rank_ranges
@@ -30,11 +30,11 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Row:
+class TableRow:
     """A run in its table. number: its place in it, from 1. varying: the signature's fields that tell it from others."""
 
     number: int
-    run: Run
+    run: LeaderboardRun
     varying: Mapping[str, str]
     cells: Mapping[str, Cell]
 
@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class Table:
     """One table. metrics: in the order of its columns, the first is the one it is sorted by."""
 
     task: str
@@ -54,7 +54,7 @@ class Board:
     slug: str
     metrics: tuple[str, ...]
     conditions: Mapping[str, str]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
     @property
     def headline(self) -> tuple[str, ...]:
@@ -67,15 +67,15 @@ class Board:
         return f"{self.task} on {self.dataset.partition('@')[0]}"
 
 
-def make_boards(runs: Sequence[Run]) -> list[Board]:
+def make_tables(runs: Sequence[LeaderboardRun]) -> list[Table]:
     """The tables of these runs, codegen first, then by name; rows best first, runs of a part of the problems last."""
-    groups: dict[tuple[str, ...], list[Run]] = {}
+    groups: dict[tuple[str, ...], list[LeaderboardRun]] = {}
     for run in runs:
         groups.setdefault(_key(run), []).append(run)
     return [_board(key, groups[key]) for key in sorted(groups, key=lambda key: (key[0] != CODEGEN, key))]
 
 
-def metric_of(board: Board, name: str) -> Metric:
+def metric_of(board: Table, name: str) -> Metric:
     """What a column's metric says of itself; `name` is one of `board.metrics`."""
     return metric_or_guess(name, [row.cells[name].estimate.value for row in board.rows if name in row.cells])
 
@@ -87,7 +87,7 @@ def format_value(value: float, share: bool) -> str:
     return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
 
 
-def problem_values(run: Run, name: str) -> dict[str, float] | None:
+def problem_values(run: LeaderboardRun, name: str) -> dict[str, float] | None:
     """Problem -> its value in the metric, for problems with a score; None where the metric is no mean of such.
 
     Of perplexities and their kin it is the nats per token, byte or word: the logarithm is a mean, weighted by
@@ -96,31 +96,31 @@ def problem_values(run: Run, name: str) -> dict[str, float] | None:
     return _metric(run, name).values(_scored(run))
 
 
-def problem_weights(run: Run, name: str) -> dict[str, float] | None:
+def problem_weights(run: LeaderboardRun, name: str) -> dict[str, float] | None:
     """What each problem counts in the metric's value; None where all count the same."""
     return _metric(run, name).weights(_scored(run))
 
 
-def _metric(run: Run, name: str) -> Metric:
+def _metric(run: LeaderboardRun, name: str) -> Metric:
     return metric_or_guess(name, [each.value for each in run.estimates if each.metric == name])
 
 
-def _scored(run: Run) -> dict[str, Mapping[str, float]]:
+def _scored(run: LeaderboardRun) -> dict[str, Mapping[str, float]]:
     return {name: values for name, values in run.problems.items() if values.get("n", 0) > 0}
 
 
-def _key(run: Run) -> tuple[str, ...]:
+def _key(run: LeaderboardRun) -> tuple[str, ...]:
     dataset = f"{run.dataset}@{run.dataset_sha256[:8]}"
     return (run.task, run.task_version, dataset, *(run.fields.get(name, "") for name in CONDITIONS))
 
 
-def _board(key: tuple[str, ...], runs: list[Run]) -> Board:
+def _board(key: tuple[str, ...], runs: list[LeaderboardRun]) -> Table:
     metrics = tuple(dict.fromkeys(each.metric for run in runs for each in run.estimates))
     first = metrics[0]
     varying = _varying(runs)
     ranks = {metric: _ranks(runs, metric) for metric in metrics}
     rows = sorted(runs, key=lambda run: (not run.whole, *_order(run, first), run.name))
-    return Board(
+    return Table(
         task=key[0],
         task_version=key[1],
         dataset=key[2],
@@ -128,7 +128,7 @@ def _board(key: tuple[str, ...], runs: list[Run]) -> Board:
         metrics=metrics,
         conditions={name: value for name, value in zip(CONDITIONS, key[3:], strict=True) if value},
         rows=tuple(
-            Row(
+            TableRow(
                 number=number,
                 run=run,
                 varying=varying[run.name],
@@ -141,14 +141,14 @@ def _board(key: tuple[str, ...], runs: list[Run]) -> Board:
     )
 
 
-def _order(run: Run, metric: str) -> tuple[bool, float]:
+def _order(run: LeaderboardRun, metric: str) -> tuple[bool, float]:
     found = [each.value for each in run.estimates if each.metric == metric]
     if not found:
         return True, 0.0
     return False, found[0] if metric_or_guess(metric, found).lower_is_better else -found[0]
 
 
-def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
+def _ranks(runs: Sequence[LeaderboardRun], metric: str) -> dict[str, RankRange]:
     """Run -> rank range in this metric, for the runs that have it of every problem."""
     values = {}
     described = metric_or_guess(metric, [each.value for run in runs for each in run.estimates if each.metric == metric])
@@ -174,7 +174,7 @@ def _ranks(runs: Sequence[Run], metric: str) -> dict[str, RankRange]:
     return dict(zip(names, ranges, strict=True))
 
 
-def _varying(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+def _varying(runs: Sequence[LeaderboardRun]) -> dict[str, dict[str, str]]:
     """Run -> the fields of its signature that differ between rows; its time where those do not tell it apart."""
     fields = list(dict.fromkeys(name for run in runs for name in run.fields if name not in ("task", "data")))
     differ = [name for name in fields if len({run.fields.get(name, "") for run in runs}) > 1]

@@ -38,14 +38,14 @@ METRICS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class LabeledItem:
     """One item: its true label and what was predicted, once per sample. UNREAD for what could not be read."""
 
     truth: str
     predicted: tuple[str, ...]
 
 
-def measures(items: Sequence[Answers], labels: Sequence[str]) -> dict[str, float]:
+def measures(items: Sequence[LabeledItem], labels: Sequence[str]) -> dict[str, float]:
     """accuracy, F1 (macro, micro, weighted), MCC, Cohen's kappa, each over all samples of all items."""
     metrics = _sklearn()
     truth, predicted = _flat(items)
@@ -61,7 +61,7 @@ def measures(items: Sequence[Answers], labels: Sequence[str]) -> dict[str, float
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
-def report(items: Sequence[Answers], labels: Sequence[str]) -> dict[str, dict[str, float]]:
+def report(items: Sequence[LabeledItem], labels: Sequence[str]) -> dict[str, dict[str, float]]:
     """Label -> precision, recall, f1, support (samples whose true label it is)."""
     truth, predicted = _flat(items)
     columns = _sklearn().precision_recall_fscore_support(truth, predicted, labels=list(labels), zero_division=0)
@@ -72,7 +72,7 @@ def report(items: Sequence[Answers], labels: Sequence[str]) -> dict[str, dict[st
     }
 
 
-def confusion(items: Sequence[Answers], labels: Sequence[str]) -> list[list[int]]:
+def confusion(items: Sequence[LabeledItem], labels: Sequence[str]) -> list[list[int]]:
     """Counts of samples: a row per true label, a column per predicted one, the last column the unread."""
     truth, predicted = _flat(items)
     matrix = _sklearn().confusion_matrix(truth, predicted, labels=[*labels, UNREAD])
@@ -80,7 +80,7 @@ def confusion(items: Sequence[Answers], labels: Sequence[str]) -> list[list[int]
     return rows
 
 
-def majority(items: Sequence[Answers]) -> tuple[str, float]:
+def majority(items: Sequence[LabeledItem]) -> tuple[str, float]:
     """The most frequent true label, and the accuracy of answering it always."""
     counts = Counter(item.truth for item in items)
     label = min(counts, key=lambda each: (-counts[each], each))
@@ -88,7 +88,7 @@ def majority(items: Sequence[Answers]) -> tuple[str, float]:
 
 
 def intervals(
-    items: Sequence[Answers], labels: Sequence[str], rng: np.random.Generator
+    items: Sequence[LabeledItem], labels: Sequence[str], rng: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
     """The 95 % percentile bootstrap over items of each measure: low, high.
 
@@ -113,7 +113,7 @@ def intervals(
     return found
 
 
-def _contributions(items: Sequence[Answers], labels: Sequence[str]) -> npt.NDArray[np.float64]:
+def _contributions(items: Sequence[LabeledItem], labels: Sequence[str]) -> npt.NDArray[np.float64]:
     """What each item adds to the confusion matrix: shape (items, labels * (labels + 1)), float64."""
     place = {label: index for index, label in enumerate([*labels, UNREAD])}
     table = np.zeros((len(items), len(labels), len(labels) + 1))
@@ -146,7 +146,7 @@ def _from_confusion(matrices: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[
     }
 
 
-def _flat(items: Sequence[Answers]) -> tuple[list[str], list[str]]:
+def _flat(items: Sequence[LabeledItem]) -> tuple[list[str], list[str]]:
     pairs = [(item.truth, each) for item in items for each in item.predicted]
     return [truth for truth, _ in pairs], [each for _, each in pairs]
 

@@ -31,7 +31,7 @@ PAYS = 500  # pairs, 3 s of work, before processes pay for their start (1 to 4 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class SummaryPair:
     """A summary, what it is compared with (at least one text), and what it is a summary of."""
 
     summary: str
@@ -39,7 +39,7 @@ class Pair:
     source: str
 
 
-def score(pair: Pair, *, stemmer: bool, copied_n: int) -> dict[str, float]:
+def score(pair: SummaryPair, *, stemmer: bool, copied_n: int) -> dict[str, float]:
     """The measures of one summary, each a share of 1 but for `length_ratio`.
 
     `rouge1` ... `rougeLsum`: F1, with `_precision` and `_recall` beside it; of several references the one with the best
@@ -77,7 +77,7 @@ class RougePool:
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()  # protects _seen and _pool
 
-    def score(self, pair: Pair) -> dict[str, float]:
+    def score(self, pair: SummaryPair) -> dict[str, float]:
         """The measures of one pair."""
         pool = self._choose()
         return pool.submit(self._score, pair).result() if pool else self._score(pair)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.overfit.loss_curve import Curve, Point, find_turn
+from harness.overfit.loss_curve import Curve, Point, find_minimum
 
 NAMES = ("trainer_state.json", "trainer_log.jsonl", "loss.json")
 EVENTS = "events.out.tfevents"
@@ -210,7 +210,7 @@ def _curve(logged: list[_Logged]) -> Curve:
         return Curve(points=next(iter(curves.values())))
 
     def rise(name: str) -> float:
-        turn = find_turn(curves[name])
+        turn = find_minimum(curves[name])
         return -math.inf if turn is None else turn.rise
 
     chosen = max(sets, key=rise)

@@ -14,16 +14,15 @@ from typing import TypeVar
 import numpy as np
 
 from harness.engines import Engine
-from harness.engines._logprobs import LogprobScorer
-from harness.engines._logprobs import Options as ScoringOptions
+from harness.engines._logprobs import LogprobOptions, LogprobScorer
 from harness.errors import InputError, RequestFailed, RequestRefused
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
 from harness.files.rows import Row, RowFile, field_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
-from harness.overfit.loss_curve import BrokenLoss, Point, Turn
-from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, TextLoss, Written
+from harness.overfit.loss_curve import BrokenLoss, LossMinimum, Point
+from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, WeightedLoss, Written
 from harness.text import verbatim
 from harness.types import Request, SamplingParams
 
@@ -36,7 +35,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class OverfitOptions:
     """text: the fields of a row's text. limit: texts of each file whose loss is asked for, drawn by the seed. prompts:
     texts of each file whose beginning the model goes on from. score: a field of the validation rows that is compared
     between similar and different items in place of the loss.
@@ -57,7 +56,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class OverfitReport:
     """What was found; None for what was not measured.
 
     measured: what could have shown a sign. not_measured: what was asked for, or is in the log, and could not.
@@ -69,7 +68,7 @@ class Report:
     copies: tuple[Copies, ...]
     diversity: tuple[Diversity, Diversity] | None
     contrast: Contrast | None
-    turn: Turn | None
+    turn: LossMinimum | None
     broken: BrokenLoss | None
     measured: tuple[str, ...]
     not_measured: tuple[str, ...]
@@ -85,15 +84,15 @@ class _Texts:
     texts: Sequence[str]
 
 
-def examine(
+def measure_overfitting(
     train: RowFile | None,
     validation: RowFile | None,
     engine: Engine | None,
     outputs: RowFile | None,
     points: Sequence[Point],
-    options: Options,
+    options: OverfitOptions,
     progress: Progress,
-) -> Report:
+) -> OverfitReport:
     """Measure what there is data for. Raises InputError, EngineError."""
     rng = np.random.default_rng(options.seed)
     if train is None or validation is None:
@@ -121,11 +120,11 @@ def _report(
     contrast: Contrast | None,
     points: Sequence[Point],
     warnings: Sequence[str],
-) -> Report:
-    turn, broken = loss_curve.find_turn(points), loss_curve.find_broken(points)
+) -> OverfitReport:
+    turn, broken = loss_curve.find_minimum(points), loss_curve.find_broken(points)
     signs = measures.find_signs(gap, copies, turn, broken)
     measured, not_measured = _coverage(gap, copies, points, turn, broken)
-    return Report(
+    return OverfitReport(
         level=measures.worst(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
         contrast=contrast, turn=turn, broken=broken, measured=measured, not_measured=not_measured,
         warnings=tuple(warnings),
@@ -133,7 +132,11 @@ def _report(
 
 
 def _coverage(
-    gap: Gap | None, copies: Sequence[Copies], points: Sequence[Point], turn: Turn | None, broken: BrokenLoss | None
+    gap: Gap | None,
+    copies: Sequence[Copies],
+    points: Sequence[Point],
+    turn: LossMinimum | None,
+    broken: BrokenLoss | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(what was measured, what was not)."""
     measured = [*(["the loss gap"] if gap is not None else []), *[f"copies in {each.outputs}" for each in copies]]
@@ -144,7 +147,7 @@ def _coverage(
     return tuple(measured), (("the training curve: its log has no validation losses",) if points else ())
 
 
-def _choose(file: RowFile, options: Options, rng: np.random.Generator) -> _Texts:
+def _choose(file: RowFile, options: OverfitOptions, rng: np.random.Generator) -> _Texts:
     if len(file) < 2:
         raise InputError(f"{file.name} has one text; an interval needs at least two")
     wanted = min(options.limit, len(file))
@@ -162,16 +165,16 @@ def _ask(engine: Engine, what: Callable[[T], R], asked: Sequence[T], stage: str,
         pool.shutdown(cancel_futures=True)
 
 
-def _losses(engine: Engine, texts: _Texts, progress: Progress) -> list[TextLoss]:
+def _losses(engine: Engine, texts: _Texts, progress: Progress) -> list[WeightedLoss]:
     """The loss of each text, by the rules of task perplexity. Raises InputError for a text that predicts no token."""
-    scoring = LogprobScorer(engine, ScoringOptions())
+    scoring = LogprobScorer(engine, LogprobOptions())
 
-    def loss(row_and_text: tuple[Row, str]) -> TextLoss:
+    def loss(row_and_text: tuple[Row, str]) -> WeightedLoss:
         row, text = row_and_text
         found = scoring.text(text)
         if not found:
             raise InputError(f"{row.where}: the text has one token, and so none to predict; leave it out")
-        return TextLoss(nats=-sum(found), tokens=len(found))
+        return WeightedLoss(nats=-sum(found), tokens=len(found))
 
     pairs = list(zip(texts.rows, texts.texts, strict=True))
     return list(_ask(engine, loss, pairs, f"losses of {texts.file.name}", progress))
@@ -182,7 +185,7 @@ def _writing(
     engine: Engine | None,
     outputs: RowFile | None,
     training: Callable[[], Iterable[str]],
-    options: Options,
+    options: OverfitOptions,
     progress: Progress,
     rng: np.random.Generator,
 ) -> tuple[list[Copies], tuple[Diversity, Diversity] | None]:
@@ -213,7 +216,7 @@ def _output(row: Row) -> str:
     return str(row.fields[name])
 
 
-def _continued(engine: Engine, texts: _Texts, name: str, options: Options, progress: Progress) -> Written:
+def _continued(engine: Engine, texts: _Texts, name: str, options: OverfitOptions, progress: Progress) -> Written:
     """What the model writes after a row's `prompt`, or the first third of its text."""
 
     def write(row_and_text: tuple[Row, str]) -> str | None:
@@ -233,15 +236,15 @@ def _continued(engine: Engine, texts: _Texts, name: str, options: Options, progr
 
 def _contrast(
     texts: _Texts,
-    losses: Sequence[TextLoss] | None,
+    losses: Sequence[WeightedLoss] | None,
     shares: Sequence[float | None],
-    options: Options,
+    options: OverfitOptions,
     rng: np.random.Generator,
 ) -> Contrast | None:
     of = "nats per token"
     if options.score is not None:
         of = options.score
-        losses = [TextLoss(nats=_number(row, options.score), tokens=1) for row in texts.rows]
+        losses = [WeightedLoss(nats=_number(row, options.score), tokens=1) for row in texts.rows]
     if losses is None:
         return None
     kinds = [KINDS.get(str(row.fields.get("kind"))) for row in texts.rows]

@@ -33,10 +33,10 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class LossMinimum:
     """Where the validation loss was lowest, and how far it rose from there to the end.
 
-    confirmed: whether it turned up there, by the rule of `find_turn`. train_change: of the training loss since.
+    confirmed: whether it turned up there, by the rule of `find_minimum`. train_change: of the training loss since.
     """
 
     step: float | None
@@ -82,7 +82,7 @@ def find_broken(points: Sequence[Point]) -> BrokenLoss | None:
     return None
 
 
-def find_turn(points: Sequence[Point]) -> Turn | None:
+def find_minimum(points: Sequence[Point]) -> LossMinimum | None:
     """The minimum of the validation loss, and whether it is confirmed; None for a curve without finite ones.
 
     Confirmed: somewhere after the minimum PATIENCE evaluations in a row rise, and the loss ends at least LEAST_RISE
@@ -99,7 +99,7 @@ def find_turn(points: Sequence[Point]) -> Turn | None:
     # a median is that of an evaluation and its neighbours: the lowest of these is the one to name
     around = range(max(lowest[0] - 1, 0), min(lowest[-1] + 2, len(losses))) if smooth is not losses else lowest
     point = evaluated[min(around, key=losses.__getitem__)]
-    return Turn(
+    return LossMinimum(
         step=point.step,
         epoch=point.epoch,
         loss=min(smooth),

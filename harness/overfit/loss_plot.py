@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.overfit.loss_curve import Point, Turn
+from harness.overfit.loss_curve import LossMinimum, Point
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 45
 COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # told apart by the colour-blind too (Okabe & Ito 2008)
 
 
-def draw(points: Sequence[Point], turn: Turn | None) -> str:
+def draw(points: Sequence[Point], turn: LossMinimum | None) -> str:
     """The picture. Raises ValueError for points without finite losses."""
     lines = {
         "training": [(p.place(), p.train) for p in points if p.train is not None and math.isfinite(p.train)],

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from harness.metrics import diversity
 from harness.metrics.diversity import Diversity
-from harness.overfit.loss_curve import BrokenLoss, Turn
+from harness.overfit.loss_curve import BrokenLoss, LossMinimum
 from harness.stats.bootstrap import ALPHA, RESAMPLES, resampled_sums
 from harness.text import containment, verbatim
-from harness.text.verbatim import Copy, Share
+from harness.text.verbatim import Proportion, VerbatimCopy
 from harness.text.words import tokens
 
 MODERATE = 0.2  # nats per token: from here a gap is moderate
@@ -54,7 +54,7 @@ COPY_ADVICE = "remove repeated texts from the training set, train fewer epochs, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextLoss:
+class WeightedLoss:
     """What a model lost on a text: nats of all its predicted tokens together. Also any value with a weight."""
 
     nats: float
@@ -92,7 +92,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class CopyExample:
     """A copy: its tokens, the output's number from 0, the training text's number from 0, its first words."""
 
     tokens: int
@@ -109,13 +109,13 @@ class Copies:
     """
 
     outputs: str
-    long: Share
+    long: Proportion
     longest: int
     median: float
     control: str
-    expected: Share
+    expected: Proportion
     excessive: bool
-    examples: tuple[Example, ...]
+    examples: tuple[CopyExample, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class Sign:
     advice: str
 
 
-def measure_gap(train: Sequence[TextLoss], validation: Sequence[TextLoss], rng: np.random.Generator) -> Gap:
+def measure_gap(train: Sequence[WeightedLoss], validation: Sequence[WeightedLoss], rng: np.random.Generator) -> Gap:
     """The gap with its interval. Raises ValueError for fewer than two texts in either."""
     trained, held_out = _drawn(train, rng), _drawn(validation, rng)
     value = _ratio(validation) - _ratio(train)
@@ -166,11 +166,11 @@ def level_of(gap: float) -> Level:
     return Level.SEVERE if gap >= SEVERE else Level.MODERATE if gap >= MODERATE else Level.NONE
 
 
-def _ratio(losses: Sequence[TextLoss]) -> float:
+def _ratio(losses: Sequence[WeightedLoss]) -> float:
     return sum(each.nats for each in losses) / sum(each.tokens for each in losses)
 
 
-def _drawn(losses: Sequence[TextLoss], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _drawn(losses: Sequence[WeightedLoss], rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Ratios of sums over resampled texts, shape (RESAMPLES,): a text's tokens stay together, for they depend."""
     if len(losses) < 2:
         raise ValueError("an interval needs at least two texts on each side")
@@ -185,7 +185,7 @@ def _interval(drawn: npt.NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _rate(losses: Sequence[TextLoss], drawn: npt.NDArray[np.float64]) -> Rate:
+def _rate(losses: Sequence[WeightedLoss], drawn: npt.NDArray[np.float64]) -> Rate:
     low, high = _interval(drawn)
     return Rate(value=_ratio(losses), low=low, high=high, texts=len(losses))
 
@@ -218,8 +218,8 @@ def measure_copies(
     )
 
 
-def _example(output: str, place: int, copy: Copy) -> Example:
-    return Example(tokens=copy.length, output=place, source=copy.source, excerpt=verbatim.excerpt(output, copy))
+def _example(output: str, place: int, copy: VerbatimCopy) -> CopyExample:
+    return CopyExample(tokens=copy.length, output=place, source=copy.source, excerpt=verbatim.excerpt(output, copy))
 
 
 def measure_diversity(outputs: Sequence[str], texts: Sequence[str], rng: np.random.Generator) -> list[Diversity]:
@@ -230,14 +230,14 @@ def measure_diversity(outputs: Sequence[str], texts: Sequence[str], rng: np.rand
 
 
 def contrast_kinds(
-    losses: Sequence[TextLoss], similar: Sequence[bool], of: str, rng: np.random.Generator
+    losses: Sequence[WeightedLoss], similar: Sequence[bool], of: str, rng: np.random.Generator
 ) -> Contrast | None:
     """By what the data says of each item; None where a kind has fewer than two items."""
     return _contrast(losses, similar, "the field kind", of, None, rng)
 
 
 def contrast_nearest(
-    losses: Sequence[TextLoss], shares: Sequence[float | None], of: str, rng: np.random.Generator
+    losses: Sequence[WeightedLoss], shares: Sequence[float | None], of: str, rng: np.random.Generator
 ) -> Contrast | None:
     """By the share of an item's 5-token shingles that the nearest training text has; None leaves an item out.
 
@@ -262,7 +262,7 @@ def contrast_nearest(
 
 
 def _contrast(
-    losses: Sequence[TextLoss],
+    losses: Sequence[WeightedLoss],
     similar: Sequence[bool],
     by: str,
     of: str,
@@ -310,7 +310,7 @@ def _beginning(text: str, count: int) -> str:
 
 
 def find_signs(
-    gap: Gap | None, copies: Sequence[Copies], turn: Turn | None, broken: BrokenLoss | None = None
+    gap: Gap | None, copies: Sequence[Copies], turn: LossMinimum | None, broken: BrokenLoss | None = None
 ) -> list[Sign]:
     """What speaks of overfitting, or of a training that broke, the worst first."""
     signs = []

@@ -26,7 +26,7 @@ from harness.pipeline.plan import make_job, open_task
 from harness.runs import reader
 from harness.runs.manifest import Manifest
 from harness.runs.signature import Signature
-from harness.tasks import Extracting, codegen
+from harness.tasks import SupportsExtraction, codegen
 from harness.types import Completion, Estimate, Form, Problem, ProblemSet
 from sandbox import Program, Verdict
 
@@ -73,7 +73,7 @@ def of_run(run: Path, problems: ProblemSet, config: RunConfig) -> Replies:
     """The replies of a run of form chat. Raises InputError for another form, and for a task without programs."""
     source = reader.read_manifest(run)
     drawn = rescore.drawn(run, source, problems, config)
-    if not isinstance(drawn.task, Extracting):
+    if not isinstance(drawn.task, SupportsExtraction):
         raise InputError(f"{run} is a run of task {drawn.task.name}: it has no programs")
     if drawn.model.form is not Form.CHAT:
         raise InputError(f"{run} is a run of form {drawn.model.form}: its programs are not extracted")

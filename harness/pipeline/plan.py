@@ -23,7 +23,7 @@ from harness.prompts import template
 from harness.prompts.template import Prompting
 from harness.runs import manifest
 from harness.runs.signature import Signature, limits_digest, limits_label, span
-from harness.tasks import Extracting, Prompted, Task
+from harness.tasks import SupportsExtraction, SupportsPrompting, Task
 from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
 
@@ -44,7 +44,7 @@ def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) 
         stack.callback(saved.close)
     model = find_model(config)
     prompted = load_prompting(config, problems, model.form)
-    task = task.prompted(prompted) if isinstance(task, Prompted) else task
+    task = task.with_prompting(prompted) if isinstance(task, SupportsPrompting) else task
     problems = without_shown_examples(problems, prompted)
     n = config.sampling().n
     drawn = CompletionSet(
@@ -156,13 +156,13 @@ def _check_k(config: RunConfig, task: Task, expected: Mapping[str, int]) -> None
 
 def extracts_replies(task: Task, form: Form) -> bool:
     """Whether programs are taken out of replies."""
-    return form is Form.CHAT and isinstance(task, Extracting)
+    return form is Form.CHAT and isinstance(task, SupportsExtraction)
 
 
 def _with_extractor(task: Task, form: Form, config: RunConfig) -> Task:
     """The task with the run's extractor, where there is something to extract from. Raises InputError."""
-    if form is Form.CHAT and isinstance(task, Extracting):
-        return task.extracting(config.extractor)
+    if form is Form.CHAT and isinstance(task, SupportsExtraction):
+        return task.with_extractor(config.extractor)
     if config.extractor == DEFAULT:
         return task
     if not task.executes:
@@ -187,7 +187,7 @@ def _signature(
 
 
 def _check_prompted(task: Task, config: RunConfig) -> None:
-    if config.prompting_given() and not isinstance(task, Prompted):
+    if config.prompting_given() and not isinstance(task, SupportsPrompting):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
         raise InputError(f"task {task.name} has prompts of its own; leave out {options}")
 

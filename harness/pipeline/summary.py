@@ -12,7 +12,7 @@ from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
 from harness.runs import layout, reader
 from harness.runs.store import Store
 from harness.runs.summary import Coverage, IntegrityCounts, Summary
-from harness.tasks import Ended, Task
+from harness.tasks import ScoredRun, Task
 from harness.types import Completion, Form, Problem
 from sandbox import Verdict
 
@@ -22,7 +22,7 @@ SHORT = ("classification",)  # tasks whose answers may well be cut: what counts 
 def close(job: Job, store: Store, failures: Failures) -> RunResult:
     """Summarize what the run directory holds, and write summary.json."""
     outcome = job.task.summarize(
-        Ended(
+        ScoredRun(
             scores=lambda: reader.read_scores(store.run),
             problems={problem.id: problem for problem in job.problems.problems},
             expected=job.expected,

@@ -109,7 +109,7 @@ def _step(samples: int, pairing: bool) -> float:
     return 1.0 if pairing and samples == 1 else 0.0
 
 
-def measured(runs: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], baseline: float | None) -> Ability:
+def ability_from_runs(runs: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], baseline: float | None) -> Ability:
     """The ability that one or two real runs show: names, and problem -> n, c. Two give the correlation as well.
 
     The variance between problems is that of the shares less what sampling adds to it, the mean of p (1 - p) / (n - 1);

@@ -18,7 +18,7 @@ from sandbox.types import Execution, Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ScoredRun:
     """A run whose stream has ended: what a summary is made of.
 
     scores: reads them anew, in no particular order, one at a time. expected: problem id -> completions asked for.
@@ -34,7 +34,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TaskSummary:
     """What a run came to.
 
     problems: id -> `n` (completions scored) and the item's numbers. omitted: metrics that an incomplete run cannot
@@ -77,21 +77,21 @@ class Task(Protocol):
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
         """What a completion is worth; execution: None where nothing is executed."""
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """The numbers of a run. Raises InputError for a k that is above the n of some problem."""
 
 
 @runtime_checkable
-class Prompted(Protocol):
+class SupportsPrompting(Protocol):
     """A task whose prompts a run may change."""
 
-    def prompted(self, prompting: Prompting) -> Task:
+    def with_prompting(self, prompting: Prompting) -> Task:
         """The same task with its problems put otherwise."""
 
 
 @runtime_checkable
-class Extracting(Protocol):
+class SupportsExtraction(Protocol):
     """A task whose programs stand in the replies of chat models."""
 
-    def extracting(self, extractor: str) -> Task:
+    def with_extractor(self, extractor: str) -> Task:
         """The same task with programs taken out of replies by this extractor."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.stats import bootstrap
 from harness.stats.bootstrap import Interval
-from harness.tasks import Ended, Outcome
+from harness.tasks import ScoredRun, TaskSummary
 from harness.types import Estimate, Score
 
 
@@ -26,7 +26,7 @@ def means(group: Sequence[Score], metrics: Sequence[str]) -> dict[str, float]:
 
 
 def estimates(
-    intervals: Mapping[str, Interval], groups: Mapping[str, Sequence[Score]], method: str, ended: Ended
+    intervals: Mapping[str, Interval], groups: Mapping[str, Sequence[Score]], method: str, ended: ScoredRun
 ) -> list[Estimate]:
     """One per metric."""
     return [
@@ -44,13 +44,13 @@ def estimates(
     ]
 
 
-def mean_outcome(metrics: Sequence[str], method: str, ended: Ended) -> Outcome:
+def mean_summary(metrics: Sequence[str], method: str, ended: ScoredRun) -> TaskSummary:
     """What a run comes to whose every metric is a mean over items, and within each item over its samples."""
     groups = by_problem(ended.scores())
     values = {problem_id: means(group, metrics) for problem_id, group in groups.items()}
     if not values:
-        return Outcome(estimates=[], problems={}, omitted=metrics)
+        return TaskSummary(estimates=[], problems={}, omitted=metrics)
     data = np.array([[item[metric] for metric in metrics] for item in values.values()])
     intervals = bootstrap.mean_intervals(data, np.random.default_rng(ended.seed))
     found = dict(zip(metrics, intervals, strict=True))
-    return Outcome(estimates=estimates(found, groups, method, ended), problems=values)
+    return TaskSummary(estimates=estimates(found, groups, method, ended), problems=values)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.text.reasoning import spoken
+from harness.text.reasoning import without_reasoning
 
 
 class Rule(enum.StrEnum):
@@ -29,7 +29,7 @@ class Rule(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class LabelReading:
     """A label, or None where the answer names none, and the rule that decided."""
 
     label: str | None
@@ -72,20 +72,20 @@ class LabelReader:
         forms = [re.escape(form).replace(r"\ ", r"[\s_-]+") for form in sorted(self._by_form, key=len, reverse=True)]
         self._mention = re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE)
 
-    def read(self, answer: str) -> Reading:
+    def read(self, answer: str) -> LabelReading:
         """The label that an answer names."""
-        text = spoken(answer)
+        text = without_reasoning(answer)
         if text is None:
-            return Reading(label=None, rule=Rule.UNFINISHED)
+            return LabelReading(label=None, rule=Rule.UNFINISHED)
         if not text:
-            return Reading(label=None, rule=Rule.EMPTY)
+            return LabelReading(label=None, rule=Rule.EMPTY)
         if text in self.labels:
-            return Reading(label=text, rule=Rule.EXACT)
+            return LabelReading(label=text, rule=Rule.EXACT)
         if label := self._by_form.get(normalize(text)):
-            return Reading(label=label, rule=Rule.NORMALIZED)
+            return LabelReading(label=label, rule=Rule.NORMALIZED)
         return self._from_json(text) or self._from_fields(text) or self._from_mentions(text)
 
-    def _from_json(self, text: str) -> Reading | None:
+    def _from_json(self, text: str) -> LabelReading | None:
         """What JSON in the text names; None where there is none. JSON that names no label is not read in other ways."""
         found = list(_json_values(text))
         if not found:
@@ -94,7 +94,7 @@ class LabelReader:
         named = {self._by_form[normalize(value)] for value in texts if normalize(value) in self._by_form}
         return _only(named, Rule.JSON)
 
-    def _from_fields(self, text: str) -> Reading | None:
+    def _from_fields(self, text: str) -> LabelReading | None:
         named: set[str] = set()
         for match in _FIELD.finditer(text):
             rest = unicodedata.normalize("NFKC", match.group(1))
@@ -104,21 +104,21 @@ class LabelReader:
                 named |= {label, *self._mentioned(rest)}
         return _only(named, Rule.FIELD) if named else None
 
-    def _from_mentions(self, text: str) -> Reading:
+    def _from_mentions(self, text: str) -> LabelReading:
         text = unicodedata.normalize("NFKC", text)
         reading = _only(self._mentioned(text), Rule.MENTION)
         if reading.label is not None and any(_negated(text, match) for match in self._mention.finditer(text)):
-            return Reading(label=None, rule=Rule.NEGATED)
+            return LabelReading(label=None, rule=Rule.NEGATED)
         return reading
 
     def _mentioned(self, text: str) -> set[str]:
         return {self._by_form[normalize(match.group())] for match in self._mention.finditer(text)}
 
 
-def _only(named: set[str], rule: Rule) -> Reading:
+def _only(named: set[str], rule: Rule) -> LabelReading:
     if len(named) == 1:
-        return Reading(label=next(iter(named)), rule=rule)
-    return Reading(label=None, rule=Rule.SEVERAL if named else Rule.ABSENT)
+        return LabelReading(label=next(iter(named)), rule=rule)
+    return LabelReading(label=None, rule=Rule.SEVERAL if named else Rule.ABSENT)
 
 
 def _json_values(text: str) -> Iterator[Any]:

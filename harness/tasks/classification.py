@@ -17,13 +17,12 @@ import numpy as np
 from pydantic import field_validator
 
 from harness.engines import Engine
-from harness.engines._logprobs import LogprobScorers
-from harness.engines._logprobs import Options as ScoringOptions
+from harness.engines._logprobs import LogprobOptions, LogprobScorers
 from harness.errors import InputError
 from harness.html.confusion_matrix import picture
 from harness.metrics import classification
 from harness.stats import bootstrap
-from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks import Candidate, ScoredRun, TaskSummary
 from harness.tasks._aggregate import by_problem, estimates, means
 from harness.tasks._labels import LabelReader
 from harness.tasks._options import TaskOptions
@@ -39,7 +38,7 @@ TIE, LOGPROB = "tie", "log-probability"
 PICTURE = "confusion.svg"
 
 
-class Options(TaskOptions):
+class ClassificationOptions(TaskOptions):
     """by: read the answer, or compare the labels' log-probabilities. normalize: divide these by the label's tokens.
 
     labels: those to choose from, in place of all that the data has.
@@ -62,9 +61,9 @@ class Classification:
     version = VERSION
     executes = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: ClassificationOptions) -> None:
         self.options = options
-        self._scorings = LogprobScorers(ScoringOptions())
+        self._scorings = LogprobScorers(LogprobOptions())
 
     def label(self) -> str:
         """How the label is chosen."""
@@ -126,14 +125,14 @@ class Classification:
             notes={"label": truth, "predicted": predicted, "rule": rule},
         )
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read.
 
         sections: `classification`, see `_section`. files: the confusion matrix as a picture.
         """
         groups = by_problem(ended.scores())
         if not groups:
-            return Outcome(estimates=[], problems={}, omitted=["accuracy"])
+            return TaskSummary(estimates=[], problems={}, omitted=["accuracy"])
         items, labels = _answers(groups)
         values = classification.measures(items, labels)
         ends = classification.intervals(items, labels, np.random.default_rng(ended.seed))
@@ -146,7 +145,7 @@ class Classification:
         unread = [item["unread"] for item in problems.values()]
         intervals["unread"] = bootstrap.mean_interval(unread, np.random.default_rng(ended.seed))
         section = _section(groups, items, labels)
-        return Outcome(
+        return TaskSummary(
             estimates=estimates(intervals, groups, METHOD, ended),
             problems=problems,
             sections={"classification": section},
@@ -170,10 +169,10 @@ def _reader(labels: tuple[str, ...]) -> LabelReader:
     return LabelReader(labels)
 
 
-def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[classification.Answers], list[str]]:
+def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[classification.LabeledItem], list[str]]:
     """The items, and every label that is true or predicted somewhere."""
     items = [
-        classification.Answers(
+        classification.LabeledItem(
             truth=group[0].notes["label"], predicted=tuple(each.notes["predicted"] for each in group)
         )
         for group in groups.values()
@@ -183,7 +182,7 @@ def _answers(groups: Mapping[str, Sequence[Score]]) -> tuple[list[classification
 
 
 def _section(
-    groups: Mapping[str, Sequence[Score]], items: Sequence[classification.Answers], labels: Sequence[str]
+    groups: Mapping[str, Sequence[Score]], items: Sequence[classification.LabeledItem], labels: Sequence[str]
 ) -> dict[str, Any]:
     """Report per class, confusion matrix, how answers were read, majority baseline, largest to smallest class."""
     label, share = classification.majority(items)
@@ -201,4 +200,4 @@ def _section(
 
 def open_task(options: Mapping[str, Any]) -> Classification:
     """Raises InputError for an option that the task has not, or a value that is none."""
-    return Classification(Options.parse(options))
+    return Classification(ClassificationOptions.parse(options))

@@ -16,7 +16,7 @@ from harness.metrics import pass_at_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
-from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks import Candidate, ScoredRun, TaskSummary
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
@@ -107,11 +107,11 @@ class Codegen:
         """The extractor, where there are replies."""
         return f"extractor:{self.extractor}" if self.extractor else ""
 
-    def prompted(self, prompting: Prompting) -> Codegen:
+    def with_prompting(self, prompting: Prompting) -> Codegen:
         """The same with problems put otherwise."""
         return dataclasses.replace(self, prompting=prompting)
 
-    def extracting(self, extractor: str) -> Codegen:
+    def with_extractor(self, extractor: str) -> Codegen:
         """The same with programs taken out of replies by this extractor."""
         return dataclasses.replace(self, extractor=extractor)
 
@@ -131,7 +131,7 @@ class Codegen:
         assert execution is not None
         return score(completion, execution)
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """pass@k for each k, and c of n per problem.
 
         A run that is not complete still gives the ks that every problem's scored samples allow, and names the others.
@@ -142,7 +142,7 @@ class Codegen:
             counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
         ks = ended.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(ended.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
-        return Outcome(
+        return TaskSummary(
             estimates=summarize(counts, [k for k in ks if k <= reached], ended.signature, ended.seed),
             problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
             omitted=[f"pass@{k}" for k in ks if k > reached],

@@ -13,8 +13,8 @@ from typing import Any
 
 from harness.engines import Engine
 from harness.stats import bootstrap
-from harness.tasks import Candidate, Ended, Outcome
-from harness.tasks._aggregate import mean_outcome
+from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks._aggregate import mean_summary
 from harness.tasks._options import TaskOptions
 from harness.text import verbatim
 from harness.text.words import tokens
@@ -27,7 +27,7 @@ METRICS = ("recalled",)
 METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
-class Options(TaskOptions):
+class ContinuationOptions(TaskOptions):
     """None."""
 
 
@@ -69,12 +69,12 @@ class Continuation:
         ]
         return Score(problem_id=problem.id, index=completion.index, values={"recalled": max(shares)})
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """The mean over items, within each item over its samples."""
-        return mean_outcome(METRICS, METHOD, ended)
+        return mean_summary(METRICS, METHOD, ended)
 
 
 def open_task(options: Mapping[str, Any]) -> Continuation:
     """Raises InputError: it has no options."""
-    Options.parse(options)
+    ContinuationOptions.parse(options)
     return Continuation()

@@ -10,12 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.engines import Engine
-from harness.engines._logprobs import WINDOW, LogprobScorers
-from harness.engines._logprobs import Options as ScoringOptions
+from harness.engines._logprobs import WINDOW, LogprobOptions, LogprobScorers
 from harness.errors import InputError
 from harness.metrics import perplexity
 from harness.stats import bootstrap
-from harness.tasks import Candidate, Ended, Outcome
+from harness.tasks import Candidate, ScoredRun, TaskSummary
 from harness.tasks._aggregate import by_problem, estimates
 from harness.tasks._options import TaskOptions
 from harness.types import Completion, Form, Problem, SamplingParams, Score
@@ -27,7 +26,7 @@ METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {boo
 ALONE = "over all predicted tokens; a single text has no interval"
 
 
-class Options(TaskOptions):
+class PerplexityOptions(TaskOptions):
     """window, stride: tokens, None for the model's context and half of it. bos: whether a BOS token precedes a text."""
 
     window: int | None = None
@@ -42,9 +41,9 @@ class Perplexity:
     version = VERSION
     executes = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PerplexityOptions) -> None:
         self.options = options
-        self._scorings = LogprobScorers(ScoringOptions(window=options.window, stride=options.stride, bos=options.bos))
+        self._scorings = LogprobScorers(LogprobOptions(window=options.window, stride=options.stride, bos=options.bos))
 
     def label(self) -> str:
         """The options."""
@@ -86,19 +85,19 @@ class Perplexity:
         found = perplexity.measure(problem.prompt, completion.logprobs[0])
         return Score(problem_id=problem.id, index=completion.index, values=dataclasses.asdict(found))
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """Perplexity per token, beside it the measures that do not depend on the tokenizer, and the totals."""
         groups = by_problem(ended.scores())
         losses = {problem_id: perplexity.TextLoss.of(group[0].values) for problem_id, group in groups.items()}
         if not losses:
-            return Outcome(estimates=[], problems={}, omitted=tuple(perplexity.UNITS))
+            return TaskSummary(estimates=[], problems={}, omitted=tuple(perplexity.UNITS))
         intervals = perplexity.corpus(list(losses.values()), np.random.default_rng(ended.seed))
         problems = {
             problem_id: {"n": 1, **dataclasses.asdict(each), "loss": each.loss / each.tokens}
             for problem_id, each in losses.items()
         }
         totals = {name: sum(getattr(each, name) for each in losses.values()) for name in ("tokens", "bytes", "words")}
-        return Outcome(
+        return TaskSummary(
             estimates=estimates(intervals, groups, METHOD if len(losses) > 1 else ALONE, ended),
             problems=problems,
             omitted=[metric for metric in perplexity.UNITS if metric not in intervals],
@@ -108,4 +107,4 @@ class Perplexity:
 
 def open_task(options: Mapping[str, Any]) -> Perplexity:
     """Raises InputError for an option that the task has not, or a value that is none."""
-    return Perplexity(Options.parse(options))
+    return Perplexity(PerplexityOptions.parse(options))

@@ -16,10 +16,10 @@ from pydantic import Field
 from harness.engines import Engine
 from harness.metrics import rouge
 from harness.stats import bootstrap
-from harness.tasks import Candidate, Ended, Outcome
-from harness.tasks._aggregate import mean_outcome
+from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks._aggregate import mean_summary
 from harness.tasks._options import TaskOptions
-from harness.text.reasoning import spoken
+from harness.text.reasoning import without_reasoning
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution
 
@@ -31,7 +31,7 @@ METRICS = (*rouge.TYPES, *(f"{name}_{part}" for part in rouge.PARTS for name in 
 METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
-class Options(TaskOptions):
+class SummarizationOptions(TaskOptions):
     """stemmer: compare words by their stems (Porter). copied_n: the n of the n-grams that count as copied."""
 
     stemmer: bool = True
@@ -45,7 +45,7 @@ class Summarization:
     version = VERSION
     executes = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: SummarizationOptions) -> None:
         self.options = options
         workers = os.cpu_count() or 1
         self._pool = rouge.RougePool(stemmer=options.stemmer, copied_n=options.copied_n, workers=workers)
@@ -78,16 +78,18 @@ class Summarization:
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """ROUGE and what stands beside it; the summary of a model that never ended its thinking is empty."""
-        summary = spoken(completion.text) or ""
-        values = self._pool.score(rouge.Pair(summary=summary, references=problem.references, source=problem.prompt))
+        summary = without_reasoning(completion.text) or ""
+        values = self._pool.score(
+            rouge.SummaryPair(summary=summary, references=problem.references, source=problem.prompt)
+        )
         return Score(problem_id=problem.id, index=completion.index, values=values)
 
-    def summarize(self, ended: Ended) -> Outcome:
+    def summarize(self, ended: ScoredRun) -> TaskSummary:
         """The mean of each measure over items, within each item over its samples."""
         self._pool.close()
-        return mean_outcome(METRICS, METHOD, ended)
+        return mean_summary(METRICS, METHOD, ended)
 
 
 def open_task(options: Mapping[str, Any]) -> Summarization:
     """Raises InputError for an option that the task has not, or a value that is none."""
-    return Summarization(Options.parse(options))
+    return Summarization(SummarizationOptions.parse(options))

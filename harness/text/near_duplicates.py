@@ -90,7 +90,7 @@ def bands(threshold: float) -> tuple[int, int]:
     raise ValueError(f"a threshold from 0.04 to 1 is expected, not {threshold}")
 
 
-def exact(left: Sketches, right: Sketches) -> Iterator[Match]:
+def find_exact(left: Sketches, right: Sketches) -> Iterator[Match]:
     """The texts on the right that are on the left too, but for white space, each with the first of its like."""
     values, first = np.unique(left.digests, return_index=True)
     place = np.minimum(np.searchsorted(values, right.digests), len(values) - 1)
@@ -98,7 +98,7 @@ def exact(left: Sketches, right: Sketches) -> Iterator[Match]:
         yield Match(left=int(first[place[index]]), right=index, similarity=1.0)
 
 
-def near(
+def find_near(
     left: Sketches, right: Sketches, read_left: Reader, read_right: Reader, threshold: float = THRESHOLD
 ) -> Iterator[Match]:
     """For each text on the right with a near duplicate on the left: the closest of those verified. Exact ones too.

@@ -25,7 +25,7 @@ Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class VerbatimCopy:
     """The longest copy in one output: its tokens, where it begins in the output, and which training text has it.
 
     source: None, and length 0, where there is none of SEED tokens.
@@ -37,7 +37,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Proportion:
     """count of total, and the 95 % interval of Wilson (1927) for the share."""
 
     count: int
@@ -47,7 +47,7 @@ class Share:
     high: float
 
 
-def longest_copies(outputs: Sequence[str], training: Iterable[str]) -> list[Copy]:
+def longest_copies(outputs: Sequence[str], training: Iterable[str]) -> list[VerbatimCopy]:
     """For each output the longest run of its tokens that stands in one of the training texts."""
     index = _Index(outputs)
     for source, text in enumerate(training):
@@ -55,18 +55,18 @@ def longest_copies(outputs: Sequence[str], training: Iterable[str]) -> list[Copy
     return index.copies()
 
 
-def excerpt(output: str, copy: Copy, most: int = 30) -> str:
+def excerpt(output: str, copy: VerbatimCopy, most: int = 30) -> str:
     """The first tokens of a copy, with spaces between them."""
     words = tokens(output)[copy.start : copy.start + copy.length]
     return " ".join(words[:most]) + (" ..." if len(words) > most else "")
 
 
-def long_share(copies: Sequence[Copy], least: int = LONG) -> Share:
+def long_share(copies: Sequence[VerbatimCopy], least: int = LONG) -> Proportion:
     """How many outputs hold a copy of at least `least` tokens."""
     return wilson(sum(copy.length >= least for copy in copies), len(copies))
 
 
-def wilson(count: int, total: int) -> Share:
+def wilson(count: int, total: int) -> Proportion:
     """Wilson 1927, as in Brown, Cai & DasGupta 2001, equation 4. Raises ValueError for a total of 0."""
     if not 0 <= count <= total or not total:
         raise ValueError(f"a count from 0 to a total above 0 is expected, not {count} of {total}")
@@ -74,7 +74,7 @@ def wilson(count: int, total: int) -> Share:
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total)) / (1 + z2 / total)
     low = 0.0 if count == 0 else middle - half
-    return Share(count=count, total=total, share=share, low=low, high=1.0 if count == total else middle + half)
+    return Proportion(count=count, total=total, share=share, low=low, high=1.0 if count == total else middle + half)
 
 
 class _Index:
@@ -121,9 +121,10 @@ class _Index:
         self._start[owners] = places - self._begins[owners]
         self._source[owners] = source
 
-    def copies(self) -> list[Copy]:
+    def copies(self) -> list[VerbatimCopy]:
         """What was found, by output."""
         found = zip(self._length.tolist(), self._start.tolist(), self._source.tolist(), strict=True)
         return [
-            Copy(length=length, start=start, source=source if source >= 0 else None) for length, start, source in found
+            VerbatimCopy(length=length, start=start, source=source if source >= 0 else None)
+            for length, start, source in found
         ]

@@ -25,7 +25,7 @@ PROJECT = "codegen-harness"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class TrackedRun:
     """What is sent of a run. summary: as summary.json has it. signature: without the metric's name."""
 
     run: Path

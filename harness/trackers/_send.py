@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.runs import reader, store
-from harness.trackers import Report, find_tracker
+from harness.trackers import TrackedRun, find_tracker
 
 log = logging.getLogger("harness")
 
@@ -41,12 +41,12 @@ def report(run: Path, names: Sequence[str]) -> list[Sent]:
         return [_send(name, found) for name in names]
 
 
-def _report(run: Path) -> Report:
+def _report(run: Path) -> TrackedRun:
     manifest, summary = reader.read_manifest(run), reader.read_summary(run)
     if summary is None:
         raise InputError(f"{run} has not come to its end; the command that began it goes on with it")
     place = run.resolve()
-    return Report(
+    return TrackedRun(
         run=run,
         model=str((manifest.identity.get("model") or {}).get("name") or place.parent.name),
         dataset=str((manifest.identity.get("problems") or {}).get("name") or place.parent.parent.name),
@@ -56,7 +56,7 @@ def _report(run: Path) -> Report:
     )
 
 
-def _send(name: str, found: Report) -> Sent:
+def _send(name: str, found: TrackedRun) -> Sent:
     try:
         return Sent(to=name, place=find_tracker(name).send(found))
     except Exception as error:  # whatever the tracker's library raises is the tracker's failure

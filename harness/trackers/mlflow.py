@@ -4,14 +4,14 @@ MLFLOW_TRACKING_URI names; without it in MLflow's own default, a file in the wor
 
 from __future__ import annotations
 
-from harness.trackers import PROJECT, Report
+from harness.trackers import PROJECT, TrackedRun
 
 LIBRARY = "mlflow"
 INSTALL = "pip install 'codegen-harness[mlflow]'"
 PARAMETER_CHARS = 500  # what every store takes
 
 
-def send(report: Report) -> str:
+def send(report: TrackedRun) -> str:
     """The estimates as metrics, the configuration as parameters, the table of problems and the figure as artifacts."""
     import mlflow  # measured: 2 s
     from mlflow.environment_variables import MLFLOW_EXPERIMENT_NAME

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.trackers import Report
+from harness.trackers import TrackedRun
 
 LIBRARY = "tensorboard"
 INSTALL = "pip install 'codegen-harness[tensorboard]'"
 FOLDER = "tensorboard"
 
 
-def send(report: Report) -> str:
+def send(report: TrackedRun) -> str:
     """Scalars, the signature and the table of problems as text, the figure. A report that is there is replaced."""
     from torch.utils.tensorboard import SummaryWriter  # measured: 3 s, torch
 
@@ -28,7 +28,7 @@ def send(report: Report) -> str:
     return str(folder)
 
 
-def _table(report: Report) -> str:
+def _table(report: TrackedRun) -> str:
     columns = report.columns()
     lines = [columns, ["---"] * len(columns), *report.rows()]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

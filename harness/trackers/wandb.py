@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from harness.trackers import PROJECT, Report
+from harness.trackers import PROJECT, TrackedRun
 
 if TYPE_CHECKING:
     import wandb
@@ -29,7 +29,7 @@ def _image(figure: Figure) -> wandb.Image:
     return wandb.Image(Image.open(picture))
 
 
-def send(report: Report) -> str:
+def send(report: TrackedRun) -> str:
     """The estimates as the run's summary, the table of problems, the figure, the configuration."""
     import wandb  # measured: 1 s
 

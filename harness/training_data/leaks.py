@@ -45,7 +45,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SketchedPart:
     """Some rows of a file, in its order. sketches: of their texts, in the same order. fields: what made the texts."""
 
     name: str
@@ -64,7 +64,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class LeakExample:
     """One leaked row. similarity: the Jaccard index; for kind `contained` the share of its shingles."""
 
     kind: str
@@ -87,7 +87,7 @@ class Leaks:
     near: int
     contained: int
     share: float
-    examples: tuple[Example, ...]
+    examples: tuple[LeakExample, ...]
 
 
 def open_rows(name_or_path: str, cache: Path) -> RowFile:
@@ -120,26 +120,26 @@ def sketch_file(file: RowFile, rules: Rules, progress: Progress, fields: FieldsR
     return near_duplicates.sketch(texts(), len(file))
 
 
-def whole(file: RowFile, rules: Rules, progress: Progress) -> Part:
+def whole(file: RowFile, rules: Rules, progress: Progress) -> SketchedPart:
     """A part of all rows of a file."""
     fields = FieldsRead()
     sketches = sketch_file(file, rules, progress, fields)
-    return Part(name=file.name, file=file, indexes=np.arange(len(file)), sketches=sketches, fields=fields)
+    return SketchedPart(name=file.name, file=file, indexes=np.arange(len(file)), sketches=sketches, fields=fields)
 
 
-def find_leaks(left: Part, right: Part, rules: Rules, progress: Progress) -> Leaks:
+def find_leaks(left: SketchedPart, right: SketchedPart, rules: Rules, progress: Progress) -> Leaks:
     """The rows of `right` that `left` has too."""
     found: dict[int, tuple[str, int, float]] = {}
     stage = f"{right.name} in {left.name}"
     for place, other, share in _contained(left, right, rules, stage, progress):
         found[place] = ("contained", other, share)
-    for match in near_duplicates.near(
+    for match in near_duplicates.find_near(
         left.sketches, right.sketches,
         lambda place: text_of(left.row(place), rules.text), lambda place: text_of(right.row(place), rules.text),
         rules.near,
     ):  # fmt: skip
         found[match.right] = ("near", match.left, match.similarity)
-    for match in near_duplicates.exact(left.sketches, right.sketches):
+    for match in near_duplicates.find_exact(left.sketches, right.sketches):
         found[match.right] = ("exact", match.left, match.similarity)
     counts = {kind: sum(each[0] == kind for each in found.values()) for kind in ("exact", "near", "contained")}
     return Leaks(
@@ -153,7 +153,7 @@ def find_leaks(left: Part, right: Part, rules: Rules, progress: Progress) -> Lea
 
 
 def _contained(
-    left: Part, right: Part, rules: Rules, stage: str, progress: Progress
+    left: SketchedPart, right: SketchedPart, rules: Rules, stage: str, progress: Progress
 ) -> Iterator[tuple[int, int, float]]:
     def texts() -> Iterable[str]:
         return counted(left.texts(rules.text), stage, len(left.indexes), progress)
@@ -163,7 +163,9 @@ def _contained(
             yield each.right, each.left, each.share
 
 
-def _examples(left: Part, right: Part, rules: Rules, found: dict[int, tuple[str, int, float]]) -> tuple[Example, ...]:
+def _examples(
+    left: SketchedPart, right: SketchedPart, rules: Rules, found: dict[int, tuple[str, int, float]]
+) -> tuple[LeakExample, ...]:
     """Some of each kind, the closest first."""
     chosen: list[int] = []
     for kind in ("exact", "near", "contained"):
@@ -172,10 +174,12 @@ def _examples(left: Part, right: Part, rules: Rules, found: dict[int, tuple[str,
     return tuple(_example(left, right, rules, place, *found[place]) for place in chosen)
 
 
-def _example(left: Part, right: Part, rules: Rules, place: int, kind: str, other: int, similarity: float) -> Example:
+def _example(
+    left: SketchedPart, right: SketchedPart, rules: Rules, place: int, kind: str, other: int, similarity: float
+) -> LeakExample:
     row, twin = right.row(place), left.row(other)
     text = " ".join(text_of(row, rules.text).split())
-    return Example(
+    return LeakExample(
         kind=kind,
         similarity=round(similarity, 4),
         row=row.where,

@@ -18,7 +18,7 @@ Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PartSizes:
     """How many rows the parts should have."""
 
     test: int
@@ -26,26 +26,26 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldOut:
     """The rows of the two parts, sorted."""
 
     test: Indexes
     validation: Indexes
 
 
-def _held(test: Sequence[int] | Indexes, validation: Sequence[int] | Indexes) -> Held:
-    return Held(
+def _held(test: Sequence[int] | Indexes, validation: Sequence[int] | Indexes) -> HeldOut:
+    return HeldOut(
         test=np.sort(np.asarray(test, dtype=np.int64)), validation=np.sort(np.asarray(validation, dtype=np.int64))
     )
 
 
-def by_chance(keys: Keys, wanted: Wanted) -> Held:
+def random_split(keys: Keys, wanted: PartSizes) -> HeldOut:
     """The first rows of the drawn order."""
     order = np.argsort(keys, kind="stable")
     return _held(order[: wanted.test], order[wanted.test : wanted.test + wanted.validation])
 
 
-def by_time(moments: npt.NDArray[np.float64], wanted: Wanted) -> Held:
+def time_split(moments: npt.NDArray[np.float64], wanted: PartSizes) -> HeldOut:
     """The latest rows are the test part, those before them validation. Equal moments stay together.
 
     So a part begins where the moment changes, at the change nearest to the wanted size. Empty parts where all moments
@@ -66,7 +66,7 @@ def _nearest(changes: Indexes, place: int) -> int:
     return int(changes[np.argmin(np.abs(changes - place))])
 
 
-def by_class(classes: Sequence[str], keys: Keys, wanted: Wanted) -> Held:
+def stratified_split(classes: Sequence[str], keys: Keys, wanted: PartSizes) -> HeldOut:
     """The drawn order within each class; each class gives its share, rounded by largest remainder, at least one row.
 
     A class with fewer rows than there are parts (`smallest`) gives none.
@@ -85,7 +85,7 @@ def by_class(classes: Sequence[str], keys: Keys, wanted: Wanted) -> Held:
     )
 
 
-def smallest(wanted: Wanted) -> int:
+def smallest(wanted: PartSizes) -> int:
     """How many rows a class needs to be in every part."""
     return 3 if wanted.validation else 2
 
@@ -107,7 +107,7 @@ def _apportion(sizes: Mapping[str, int], wanted: int, rooms: Mapping[str, int]) 
     return quota
 
 
-def by_group(groups: Indexes, keys: Keys, wanted: Wanted) -> Held:
+def group_split(groups: Indexes, keys: Keys, wanted: PartSizes) -> HeldOut:
     """Whole groups in a drawn order, each to the first held-out part that has room for it, else to train.
 
     So a group larger than the held-out parts is in train, and a part may stay a little smaller than wanted.

@@ -34,8 +34,8 @@ from harness.files.rows import Row, RowFile, field_of, id_of
 from harness.text import near_duplicates
 from harness.text.near_duplicates import Sketches
 from harness.training_data import partition
-from harness.training_data.leaks import Leaks, Part, Rules, find_leaks
-from harness.training_data.partition import Held, Indexes, Keys, Wanted
+from harness.training_data.leaks import Leaks, Rules, SketchedPart, find_leaks
+from harness.training_data.partition import HeldOut, Indexes, Keys, PartSizes
 
 PARTS = ("train", "validation", "test")
 REPORT = "split.json"
@@ -63,7 +63,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SplitPlan:
     """What is asked for. Raises InputError where a strategy and its field do not fit.
 
     test, validation: a share below 1, rounded up as scikit-learn's are, or a number of rows; None for no validation
@@ -86,7 +86,7 @@ class Plan:
         if self.strategy is Strategy.RANDOM and self.field is not None:
             raise InputError("strategy random goes by no field; leave --field out, or choose another --strategy")
 
-    def wanted(self, rows: int) -> Wanted:
+    def wanted(self, rows: int) -> PartSizes:
         """The parts' sizes in rows. Raises InputError where they leave nothing for train."""
         test = _count(self.test, rows)
         validation = 0 if self.validation is None else _count(self.validation, rows)
@@ -95,7 +95,7 @@ class Plan:
                 f"of {rows} rows, {test} for test and {validation} for validation leave none for training; "
                 "ask for smaller parts"
             )
-        return Wanted(test=test, validation=validation)
+        return PartSizes(test=test, validation=validation)
 
 
 def parse_size(text: str, name: str) -> Fraction:
@@ -134,7 +134,7 @@ class _Scan:
     labels: Sequence[str] | None
 
 
-def divide(file: RowFile, plan: Plan, progress: Progress) -> Split:
+def divide(file: RowFile, plan: SplitPlan, progress: Progress) -> Split:
     """Choose the rows of each part.
 
     Raises InputError: a row without text, field or date, an id that is there twice, sizes that leave a part empty.
@@ -156,23 +156,23 @@ def divide(file: RowFile, plan: Plan, progress: Progress) -> Split:
     return Split(parts=parts, sketches=scan.sketches, labels=scan.labels, notes=notes, warnings=tuple(warnings))
 
 
-def _hold_out(file: RowFile, plan: Plan, scan: _Scan, wanted: Wanted) -> Held:
+def _hold_out(file: RowFile, plan: SplitPlan, scan: _Scan, wanted: PartSizes) -> HeldOut:
     if plan.strategy is Strategy.RANDOM:
-        return partition.by_chance(scan.keys, wanted)
+        return partition.random_split(scan.keys, wanted)
     if plan.strategy is Strategy.TEMPORAL:
-        return partition.by_time(_moments(file, plan, scan.values), wanted)
+        return partition.time_split(_moments(file, plan, scan.values), wanted)
     if plan.strategy is Strategy.CATEGORY:
-        return partition.by_class(scan.values, scan.keys, wanted)
+        return partition.stratified_split(scan.values, scan.keys, wanted)
     if plan.field is not None:
         groups = np.unique(np.array(scan.values), return_inverse=True)[1].astype(np.int64)
     else:
         groups = near_duplicates.components(
             scan.sketches, lambda place: text_of(file.row(place), plan.rules.text), plan.rules.near
         )
-    return partition.by_group(groups, scan.keys, wanted)
+    return partition.group_split(groups, scan.keys, wanted)
 
 
-def _scan(file: RowFile, plan: Plan, progress: Progress) -> _Scan:
+def _scan(file: RowFile, plan: SplitPlan, progress: Progress) -> _Scan:
     ids: dict[bytes, int] = {}
     seen: Counter[bytes] = Counter()
     keys = np.empty(len(file), dtype=np.uint64)
@@ -231,7 +231,7 @@ def _moment(row: Row, name: str, value: Any) -> float | datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _moments(file: RowFile, plan: Plan, values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _moments(file: RowFile, plan: SplitPlan, values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """All as numbers. Raises InputError for numbers among dates, and for seconds among milliseconds."""
     dates = [isinstance(value, datetime) for value in values]
     if any(dates) and not all(dates):
@@ -273,14 +273,14 @@ class _Labels:
         return next((values for values in usable if len(set(values)) <= MOST_LABELS), None)
 
 
-def _notes(plan: Plan, scan: _Scan, parts: Mapping[str, Indexes]) -> dict[str, Any]:
+def _notes(plan: SplitPlan, scan: _Scan, parts: Mapping[str, Indexes]) -> dict[str, Any]:
     if plan.strategy is not Strategy.TEMPORAL:
         return {}
     spans = {name: [scan.values[index] for index in indexes.tolist()] for name, indexes in parts.items()}
     return {"dates": {name: {"first": str(min(span)), "last": str(max(span))} for name, span in spans.items()}}
 
 
-def _small_classes(plan: Plan, scan: _Scan, wanted: Wanted) -> list[str]:
+def _small_classes(plan: SplitPlan, scan: _Scan, wanted: PartSizes) -> list[str]:
     if plan.strategy is not Strategy.CATEGORY:
         return []
     least = partition.smallest(wanted)
@@ -306,7 +306,7 @@ def _named(classes: Sequence[str]) -> str:
 def measure_leaks(file: RowFile, split: Split, rules: Rules, progress: Progress) -> list[Leaks]:
     """What each later part shares with each earlier one."""
     parts = [
-        Part(name=name, file=file, indexes=indexes, sketches=split.sketches.take(indexes))
+        SketchedPart(name=name, file=file, indexes=indexes, sketches=split.sketches.take(indexes))
         for name, indexes in split.parts.items()
     ]
     pairs = [(left, right) for place, left in enumerate(parts) for right in parts[place + 1 :]]
@@ -321,7 +321,7 @@ def check_folder(folder: Path, data: Path) -> None:
             raise InputError(f"{path} exists and is not of an earlier split; name another folder with -o")
 
 
-def write_split(folder: Path, file: RowFile, plan: Plan, split: Split, leaks: Sequence[Leaks]) -> dict[str, Any]:
+def write_split(folder: Path, file: RowFile, plan: SplitPlan, split: Split, leaks: Sequence[Leaks]) -> dict[str, Any]:
     """Write the parts and split.json, each by rename, split.json last; return what is in it. Raises InputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
-from harness.leaderboard.tables import make_boards
+from harness.leaderboard.tables import make_tables
 from harness.pipeline import run as pipeline
 from harness.types import Completion
 from sandbox import Verdict
@@ -80,7 +80,7 @@ def make_site(results: Path, out: Path) -> Path:
     """The site of a results folder."""
     sets = ProblemSets(out)
     records = read_results(results, sets)
-    site.build(make_boards(records.runs), records, Pages(sets), out)
+    site.build(make_tables(records.runs), records, Pages(sets), out)
     return out
 
 

@@ -93,7 +93,7 @@ def test_comparison_and_leaderboard_agree_with_the_metric_on_which_run_is_better
     metric: Metric, tmp_path: Path
 ) -> None:
     high, low = (write_run(tmp_path, model, metric, value) for model, value in (("high", 1.0), ("low", 0.0)))
-    (board,) = tables.make_boards(read_results(tmp_path, ProblemSets(tmp_path)).runs)
+    (board,) = tables.make_tables(read_results(tmp_path, ProblemSets(tmp_path)).runs)
     assert tables.metric_of(board, metric.name) == metric
     first = {"higher": "high", "lower": "low"}.get(metric.direction.value)
     compared = [row for row in pairs.compare([high, low]).rows if row.metric.name == metric.name]
@@ -132,7 +132,7 @@ def test_a_metric_without_a_direction_has_no_winner_and_no_rank(tmp_path: Path) 
     (row,) = pairs.compare(runs).rows
     assert row.verdict == "different" and row.metric.is_better(1.0) is None
     assert pairs.record(pairs.compare(runs))["comparisons"][0]["higher_is_better"] is None
-    (board,) = tables.make_boards(read_results(tmp_path, ProblemSets(tmp_path)).runs)
+    (board,) = tables.make_tables(read_results(tmp_path, ProblemSets(tmp_path)).runs)
     assert [each.cells["made_up"].rank for each in board.rows] == [None, None]
 
 

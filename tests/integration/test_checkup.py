@@ -379,9 +379,9 @@ def test_the_terminal_has_a_row_for_each_verdict_and_the_reports_path(place: Pat
 def test_a_limit_takes_items_by_the_seed_from_the_file_as_it_is(
     harness: Harness, planted: Path, problems: list[Record], tmp_path: Path
 ) -> None:
-    from harness.checkup.data import Choice, open_data
+    from harness.checkup.data import ItemSelection, open_data
 
-    choice = Choice(limit=3, prompts=2, seed=1, copies=tmp_path / "copies", cache=tmp_path)
+    choice = ItemSelection(limit=3, prompts=2, seed=1, copies=tmp_path / "copies", cache=tmp_path)
     data = open_data(planted, choice)
     part = data.part("codegen")
     assert part is not None and (part.items, part.total) == (3, 6)
@@ -391,19 +391,19 @@ def test_a_limit_takes_items_by_the_seed_from_the_file_as_it_is(
     assert labels is not None
     chosen = load_set(labels.problems, tmp_path, "classification").problems
     assert {problem.metadata["labels"] for problem in chosen} == {("food", "code")}
-    other = open_data(planted, Choice(limit=3, prompts=2, seed=2, copies=tmp_path / "others", cache=tmp_path))
+    other = open_data(planted, ItemSelection(limit=3, prompts=2, seed=2, copies=tmp_path / "others", cache=tmp_path))
     assert [Path(each.problems).read_bytes() for each in other.parts] != [
         Path(each.problems).read_bytes() for each in data.parts
     ]
 
 
 def test_instruction_pairs_are_gone_on_with_from_the_instruction(tmp_path: Path) -> None:
-    from harness.checkup.data import Choice, open_data
+    from harness.checkup.data import ItemSelection, open_data
 
     write_rows(
         tmp_path / "validation.jsonl", *({"instruction": f"Add {n}.", "output": f"It is {n}."} for n in range(3))
     )
-    data = open_data(tmp_path, Choice(limit=9, prompts=2, seed=0, copies=tmp_path / "c", cache=tmp_path))
+    data = open_data(tmp_path, ItemSelection(limit=9, prompts=2, seed=0, copies=tmp_path / "c", cache=tmp_path))
     part = data.part("validation continuation")
     assert part is not None and part.items == 2
     first = load_set(part.problems, tmp_path, "continuation").problems[0]

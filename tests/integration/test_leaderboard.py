@@ -18,7 +18,7 @@ from harness.leaderboard import server, site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
-from harness.leaderboard.tables import make_boards
+from harness.leaderboard.tables import make_tables
 from tests.bench.leaderboard_site import make_run
 from tests.fixtures.commands import Harness
 
@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Path:
 def build(results: Path, out: Path) -> site.Built:
     sets = ProblemSets(out)
     records = read_results(results, sets)
-    return site.build(make_boards(records.runs), records, Pages(sets), out)
+    return site.build(make_tables(records.runs), records, Pages(sets), out)
 
 
 def inodes(out: Path) -> dict[str, tuple[int, int]]:

@@ -14,8 +14,8 @@ import transformers
 from harness.engines.transformers import Options, TransformersEngine
 from harness.files.rows import RowFile
 from harness.models import model_dir
-from harness.overfit.examine import Options as Asked
-from harness.overfit.examine import Report, examine
+from harness.overfit.examine import OverfitOptions
+from harness.overfit.examine import OverfitReport, measure_overfitting
 from harness.types import SamplingParams
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import write_rows
@@ -29,11 +29,11 @@ def files(texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory)
     }
 
 
-def report_on(model: Path, files: dict[str, Path]) -> Report:
-    asked = Asked(sampling=SamplingParams(temperature=0.8, max_tokens=100), prompts=4)
+def report_on(model: Path, files: dict[str, Path]) -> OverfitReport:
+    asked = OverfitOptions(sampling=SamplingParams(temperature=0.8, max_tokens=100), prompts=4)
     engine = TransformersEngine(Options(model=str(model)))
     with RowFile(files["train"]) as train, RowFile(files["validation"]) as validation:
-        return examine(train, validation, engine, None, [], asked, lambda *_: None)
+        return measure_overfitting(train, validation, engine, None, [], asked, lambda *_: None)
 
 
 def direct_loss(model: Path, texts: list[str]) -> float:

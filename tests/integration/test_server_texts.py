@@ -26,7 +26,7 @@ LONG = "Nobody in the village could say who had put up the signpost. return sort
 @pytest.fixture(scope="module")
 def on_server(vllm: ModelServer) -> Iterator[_logprobs.LogprobScorer]:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
-    yield _logprobs.LogprobScorer(opened, _logprobs.Options())
+    yield _logprobs.LogprobScorer(opened, _logprobs.LogprobOptions())
     opened.close()
 
 
@@ -48,7 +48,7 @@ def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_cal
 
 def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.LogprobScorer) -> None:
     made = _logprobs.LogprobScorer(
-        in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), _logprobs.Options()
+        in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), _logprobs.LogprobOptions()
     )
     assert (on_server.window, on_server.stride, on_server.prefix) == (made.window, made.stride, made.prefix)
     ours, theirs = made.text(LONG), on_server.text(LONG)
@@ -65,7 +65,7 @@ def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.Lo
 def test_a_bos_token_that_a_server_does_not_add_is_not_guessed(vllm: ModelServer) -> None:
     opened = engine.open_engine(engine.Options(base_url=vllm.url, model=None))
     with pytest.raises(InputError, match="no BOS token is known"):
-        _logprobs.LogprobScorer(opened, _logprobs.Options(bos="yes"))
+        _logprobs.LogprobScorer(opened, _logprobs.LogprobOptions(bos="yes"))
     opened.close()
 
 
@@ -92,5 +92,5 @@ def test_a_server_that_does_not_tell_log_probabilities_is_an_error_that_says_so(
     with serving(lambda wanted, _: tokens if wanted["path"] == "/tokenize" else completion, (200, models)) as (url, _):
         opened = engine.open_engine(engine.Options(base_url=url, model=None))
         with pytest.raises(EngineError, match=message):
-            _logprobs.LogprobScorer(opened, _logprobs.Options()).text("some text")
+            _logprobs.LogprobScorer(opened, _logprobs.LogprobOptions()).text("some text")
         opened.close()

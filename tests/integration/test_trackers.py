@@ -151,5 +151,5 @@ def test_without_matplotlib_a_report_has_no_figure(run: Path, monkeypatch: pytes
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real(name))
     summary = reader.read_summary(run) or {}
-    whole = trackers.Report(run=run, model="m", dataset="d", signature="s", summary=summary, config={})
+    whole = trackers.TrackedRun(run=run, model="m", dataset="d", signature="s", summary=summary, config={})
     assert whole.figure() is None and whole.scalars() == WANTED

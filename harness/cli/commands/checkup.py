@@ -47,7 +47,7 @@ def checkup(
     """
     # measured: datasketch with scipy, pydantic, numpy and rich take 1.2 s, which --help need not wait for
     from harness.checkup import records, report, run
-    from harness.checkup.data import Choice
+    from harness.checkup.data import ItemSelection
     from harness.cli.display import run as display
     from harness.cli.display.meter import Meter
     from harness.errors import InputError
@@ -58,7 +58,7 @@ def checkup(
         "vllm_python": vllm_python, "engine_args": tuple(engine_arg) if engine_arg else None, "seed": seed,
         "sandbox": sandbox, "results": results,
     }  # fmt: skip
-    asked = run.Options(
+    asked = run.CheckupOptions(
         sides={
             "base": {"model": base, "base_url": base_url, "engine": None if base_url else engine},
             "tuned": {"model": tuned, "base_url": tuned_url, "engine": None if tuned_url else engine},
@@ -67,7 +67,9 @@ def checkup(
         codegen={"k": options.parse_ks(k), "n": n},
         environment=options.environment(),
         folder=data,
-        choice=Choice(limit=limit, prompts=prompts, seed=seed, copies=out / "data", cache=options.cache_folder()),
+        choice=ItemSelection(
+            limit=limit, prompts=prompts, seed=seed, copies=out / "data", cache=options.cache_folder()
+        ),
     )
     with Meter(quiet=as_json) as meter:
         found = run.check(asked, lambda: display.RunDisplay(quiet=as_json), meter)

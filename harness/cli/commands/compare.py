@@ -78,8 +78,8 @@ def _flips(found: Comparison, count: int, problem: str | None) -> tuple[list[str
         return [], []
     first, second = found.runs
     metric = found.rows[0].metric
-    changed = flipping.flipped(first, second, metric)
+    changed = flipping.flipped_problems(first, second, metric)
     if problem is not None:
         pairs.check_problem(found.runs, problem)
-        return changed, flipping.show(first, second, metric, [problem])
-    return changed, flipping.show(first, second, metric, changed[:count])
+        return changed, flipping.pick_examples(first, second, metric, [problem])
+    return changed, flipping.pick_examples(first, second, metric, changed[:count])

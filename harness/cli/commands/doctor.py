@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.doctor import Check
+    from harness.doctor import MachineCheck
 
 
 def doctor(
@@ -24,7 +24,7 @@ def doctor(
 
     if rebuild:
         diagnosis.rebuild_image()
-    checks = diagnosis.examine(fix=fix)
+    checks = diagnosis.check_machine(fix=fix)
     usable = diagnosis.can_run(checks)
     if as_json:
         rows = [{"name": each.name, "state": each.state, "detail": each.detail, "mend": each.mend} for each in checks]
@@ -35,7 +35,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(checks: list[Check], usable: bool) -> None:
+def _show(checks: list[MachineCheck], usable: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -11,8 +11,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.leaderboard.prompts import ProblemSets
-    from harness.leaderboard.results import Records
-    from harness.leaderboard.tables import Board
+    from harness.leaderboard.results import Results
+    from harness.leaderboard.tables import Table
 
 
 def leaderboard(
@@ -34,7 +34,7 @@ def leaderboard(
     from harness.leaderboard import exports
     from harness.leaderboard.prompts import ProblemSets
     from harness.leaderboard.results import read_results
-    from harness.leaderboard.tables import make_boards
+    from harness.leaderboard.tables import make_tables
 
     if markdown + csv + as_json > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
@@ -45,7 +45,7 @@ def leaderboard(
     records = read_results(results, sets)
     for each in records.left_out:
         run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
-    boards = make_boards(records.runs)
+    boards = make_tables(records.runs)
     if out is not None:
         _build(boards, records, sets, out)
     if markdown:
@@ -58,7 +58,7 @@ def leaderboard(
         _show(boards)
 
 
-def _build(boards: list[Board], records: Records, sets: ProblemSets, out: Path) -> None:
+def _build(boards: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
     from harness.cli.display import run
     from harness.leaderboard import site
     from harness.leaderboard.pages import Pages
@@ -87,7 +87,7 @@ def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> Non
             run.err.print("stopped")
 
 
-def _show(boards: list[Board]) -> None:
+def _show(boards: list[Table]) -> None:
     from rich.table import Table
     from rich.text import Text
 

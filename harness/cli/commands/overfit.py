@@ -15,7 +15,7 @@ from harness.cli.commands.split import TextFields, advising_text
 
 if TYPE_CHECKING:
     from harness.engines import Engine
-    from harness.overfit.examine import Report
+    from harness.overfit.examine import OverfitReport
     from harness.overfit.loss_curve import Point
 
 
@@ -70,7 +70,7 @@ def overfit(
     except ValueError as error:
         raise InputError(f"--{str(error).replace('_', '-', 1)}") from error
     names = tuple(name.strip() for name in text.split(",")) if text else ()
-    asked = examine.Options(
+    asked = examine.OverfitOptions(
         sampling=sampling, text=names, limit=limit, prompts=prompts, score=score, seed=seed
     )  # fmt: skip
     read = curve_files.read_curve(curve) if curve else loss_curve.Curve(points=())
@@ -81,7 +81,7 @@ def overfit(
         asks = model is not None or base_url is not None
         source = _engine(flags, opened, quiet=as_json) if asks and train else None
         with Meter(quiet=as_json) as meter:
-            report = examine.examine(files[0], files[1], source, files[2], points, asked, meter)
+            report = examine.measure_overfitting(files[0], files[1], source, files[2], points, asked, meter)
     record = {"model": model, "train": train, "validation": validation, **dataclasses.asdict(report)}
     if out is not None:
         _write(out, record, points, report)
@@ -132,7 +132,7 @@ def _engine(flags: dict[str, Any], opened: contextlib.ExitStack, *, quiet: bool)
     return engines.get(config, find_model(config))
 
 
-def _write(folder: Path, record: dict[str, Any], points: list[Point], report: Report) -> None:
+def _write(folder: Path, record: dict[str, Any], points: list[Point], report: OverfitReport) -> None:
     from harness.errors import InputError
     from harness.overfit import loss_plot
 
@@ -145,7 +145,7 @@ def _write(folder: Path, record: dict[str, Any], points: list[Point], report: Re
         raise InputError(f"the report cannot be written to {folder}: {error.strerror}; name another with -o") from error
 
 
-def _show(report: Report, points: list[Point]) -> None:
+def _show(report: OverfitReport, points: list[Point]) -> None:
     from rich.text import Text
 
     from harness.cli.display import run
@@ -172,7 +172,7 @@ def _show(report: Report, points: list[Point]) -> None:
         run.out.print(Text("nothing was measured that could show overfitting", style="bold yellow"))
 
 
-def _show_losses(report: Report) -> None:
+def _show_losses(report: OverfitReport) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -209,7 +209,7 @@ def _show_copies(copies: Any) -> None:
         run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
 
 
-def _show_diversity(report: Report) -> None:
+def _show_diversity(report: OverfitReport) -> None:
     from rich.table import Table
 
     from harness.cli.display import run
@@ -223,7 +223,7 @@ def _show_diversity(report: Report) -> None:
     run.out.print(table)
 
 
-def _show_curve(report: Report, points: list[Point]) -> None:
+def _show_curve(report: OverfitReport, points: list[Point]) -> None:
     from harness.cli.display import run
     from harness.overfit.loss_curve import sparkline
 

@@ -89,7 +89,7 @@ def _ability(baseline: float | None, spread: float | None, correlation: float | 
         found = planning.Ability()
         if runs:
             opened = [comparison.open_run(path, str(path)) for path in runs]
-            found = planning.measured([(each.label, each.problems) for each in opened], share)
+            found = planning.ability_from_runs([(each.label, each.problems) for each in opened], share)
         return dataclasses.replace(found, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         raise InputError(str(error)) from error

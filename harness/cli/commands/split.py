@@ -55,7 +55,7 @@ def split(
     known = [each.value for each in splitting.Strategy]
     if strategy not in known:
         raise InputError(f"unknown strategy {strategy!r}{similar(strategy, known)}; known: {', '.join(known)}")
-    plan = splitting.Plan(
+    plan = splitting.SplitPlan(
         test=splitting.parse_size(test_size, "--test-size"),
         validation=splitting.parse_size(validation_size, "--validation-size") if validation_size else None,
         strategy=splitting.Strategy(strategy), field=field, label=label, seed=seed, rules=rules(text, near, contained),

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.display import run as display
-from harness.compare.conditions import Kind, describe
-from harness.compare.flips import Example, Flip
-from harness.compare.pairs import Comparison, Row, Run
+from harness.compare.conditions import MismatchKind, describe
+from harness.compare.flips import Flip, FlipExample
+from harness.compare.pairs import ComparedRun, Comparison, PairResult
 from harness.metrics import Metric
 from harness.stats import bootstrap
 
@@ -45,7 +45,7 @@ def markdown(found: Comparison, changed: Sequence[str]) -> str:
 
 def _runs(found: Comparison) -> tuple[list[str], list[list[str]]]:
     metrics = list({row.metric.name: row.metric for row in found.rows}.values())
-    varied = [each for each in found.mismatches if each.kind in (Kind.VARIED, Kind.CONFLICT)]
+    varied = [each for each in found.mismatches if each.kind in (MismatchKind.VARIED, MismatchKind.CONFLICT)]
     rows = []
     for index, run in enumerate(found.runs):
         by_name = {each["metric"]: each for each in run.summary["estimates"]}
@@ -78,7 +78,7 @@ def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _amount(row: Row, value: float) -> str:
+def _amount(row: PairResult, value: float) -> str:
     """A difference in the metric's unit: points of a share, or as it is."""
     return f"{100 * value:+.1f}" if row.metric.is_share else f"{value:+.4f}"
 
@@ -87,7 +87,7 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
-def _words(found: Comparison, row: Row) -> str:
+def _words(found: Comparison, row: PairResult) -> str:
     """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
     first, second = _name(found, row.first), _name(found, row.second)
     size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.difference_unit}".strip()
@@ -107,9 +107,9 @@ def _words(found: Comparison, row: Row) -> str:
     return f"{said}; to show {size} takes about {row.problems_needed:,} problems, and here are {here}."
 
 
-def _name(found: Comparison, run: Run) -> str:
+def _name(found: Comparison, run: ComparedRun) -> str:
     """`A (nano, temperature 0.8)`: the model, and what else the comparison varies."""
-    varied = (each for each in found.mismatches if each.kind is Kind.VARIED)
+    varied = (each for each in found.mismatches if each.kind is MismatchKind.VARIED)
     parts = (f"{each.field} {each.values[found.runs.index(run)] or '-'}" for each in varied)
     return display.printable(f"{run.label} ({', '.join((run.model, *parts))})")
 
@@ -118,9 +118,9 @@ def _cautions(found: Comparison) -> list[str]:
     labels = [run.label for run in found.runs]
     lines = []
     if found.forced:
-        faults = [describe(each, labels) for each in found.mismatches if each.kind is Kind.CONFLICT]
+        faults = [describe(each, labels) for each in found.mismatches if each.kind is MismatchKind.CONFLICT]
         lines.append(f"forced: the difference may come from {'; '.join(faults)}")
-    unknown = [each.field for each in found.mismatches if each.kind is Kind.UNRECORDED]
+    unknown = [each.field for each in found.mismatches if each.kind is MismatchKind.UNRECORDED]
     if unknown:
         lines.append(f"not checked, since saved completions do not tell: {', '.join(unknown)}")
     lines.extend(found.warnings)
@@ -139,7 +139,7 @@ def _notes(found: Comparison, changed: Sequence[str]) -> list[str]:
         f"{100 * bootstrap.ALPHA:g} %{shared}"
     )
     for each in found.mismatches:
-        if each.kind is Kind.HARMLESS:
+        if each.kind is MismatchKind.HARMLESS:
             lines.append(f"differs without harm: {describe(each, labels)} ({each.reason})")
     if changed:
         what = "flipped" if found.runs[0].task == "codegen" else "differ"
@@ -165,13 +165,13 @@ def _show_flip(found: Comparison, flip: Flip) -> None:
     display.out.print(table)
 
 
-def _score(run: Run, problem: Mapping[str, float]) -> str:
+def _score(run: ComparedRun, problem: Mapping[str, float]) -> str:
     if run.task == "codegen":
         return f"{problem['c']} of {problem['n']} passed"
     return display.printable(", ".join(f"{name} {value:.4g}" for name, value in problem.items() if name != "n"))
 
 
-def _head(example: Example | None) -> Text:
+def _head(example: FlipExample | None) -> Text:
     if example is None:
         return Text("no completion", style="dim")
     head = Text(f"[{example.index}] ")
@@ -182,7 +182,7 @@ def _head(example: Example | None) -> Text:
     return head
 
 
-def _program(example: Example | None, code: bool) -> Syntax | Text:
+def _program(example: FlipExample | None, code: bool) -> Syntax | Text:
     if example is None or not example.text.strip():
         return Text("" if example is None else "(empty)", style="dim")
     text = display.printable(example.text)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.checkup import verdicts as findings
-from harness.checkup.data import Choice, open_data
-from harness.checkup.verdicts import Check, Line, Reading, Verdict
+from harness.checkup.data import ItemSelection, open_data
+from harness.checkup.verdicts import Conclusion, MemorizationCheck, MetricResult, ValueWithInterval
 from harness.errors import InputError
 from harness.tasks.continuation import open_task
 from harness.types import Completion, Problem
@@ -17,9 +17,9 @@ from harness.types import Completion, Problem
 WORDS = [f"word{number}" for number in range(40)]
 
 
-def line(verdict: Verdict, metric: str = "accuracy", **more: object) -> Line:
-    reading = Reading(value=0.5, low=0.4, high=0.6)
-    made = Line(
+def line(verdict: Conclusion, metric: str = "accuracy", **more: object) -> MetricResult:
+    reading = ValueWithInterval(value=0.5, low=0.4, high=0.6)
+    made = MetricResult(
         part="classification", metric=metric, share=True, unit="points", base=reading, tuned=reading, difference=0.1,
         low=0.05, high=0.15, relative=None, p_value=0.01, p_adjusted=0.02, method="", items=40, won=5, lost=1, tied=34,
         needed=None, verdict=verdict, words="",
@@ -27,8 +27,8 @@ def line(verdict: Verdict, metric: str = "accuracy", **more: object) -> Line:
     return dataclasses.replace(made, **more)  # type: ignore[arg-type]
 
 
-SIGN = Check(name="copies", verdict=Verdict.SIGN, words="")
-NO_SIGN = Check(name="loss gap", verdict=Verdict.NO_SIGN, words="")
+SIGN = MemorizationCheck(name="copies", verdict=Conclusion.SIGN, words="")
+NO_SIGN = MemorizationCheck(name="loss gap", verdict=Conclusion.NO_SIGN, words="")
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ NO_SIGN = Check(name="loss gap", verdict=Verdict.NO_SIGN, words="")
         ([], [], "Nothing was measured"),
     ],
 )
-def test_the_headline_begins_with_the_answer(verdicts: list[str], checks: list[Check], begins: str) -> None:
-    found = [line(Verdict(verdict), f"m{number}") for number, verdict in enumerate(verdicts)]
+def test_the_headline_begins_with_the_answer(verdicts: list[str], checks: list[MemorizationCheck], begins: str) -> None:
+    found = [line(Conclusion(verdict), f"m{number}") for number, verdict in enumerate(verdicts)]
     assert findings.headline("b", "t", found, checks).startswith(begins)
 
 
@@ -57,7 +57,11 @@ def test_the_headline_names_the_checks_that_found_something_or_says_that_none_wa
 
 def test_a_perplexity_is_told_by_its_change_in_per_cent() -> None:
     found = line(
-        Verdict.BETTER, "perplexity", share=False, relative=Reading(value=-0.25, low=-0.3, high=-0.2), difference=-0.288
+        Conclusion.BETTER,
+        "perplexity",
+        share=False,
+        relative=ValueWithInterval(value=-0.25, low=-0.3, high=-0.2),
+        difference=-0.288,
     )
     assert (findings.size(found, "+"), findings.size(found), findings.span(found)) == (
         "-25.0%", "25.0%", "-30.0% to -20.0%",
@@ -78,7 +82,7 @@ def test_what_is_recalled_is_the_longest_copy_over_the_rest_of_the_text() -> Non
 def test_a_message_about_a_copied_line_names_the_users_line(tmp_path: Path) -> None:
     rows = ["", '{"text": "one two three four"}', "", '{"text": "x"}']
     (tmp_path / "train.jsonl").write_text("\n".join(rows))
-    data = open_data(tmp_path, Choice(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+    data = open_data(tmp_path, ItemSelection(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
     (part,) = data.parts
     said = part.in_source(f"{part.problems}, line 2: the text has one token")
     assert said == f"{tmp_path / 'train.jsonl'}, line 4: the text has one token"
@@ -101,4 +105,4 @@ def test_bad_data_is_named_by_file_and_line(tmp_path: Path, files: dict[str, str
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
-        open_data(tmp_path, Choice(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+        open_data(tmp_path, ItemSelection(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.compare.conditions import HARMLESS, Kind, find_mismatches, recorded, refusal
+from harness.compare.conditions import HARMLESS, MismatchKind, find_mismatches, recorded_fields, refusal
 from harness.errors import InputError
 from harness.runs import manifest
 from harness.runs.manifest import Manifest
@@ -46,7 +46,7 @@ def saved(digest: str) -> Manifest:
     return run(("samples", digest), ("sampling", None), ("model", {"samples": "file"}), signature=signature)
 
 
-def kinds(*manifests: Manifest, vary: tuple[str, ...] = ()) -> dict[str, Kind]:
+def kinds(*manifests: Manifest, vary: tuple[str, ...] = ()) -> dict[str, MismatchKind]:
     return {each.field: each.kind for each in find_mismatches(manifests, vary)}
 
 
@@ -73,7 +73,7 @@ def test_the_model_is_what_a_comparison_varies() -> None:
     ],
 )
 def test_what_can_move_a_score_must_agree(change: tuple[str, object], field: str) -> None:
-    assert kinds(run(), run(change)) == {field: Kind.CONFLICT}
+    assert kinds(run(), run(change)) == {field: MismatchKind.CONFLICT}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_can_move_a_score_must_agree(change: tuple[str, object], field: str
     ],
 )  # fmt: skip
 def test_every_part_of_a_signature_that_is_not_harmless_must_agree(before: str, after: str, field: str) -> None:
-    assert kinds(run(), run(signature=SIGNATURE.replace(before, after))) == {field: Kind.CONFLICT}
+    assert kinds(run(), run(signature=SIGNATURE.replace(before, after))) == {field: MismatchKind.CONFLICT}
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,26 @@ def test_every_part_of_a_signature_that_is_not_harmless_must_agree(before: str, 
 )
 def test_n_seed_and_patch_version_are_harmless_with_a_reason(before: str, after: str, field: str) -> None:
     (found,) = find_mismatches([run(), run(signature=SIGNATURE.replace(before, after))])
-    assert (found.field, found.kind, found.reason) == (field, Kind.HARMLESS, HARMLESS[field])
+    assert (found.field, found.kind, found.reason) == (field, MismatchKind.HARMLESS, HARMLESS[field])
 
 
 def test_the_same_problems_under_another_name_are_the_same() -> None:
-    assert kinds(run(), run(("problems.name", "copy.jsonl"))) == {"data": Kind.HARMLESS}
+    assert kinds(run(), run(("problems.name", "copy.jsonl"))) == {"data": MismatchKind.HARMLESS}
 
 
 def test_fields_of_the_same_name_in_two_groups_do_not_hide_each_other() -> None:
     one, other = ({"template": {"sha256": "aa"}, "shots": {"sha256": digest}} for digest in ("bb", "cc"))
-    assert kinds(run(("prompting", one)), run(("prompting", other))) == {"prompting.shots.sha256": Kind.CONFLICT}
+    assert kinds(run(("prompting", one)), run(("prompting", other))) == {
+        "prompting.shots.sha256": MismatchKind.CONFLICT
+    }
 
 
 def test_what_is_declared_is_varied_and_not_refused() -> None:
     other = run(signature=SIGNATURE.replace("T:0.8", "T:0.2").replace("max:512", "max:9"))
-    assert kinds(run(), other, vary=("temperature",)) == {"temperature": Kind.VARIED, "max_tokens": Kind.CONFLICT}
+    assert kinds(run(), other, vary=("temperature",)) == {
+        "temperature": MismatchKind.VARIED,
+        "max_tokens": MismatchKind.CONFLICT,
+    }
 
 
 def test_a_name_that_no_run_records_is_refused_with_a_near_one() -> None:
@@ -123,13 +128,13 @@ def test_two_files_of_saved_completions_may_be_compared() -> None:
 
 def test_how_saved_completions_were_drawn_is_said_to_be_unknown() -> None:
     found = kinds(run(), saved("bb"))
-    assert set(found.values()) <= {Kind.UNRECORDED, Kind.HARMLESS}
+    assert set(found.values()) <= {MismatchKind.UNRECORDED, MismatchKind.HARMLESS}
     assert {"temperature", "max_tokens", "engine", "form"} <= found.keys()
 
 
 def test_saved_completions_do_not_hide_that_the_others_differ() -> None:
     other = run(signature=SIGNATURE.replace("T:0.8", "T:0.2"))
-    assert kinds(run(), other, saved("bb"))["temperature"] is Kind.CONFLICT
+    assert kinds(run(), other, saved("bb"))["temperature"] is MismatchKind.CONFLICT
 
 
 def test_the_refusal_names_every_field_with_its_values_and_what_to_do() -> None:
@@ -140,5 +145,5 @@ def test_the_refusal_names_every_field_with_its_values_and_what_to_do() -> None:
 
 
 def test_fields_have_the_names_of_the_command_lines_options() -> None:
-    assert recorded(run())["temperature"] == "0.8" and recorded(run())["max_tokens"] == "512"
-    assert recorded(run())["data"] == "starter@25b41f18"
+    assert recorded_fields(run())["temperature"] == "0.8" and recorded_fields(run())["max_tokens"] == "512"
+    assert recorded_fields(run())["data"] == "starter@25b41f18"

@@ -224,7 +224,7 @@ def test_a_run_without_its_end_a_score_or_a_readable_summary_is_refused(tmp_path
 def test_flipped_problems_come_with_the_largest_difference_first(tmp_path: Path) -> None:
     runs = [write(tmp_path, "a", code(10, 5, 10, 3, 2)), write(tmp_path, "b", code(10, 5, 1, 3, 7))]
     found = pairs.compare(runs, ks=[1])
-    assert flips.flipped(*found.runs, found.rows[0].metric) == ["p1", "p3"]
+    assert flips.flipped_problems(*found.runs, found.rows[0].metric) == ["p1", "p3"]
 
 
 def test_the_record_is_json_and_has_every_number(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.leaderboard.prompts import ProblemSets
-from harness.leaderboard.results import Records, read_results, slug
-from harness.leaderboard.tables import make_boards
+from harness.leaderboard.results import Results, read_results, slug
+from harness.leaderboard.tables import make_tables
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "results" / "example" / "nano-T0.8"
 SETS = ProblemSets(Path("no cache"))
@@ -35,7 +35,7 @@ def change(file: Path, what: Change) -> None:
     file.write_text(json.dumps(value))
 
 
-def read(results: Path) -> Records:
+def read(results: Path) -> Results:
     return read_results(results, SETS)
 
 
@@ -145,7 +145,7 @@ def test_a_part_of_the_problems_gets_no_rank_and_stands_last(tmp_path: Path) -> 
 
     add(tmp_path, "a-part", part)
     add(tmp_path, "whole")
-    (board,) = make_boards(read(tmp_path).runs)
+    (board,) = make_tables(read(tmp_path).runs)
     assert [(row.run.name, row.cells["pass@1"].rank is None) for row in board.rows] == [
         ("whole", False), ("a-part", True)
     ]  # fmt: skip
@@ -162,13 +162,13 @@ def test_runs_under_other_conditions_stand_in_another_table(tmp_path: Path, fiel
 
     add(tmp_path, "a")
     add(tmp_path, "b", None, other)
-    assert len(make_boards(read(tmp_path).runs)) == 2
+    assert len(make_tables(read(tmp_path).runs)) == 2
 
 
 def test_what_differs_between_rows_is_shown_with_each(tmp_path: Path) -> None:
     add(tmp_path, "a")
     add(tmp_path, "b", None, lambda m: m.update(signature=m["signature"].replace("T:0.8", "T:0.2")))
-    (board,) = make_boards(read(tmp_path).runs)
+    (board,) = make_tables(read(tmp_path).runs)
     assert [row.label for row in board.rows] == ["nano T:0.8", "nano T:0.2"]
 
 
@@ -193,14 +193,14 @@ def perplexity_task(manifest: dict[str, Any]) -> None:
 def test_of_perplexities_the_lower_one_has_the_better_rank(tmp_path: Path) -> None:
     add(tmp_path, "high", make_perplexity(3.0, 100), perplexity_task)
     add(tmp_path, "low", make_perplexity(2.0, 100), perplexity_task)
-    (board,) = make_boards(read(tmp_path).runs)
+    (board,) = make_tables(read(tmp_path).runs)
     assert [(row.run.name, str(row.cells["perplexity"].rank)) for row in board.rows] == [("low", "1"), ("high", "2")]
 
 
 def test_tokens_of_two_tokenizers_are_not_ranked_but_bytes_are(tmp_path: Path) -> None:
     add(tmp_path, "a", make_perplexity(3.0, 100), perplexity_task)
     add(tmp_path, "b", make_perplexity(2.0, 120), perplexity_task)
-    (board,) = make_boards(read(tmp_path).runs)
+    (board,) = make_tables(read(tmp_path).runs)
     assert {row.run.name: row.cells["perplexity"].rank for row in board.rows} == {"a": None, "b": None}
     assert {row.run.name: str(row.cells["byte_perplexity"].rank) for row in board.rows} == {"a": "2", "b": "1"}
 
@@ -212,7 +212,7 @@ def test_a_metric_that_is_no_mean_over_items_has_no_rank(tmp_path: Path) -> None
         summary["problems"] = {name: {"n": 1, "accuracy": 1.0} for name in summary["problems"]}
 
     add(tmp_path, "a", classify)
-    (board,) = make_boards(read(tmp_path).runs)
+    (board,) = make_tables(read(tmp_path).runs)
     (row,) = board.rows
     assert str(row.cells["accuracy"].rank) == "1" and row.cells["f1_macro"].rank is None
 

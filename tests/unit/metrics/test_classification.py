@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from harness.html.confusion_matrix import picture
 from harness.metrics import classification
-from harness.metrics.classification import UNREAD, Answers
+from harness.metrics.classification import UNREAD, LabeledItem
 from harness.stats import bootstrap
 
 # of a single class, whose kappa is 0/0
@@ -21,17 +21,17 @@ few = settings(max_examples=25, deadline=None)
 LABELS = ["a", "b", "c"]
 ITEM = st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, UNREAD]))
 ITEMS = st.lists(ITEM, min_size=1, max_size=30).map(
-    lambda pairs: [Answers(truth=truth, predicted=(predicted,)) for truth, predicted in pairs]
+    lambda pairs: [LabeledItem(truth=truth, predicted=(predicted,)) for truth, predicted in pairs]
 )
 
 
-def pairs_of(items: list[Answers]) -> tuple[list[str], list[str]]:
+def pairs_of(items: list[LabeledItem]) -> tuple[list[str], list[str]]:
     return [item.truth for item in items], [item.predicted[0] for item in items]
 
 
 @few
 @given(ITEMS)
-def test_the_measures_are_those_of_scikit_learn(items: list[Answers]) -> None:
+def test_the_measures_are_those_of_scikit_learn(items: list[LabeledItem]) -> None:
     truth, predicted = pairs_of(items)
     found = classification.measures(items, LABELS)
     assert found["accuracy"] == metrics.accuracy_score(truth, predicted)
@@ -45,7 +45,7 @@ def test_the_measures_are_those_of_scikit_learn(items: list[Answers]) -> None:
 
 @few
 @given(ITEMS)
-def test_report_and_confusion_are_those_of_scikit_learn(items: list[Answers]) -> None:
+def test_report_and_confusion_are_those_of_scikit_learn(items: list[LabeledItem]) -> None:
     truth, predicted = pairs_of(items)
     report = metrics.classification_report(truth, predicted, labels=LABELS, zero_division=0, output_dict=True)
     for label, row in classification.report(items, LABELS).items():
@@ -57,7 +57,7 @@ def test_report_and_confusion_are_those_of_scikit_learn(items: list[Answers]) ->
 
 @few
 @given(ITEMS)
-def test_what_a_resample_is_worth_is_what_scikit_learn_says_of_it(items: list[Answers]) -> None:
+def test_what_a_resample_is_worth_is_what_scikit_learn_says_of_it(items: list[LabeledItem]) -> None:
     truth, predicted = pairs_of(items)
     assume(len(set(truth) | set(predicted)) > 1)
     table = classification._contributions(items, LABELS).sum(axis=0).reshape(1, 3, 4)
@@ -69,7 +69,7 @@ def test_what_a_resample_is_worth_is_what_scikit_learn_says_of_it(items: list[An
 
 @settings(max_examples=5, deadline=None)
 @given(ITEMS, st.randoms())
-def test_the_order_of_the_items_changes_nothing(items: list[Answers], order: random.Random) -> None:
+def test_the_order_of_the_items_changes_nothing(items: list[LabeledItem], order: random.Random) -> None:
     turned = list(items)
     order.shuffle(turned)
     assert classification.measures(turned, LABELS) == classification.measures(items, LABELS)
@@ -78,38 +78,40 @@ def test_the_order_of_the_items_changes_nothing(items: list[Answers], order: ran
 
 
 def test_the_interval_of_the_accuracy_agrees_with_the_bootstrap_of_its_mean() -> None:
-    items = [Answers(truth="a" if place % 2 else "b", predicted=("a",)) for place in range(200)]
+    items = [LabeledItem(truth="a" if place % 2 else "b", predicted=("a",)) for place in range(200)]
     low, high = classification.intervals(items, LABELS, np.random.default_rng(0))["accuracy"]
     mean = bootstrap.mean_interval([float(item.truth == "a") for item in items], np.random.default_rng(1))
     assert (low, high) == (pytest.approx(mean.low, abs=0.01), pytest.approx(mean.high, abs=0.01))
 
 
 def test_twenty_right_answers_of_twenty_do_not_claim_certainty() -> None:
-    items = [Answers(truth="a" if place % 2 else "b", predicted=("a" if place % 2 else "b",)) for place in range(20)]
+    items = [
+        LabeledItem(truth="a" if place % 2 else "b", predicted=("a" if place % 2 else "b",)) for place in range(20)
+    ]
     low, high = classification.intervals(items, ["a", "b"], np.random.default_rng(0))["macro_f1"]
     assert (low, high) == (pytest.approx(0.8316, abs=1e-4), 1.0)  # Clopper and Pearson, 20 of 20
 
 
 def test_a_model_that_always_says_the_same_has_no_correlation_whatever_is_drawn() -> None:
-    items = [Answers(truth="a" if place % 3 else "b", predicted=("a",)) for place in range(20)]
+    items = [LabeledItem(truth="a" if place % 3 else "b", predicted=("a",)) for place in range(20)]
     ends = classification.intervals(items, ["a", "b"], np.random.default_rng(0))
     assert ends["mcc"] == (0.0, 0.0) and ends["accuracy"][0] < 13 / 20 < ends["accuracy"][1]
 
 
 def test_samples_of_one_item_are_drawn_together() -> None:
-    one = [Answers(truth="a" if place % 2 else "b", predicted=("a",)) for place in range(40)]
-    five = [Answers(truth=item.truth, predicted=item.predicted * 5) for item in one]
+    one = [LabeledItem(truth="a" if place % 2 else "b", predicted=("a",)) for place in range(40)]
+    five = [LabeledItem(truth=item.truth, predicted=item.predicted * 5) for item in one]
     ends = [classification.intervals(each, LABELS, np.random.default_rng(0)) for each in (one, five)]
     assert all(ends[0][name] == pytest.approx(ends[1][name]) for name in ends[0])
 
 
 def test_unread_answers_are_wrong() -> None:
-    items = [Answers(truth="a", predicted=(UNREAD,)), Answers(truth="b", predicted=("b",))]
+    items = [LabeledItem(truth="a", predicted=(UNREAD,)), LabeledItem(truth="b", predicted=("b",))]
     assert classification.measures(items, ["a", "b"])["accuracy"] == 0.5
 
 
 def test_the_majority_baseline_is_the_share_of_the_largest_class() -> None:
-    items = [Answers(truth=truth, predicted=("a",)) for truth in "bbac"]
+    items = [LabeledItem(truth=truth, predicted=("a",)) for truth in "bbac"]
     assert classification.majority(items) == ("b", 0.5)
 
 

@@ -84,7 +84,7 @@ def losses(direct: tuple[Any, Any], text: str, window: int, stride: int, bos: bo
 def test_a_text_s_loss_is_that_of_transformers_called_directly(
     nano: engine.TransformersEngine, direct: tuple[Any, Any], window: int | None, stride: int | None
 ) -> None:
-    made = _logprobs.LogprobScorer(nano, _logprobs.Options(window=window, stride=stride))
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(window=window, stride=stride))
     for text in TEXTS:
         total, count = losses(direct, text, made.window, made.stride)
         logprobs = made.text(text)
@@ -94,7 +94,7 @@ def test_a_text_s_loss_is_that_of_transformers_called_directly(
 def test_the_perplexity_of_a_corpus_is_weighted_by_tokens(
     nano: engine.TransformersEngine, direct: tuple[Any, Any]
 ) -> None:
-    made = _logprobs.LogprobScorer(nano, _logprobs.Options())
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions())
     found = perplexity.corpus([perplexity.measure(text, made.text(text)) for text in TEXTS], np.random.default_rng(0))
     sums = [losses(direct, text, made.window, made.stride) for text in TEXTS]
     total, count = sum(total for total, _ in sums), sum(count for _, count in sums)
@@ -109,17 +109,17 @@ def test_the_perplexity_of_a_corpus_is_weighted_by_tokens(
 def test_with_a_bos_token_the_first_token_is_predicted_too(
     nano: engine.TransformersEngine, direct: tuple[Any, Any]
 ) -> None:
-    made = _logprobs.LogprobScorer(nano, _logprobs.Options(bos="yes"))
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(bos="yes"))
     for text in TEXTS:
         total, count = losses(direct, text, made.window, made.stride, bos=True)
         logprobs = made.text(text)
         assert len(logprobs) == count and -sum(logprobs) == pytest.approx(total, rel=1e-4)
-    without = _logprobs.LogprobScorer(nano, _logprobs.Options(bos="no"))
+    without = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(bos="no"))
     assert len(made.text("A short text.")) == len(without.text("A short text.")) + 1
 
 
 def test_the_size_of_a_batch_changes_nothing(nano: engine.TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = _logprobs.LogprobScorer(nano, _logprobs.Options(window=90, stride=40))
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(window=90, stride=40))
     together = made.text(LONG)
     monkeypatch.setattr(_logprobs, "BATCH", 3)
     assert made.text(LONG) == pytest.approx(together, abs=1e-4)
@@ -128,7 +128,7 @@ def test_the_size_of_a_batch_changes_nothing(nano: engine.TransformersEngine, mo
 
 
 def test_texts_of_several_threads_are_what_each_is_by_itself(nano: engine.TransformersEngine) -> None:
-    made = _logprobs.LogprobScorer(nano, _logprobs.Options(window=90, stride=40))
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(window=90, stride=40))
     alone = [made.text(text) for text in TEXTS]
     with ThreadPoolExecutor(len(TEXTS)) as threads:
         together = list(threads.map(made.text, TEXTS))
@@ -139,7 +139,7 @@ def test_a_text_that_fits_into_the_window_does_not_depend_on_window_and_stride(
     nano: engine.TransformersEngine,
 ) -> None:
     found = [
-        _logprobs.LogprobScorer(nano, _logprobs.Options(window=window, stride=stride)).text(TEXTS[2])
+        _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(window=window, stride=stride)).text(TEXTS[2])
         for window, stride in ((511, 1), (400, 399), (100, 50))
     ]
     assert found[1] == pytest.approx(found[0], abs=1e-5) and found[2] == pytest.approx(found[0], abs=1e-5)
@@ -150,7 +150,9 @@ def test_the_tokens_of_a_continuation_are_those_after_the_prompt(
 ) -> None:
     tokenizer, model = direct
     prompt = "Text: it broke twice\nLabel:"
-    found = _logprobs.LogprobScorer(nano, _logprobs.Options()).continuations(prompt, [" complaint", " praise of it"])
+    found = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions()).continuations(
+        prompt, [" complaint", " praise of it"]
+    )
     for text, logprobs in zip([" complaint", " praise of it"], found, strict=True):
         before, whole = tokenizer(prompt).input_ids, tokenizer(prompt + text).input_ids
         assert whole[: len(before)] == before
@@ -162,7 +164,7 @@ def test_the_tokens_of_a_continuation_are_those_after_the_prompt(
 
 def test_a_prompt_that_the_model_does_not_hold_is_refused(nano: engine.TransformersEngine) -> None:
     with pytest.raises(RequestRefused, match="more than 511 tokens"):
-        _logprobs.LogprobScorer(nano, _logprobs.Options()).continuations(LONG * 2, [" a", " b"])
+        _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions()).continuations(LONG * 2, [" a", " b"])
 
 
 def test_a_text_of_one_token_is_named_with_its_file_and_line(nano: engine.TransformersEngine, tmp_path: Path) -> None:
@@ -178,13 +180,13 @@ def test_a_text_of_one_token_is_named_with_its_file_and_line(nano: engine.Transf
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (_logprobs.Options(window=512), "a window of 512 tokens is too long: the model takes 511"),
-        (_logprobs.Options(window=1), "at least 2 tokens"),
-        (_logprobs.Options(window=100, stride=100), "below the window of 100 tokens"),
+        (_logprobs.LogprobOptions(window=512), "a window of 512 tokens is too long: the model takes 511"),
+        (_logprobs.LogprobOptions(window=1), "at least 2 tokens"),
+        (_logprobs.LogprobOptions(window=100, stride=100), "below the window of 100 tokens"),
     ],
 )
 def test_windows_that_do_not_fit_the_model_are_refused(
-    nano: engine.TransformersEngine, options: _logprobs.Options, message: str
+    nano: engine.TransformersEngine, options: _logprobs.LogprobOptions, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         _logprobs.LogprobScorer(nano, options)

@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.metrics import rouge
 
 PAIRS = [
-    rouge.Pair(
+    rouge.SummaryPair(
         summary="The council will rebuild the old bridges.\nWork begins in May.",
         references=(
             "The old bridge is rebuilt from May on.",
@@ -22,15 +22,15 @@ PAIRS = [
         ),
         source="The council of Marlow voted to rebuild the old bridge. Work begins in May and ends in June.",
     ),
-    rouge.Pair(summary="", references=("Something happened.",), source="Something happened today."),
-    rouge.Pair(summary="Running dogs ran.", references=("A dog runs.",), source="A dog runs."),
+    rouge.SummaryPair(summary="", references=("Something happened.",), source="Something happened today."),
+    rouge.SummaryPair(summary="Running dogs ran.", references=("A dog runs.",), source="A dog runs."),
 ]
 TEXT = st.lists(st.sampled_from(["the", "running", "runs", "dog", "Dogs", ".", "\n", "a1", "Œ"]), max_size=12).map(
     " ".join
 )
 
 
-def direct(pair: rouge.Pair, stemmer: bool) -> dict[str, Any]:
+def direct(pair: rouge.SummaryPair, stemmer: bool) -> dict[str, Any]:
     scorer = rouge_scorer.RougeScorer(list(rouge.TYPES), use_stemmer=stemmer)
     found: dict[str, Any] = scorer.score_multi(pair.references, pair.summary)
     return found
@@ -46,33 +46,33 @@ def same(values: dict[str, float], expected: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("stemmer", [False, True])
 @pytest.mark.parametrize("pair", PAIRS)
-def test_rouge_is_that_of_rouge_score_with_the_best_of_the_references(pair: rouge.Pair, stemmer: bool) -> None:
+def test_rouge_is_that_of_rouge_score_with_the_best_of_the_references(pair: rouge.SummaryPair, stemmer: bool) -> None:
     assert same(rouge.score(pair, stemmer=stemmer, copied_n=4), direct(pair, stemmer))
 
 
 @settings(deadline=None)
 @given(TEXT, st.lists(TEXT, min_size=1, max_size=3), st.booleans())
 def test_rouge_is_that_of_rouge_score_for_any_texts(summary: str, references: list[str], stemmer: bool) -> None:
-    pair = rouge.Pair(summary=summary, references=tuple(references), source="")
+    pair = rouge.SummaryPair(summary=summary, references=tuple(references), source="")
     assert same(rouge.score(pair, stemmer=stemmer, copied_n=2), direct(pair, stemmer))
 
 
 def test_the_order_of_the_references_changes_nothing() -> None:
     pair = PAIRS[0]
-    turned = rouge.Pair(summary=pair.summary, references=pair.references[::-1], source=pair.source)
+    turned = rouge.SummaryPair(summary=pair.summary, references=pair.references[::-1], source=pair.source)
     assert rouge.score(pair, stemmer=True, copied_n=4) == rouge.score(turned, stemmer=True, copied_n=4)
 
 
 def test_length_ratio_copied_share_and_emptiness_of_cases_whose_answers_are_obvious() -> None:
     source = "one two three four five six"
     whole = rouge.score(
-        rouge.Pair(summary=source, references=("one two three",), source=source), stemmer=False, copied_n=3
+        rouge.SummaryPair(summary=source, references=("one two three",), source=source), stemmer=False, copied_n=3
     )
     assert (whole["length_ratio"], whole["copied"], whole["empty"]) == (2.0, 1.0, 0.0)
-    half = rouge.Pair(summary="one two three seven", references=("a b c d", "a"), source=source)
+    half = rouge.SummaryPair(summary="one two three seven", references=("a b c d", "a"), source=source)
     assert rouge.score(half, stemmer=False, copied_n=3)["copied"] == 0.5
     assert rouge.score(half, stemmer=False, copied_n=3)["length_ratio"] == 1.0
-    nothing = rouge.score(rouge.Pair(summary="...", references=("a",), source=source), stemmer=False, copied_n=3)
+    nothing = rouge.score(rouge.SummaryPair(summary="...", references=("a",), source=source), stemmer=False, copied_n=3)
     assert (nothing["length_ratio"], nothing["copied"], nothing["empty"]) == (0.0, 0.0, 1.0)
 
 

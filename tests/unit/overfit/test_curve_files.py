@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.overfit.curve_files import read_curve
-from harness.overfit.loss_curve import find_broken, find_turn
+from harness.overfit.loss_curve import find_broken, find_minimum
 
 POINTS = [(10, 2.0, None), (10, None, 2.1), (20, 1.5, None), (20, None, 1.8)]
 
@@ -125,7 +125,7 @@ def test_losses_that_are_no_numbers_are_found_where_they_begin(
 def test_a_broken_end_is_no_minimum(tmp_path: Path) -> None:
     log = [{"eval_loss": loss, "step": step} for step, loss in ((1, 2.0), (2, 1.0), (3, math.nan))]
     (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": log}))
-    turn = find_turn(read_curve(tmp_path).points)
+    turn = find_minimum(read_curve(tmp_path).points)
     assert turn is not None and turn.loss == 1.0
 
 

@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.models import model_dir
 from harness.overfit import loss_plot
 from harness.overfit.curve_files import read_curve
-from harness.overfit.loss_curve import Point, find_turn, sparkline
+from harness.overfit.loss_curve import Point, find_minimum, sparkline
 
 
 def points(*losses: float) -> list[Point]:
@@ -36,17 +36,17 @@ def points(*losses: float) -> list[Point]:
     ],
 )
 def test_a_curve_turns_up_where_two_rises_follow_its_minimum(losses: tuple[float, ...], epoch: int | None) -> None:
-    turn = find_turn(points(*losses))
+    turn = find_minimum(points(*losses))
     assert turn is not None and (turn.epoch if turn.confirmed else None) == epoch
 
 
 def test_a_turn_says_how_far_validation_rose_and_training_fell() -> None:
-    turn = find_turn(points(2.0, 1.0, 1.2, 1.5))
+    turn = find_minimum(points(2.0, 1.0, 1.2, 1.5))
     assert turn is not None and (turn.loss, turn.rise, turn.train_change) == pytest.approx((1.0, 0.5, -0.5))
 
 
 def test_a_curve_without_validation_losses_has_no_turn() -> None:
-    assert find_turn([Point(step=1, epoch=None, train=1.0, validation=None)]) is None
+    assert find_minimum([Point(step=1, epoch=None, train=1.0, validation=None)]) is None
 
 
 def test_a_trainer_state_is_read_without_its_summary(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_table_with_other_usual_names_is_read(tmp_path: Path) -> None:
 
 
 def test_the_embedded_models_curve_is_read_and_does_not_turn_up() -> None:
-    turn = find_turn(read_curve(model_dir("nano") / "loss.json").points)
+    turn = find_minimum(read_curve(model_dir("nano") / "loss.json").points)
     assert turn is not None and not turn.confirmed
 
 
@@ -94,7 +94,7 @@ def test_a_curve_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: s
 
 def test_the_picture_is_well_formed_and_marks_the_turn() -> None:
     found = points(2.0, 1.0, 1.2, 1.5)
-    root = ElementTree.fromstring(loss_plot.draw(found, find_turn(found)))
+    root = ElementTree.fromstring(loss_plot.draw(found, find_minimum(found)))
     lines = [each for each in root.iter() if each.tag.endswith("polyline")]
     words = [each.text for each in root.iter() if each.tag.endswith("text")]
     assert len(lines) == 2 and len(lines[0].attrib["points"].split()) == 4 and "turns up" in words

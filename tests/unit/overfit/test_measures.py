@@ -11,8 +11,8 @@ import scipy.stats
 
 from harness.metrics import diversity
 from harness.overfit import measures
-from harness.overfit.loss_curve import Turn
-from harness.overfit.measures import Level, TextLoss, Written
+from harness.overfit.loss_curve import LossMinimum
+from harness.overfit.measures import Level, WeightedLoss, Written
 from harness.text.verbatim import LONG
 
 
@@ -20,10 +20,10 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def losses(mean: float, count: int = 200, seed: int = 0, spread: float = 0.3) -> list[TextLoss]:
+def losses(mean: float, count: int = 200, seed: int = 0, spread: float = 0.3) -> list[WeightedLoss]:
     draw = np.random.default_rng(seed)
     lengths = draw.integers(20, 200, count)
-    return [TextLoss(nats=float(length * draw.normal(mean, spread)), tokens=int(length)) for length in lengths]
+    return [WeightedLoss(nats=float(length * draw.normal(mean, spread)), tokens=int(length)) for length in lengths]
 
 
 def essay(seed: int, length: int) -> list[str]:
@@ -40,8 +40,8 @@ def test_the_level_of_a_gap_changes_at_a_fifth_and_a_half(gap: float, level: str
 
 
 def test_the_gap_is_the_difference_of_losses_per_token() -> None:
-    train = [TextLoss(nats=10, tokens=10), TextLoss(nats=90, tokens=30)]
-    validation = [TextLoss(nats=30, tokens=10), TextLoss(nats=30, tokens=10)]
+    train = [WeightedLoss(nats=10, tokens=10), WeightedLoss(nats=90, tokens=30)]
+    validation = [WeightedLoss(nats=30, tokens=10), WeightedLoss(nats=30, tokens=10)]
     found = measures.measure_gap(train, validation, rng())
     assert (found.train.value, found.validation.value, found.value) == pytest.approx((2.5, 3.0, 0.5))
 
@@ -146,7 +146,7 @@ def test_items_like_training_texts_are_told_by_their_nearest_one() -> None:
     unlike = [" ".join(essay(200 + place, 80)) for place in range(10)]
     shares = measures.nearest_shares(lambda: training, [*like, *unlike, "short"])
     assert min(filter(None, shares[:10])) > 0.6 and shares[10:] == [0.0] * 10 + [None]
-    known = [TextLoss(nats=1, tokens=1 + place % 2) for place in range(10)]
+    known = [WeightedLoss(nats=1, tokens=1 + place % 2) for place in range(10)]
     found = measures.contrast_nearest([*known, *losses(3, 11)], shares, "nats per token", rng())
     assert found is not None and found.similar.texts == 10 and found.difference > 1 and found.low > 0
 
@@ -158,7 +158,7 @@ def test_items_of_one_kind_are_not_divided() -> None:
 
 
 def test_items_are_divided_as_the_data_says() -> None:
-    values = [TextLoss(nats=value, tokens=1) for value in (0.9, 1.0, 0.2, 0.1)]
+    values = [WeightedLoss(nats=value, tokens=1) for value in (0.9, 1.0, 0.2, 0.1)]
     found = measures.contrast_kinds(values, [True, True, False, False], "passed", rng())
     assert found is not None and found.difference == pytest.approx(-0.8) and found.of == "passed"
 
@@ -169,7 +169,7 @@ def test_a_prompt_is_the_first_third_of_a_text_as_it_stands() -> None:
 
 
 def test_the_worst_sign_comes_first() -> None:
-    turn = Turn(step=1, epoch=2, loss=1, rise=0.05, confirmed=True, train_change=-1)
+    turn = LossMinimum(step=1, epoch=2, loss=1, rise=0.05, confirmed=True, train_change=-1)
     gap = measures.measure_gap(losses(1.0), losses(2.0, seed=1), rng())
     signs = measures.find_signs(gap, [], turn)
     assert [sign.level for sign in signs] == [Level.SEVERE, Level.MODERATE] and measures.worst(signs) is Level.SEVERE

@@ -145,7 +145,7 @@ def test_runs_give_back_the_spread_and_the_correlation_they_were_drawn_with(n: i
     first, other = rng.normal(size=(2, 20_000))
     rates = [beta_rates(norm.cdf(first), 0.4, 0.5), beta_rates(norm.cdf(0.6 * first + 0.8 * other), 0.5, 0.5)]
     runs = [(str(seed), drawn_run(each, n, seed)) for seed, each in enumerate(rates)]
-    found = power.measured(runs, None)
+    found = power.ability_from_runs(runs, None)
     assert found.baseline == pytest.approx(0.4, abs=0.01)
     assert found.spread == pytest.approx(0.5, abs=0.02)
     assert found.correlation == pytest.approx(np.corrcoef(*rates)[0, 1], abs=0.02)
@@ -153,12 +153,12 @@ def test_runs_give_back_the_spread_and_the_correlation_they_were_drawn_with(n: i
 
 def test_a_run_with_one_sample_tells_nothing_of_the_spread() -> None:
     with pytest.raises(InputError, match="cannot tell chance from ability"):
-        power.measured([("run", {"a": {"n": 1, "c": 1}, "b": {"n": 1, "c": 0}})], None)
+        power.ability_from_runs([("run", {"a": {"n": 1, "c": 1}, "b": {"n": 1, "c": 0}})], None)
 
 
 def test_a_run_that_passes_nothing_tells_nothing_of_the_spread() -> None:
     with pytest.raises(InputError, match="passes all or nothing"):
-        power.measured([("run", {"a": {"n": 5, "c": 0}, "b": {"n": 5, "c": 0}})], None)
+        power.ability_from_runs([("run", {"a": {"n": 5, "c": 0}, "b": {"n": 5, "c": 0}})], None)
 
 
 def test_impossible_abilities_and_designs_are_refused() -> None:

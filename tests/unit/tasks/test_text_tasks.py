@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from harness.errors import InputError
 from harness.metrics import rouge
-from harness.tasks import Ended, Outcome, classification, perplexity, summarization
+from harness.tasks import ScoredRun, TaskSummary, classification, perplexity, summarization
 from harness.types import Completion, Form, Problem, Request, SamplingParams, Score
 
 LABELS = ("good", "bad")
@@ -20,8 +20,8 @@ REMARK = Problem(id="x/1", dataset="x", prompt="Fine!", references=("good",), me
 ONE = SamplingParams(n=1, temperature=0)
 
 
-def ended(scores: Sequence[Score], problems: Sequence[Problem]) -> Ended:
-    return Ended(
+def ended(scores: Sequence[Score], problems: Sequence[Problem]) -> ScoredRun:
+    return ScoredRun(
         scores=lambda: iter(scores), problems={each.id: each for each in problems},
         expected={each.id: 1 for each in problems}, ks=None, signature="s", seed=0,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_a_classification_names_every_label_and_a_completion_ends_at_its_line() 
 def test_a_summary_is_scored_by_rouge_score_with_the_task_s_options() -> None:
     made = summarization.open_task({"stemmer": "false", "copied_n": "2"})
     score = made.score(TEXT, Completion(problem_id="x/1", index=0, text="<think>hm</think> A man walks"), None)
-    pair = rouge.Pair(summary="A man walks", references=TEXT.references, source=TEXT.prompt)
+    pair = rouge.SummaryPair(summary="A man walks", references=TEXT.references, source=TEXT.prompt)
     assert score.values == rouge.score(pair, stemmer=False, copied_n=2)
     assert "stemmer:no" in made.label() and "copied_n:2" in made.label()
 
@@ -76,7 +76,7 @@ def test_the_mean_of_a_measure_is_over_items_and_within_an_item_over_samples() -
     assert (outcome.estimates[0].n_problems, outcome.estimates[0].n_completions) == (2, 3)
 
 
-def classified(order: random.Random | None = None) -> tuple[Outcome, list[str], list[str]]:
+def classified(order: random.Random | None = None) -> tuple[TaskSummary, list[str], list[str]]:
     made = classification.open_task({})
     answers = ["good", "Label: bad", "not good", "", "It is good.", "good or bad", "bad", "Good."]
     truths = ["good", "bad", "good", "bad", "bad", "good", "bad", "good"]

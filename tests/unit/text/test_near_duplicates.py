@@ -93,7 +93,7 @@ def test_every_planted_near_duplicate_is_found_with_its_exact_index_and_nothing_
     near = {place: changed(left[place], 3, place) for place in range(0, 60, 4)}
     right = [near.get(place, " ".join(essay(1000 + place))) for place in range(60)]
     left_texts = [" ".join(words) for words in left]
-    found = near_duplicates.near(
+    found = near_duplicates.find_near(
         near_duplicates.sketch(left_texts, 60),
         near_duplicates.sketch(right, 60),
         left_texts.__getitem__,
@@ -107,7 +107,7 @@ def test_every_planted_near_duplicate_is_found_with_its_exact_index_and_nothing_
 
 def test_exact_duplicates_are_those_equal_but_for_white_space() -> None:
     left, right = ["a b\n  c", "d"], ["x", "a b c", "d "]
-    found = near_duplicates.exact(near_duplicates.sketch(left, 2), near_duplicates.sketch(right, 3))
+    found = near_duplicates.find_exact(near_duplicates.sketch(left, 2), near_duplicates.sketch(right, 3))
     assert [(match.left, match.right) for match in found] == [(0, 1), (1, 2)]
 
 

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.text.verbatim import SEED, Copy, excerpt, long_share, longest_copies, wilson
+from harness.text.verbatim import SEED, VerbatimCopy, excerpt, long_share, longest_copies, wilson
 from harness.text.words import tokens
 
 LETTERS = st.lists(st.sampled_from("abc"), max_size=40).map(" ".join)
@@ -46,7 +46,7 @@ def test_a_planted_copy_is_found_in_its_place_and_text() -> None:
     training = [words(seed, 200) for seed in range(20)]
     output = [*words(100, 30), *training[13][50:120], *words(101, 30)]
     (copy,) = longest_copies([" ".join(output)], (" ".join(text) for text in training))
-    assert copy == Copy(length=70, start=30, source=13)
+    assert copy == VerbatimCopy(length=70, start=30, source=13)
     assert excerpt(" ".join(output), copy, 2) == f"{training[13][50]} {training[13][51]} ..."
 
 
@@ -63,7 +63,7 @@ def test_a_copy_does_not_run_from_one_output_into_the_next() -> None:
 
 
 def test_the_share_of_outputs_with_a_long_copy_counts_from_fifty_tokens() -> None:
-    copies = [Copy(length=length, start=0, source=0) for length in (49, 50, 51, 0)]
+    copies = [VerbatimCopy(length=length, start=0, source=0) for length in (49, 50, 51, 0)]
     assert long_share(copies).share == 0.5
 
 

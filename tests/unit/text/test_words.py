@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.text.near_duplicates import exact, sketch
+from harness.text.near_duplicates import find_exact, sketch
 from harness.text.words import tokens, visible, words
 
 
@@ -48,5 +48,5 @@ def test_texts_that_look_the_same_are_exact_duplicates() -> None:
         unicodedata.normalize("NFD", "le café était fermé"),
         "le ca\u200bfé était fermé",
     )
-    (first, second) = exact(sketch([composed], 1), sketch([split, hidden], 2))
+    (first, second) = find_exact(sketch([composed], 1), sketch([split, hidden], 2))
     assert (first.similarity, second.similarity) == (1.0, 1.0)

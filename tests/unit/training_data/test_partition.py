@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from harness.training_data.partition import Wanted, by_chance, by_class, by_group, by_time
+from harness.training_data.partition import PartSizes, group_split, random_split, stratified_split, time_split
 
 SEED = 7
 
@@ -21,13 +21,13 @@ def keys(count: int) -> np.ndarray:
 
 
 def test_by_chance_gives_the_wanted_sizes_without_a_row_in_two_parts() -> None:
-    held = by_chance(keys(100), Wanted(test=10, validation=5))
+    held = random_split(keys(100), PartSizes(test=10, validation=5))
     assert len(held.test) == 10 and len(held.validation) == 5 and not set(held.test) & set(held.validation)
 
 
 def test_by_time_the_latest_are_the_test_part() -> None:
     moments = np.array([5.0, 1, 4, 2, 3, 6, 8, 7, 9, 10])
-    held = by_time(moments, Wanted(test=2, validation=2))
+    held = time_split(moments, PartSizes(test=2, validation=2))
     assert sorted(moments[held.test]) == [9, 10] and sorted(moments[held.validation]) == [7, 8]
 
 
@@ -36,7 +36,7 @@ def test_by_time_no_moment_is_in_two_parts_and_parts_follow_each_other(
     moments: list[int], test: int, validation: int
 ) -> None:
     times = np.array(moments, dtype=float)
-    held = by_time(times, Wanted(test=test, validation=validation))
+    held = time_split(times, PartSizes(test=test, validation=validation))
     train = np.setdiff1d(np.arange(len(times)), [*held.test, *held.validation])
     ordered = [times[part] for part in (train, held.validation, held.test) if len(part)]
     for before, after in itertools.pairwise(ordered):
@@ -44,13 +44,13 @@ def test_by_time_no_moment_is_in_two_parts_and_parts_follow_each_other(
 
 
 def test_by_time_a_part_begins_at_the_change_nearest_to_the_wanted_size() -> None:
-    held = by_time(np.array([1.0, 1, 2, 2, 2, 2, 2, 3, 3, 3]), Wanted(test=2))
+    held = time_split(np.array([1.0, 1, 2, 2, 2, 2, 2, 3, 3, 3]), PartSizes(test=2))
     assert held.test.tolist() == [7, 8, 9]
 
 
 def test_by_class_agrees_with_scikit_learn_in_counts() -> None:
     classes = ["a"] * 50 + ["b"] * 30 + ["c"] * 20
-    held = by_class(classes, keys(100), Wanted(test=10))
+    held = stratified_split(classes, keys(100), PartSizes(test=10))
     _, theirs = next(StratifiedShuffleSplit(n_splits=1, test_size=10, random_state=0).split(classes, classes))
     assert (
         Counter(classes[row] for row in held.test)
@@ -61,7 +61,7 @@ def test_by_class_agrees_with_scikit_learn_in_counts() -> None:
 
 @given(st.lists(st.sampled_from("abcdefg"), min_size=6, max_size=120), st.integers(1, 20), st.integers(0, 20))
 def test_by_class_each_class_is_in_every_part_or_only_in_train(classes: list[str], test: int, validation: int) -> None:
-    held = by_class(classes, keys(len(classes)), Wanted(test=test, validation=validation))
+    held = stratified_split(classes, keys(len(classes)), PartSizes(test=test, validation=validation))
     assert not set(held.test) & set(held.validation)
     train = set(range(len(classes))) - set(held.test) - set(held.validation)
     parts = [held.test, held.validation] if validation else [held.test]
@@ -74,7 +74,7 @@ def test_by_class_each_class_is_in_every_part_or_only_in_train(classes: list[str
 
 def test_by_class_rounds_by_largest_remainder_to_the_wanted_size() -> None:
     classes = ["a"] * 33 + ["b"] * 33 + ["c"] * 34
-    held = by_class(classes, keys(100), Wanted(test=10))
+    held = stratified_split(classes, keys(100), PartSizes(test=10))
     assert Counter(classes[row] for row in held.test) == {"a": 3, "b": 3, "c": 4}
 
 
@@ -82,21 +82,24 @@ def test_by_class_rounds_by_largest_remainder_to_the_wanted_size() -> None:
 def test_by_group_no_group_is_divided_and_no_part_is_larger_than_wanted(
     groups: list[int], test: int, validation: int
 ) -> None:
-    held = by_group(np.array(groups), keys(len(groups)), Wanted(test=test, validation=validation))
+    held = group_split(np.array(groups), keys(len(groups)), PartSizes(test=test, validation=validation))
     train = np.setdiff1d(np.arange(len(groups)), [*held.test, *held.validation])
     parts = [{groups[row] for row in part} for part in (train, held.validation, held.test)]
     assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
     assert len(held.test) <= test and len(held.validation) <= validation
 
 
-@pytest.mark.parametrize("strategy", [by_group, by_class])
+@pytest.mark.parametrize("strategy", [group_split, stratified_split])
 def test_the_order_of_rows_does_not_count(strategy: object) -> None:
     names = np.arange(60)
     groups, drawn = names // 3, keys(60)
     shuffled = np.random.default_rng(1).permutation(60)
-    if strategy is by_group:
-        one, two = by_group(groups, drawn, Wanted(test=9)), by_group(groups[shuffled], drawn[shuffled], Wanted(test=9))
+    if strategy is group_split:
+        one, two = (
+            group_split(groups, drawn, PartSizes(test=9)),
+            group_split(groups[shuffled], drawn[shuffled], PartSizes(test=9)),
+        )
     else:
-        one = by_class([str(each) for each in groups], drawn, Wanted(test=9))
-        two = by_class([str(each) for each in groups[shuffled]], drawn[shuffled], Wanted(test=9))
+        one = stratified_split([str(each) for each in groups], drawn, PartSizes(test=9))
+        two = stratified_split([str(each) for each in groups[shuffled]], drawn[shuffled], PartSizes(test=9))
     assert set(names[one.test]) == set(names[shuffled][two.test])

@@ -16,7 +16,7 @@ from harness.files.rows import RowFile
 from harness.training_data import leaks
 from harness.training_data import split as splitting
 from harness.training_data.leaks import Rules
-from harness.training_data.split import Plan, Strategy, parse_size
+from harness.training_data.split import SplitPlan, Strategy, parse_size
 
 Rows = list[dict[str, Any]]
 
@@ -39,11 +39,11 @@ def write(path: Path, data: Rows) -> Path:
     return path
 
 
-def plan(test: str = "0.2", validation: str | None = None, **options: Any) -> Plan:
+def plan(test: str = "0.2", validation: str | None = None, **options: Any) -> SplitPlan:
     sizes = {"test": parse_size(test, "--test-size")}
     if validation:
         sizes["validation"] = parse_size(validation, "--validation-size")
-    return Plan(rules=Rules(), **sizes, **options)
+    return SplitPlan(rules=Rules(), **sizes, **options)
 
 
 Split = Callable[..., dict[str, Any]]
