@@ -14,8 +14,7 @@ import transformers
 from harness.engines.transformers import Options, TransformersEngine
 from harness.files.rows import RowFile
 from harness.models import model_dir
-from harness.overfit.examine import OverfitOptions
-from harness.overfit.examine import OverfitReport, measure_overfitting
+from harness.overfit.examine import OverfitOptions, OverfitReport, measure_overfitting
 from harness.types import SamplingParams
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import write_rows
