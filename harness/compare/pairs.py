@@ -22,8 +22,8 @@ import numpy as np
 from harness.compare.conditions import Mismatch, MismatchKind, find_mismatches, refusal
 from harness.errors import InputError, did_you_mean
 from harness.metrics import Metric, Unit, metric_or_guess, pass_at_k, perplexity
-from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
+from harness.runs.reader import SavedRun
 from harness.stats import bootstrap, paired
 from harness.stats.paired import Difference
 
@@ -148,17 +148,11 @@ def compare(
 
 def open_run(path: Path, label: str) -> ComparedRun:
     """Raises InputError where the folder is no run directory, or its run has not come to an end."""
-    manifest = reader.read_manifest(path)
-    try:
-        summary = reader.read_summary(path)
-    except ValueError as error:
-        raise InputError(f"{path / layout.SUMMARY} is not JSON; run the command of this run again") from error
-    if summary is None:
-        raise InputError(f"{path} has not come to its end; the same command goes on with it")
-    problems = {name: each for name, each in summary["problems"].items() if each["n"]}
+    saved = SavedRun(path)
+    problems = {name: each for name, each in saved.summary["problems"].items() if each["n"]}
     if not problems:
         raise InputError(f"{path} has no scored problem")
-    return ComparedRun(label=label, path=path, manifest=manifest, summary=summary, problems=problems)
+    return ComparedRun(label=label, path=path, manifest=saved.manifest, summary=saved.summary, problems=problems)
 
 
 def _labels(count: int) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ProblemError
+from harness.files.atomic import write_whole
 
 TIMEOUT_S = 30.0
 
@@ -59,8 +58,6 @@ def _sha256(data: bytes) -> str:
 def _write(target: Path, data: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, target)
+        write_whole(target, data)
     except OSError as error:
         raise ProblemError(f"the download cannot be kept in {target.parent}: {error}") from error

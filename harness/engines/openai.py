@@ -6,25 +6,24 @@ are tenacity's alone: connection faults, time-outs, 429 and 5xx, at most ATTEMPT
 honoured. A server counts the tokens of a request, not of each sample: the counts stand as the request's usage on its
 first completion, and a completion has its own where it was the only one. Reasoning that the server's parser took out of
 an answer (`reasoning` in vLLM, `reasoning_content` in older and other ones) is put back in front of it, between <think>
-tags. A server that we started ourselves is started again where it died (`Managed`).
+tags. A server that we started ourselves is started again where it died (`ManagedServer`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import openai
 import tenacity
 
 from harness.engines import Bos, cut, seed_of, split_request, too_long, valid_text, with_usage
+from harness.engines._openai_answers import answer_text, logprob_of, token_counts
+from harness.engines._restarts import CrashSuspect, ManagedServer, SharedOrExclusive
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, did_you_mean
-from harness.prompts.template import with_thinking
 from harness.types import Completion, Form, Request
 
 ATTEMPTS = 6
@@ -32,18 +31,6 @@ TIMEOUT = openai.Timeout(1800.0, connect=10.0)  # a request may wait for hundred
 FIRST_ANSWER_S = 10.0
 # Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
 SERVER_STOPS = 4
-
-
-class Managed(Protocol):
-    """A server of our own. restarts: how often it was started again."""
-
-    restarts: int
-
-    def ensure_running(self) -> str:
-        """See that it is up, start it again where it died; its address. Raises EngineError."""
-
-    def answered(self) -> None:
-        """It answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +44,7 @@ class Options:
     model: str | None
     api_key: str = "EMPTY"
     concurrency: int = 16
-    server: Managed | None = None
+    server: ManagedServer | None = None
     gpus: int | None = None
 
 
@@ -77,7 +64,7 @@ class OpenAIEngine:
         except BaseException:
             self._client.close()
             raise
-        self._turns = _SharedOrExclusive()
+        self._turns = SharedOrExclusive()
         self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
@@ -116,7 +103,7 @@ class OpenAIEngine:
         except (AttributeError, TypeError) as error:  # the client passes on whatever JSON it was given
             text = f"{self._client.base_url} gave what is no answer ({error}): {str(answer)[:200]!r}"
             raise RequestFailed(text) from error
-        prompt_tokens, completion_tokens = _counted(answer)
+        prompt_tokens, completion_tokens = token_counts(answer)
         return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
 
     def _choices(self, request: Request, answer: Any) -> list[Any]:
@@ -202,7 +189,7 @@ class OpenAIEngine:
                 "use a vLLM server, or the engine transformers"
             )
         return [
-            [_logprob(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]
+            [logprob_of(entry, token) for entry, token in zip(choice.prompt_logprobs[1:], each[1:], strict=True)]
             for choice, each in zip(choices, sequences, strict=True)
         ]
 
@@ -288,7 +275,7 @@ class OpenAIEngine:
 
     def _persist(self, what: str, call: Callable[[], Any]) -> Any:
         """The answer of a call under the retry policy. Raises RequestFailed where our own server dies of it."""
-        return self._attempts()(self._once, what, call, _CrashSuspect())
+        return self._attempts()(self._once, what, call, CrashSuspect())
 
     def _attempts(self) -> tenacity.Retrying:
         """The one retry policy."""
@@ -299,7 +286,7 @@ class OpenAIEngine:
             reraise=True,
         )
 
-    def _once(self, what: str, call: Callable[[], Any], suspicion: _CrashSuspect) -> Any:
+    def _once(self, what: str, call: Callable[[], Any], suspicion: CrashSuspect) -> Any:
         """One attempt. A call that was on its way when our own server died is made again alone: where the server dies
         then too, it is this call that ends it, and the others are to have their answers.
         """
@@ -322,7 +309,7 @@ class OpenAIEngine:
         server.answered()
         return answer
 
-    def _reconnect(self, server: Managed) -> None:
+    def _reconnect(self, server: ManagedServer) -> None:
         """Go on with a server of our own, started again where it died. Raises EngineError."""
         base_url = server.ensure_running()
         if base_url.rstrip("/") != str(self._client.base_url).rstrip("/"):
@@ -337,8 +324,8 @@ class OpenAIEngine:
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
-        text, stopped = cut(valid_text(_answered(request, choice)), request.sampling.stop)
-        prompt_tokens, completion_tokens = _counted(answer)
+        text, stopped = cut(valid_text(answer_text(request, choice)), request.sampling.stop)
+        prompt_tokens, completion_tokens = token_counts(answer)
         reason = "stop" if stopped else choice.finish_reason
         return Completion(
             problem_id=request.problem_id,
@@ -353,49 +340,6 @@ class OpenAIEngine:
         )
 
 
-@dataclass(slots=True)
-class _CrashSuspect:
-    """raised: our own server died while this call was on its way."""
-
-    raised: bool = False
-
-
-class _SharedOrExclusive:
-    """Calls go together, or one alone while no other is on its way."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()  # protects the two below
-        self._together = 0
-        self._alone = False
-
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Wait until none is alone."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._alone)
-            self._together += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._together -= 1
-                self._changed.notify_all()
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Wait until none is left; none follows before the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._alone)
-            self._alone = True
-            self._changed.wait_for(lambda: not self._together)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._alone = False
-                self._changed.notify_all()
-
-
 def _hint(request: Request, error: openai.APIStatusError) -> str:
     """What to do about a request that no prompt would make better; empty where that is not known."""
     if request.form() is Form.CHAT and "template" in _message(error):
@@ -403,43 +347,6 @@ def _hint(request: Request, error: openai.APIStatusError) -> str:
     if error.status_code == 404 and request.form() is Form.COMPLETION:
         return "; the server may offer chat only: use --form chat"
     return ""
-
-
-def _logprob(entry: Any, token: int) -> float:
-    """Of one place of a prompt: {token id: {"logprob": ...}}, with the token's own among them."""
-    try:
-        return float(entry[str(token)]["logprob"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise EngineError(f"the server's prompt_logprobs has no log-probability of its own token {token}") from error
-
-
-def _counted(answer: Any) -> tuple[int | None, int | None]:
-    """Tokens of the prompt and of all samples, None where the server does not count them."""
-    usage = getattr(answer, "usage", None)
-    counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-    prompt, completion = (each if isinstance(each, int) and each >= 0 else None for each in counts)
-    return prompt, completion
-
-
-def _answered(request: Request, choice: Any) -> str:
-    """A choice's text; a chat model's with its reasoning, which a server may give apart. TypeError where it has none:
-    an empty text would count as a wrong answer.
-    """
-    if request.messages is None:
-        if not isinstance(choice.text, str):
-            raise TypeError("a choice without text")
-        return choice.text
-    message = choice.message
-    if not isinstance(message.content, str | None):
-        raise TypeError("a message whose content is no text")
-    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
-    reached = choice.finish_reason == "length"
-    # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
-    # its reasoning, is taken to have begun with it.
-    opened = reached and request.thinking_tokens > 0
-    return with_thinking(
-        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
-    )
 
 
 def sampling_arguments(request: Request) -> dict[str, Any]:

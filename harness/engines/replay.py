@@ -22,6 +22,8 @@ from typing import IO, Any
 
 from harness.engines import valid_text
 from harness.errors import SamplesError
+from harness.files.jsonl import parse_object
+from harness.files.offsets import filled_lines
 from harness.types import Completion, Form, ProblemSet, Request
 
 
@@ -72,7 +74,7 @@ class ReplayEngine:
     def rows(self, problems: ProblemSet) -> Iterator[tuple[str, int, dict[str, Any]]]:
         """(problem id, index among its completions, row) of every row, in the file's order."""
         seen: dict[str, int] = {}
-        for line, number, _ in self._lines():
+        for number, _, line in filled_lines(self._file):
             problem_id, _, row = self._parse(line, number, problems)
             index = seen.get(problem_id, 0)
             seen[problem_id] = index + 1
@@ -85,7 +87,7 @@ class ReplayEngine:
     def _index(self, problems: ProblemSet) -> str:
         """Note the place of every row; the sha256 of them all."""
         digest = hashlib.sha256()
-        for line, number, offset in self._lines():
+        for number, offset, line in filled_lines(self._file):
             digest.update(line)
             problem_id, _, _ = self._parse(line, number, problems)
             self._places.setdefault(problem_id, array.array("q")).append(offset)
@@ -93,22 +95,10 @@ class ReplayEngine:
             raise SamplesError(f"{self._path} holds no completions")
         return digest.hexdigest()
 
-    def _lines(self) -> Iterator[tuple[bytes, int, int]]:
-        """(line, its number, its offset) of every line that is not blank."""
-        self._file.seek(0)
-        offset = 0
-        for number, line in enumerate(iter(self._file.readline, b""), start=1):
-            if line.strip():
-                yield line, number, offset
-            offset += len(line)
-
     def _parse(self, line: bytes, number: int, problems: ProblemSet) -> tuple[str, str, dict[str, Any]]:
         where = f"{self._path}, line {number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise SamplesError(f"{where}: not JSON ({error})") from error
-        if not isinstance(row, dict) or "task_id" not in row:
+        row = parse_object(line, where, SamplesError)
+        if "task_id" not in row:
             raise SamplesError(f"{where}: an object with task_id and completion (or solution) is expected")
         problem = problems.find(row["task_id"])
         if problem is None:

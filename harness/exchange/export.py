@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.datasets import load_set
 from harness.errors import InputError, ProblemError
 from harness.exchange import find_format, format_names
-from harness.exchange.saved_run import SavedRun
+from harness.exchange.saved_run import ProgramRun
 from harness.runs import reader
 from harness.types import ProblemSet
 
@@ -17,8 +17,8 @@ def export(run: Path, name: str, out: Path, problems: str | None, cache: Path) -
     module = find_format(name, "write")
     needed = getattr(module, "NEEDS_PROBLEMS", True)
     loaded = _problem_set(run, problems, cache) if needed else None
-    saved = SavedRun(run, loaded)
-    task = saved.summary.get("task", "codegen")
+    saved = ProgramRun(run, loaded)
+    task = saved.task
     if needed and task != "codegen":
         others = [
             each for each in format_names("write") if not getattr(find_format(each, "write"), "NEEDS_PROBLEMS", True)

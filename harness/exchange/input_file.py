@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import SamplesError
+from harness.files.jsonl import parse_object
+from harness.files.offsets import filled_lines
 
 Row = dict[str, Any]
 
@@ -84,8 +86,9 @@ class InputFile:
         """
         places: dict[str, array.array[int]] = {}
         with contextlib.closing(_seekable(self.path)) as file:
-            for where, (number, offset, line) in _lines(file, self.path):
-                row = _object(line, where)
+            for number, offset, line in filled_lines(file):
+                where = f"{self.path}, line {number}"
+                row = parse_object(line, where, SamplesError)
                 if key(row) is None:
                     raise SamplesError(f"{where}: the task's id is missing")
                 places.setdefault(str(key(row)), array.array("q")).extend((number, offset))
@@ -95,7 +98,7 @@ class InputFile:
                 rows = []
                 for number, offset in zip(flat[::2], flat[1::2], strict=True):
                     file.seek(offset)
-                    rows.append((number, _object(file.readline(), f"{self.path}, line {number}")))
+                    rows.append((number, parse_object(file.readline(), f"{self.path}, line {number}", SamplesError)))
                 yield task, rows
 
     def _first_lines(self, most: int) -> Iterator[bytes]:
@@ -113,25 +116,6 @@ class InputFile:
             except (ValueError, RecursionError) as error:
                 self.fault = f"not JSON: {error}"
                 return None
-
-
-def _lines(file: IO[bytes], path: Path) -> Iterator[tuple[str, tuple[int, int, bytes]]]:
-    offset = 0
-    for number, line in enumerate(iter(file.readline, b""), start=1):
-        if line.strip():
-            yield f"{path}, line {number}", (number, offset, line)
-            file.seek(offset + len(line))
-        offset += len(line)
-
-
-def _object(line: bytes, where: str) -> Row:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise SamplesError(f"{where}: not JSON ({error})") from error
-    if not isinstance(row, dict):
-        raise SamplesError(f"{where}: a JSON object is expected, not {type(row).__name__}")
-    return row
 
 
 def _parsed(line: bytes | None) -> Any:

@@ -8,20 +8,17 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic import TypeAdapter
-
 from harness.errors import InputError
 from harness.extractors import DEFAULT, EXTRACTORS
+from harness.files.offsets import sample_offsets
 from harness.runs import layout, reader
+from harness.runs.reader import SavedRun
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem, ProblemSet
 from sandbox.types import Verdict
-
-_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,43 +48,17 @@ class Solved:
         return None if not verdicts or None in verdicts else (len(verdicts), verdicts.count(Verdict.ACCEPTED))
 
 
-class SavedRun:
-    """A run and its problem set. Only the places of its lines are held in memory.
+class ProgramRun(SavedRun):
+    """A run with its problem set, and so with its programs. Only the places of its lines are held in memory.
 
     Raises InputError where there is no run, and where the problem set is not the run's own.
     """
 
     def __init__(self, path: Path, problems: ProblemSet | None) -> None:
-        self.path = path
-        self.manifest = reader.read_manifest(path)
-        found = reader.read_summary(path)
-        if found is None:
-            raise InputError(f"{path} has not come to its end; the command that began it goes on with it")
-        self.summary = found
+        super().__init__(path)
         self._problems = problems
-        self._completions = _places(path / layout.COMPLETIONS)
-        self._executions = _places(path / layout.EXECUTIONS)
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        model = self.manifest.identity.get("model") or {}
-        return str(model.get("name") or self.path.resolve().parent.name)
-
-    @property
-    def dataset(self) -> str:
-        """The problem set's name."""
-        return str((self.manifest.identity.get("problems") or {}).get("name") or self.path.resolve().parent.parent.name)
-
-    @property
-    def created(self) -> datetime:
-        """When the run began."""
-        return datetime.strptime(self.manifest.created, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-
-    @property
-    def sampling(self) -> Mapping[str, Any]:
-        """The sampling parameters, where the run sampled: an imported run or a file of samples has none."""
-        return self.manifest.identity.get("sampling") or {}
+        self._completions = sample_offsets(path / layout.COMPLETIONS)
+        self._executions = sample_offsets(path / layout.EXECUTIONS)
 
     @property
     def problems(self) -> ProblemSet:
@@ -108,10 +79,6 @@ class SavedRun:
     def judged(self) -> bool:
         """Whether any completion has a verdict."""
         return bool(self._executions)
-
-    def estimates(self) -> dict[str, float]:
-        """metric -> value."""
-        return {each["metric"]: each["value"] for each in self.summary["estimates"]}
 
     def sizes(self) -> dict[str, int]:
         """Problem id -> number of completions."""
@@ -136,7 +103,7 @@ class SavedRun:
 
 def _sample(problem: Problem, texts: IO[bytes], records: IO[bytes], place: int, done: int, extractor: str) -> Sample:
     texts.seek(place)
-    completion = _completion.validate_json(texts.readline())
+    completion = reader.COMPLETION.validate_json(texts.readline())
     execution = None
     if done >= 0:
         records.seek(done)
@@ -144,23 +111,6 @@ def _sample(problem: Problem, texts: IO[bytes], records: IO[bytes], place: int, 
     taken = codegen.extraction(problem, completion, extractor)
     program = codegen.program(problem, completion, taken).source
     return Sample(completion=completion, program=program, execution=execution)
-
-
-def _places(path: Path) -> dict[str, array.array[int]]:
-    """Problem id -> offset of each index's line, -1 where there is none. A torn last line is left out."""
-    table: dict[str, array.array[int]] = {}
-    offset = 0
-    if not path.exists():
-        return table
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                record = json.loads(line)
-                places = table.setdefault(record["problem_id"], array.array("q"))
-                places.extend([-1] * (record["index"] + 1 - len(places)))
-                places[record["index"]] = offset
-            offset += len(line)
-    return table
 
 
 def continues_prompt(sample: Sample) -> str:

@@ -14,17 +14,22 @@ from harness.errors import InputError
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file at once: it is the old one or the new one, never a part."""
+    """Replace a file, and return when it is on the disk."""
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """The name of a temporary file in the same folder that takes the place of `path` at the end, if all went well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         os.replace(temporary, path)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager
@@ -41,15 +46,12 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def replacing_path(path: Path) -> Iterator[Path]:
-    """The name of a temporary file that takes the place of `path` at the end, if all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """As `replaced`, for a place that the user named; its folders are made. Raises InputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with replaced(path) as temporary:
+            yield temporary
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror or error}; choose another place with -o"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ProblemError
+from harness.errors import InputError, ProblemError
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
@@ -21,20 +21,27 @@ def read_lines(path: Path) -> Iterator[bytes]:
         raise ProblemError(f"{path} cannot be read: {error}") from error
 
 
+def parse_object(line: bytes, where: str, error: type[InputError] = InputError) -> dict[str, Any]:
+    """The JSON object in a line; `where` names it in a message. Raises `error`: not UTF-8, not JSON, no object."""
+    try:
+        found = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise error(not_utf8(where, fault)) from fault
+    except (ValueError, RecursionError) as fault:
+        raise error(f"{where}: not JSON ({fault})") from fault
+    if not isinstance(found, dict):
+        raise error(f"{where}: a JSON object is expected, not {type(found).__name__}")
+    return found
+
+
+def not_utf8(where: str, fault: UnicodeDecodeError) -> str:
+    """What to say of bytes that are no text."""
+    byte = fault.object[fault.start]
+    return f"{where}: not UTF-8 (byte 0x{byte:02x} at {fault.start}); convert it: iconv -f ENCODING -t UTF-8"
+
+
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """(line number, object, raw line) of each JSONL row that is not blank. Raises ProblemError: what, file and line."""
+    """(line number, object, raw line) of each line that is not blank. Raises ProblemError: what, file and line."""
     for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise ProblemError(
-                f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start}); convert the file, "
-                f"for example with: iconv -f latin1 -t utf-8"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise ProblemError(f"{path}, line {number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise ProblemError(f"{path}, line {number}: a JSON object is expected, not {type(row).__name__}")
-        yield number, row, line
+        if line.strip():
+            yield number, parse_object(line, f"{path}, line {number}", ProblemError), line

@@ -28,6 +28,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from harness.errors import InputError
+from harness.files.jsonl import not_utf8, parse_object
+from harness.files.offsets import filled_lines
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -97,7 +99,7 @@ class RowFile:
         """The row of an index."""
         self._file.seek(self._offsets[index])
         raw = self._file.readline().rstrip(b"\r\n")
-        return Row(index=index, where=self.where(index), fields=_parse(raw, self.where(index)), raw=raw)
+        return Row(index=index, where=self.where(index), fields=parse_object(raw, self.where(index)), raw=raw)
 
     def rows(self, indexes: Iterable[int] | None = None) -> Iterator[Row]:
         """Rows in the given order; in the file's where none is given."""
@@ -116,13 +118,10 @@ class RowFile:
     def _index(self) -> array.array[int]:
         """The place of every line that is not blank; for a file of lines their numbers too."""
         offsets, numbers = array.array("q"), array.array("q")
-        offset = len(codecs.BOM_UTF8) if self._file.read(3) == codecs.BOM_UTF8 else 0
-        self._file.seek(offset)
-        for number, line in enumerate(self._file, start=1):
-            if line.strip():
-                offsets.append(offset)
-                numbers.append(number)
-            offset += len(line)
+        start = len(codecs.BOM_UTF8) if self._file.read(3) == codecs.BOM_UTF8 else 0
+        for number, offset, _ in filled_lines(self._file, start):
+            offsets.append(offset)
+            numbers.append(number)
         if not len(self._numbers):
             self._numbers = numbers
         return offsets
@@ -190,23 +189,6 @@ def _parquet_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
         raise InputError(f"{name}: not Parquet ({error})") from error
 
 
-def _parse(raw: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(_not_utf8(where, error)) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: a JSON object is expected, not {type(row).__name__}")
-    return row
-
-
-def _not_utf8(where: str, error: UnicodeDecodeError) -> str:
-    byte = error.object[error.start]
-    return f"{where}: not UTF-8 (byte 0x{byte:02x} at {error.start}); convert it: iconv -f ENCODING -t UTF-8"
-
-
 def _csv_rows(path: Path, name: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line on which it starts, row) of a table whose first line names its columns."""
     csv.field_size_limit(sys.maxsize)
@@ -228,7 +210,7 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> Iterator[tuple[int, dict
         except csv.Error as error:
             raise InputError(f"{name}, line {reader.line_num}: not CSV ({error})") from error
         except UnicodeDecodeError as error:
-            raise InputError(_not_utf8(f"{name}, after line {reader.line_num}", error)) from error
+            raise InputError(not_utf8(f"{name}, after line {reader.line_num}", error)) from error
 
 
 def _json_items(path: Path, name: str) -> Iterator[tuple[int, Any]]:
@@ -247,7 +229,7 @@ def _json_items(path: Path, name: str) -> Iterator[tuple[int, Any]]:
                     return
                 yield number, item
         except UnicodeDecodeError as error:
-            raise InputError(_not_utf8(name, error)) from error
+            raise InputError(not_utf8(name, error)) from error
 
 
 def _next_item(decoder: json.JSONDecoder, buffer: str, file: IO[str], where: str) -> tuple[dict[str, Any] | None, str]:

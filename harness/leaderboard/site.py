@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.errors import InputError, StoreError
-from harness.files.atomic import write_whole
+from harness.files.atomic import replaced, write_whole
 from harness.leaderboard.pages import Page, Pages
 from harness.leaderboard.results import LeaderboardRun, Results
 from harness.leaderboard.tables import Table
@@ -91,11 +90,10 @@ def _write(out: Path, old: _Memory, new: _Memory, pages: Iterable[Page]) -> int:
 
 def _replace(target: Path, data: bytes) -> None:
     # no fsync, unlike the store's: 4,000 of them take a minute, and a site can be built again
-    temporary = target.with_name(f".{target.name}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, target)
+        with replaced(target) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
         raise StoreError(
             f"{target} cannot be written: {error.strerror}; make room, then run the command again"

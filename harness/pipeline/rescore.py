@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.datasets import load_set
 from harness.engines import Engine
 from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
+from harness.files.atomic import replaced
 from harness.pipeline.job import CompletionSet, RunObserver, RunResult
 from harness.pipeline.plan import make_job, open_task
 from harness.pipeline.run import resume_run
@@ -181,7 +181,5 @@ def _digest(run: Path, expected: Mapping[str, int]) -> str:
 
 
 def _copy(run: Path, target: Path, expected: Mapping[str, int]) -> None:
-    temporary = target / f".{layout.COMPLETIONS}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
+    with replaced(target / layout.COMPLETIONS) as temporary, open(temporary, "wb") as file:
         file.writelines(line for problem_id, line in _lines(run) if problem_id in expected)
-    os.replace(temporary, target / layout.COMPLETIONS)

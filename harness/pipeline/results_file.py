@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import array
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.engines.replay import ReplayEngine
 from harness.errors import InputError
+from harness.files.atomic import replaced
+from harness.files.offsets import offset_of, sample_offsets
 from harness.runs import layout
 from harness.types import ProblemSet
 from sandbox import Verdict
@@ -30,16 +30,18 @@ def check_writable(target: Path) -> None:
 
 def write_results(target: Path, samples: ReplayEngine, problems: ProblemSet, run: Path) -> None:
     """Write `target` by rename. Only the places of the executions are held in memory."""
-    places = _places(run)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with open(run / layout.EXECUTIONS, "rb") as executions, open(temporary, "w", encoding="utf-8") as out:
+    offsets = sample_offsets(run / layout.EXECUTIONS)
+    with (
+        replaced(target) as temporary,
+        open(run / layout.EXECUTIONS, "rb") as executions,
+        open(temporary, "w", encoding="utf-8") as out,
+    ):
         for problem_id, index, row in samples.rows(problems):
-            place = _place(places, problem_id, index)
-            if place is not None:
-                executions.seek(place)
+            offset = offset_of(offsets, problem_id, index)
+            if offset is not None:
+                executions.seek(offset)
                 row = {**row, **_fields(json.loads(executions.readline()))}
             out.write(json.dumps(row) + "\n")
-    os.replace(temporary, target)
 
 
 def _fields(execution: dict[str, Any]) -> dict[str, Any]:
@@ -52,30 +54,3 @@ def _fields(execution: dict[str, Any]) -> dict[str, Any]:
         result = "timed out"
     integrity = execution.get("integrity")
     return {"result": result, "passed": verdict is Verdict.ACCEPTED, "verdict": verdict.value, "integrity": integrity}
-
-
-def _places(run: Path) -> dict[str, array.array[int]]:
-    """Problem id -> offset of each index's execution, -1 where there is none."""
-    table: dict[str, array.array[int]] = {}
-    for offset, line in _lines(run / layout.EXECUTIONS):
-        record = json.loads(line)
-        offsets = table.setdefault(record["problem_id"], array.array("q"))
-        while len(offsets) <= record["index"]:
-            offsets.append(-1)
-        offsets[record["index"]] = offset
-    return table
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    with open(path, "rb") as file:
-        for line in file:
-            yield offset, line
-            offset += len(line)
-
-
-def _place(places: dict[str, array.array[int]], problem_id: str, index: int) -> int | None:
-    offsets = places.get(problem_id)
-    if offsets is None or index >= len(offsets) or offsets[index] < 0:
-        return None
-    return offsets[index]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter
 from harness.errors import InputError, StoreError
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY, model_folder
 from harness.runs.manifest import Manifest
+from harness.runs.summary import CODEGEN
 from harness.types import Completion, Score
 
 COMPLETION: TypeAdapter[Completion] = TypeAdapter(Completion)
@@ -96,3 +98,51 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             if line.endswith(b"\n"):
                 yield json.loads(line)
+
+
+class SavedRun:
+    """A run that has come to its end: its manifest, its summary, and what they say of it.
+
+    Raises InputError where there is no run, where it has not ended, and where its summary cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = read_manifest(path)
+        try:
+            found = read_summary(path)
+        except ValueError as error:
+            raise InputError(f"{path / SUMMARY} is not JSON; run the command of this run again") from error
+        if found is None:
+            raise InputError(f"{path} has not come to its end; the command that began it goes on with it")
+        self.summary = found
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        model = self.manifest.identity.get("model") or {}
+        return str(model.get("name") or model.get("samples") or self.path.resolve().parent.name)
+
+    @property
+    def dataset(self) -> str:
+        """The problem set's name."""
+        return str((self.manifest.identity.get("problems") or {}).get("name") or self.path.resolve().parent.parent.name)
+
+    @property
+    def created(self) -> datetime:
+        """When the run began."""
+        return datetime.strptime(self.manifest.created, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The sampling parameters, where the run sampled: an imported run or a file of samples has none."""
+        return self.manifest.identity.get("sampling") or {}
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return str(self.summary.get("task") or CODEGEN)
+
+    def estimates(self) -> dict[str, float]:
+        """metric -> value."""
+        return {each["metric"]: each["value"] for each in self.summary["estimates"]}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError
-from harness.runs import reader, store
+from harness.runs import store
+from harness.runs.reader import SavedRun
 from harness.trackers import TrackedRun, find_tracker
 
 log = logging.getLogger("harness")
@@ -42,17 +42,14 @@ def report(run: Path, names: Sequence[str]) -> list[Sent]:
 
 
 def _report(run: Path) -> TrackedRun:
-    manifest, summary = reader.read_manifest(run), reader.read_summary(run)
-    if summary is None:
-        raise InputError(f"{run} has not come to its end; the command that began it goes on with it")
-    place = run.resolve()
+    saved = SavedRun(run)
     return TrackedRun(
         run=run,
-        model=str((manifest.identity.get("model") or {}).get("name") or place.parent.name),
-        dataset=str((manifest.identity.get("problems") or {}).get("name") or place.parent.parent.name),
-        signature=manifest.signature,
-        summary=summary,
-        config=manifest.config,
+        model=saved.model,
+        dataset=saved.dataset,
+        signature=saved.manifest.signature,
+        summary=saved.summary,
+        config=saved.manifest.config,
     )
 
 

@@ -15,10 +15,9 @@ import enum
 import hashlib
 import json
 import math
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
+from harness.files.atomic import replaced, write_whole
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
 from harness.files.rows import Row, RowFile, field_of, id_of
@@ -340,7 +340,7 @@ def write_split(folder: Path, file: RowFile, plan: SplitPlan, split: Split, leak
             "leaks": [asdict(each) for each in leaks],
             "warnings": list(split.warnings),
         }
-        _replace(folder / REPORT, lambda out: out.write(json.dumps(report, indent=1).encode() + b"\n"))
+        write_whole(folder / REPORT, json.dumps(report, indent=1).encode() + b"\n")
     except OSError as error:
         raise InputError(f"the parts cannot be written to {folder}: {error.strerror}; name another with -o") from error
     return report
@@ -360,18 +360,9 @@ def _write_part(folder: Path, file: RowFile, name: str, split: Split) -> dict[st
             digest.update(line)
             out.write(line)
 
-    _replace(folder / f"{name}.jsonl", write)
+    with replaced(folder / f"{name}.jsonl") as temporary, open(temporary, "wb") as out:
+        write(out)
     part: dict[str, Any] = {"rows": len(indexes), "share": len(indexes) / len(file), "sha256": digest.hexdigest()}
     if split.labels is not None:
         part["labels"] = dict(sorted(Counter(split.labels[index] for index in indexes).items()))
     return part
-
-
-def _replace(path: Path, write: Callable[[Any], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as out:
-            write(out)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
-from harness.exchange.saved_run import SavedRun
+from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
 from harness.types import ProblemSet
 from sandbox.types import CallTests
@@ -121,7 +121,7 @@ def _generations(document: list[list[str]], path: Path, dataset: str, start: int
     return ImportedSet(dataset=dataset, answers=answers)
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out`, `references.json` and, where there are numbers, `evaluation_results.json` beside it.
 
     A problem without completions has an empty list. References are left out where tests are not Python source.
@@ -148,7 +148,7 @@ def write(run: SavedRun, out: Path) -> list[Path]:
     return written
 
 
-def _arguments(run: SavedRun) -> dict[str, Any]:
+def _arguments(run: ProgramRun) -> dict[str, Any]:
     """What the run knows of BigCode's own arguments."""
     names = {"n": "n_samples", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "seed": "seed"}
     return {theirs: run.sampling[ours] for ours, theirs in names.items() if ours in run.sampling}

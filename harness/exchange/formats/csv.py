@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from harness.exchange.saved_run import SavedRun
+from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
 from harness.runs import reader
 from sandbox.types import Verdict
@@ -15,7 +15,7 @@ from sandbox.types import Verdict
 NEEDS_PROBLEMS = False
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out`: run, model, problems, problem, n, c, then a column for each verdict that occurs."""
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     for record in reader.read_executions(run.path):

@@ -28,7 +28,7 @@ from harness.exchange import (
     problem_id,
     text,
 )
-from harness.exchange.saved_run import Sample, SavedRun
+from harness.exchange.saved_run import ProgramRun, Sample
 from harness.files.atomic import replacing
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
@@ -155,7 +155,7 @@ def _directory(source: InputFile, problems: ProblemSet | None) -> Iterator[Impor
         yield ImportedProblem(problem_id=problem_id(problems, task, str(paths[0].parent)), answers=tuple(found))
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out` with a solution a line and, where they were executed, `<out less .jsonl>.eval_results.json`.
 
     A plus set's verdict does not say whether the base tests passed alone: base_status is null where it is not known.

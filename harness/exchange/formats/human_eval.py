@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id, text
-from harness.exchange.saved_run import Sample, SavedRun, continues_prompt
+from harness.exchange.saved_run import ProgramRun, Sample, continues_prompt
 from harness.files.atomic import replacing
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
@@ -69,7 +69,7 @@ def _verdict(row: dict[str, Any], where: str) -> tuple[Verdict | None, str]:
     )
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out` with the samples and, where they were executed, `out_results.jsonl`. A whole program has `solution` too."""
     with replacing(out) as samples:
         for solved in run.solved():

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from harness import __version__
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
-from harness.exchange.saved_run import Sample, SavedRun, Solved
+from harness.exchange.saved_run import ProgramRun, Sample, Solved
 from harness.files.atomic import replacing, replacing_path
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
@@ -179,7 +179,7 @@ def _resolved(part: Any, attachments: dict[str, str]) -> str:
     return str(attachments.get(text.removeprefix(ATTACHMENT), text)) if text.startswith(ATTACHMENT) else str(text)
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out`: a zip where its name ends in .eval, else one JSON document. Written sample by sample."""
     samples = (_sample(solved, sample, run) for solved in run.solved() for sample in solved.samples)
     if out.suffix != ".eval":
@@ -211,7 +211,7 @@ def _summary(sample: dict[str, Any]) -> dict[str, Any]:
     return {"id": sample["id"], "epoch": sample["epoch"], "uuid": sample["uuid"], "scores": scores, **cut}
 
 
-def _log(run: SavedRun) -> dict[str, Any]:
+def _log(run: ProgramRun) -> dict[str, Any]:
     coverage, created = run.summary["coverage"], run.created.isoformat()
     sizes = run.sizes()
     names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"}
@@ -245,7 +245,7 @@ def _log(run: SavedRun) -> dict[str, Any]:
     }
 
 
-def _sample(solved: Solved, sample: Sample, run: SavedRun) -> dict[str, Any]:
+def _sample(solved: Solved, sample: Sample, run: ProgramRun) -> dict[str, Any]:
     completion, problem = sample.completion, solved.problem
     usage = None
     if completion.completion_tokens is not None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
-from harness.exchange.saved_run import SavedRun, Solved
+from harness.exchange.saved_run import ProgramRun, Solved
 from harness.files.atomic import replacing
 from harness.metrics import metric_or_guess
 from harness.metrics.pass_at_k import pass_at_k
@@ -156,7 +156,7 @@ def _passed(row: dict[str, Any], n: int, where: str) -> int | None:
     )
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out`, a directory: `results_<date>.json` and `samples_<task>_<date>.jsonl`."""
     date = run.created.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
     task = run.dataset
@@ -173,7 +173,7 @@ def write(run: SavedRun, out: Path) -> list[Path]:
     return [results_path, samples_path]
 
 
-def _row(doc_id: int, solved: Solved, run: SavedRun, ks: list[int]) -> dict[str, Any]:
+def _row(doc_id: int, solved: Solved, run: ProgramRun, ks: list[int]) -> dict[str, Any]:
     problem = solved.problem
     target = getattr(problem.tests, "source", "")
     doc = {"task_id": problem.id, "prompt": problem.prompt, "test": target, "entry_point": problem.entry_point}
@@ -196,7 +196,7 @@ def _row(doc_id: int, solved: Solved, run: SavedRun, ks: list[int]) -> dict[str,
     }
 
 
-def _gen_kwargs(run: SavedRun, stop: list[str]) -> dict[str, Any]:
+def _gen_kwargs(run: ProgramRun, stop: list[str]) -> dict[str, Any]:
     sampling = run.sampling
     known = {key: sampling[key] for key in ("temperature", "top_p", "top_k") if key in sampling}
     if "max_tokens" in sampling:
@@ -204,7 +204,7 @@ def _gen_kwargs(run: SavedRun, stop: list[str]) -> dict[str, Any]:
     return {"until": stop, **known}
 
 
-def _results(run: SavedRun, task: str, task_hash: str) -> dict[str, Any]:
+def _results(run: ProgramRun, task: str, task_hash: str) -> dict[str, Any]:
     values: dict[str, Any] = {"alias": task}
     for each in run.summary["estimates"]:
         # their stderr from our interval, which is 2 x 1.96 of them wide where it is a normal one

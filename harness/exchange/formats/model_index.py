@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-from harness.exchange.saved_run import SavedRun
+from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ TASKS = {
 OTHER_TASK = ("text-generation", "Text Generation")
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """The run's estimates as results of the model. Raises InputError where it has none."""
     from huggingface_hub import ModelCard, ModelCardData  # measured: 0.3 s
 
@@ -54,7 +54,7 @@ def write(run: SavedRun, out: Path) -> list[Path]:
     return [out]
 
 
-def _results(run: SavedRun) -> list[EvalResult]:
+def _results(run: ProgramRun) -> list[EvalResult]:
     from huggingface_hub import EvalResult  # measured: 0.3 s
 
     imported = run.summary.get("imported")

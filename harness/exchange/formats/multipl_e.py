@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id
-from harness.exchange.saved_run import Sample, SavedRun, Solved
+from harness.exchange.saved_run import ProgramRun, Sample, Solved
 from harness.files.atomic import replacing
 from harness.types import Problem, ProblemSet
 from sandbox.types import Verdict
@@ -126,7 +126,7 @@ def _name(problem: Problem) -> str:
     return re.sub(r"[^\w.+-]", "_", whole)
 
 
-def write(run: SavedRun, out: Path) -> list[Path]:
+def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out`, a directory with a `.results.json.gz` for each problem that was executed."""
     written = []
     for solved in run.solved():
@@ -139,7 +139,7 @@ def write(run: SavedRun, out: Path) -> list[Path]:
     return written
 
 
-def _results(run: SavedRun, solved: Solved) -> dict[str, Any]:
+def _results(run: ProgramRun, solved: Solved) -> dict[str, Any]:
     tests = getattr(solved.problem.tests, "source", "")
     return {
         "name": _name(solved.problem),
@@ -152,7 +152,7 @@ def _results(run: SavedRun, solved: Solved) -> dict[str, Any]:
     }
 
 
-def _result(sample: Sample, tests: str, run: SavedRun) -> dict[str, Any]:
+def _result(sample: Sample, tests: str, run: ProgramRun) -> dict[str, Any]:
     assert sample.execution is not None and sample.verdict is not None
     passed = sample.verdict is Verdict.ACCEPTED
     error = sample.execution["stderr"] or sample.execution["detail"]

@@ -57,7 +57,7 @@ def test_the_completions_of_a_problem_come_in_the_file_s_order(
     [
         ("", "holds no completions"),
         ("{", "line 1: not JSON"),
-        ("[]", "line 1: an object"),
+        ("[]", "line 1: a JSON object"),
         ('{"task_id": "x/9", "completion": ""}', "line 1: the task_id 'x/9' is not in the problem set"),
         ('{"task_id": "x/1"}', "line 1: neither completion nor solution"),
         ('{"task_id": "x/1", "completion": 3}', "line 1: completion: text is expected, not int"),
