@@ -43,10 +43,7 @@ DEFAULT_KS = (1, 10, 100)
 Z = 1.959964  # the normal distribution's 97.5 % quantile
 AGREE = 1e-6  # two systems' values of one estimator over the same verdicts
 
-_completion: TypeAdapter[Completion] = TypeAdapter(Completion)
 _execution: TypeAdapter[Execution] = TypeAdapter(Execution)
-_score: TypeAdapter[Score] = TypeAdapter(Score)
-_manifest: TypeAdapter[manifest.Manifest] = TypeAdapter(manifest.Manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +114,7 @@ def _import(
         made = _summarize(request, found, problems, counted, signature, name, source, final)
         whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
         atomic.write_whole(folder / layout.SUMMARY, made.dump())
-        atomic.write_whole(folder / layout.MANIFEST, _manifest.dump_json(whole, indent=2) + b"\n")
+        atomic.write_whole(folder / layout.MANIFEST, reader.MANIFEST_JSON.dump_json(whole, indent=2) + b"\n")
     return made.record()
 
 
@@ -229,7 +226,7 @@ def _write_problem(
     problem_id, n, c = answers.problem_id, 0, 0
     for index, answer in enumerate(answers.answers):
         completion = Completion(problem_id=problem_id, index=index, text=answer.text, form=answer.form)
-        completions.write(_line(_completion.dump_python(completion, mode="json")))
+        completions.write(_line(reader.COMPLETION.dump_python(completion, mode="json")))
         if answer.verdict is None:
             continue
         execution = Execution(verdict=answer.verdict, detail=answer.detail, worker=name)
@@ -241,7 +238,7 @@ def _write_problem(
             **_execution.dump_python(execution, mode="json", exclude={"files"}),
         }
         executions.write(_line(record))
-        scores.write(_score.dump_json(score) + b"\n")
+        scores.write(reader.SCORE.dump_json(score) + b"\n")
         counted.verdicts[answer.verdict.value] += 1
         n, c = n + 1, c + passed
     if answers.passed is not None:  # how many is known, if not which

@@ -16,8 +16,6 @@ from harness.tasks import ScoredRun, Task
 from harness.types import Completion, Form, Problem
 from sandbox import Verdict
 
-SHORT = ("classification",)  # tasks whose answers may well be cut: what counts stands at their beginning
-
 
 def close(job: Job, store: Store, failures: Failures) -> RunResult:
     """Summarize what the run directory holds, and write summary.json."""
@@ -85,7 +83,7 @@ def _sampling_and_cost(job: Job, store: Store) -> tuple[SamplingAudit | None, Co
     empty_replies = _extracted_nothing(job, store)
     for completion in reader.read_completions(store.run):
         totals.add(completion)
-        if completion.logprobs is None and job.task.name not in SHORT:  # with logprobs nothing was sampled
+        if completion.logprobs is None and not job.task.truncation_is_harmless:  # with logprobs nothing was sampled
             key = completion.problem_id, completion.index
             known = completion.form is Form.CHAT and store.verdict(*key) is not None
             empty = key in empty_replies if known else _is_empty(job.task, problems[completion.problem_id], completion)

@@ -57,11 +57,16 @@ class Candidate:
 
 
 class Task(Protocol):
-    """One kind of question. version: raised by every change that can move a number; executes: answers are programs."""
+    """One kind of question.
+
+    version: raised by every change that can move a number. executes: answers are programs. truncation_is_harmless: an
+    answer that was cut at max_tokens may well be worth what the whole one is.
+    """
 
     name: str
     version: str
     executes: bool
+    truncation_is_harmless: bool
 
     def label(self) -> str:
         """What decides its scores beside its version, for a signature: `by:logprob`; empty for nothing."""

@@ -60,6 +60,7 @@ class Classification:
     name = "classification"
     version = VERSION
     executes = False
+    truncation_is_harmless = True  # what counts stands at the beginning of an answer
 
     def __init__(self, options: ClassificationOptions) -> None:
         self.options = options

@@ -102,6 +102,7 @@ class Codegen:
     name = "codegen"
     version = VERSION
     executes = True
+    truncation_is_harmless = False
 
     def label(self) -> str:
         """The extractor, where there are replies."""

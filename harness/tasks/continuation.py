@@ -37,6 +37,7 @@ class Continuation:
     name = "continuation"
     version = VERSION
     executes = False
+    truncation_is_harmless = False
 
     def label(self) -> str:
         """Nothing."""

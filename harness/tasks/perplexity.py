@@ -40,6 +40,7 @@ class Perplexity:
     name = "perplexity"
     version = VERSION
     executes = False
+    truncation_is_harmless = False
 
     def __init__(self, options: PerplexityOptions) -> None:
         self.options = options

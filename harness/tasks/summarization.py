@@ -44,6 +44,7 @@ class Summarization:
     name = "summarization"
     version = VERSION
     executes = False
+    truncation_is_harmless = False
 
     def __init__(self, options: SummarizationOptions) -> None:
         self.options = options

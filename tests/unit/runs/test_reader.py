@@ -1,0 +1,58 @@
+"""What a run directory holds, as everybody reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.runs import layout, manifest, reader, store
+from harness.runs.reader import SavedRun
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "results" / "example"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return store.create_run(tmp_path, "set", "owner/model", manifest.make({"x": 1}, "n:2", {}))
+
+
+def test_a_run_is_found_by_its_whole_fingerprint(run: Path, tmp_path: Path) -> None:
+    fingerprint = reader.read_manifest(run).fingerprint
+    assert reader.find_run(tmp_path, "set", "owner/model", fingerprint) == run
+    assert reader.find_run(tmp_path, "set", "owner/model", fingerprint[:8] + "0" * 56) is None
+
+
+def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run directory"):
+        reader.read_manifest(tmp_path)
+
+
+def test_the_committed_runs_say_what_their_files_say() -> None:
+    paths = sorted(path.parent for path in EXAMPLES.rglob(layout.SUMMARY))
+    assert paths
+    for path in paths:
+        saved, summary = SavedRun(path), json.loads((path / layout.SUMMARY).read_bytes())
+        assert saved.summary == summary
+        assert saved.estimates() == {each["metric"]: each["value"] for each in summary["estimates"]}
+        assert layout.model_folder(saved.model) == path.parent.name
+        assert layout.model_folder(saved.dataset) == path.parent.parent.name
+        assert path.name.startswith(saved.created.strftime("%Y%m%dT%H%M%SZ"))
+
+
+def test_a_run_that_has_not_ended_is_refused_with_what_to_do(run: Path) -> None:
+    with pytest.raises(InputError, match=r"not come to its end; the command that began it goes on"):
+        SavedRun(run)
+
+
+def test_a_summary_that_is_not_json_is_refused_by_its_name(run: Path) -> None:
+    (run / layout.SUMMARY).write_text("{")
+    with pytest.raises(InputError, match=r"summary\.json is not JSON"):
+        SavedRun(run)
+
+
+def test_a_torn_last_line_is_left_out(run: Path) -> None:
+    (run / layout.EXECUTIONS).write_bytes(b'{"index": 0}\n{"ind')
+    assert list(reader.read_executions(run)) == [{"index": 0}]
