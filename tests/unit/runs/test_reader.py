@@ -37,9 +37,9 @@ def test_the_committed_runs_say_what_their_files_say() -> None:
         saved, summary = SavedRun(path), json.loads((path / layout.SUMMARY).read_bytes())
         assert saved.summary == summary
         assert saved.estimates() == {each["metric"]: each["value"] for each in summary["estimates"]}
-        assert layout.model_folder(saved.model) == path.parent.name
-        assert layout.model_folder(saved.dataset) == path.parent.parent.name
-        assert path.name.startswith(saved.created.strftime("%Y%m%dT%H%M%SZ"))
+        assert path.name.startswith(saved.model)
+        assert f"data:{saved.dataset}@" in saved.manifest.signature
+        assert saved.created.strftime("%Y%m%dT%H%M%SZ") == saved.manifest.created
 
 
 def test_a_run_that_has_not_ended_is_refused_with_what_to_do(run: Path) -> None:
