@@ -22,6 +22,7 @@ from harness.pipeline import run as pipeline
 from harness.types import Completion
 from sandbox import Verdict
 from tests.fixtures.missing import missing
+from tests.fixtures.problems import read_rows, write_rows
 
 # The ratio of WCAG 2.1 (1.4.3): relative luminance of text and of the first background behind it that is not clear.
 CONTRAST = """() => {
@@ -112,10 +113,10 @@ def hostile(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("completions.jsonl", ("text", "finish_reason")),
             ("executions.jsonl", ("detail", "stdout")),
         ):
-            rows = [json.loads(line) for line in (run / file).read_text().splitlines()]
+            rows = read_rows(run / file)
             for row in rows:
                 row.update(dict.fromkeys(keys, f"{text} {row['index']}"))
-            (run / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+            write_rows(run / file, *rows)
     left_out = results / "sample" / "left<script>window.hacked=1<"
     left_out.mkdir()
     (left_out / "manifest.json").write_text(HOSTILE)

@@ -10,6 +10,7 @@ import pytest
 from harness.datasets import shipped_folder
 from tests.browser.conftest import CONTRAST, HOSTILE, LONG, Opener
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import write_rows
 
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
 
@@ -23,7 +24,7 @@ def report(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = (shipped_folder() / "starter.jsonl").read_text().splitlines(keepends=True)
     (data / "codegen.jsonl").write_text("".join(lines[:3]))
     rows = [{"id": f"{HOSTILE} {n}", "text": f"{HOSTILE} {n}", "label": label} for n, label in enumerate("ab")]
-    (data / "classification.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(data / "classification.jsonl", *rows)
     (data / "train.jsonl").write_text("".join(json.dumps({"text": f"{HOSTILE} {n} a"}) + "\n" for n in range(2)))
     points = [{"step": step, "eval_loss": loss} for step, loss in enumerate((2.0, 1.0, 1.5, 2.0), 1)]
     (data / "trainer_state.json").write_text(json.dumps({"log_history": points}))
@@ -32,7 +33,7 @@ def report(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert first.returncode == 0, first.stderr
     for path in folder.glob("results/codegen/*/*/completions.jsonl"):
         poisoned = [{**json.loads(row), "text": HOSTILE + LONG} for row in path.read_text().splitlines()]
-        path.write_text("".join(json.dumps(row) + "\n" for row in poisoned))
+        write_rows(path, *poisoned)
     again = harness(*command, cwd=folder)
     assert again.returncode == 0, again.stderr
     return folder / "checkup" / "report.html"

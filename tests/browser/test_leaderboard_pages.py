@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import CONTRAST
+from tests.fixtures.problems import read_rows
 
 Opener = Callable[..., Page]
 
@@ -162,7 +163,7 @@ def test_a_completion_is_shown_as_it_was_written_with_its_prompt_and_verdict(
 ) -> None:
     run = sorted(path.parent for path in runs.rglob("nano/*/manifest.json"))[0]
     completion = json.loads((run / "completions.jsonl").read_text().splitlines()[0])
-    executions = [json.loads(line) for line in (run / "executions.jsonl").read_text().splitlines()]
+    executions = read_rows(run / "executions.jsonl")
     key = (completion["problem_id"], completion["index"])
     execution = next(each for each in executions if (each["problem_id"], each["index"]) == key)
     problem = json.loads((runs.parent / "sample.jsonl").read_text().splitlines()[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from harness.datasets import load_set
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem
 from sandbox import Pool, Verdict
+from tests.fixtures.problems import read_rows
 
 HERE = Path(__file__).resolve().parent
-REPLIES = [json.loads(line) for line in (HERE / "replies.jsonl").read_text().splitlines()]
+REPLIES = read_rows(HERE / "replies.jsonl")
 PROBLEMS = {problem.id: problem for problem in load_set(str(HERE / "problems.jsonl"), HERE).problems}
 
 

@@ -26,7 +26,7 @@ from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
 from harness.text.words import tokens
 from tests.fixtures.commands import Harness
-from tests.fixtures.problems import write_rows
+from tests.fixtures.problems import read_rows, write_rows
 
 Record = dict[str, Any]
 K, N = "1,2", "3"
@@ -92,7 +92,7 @@ def line(record: Record, part: str, metric: str) -> Record:
 
 
 def rows(place: Path, record: Record, side: str, part: str, name: str) -> list[Record]:
-    return [json.loads(each) for each in (place / record["runs"][side][part] / name).read_text().splitlines()]
+    return read_rows(place / record["runs"][side][part] / name)
 
 
 def check(record: Record, name: str) -> Record:

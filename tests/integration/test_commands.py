@@ -154,8 +154,8 @@ def test_the_published_example_scores_one_half(harness: Harness, data: Path, tmp
     answer = harness("score", samples, "--problems", data / "humaneval/example_problem.jsonl", "--json", cwd=tmp_path)
     summary = json.loads(answer.stdout)
     assert summary["estimates"][0]["value"] == 0.5
-    rows = [json.loads(line) for line in (tmp_path / "example_samples.jsonl_results.jsonl").read_text().splitlines()]
-    given = [json.loads(line) for line in samples.read_text().splitlines()]
+    rows = read_rows(tmp_path / "example_samples.jsonl_results.jsonl")
+    given = read_rows(samples)
     assert [{key: row[key] for key in given[0]} for row in rows] == given
     assert [row["passed"] for row in rows] == [False, False, False, True, True, True]
     assert [row["result"] for row in rows][1:4:2] == ["timed out", "passed"]
@@ -175,7 +175,7 @@ def test_score_takes_packed_files_solutions_uneven_n_and_partial_sets(
     summary = json.loads(harness("score", samples, "--problems", mini, "--json", cwd=tmp_path).stdout)
     assert summary["estimates"][0]["value"] == pytest.approx(2 / 3)
     assert summary["coverage"]["problems"] == 2 and summary["coverage"]["problems_scored"] == 1
-    written = [json.loads(line) for line in (tmp_path / "s.jsonl.gz_results.jsonl").read_text().splitlines()]
+    written = read_rows(tmp_path / "s.jsonl.gz_results.jsonl")
     assert [row["passed"] for row in written] == [True, False, True] and written[0]["note"] == "kept"
 
 

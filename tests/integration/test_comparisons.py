@@ -10,6 +10,7 @@ import pytest
 
 from harness.metrics.pass_at_k import pass_at_k
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows, write_rows
 from tests.fixtures.runs import FEW
 
 
@@ -99,7 +100,7 @@ def test_flips_show_an_accepted_program_beside_a_rejected_one(harness: Harness, 
     for flip in record["flips"]:
         ahead, behind = ("a", "b") if flip["a"]["c"] > flip["b"]["c"] else ("b", "a")
         assert flip[ahead]["example"]["verdict"] == "ACCEPTED" != flip[behind]["example"]["verdict"]
-        rows = [json.loads(line) for line in (Path(runs["warm"]) / "completions.jsonl").read_text().splitlines()]
+        rows = read_rows(Path(runs["warm"]) / "completions.jsonl")
         example = flip["a"]["example"]
         assert example["text"] in [
             row["text"] for row in rows if (row["problem_id"], row["index"]) == (flip["problem"], example["index"])
@@ -153,7 +154,7 @@ def scored(harness: Harness, few: Path) -> dict[str, str]:
             for index, each in enumerate(part)
         ]
         path = few.parent / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_rows(path, *rows)
         answer = harness("score", path, "--problems", few, "--k", "1", "--json", cwd=few.parent)
         assert answer.returncode == 0, answer.stderr
         found[name] = str(few.parent / json.loads(answer.stdout)["run"])

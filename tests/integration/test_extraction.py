@@ -11,6 +11,7 @@ import pytest
 
 from harness.extractors import extract
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows, write_rows
 from tests.fixtures.servers import Answer, serving
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -29,14 +30,14 @@ NAMES = {
 
 
 def replies() -> dict[str, list[str]]:
-    rows = [json.loads(line) for line in (GOLDEN / "replies.jsonl").read_text().splitlines()]
+    rows = read_rows(GOLDEN / "replies.jsonl")
     texts = {row["name"]: row["response"] for row in rows}
     return {problem: [texts[name] for name in names] for problem, names in NAMES.items()}
 
 
 @pytest.fixture(scope="module")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = [json.loads(line) for line in (GOLDEN / "problems.jsonl").read_text().splitlines()]
+    rows = read_rows(GOLDEN / "problems.jsonl")
     path = tmp_path_factory.mktemp("problems") / "three.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows if row["id"] in NAMES))
     return path
@@ -133,7 +134,7 @@ def test_the_sampling_audit_counts_replies_in_which_the_run_s_extractor_found_no
     (other / "manifest.json").write_bytes((run / "manifest.json").read_bytes())
     rows = lines(run / "completions.jsonl")
     rows[0]["text"] = "I would count the vowels."
-    (other / "completions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(other / "completions.jsonl", *rows)
     for name, share in (("auto", 1 / (3 * N)), ("whole", 0)):
         answer = harness("score", other, "--extractor", name, "--json")
         assert answer.returncode == 0, answer.stderr
@@ -191,7 +192,7 @@ def test_the_extractors_are_compared_on_a_run_and_what_it_executed_is_not_again(
 
 def test_the_extractors_are_compared_on_a_file_of_replies(harness: Harness, problems: Path, tmp_path: Path) -> None:
     rows = [{"task_id": problem, "response": text} for problem, texts in replies().items() for text in texts]
-    (tmp_path / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(tmp_path / "raw.jsonl", *rows)
     answer = harness("extract", tmp_path / "raw.jsonl", "--problems", problems, "--json", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
@@ -278,4 +279,4 @@ def test_a_run_of_another_task_is_scored_again_and_has_nothing_to_extract(harnes
 
 
 def lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return read_rows(path)

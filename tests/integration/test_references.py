@@ -9,6 +9,7 @@ import pytest
 
 from harness.datasets import load_set
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows
 
 SETS = {
     "humaneval/HumanEval.jsonl.gz": 164,
@@ -29,7 +30,7 @@ def test_every_reference_passes(harness: Harness, data: Path, tmp_path: Path, fi
         for problem in loaded.problems:
             out.write(json.dumps({"task_id": problem.id, "completion": problem.references[0]}) + "\n")
     answer = harness("score", samples, "--problems", data / file, "--json", cwd=tmp_path)
-    rows = [json.loads(line) for line in (tmp_path / "references.jsonl_results.jsonl").read_text().splitlines()]
+    rows = read_rows(tmp_path / "references.jsonl_results.jsonl")
     assert answer.returncode == 0 and len(rows) == SETS[file]
     assert [(row["task_id"], row["result"]) for row in rows if not row["passed"]] == []
 

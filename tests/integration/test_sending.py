@@ -15,6 +15,7 @@ from harness.config import RunConfig
 from harness.models import model_dir
 from harness.pipeline.preview import preview
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import write_rows
 
 TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}</{{ message.role }}>\n{% endfor %}"
@@ -43,7 +44,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in (1, 2, 3)
     ]  # fmt: skip
     path = tmp_path_factory.mktemp("problems") / "small.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(path, *rows)
     return path
 
 
@@ -119,7 +120,7 @@ def test_completions_that_are_cut_are_warned_of_by_run_and_show_and_examples_are
 def test_a_sample_file_has_no_cost_and_no_warning(harness: Harness, problems: Path, tmp_path: Path) -> None:
     file = tmp_path / "samples.jsonl"
     rows = [{"task_id": f"small/add{n}", "completion": f"    return x + {n}\n"} for n in (1, 2, 3) for _ in range(4)]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(file, *rows)
     answer = harness("score", file, "--problems", problems, "--json", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     summary = json.loads(answer.stdout)

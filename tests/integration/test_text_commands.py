@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.commands import Harness
+from tests.fixtures.problems import read_rows, write_rows
 
 TASKS = "summarization,classification,perplexity"
 ROWS = [
@@ -22,7 +23,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("texts")
-    (path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    write_rows(path / "own.jsonl", *ROWS)
     return path
 
 
@@ -38,7 +39,7 @@ def summaries(folder: Path, harness: Harness) -> dict[str, dict[str, Any]]:
 
 
 def records(summary: dict[str, Any], folder: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / summary["run"] / name).read_text().splitlines()]
+    return read_rows(folder / summary["run"] / name)
 
 
 def test_one_command_runs_all_three_tasks_to_their_end(summaries: dict[str, dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, Input
 from harness.runs import reader
 from harness.types import Form, ProblemSet
 from sandbox import Verdict
+from tests.fixtures.problems import write_rows
 
 HUMANEVAL = [
     {"task_id": f"HumanEval/{n}", "prompt": f"def f{n}():\n    ", "entry_point": f"f{n}", "canonical_solution": "return 1",
@@ -30,14 +31,14 @@ HUMANEVAL = [
 @pytest.fixture
 def problems(tmp_path: Path) -> ProblemSet:
     path = tmp_path / "humaneval.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in HUMANEVAL))
+    write_rows(path, *HUMANEVAL)
     return load_set(str(path), tmp_path)
 
 
 def plus(tmp_path: Path) -> ProblemSet:
     path = tmp_path / "plus.jsonl"
     rows = [{**row, "test": "def assertion(a, b, c): pass\n" + row["test"]} for row in HUMANEVAL]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(path, *rows)
     loaded = load_set(str(path), tmp_path)
     assert loaded.name == "humanevalplus"
     return loaded

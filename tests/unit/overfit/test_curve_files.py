@@ -12,6 +12,7 @@ import pytest
 from harness.errors import InputError
 from harness.overfit.curve_files import read_curve
 from harness.overfit.loss_curve import find_broken, find_minimum
+from tests.fixtures.problems import write_rows
 
 POINTS = [(10, 2.0, None), (10, None, 2.1), (20, 1.5, None), (20, None, 1.8)]
 
@@ -30,7 +31,7 @@ EXPECTED = {"train": {10: 2.0, 20: 1.5}, "validation": {10: 2.1, 20: 1.8}}
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(path, *rows)
     return path
 
 

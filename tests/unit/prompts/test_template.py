@@ -18,6 +18,7 @@ from harness.prompts import template as prompting
 from harness.prompts.template import OWN, Prompting
 from harness.tasks import codegen
 from harness.types import Form, ProblemSet, Request, SamplingParams
+from tests.fixtures.problems import write_rows
 
 SAMPLING = SamplingParams(max_tokens=100)
 
@@ -142,7 +143,7 @@ def test_what_differs_stands_in_the_signature_and_changes_with_its_text(starter:
 def test_own_examples_stand_before_the_prompt(starter: ProblemSet, tmp_path: Path) -> None:
     file = tmp_path / "shots.jsonl"
     rows = [{"prompt": f"def f{i}():\n", "completion": f"    return {i}"} for i in range(3)]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(file, *rows)
     request = ask(starter, starter.problems[0].id, Form.COMPLETION, shots_file=file, shots=2)
     assert (
         request.prompt == ("def f0():\n    return 0\n\n\ndef f1():\n    return 1\n\n\n" + starter.problems[0].prompt)

@@ -17,6 +17,7 @@ from harness.training_data import leaks
 from harness.training_data import split as splitting
 from harness.training_data.leaks import Rules
 from harness.training_data.split import SplitPlan, Strategy, parse_size
+from tests.fixtures.problems import read_rows, write_rows
 
 Rows = list[dict[str, Any]]
 
@@ -35,7 +36,7 @@ def rows(count: int) -> Rows:
 
 
 def write(path: Path, data: Rows) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in data))
+    write_rows(path, *data)
     return path
 
 
@@ -66,7 +67,7 @@ def split(tmp_path: Path) -> Split:
 
 
 def part(tmp_path: Path, name: str) -> Rows:
-    return [json.loads(line) for line in (tmp_path / "out" / f"{name}.jsonl").read_text().splitlines()]
+    return read_rows(tmp_path / "out" / f"{name}.jsonl")
 
 
 def test_every_line_is_in_one_part_byte_for_byte_and_the_digests_agree(split: Split, tmp_path: Path) -> None:
