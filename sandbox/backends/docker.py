@@ -193,12 +193,25 @@ class Rendezvous:
 def _connect() -> docker.DockerClient:
     """The one client of this process. Raises SandboxUnavailable; a failure is not remembered."""
     try:
+        _look()
         client = docker.from_env(timeout=60, max_pool_size=64)
         client.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+    except (OSError, docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise SandboxUnavailable(f"no Docker engine answers ({_short(error)}); {INSTALL}") from error
     atexit.register(client.close)
     return client
+
+
+def _look() -> None:
+    """Connect to the engine's socket on this machine. Raises OSError.
+
+    The client would find out too, but keeps a socket open for each attempt at which nothing listens.
+    """
+    host = os.environ.get("DOCKER_HOST") or docker.constants.DEFAULT_UNIX_SOCKET.removeprefix("http+")
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(60)
+            probe.connect(host.removeprefix("unix://"))
 
 
 def _short(error: Exception) -> str:
