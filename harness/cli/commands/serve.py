@@ -1,21 +1,28 @@
-"""`harness serve`: what stays up for several commands. `serve model`: a vLLM server."""
+"""`harness serve`: what stays up. `serve model`: a vLLM server; `serve sandbox`, `serve mcp`: verdicts and rewards."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
+from harness.errors import InputError
 
-app = typer.Typer(help="Keep a model server up for several runs.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from harness.service import Settings
+    from sandbox import Pool
+
+SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
+
+app = typer.Typer(help="Keep a model server or a sandbox service up.", no_args_is_help=True)
 
 
 @app.callback()
 def serve() -> None:
-    """Keep a model server up for several runs."""
+    """Keep a model server or a sandbox service up."""
 
 
 @app.command("model")
@@ -56,3 +63,92 @@ def model(
             raise server.wait()
     except KeyboardInterrupt:
         run.err.print("stopped")
+
+
+@app.command("sandbox")
+def sandbox(
+    host: Annotated[str, typer.Option(help="Where to listen. Others than this machine need --key-file.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for a free one.")] = 8080,
+    workers: options.Workers = None,
+    queue_s: Annotated[float, typer.Option(help="How long a request may wait for a sandbox.")] = 5.0,
+    memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
+    max_memory_mib: Annotated[int, typer.Option(help="The most that a program may ask for.")] = 4096,
+    max_request_mib: Annotated[int, typer.Option(help="The largest body.")] = 32,
+    drain_s: Annotated[float, typer.Option(help="For the requests in hand when it is told to stop.")] = 30.0,
+    key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one a line.")] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody in who can reach it.")] = False,
+    cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    backend: options.Sandbox = None,
+    isolation: options.Isolation = None,
+    runtime: options.Runtime = None,
+) -> None:
+    """Answer verdicts and rewards over HTTP, as SandboxFusion, Piston and Judge0 do, until Ctrl-C or SIGTERM."""
+    # measured: fastapi and pydantic take 0.8 s, which --help need not wait for
+    try:
+        from harness import service
+        from harness.service.settings import read_keys
+    except ModuleNotFoundError as error:
+        raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
+    import sandbox as boxes
+    from harness.cli.display import run
+
+    settings = service.Settings(
+        host=host,
+        port=port,
+        workers=boxes.default_workers() if workers is None else workers,
+        queue_s=queue_s,
+        memory_mib=memory_mib,
+        max_memory_mib=max_memory_mib,
+        max_request_mib=max_request_mib,
+        drain_s=drain_s,
+        keys=read_keys(key_file) if key_file else frozenset(),
+        no_key=no_key,
+        cache=cache,
+    )
+    with _pool(settings, backend, isolation, runtime) as pool:
+
+        def started(address: str) -> None:
+            run.out.print(address, soft_wrap=True)
+            run.err.print(f"{pool.backend}, {pool.workers} sandboxes; Ctrl-C ends it", style="dim")
+
+        service.serve(settings, pool, started, lambda: run.err.print("ready", style="dim"))
+
+
+@app.command("mcp")
+def mcp(
+    workers: options.Workers = None,
+    memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
+    cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    backend: options.Sandbox = None,
+    isolation: options.Isolation = None,
+    runtime: options.Runtime = None,
+) -> None:
+    """Offer the tools run_code and judge to one agent over MCP on standard input and output."""
+    # measured: mcp and pydantic take 0.8 s, which --help need not wait for
+    try:
+        from harness.service import Settings, mcp_tools
+    except ModuleNotFoundError as error:
+        raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
+
+    settings = Settings(workers=workers or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
+    with _pool(settings, backend, isolation, runtime) as pool:
+        mcp_tools.serve_stdio(settings, pool)
+
+
+def _pool(settings: Settings, backend: str | None, isolation: str | None, runtime: str | None) -> Pool:
+    """An open pool that can hold what the settings allow."""
+    import sandbox as boxes
+    from harness.cli.display import run
+
+    try:
+        name = boxes.choose_backend(backend or os.environ.get("HARNESS_SANDBOX", "auto"))
+    except ValueError as error:
+        raise InputError(f"--sandbox: {error}") from error
+    boxes.prepare(name, lambda message: run.err.print(message, style="dim"))
+    return boxes.open(
+        name,
+        workers=settings.workers,
+        ceiling=settings.ceiling(),
+        isolation=boxes.Isolation(isolation or boxes.Isolation.POOL),
+        runtime=runtime,
+    )

@@ -1,0 +1,163 @@
+"""The service put together: routes of every API, faults as answers, health."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+import sandbox
+from harness import __version__, datasets, registry
+from harness.service import mcp_tools, own
+from harness.service.admission import Admission, InternalError, Patience, Refused, Runner
+from harness.service.gate import Gate
+from harness.service.judging import BadRequest, Judging
+from harness.service.languages import known_languages
+from harness.service.metrics import Metrics
+from harness.service.replies import AsciiJSON
+from harness.service.schemas import Fault, InfoBody
+from harness.service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DIALECTS = "harness.service.dialects"
+FAULTS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Fault, "description": text}
+    for code, text in {
+        400: "the body is not JSON",
+        401: "a key is needed",
+        413: "the body is too large",
+        422: "something in the body cannot be used",
+        429: "busy: try again after Retry-After",
+        500: "a failure of ours; it says nothing about the program",
+        503: "the service is stopping, or not ready",
+    }.items()
+}
+
+
+class Service:
+    """What routes are given. `ready` is set once the sandbox has proved what it must deny."""
+
+    def __init__(self, settings: Settings, runner: Runner, backend: str) -> None:
+        self.settings = settings
+        self.backend = backend
+        self.metrics = Metrics(settings.workers)
+        self.admission = Admission(runner, settings.workers, self.metrics)
+        self.judging = Judging(settings, self.admission)
+        self.ready = False
+        self.patience = Patience(wait_s=settings.queue_s)
+
+    def info(self) -> InfoBody:
+        """What the service is."""
+        settings = self.settings
+        return InfoBody(
+            version=__version__,
+            backend=self.backend,
+            environment=sandbox.environment_label(self.backend),
+            guest_digest=sandbox.guest_digest(),
+            workers=settings.workers,
+            memory_mib=settings.memory_mib,
+            max_memory_mib=settings.max_memory_mib,
+            max_request_mib=settings.max_request_mib,
+            queue_s=settings.queue_s,
+            languages=known_languages(),
+            problems=datasets.known_names(),
+        )
+
+
+def create_app(settings: Settings, runner: Runner, backend: str) -> Gate:
+    """The service as an ASGI application. `runner` is an open pool of `backend` for `settings.ceiling()`."""
+    service = Service(settings, runner, backend)
+    tools = mcp_tools.make_server(service.judging, lambda: service.patience)
+    mcp_app = mcp_tools.http_app(tools, settings.host)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with tools.session_manager.run():
+            yield
+        service.admission.close()
+
+    app = FastAPI(
+        title="codegen-harness sandbox",
+        version=__version__,
+        lifespan=lifespan,
+        default_response_class=AsciiJSON,
+        responses=FAULTS,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(own.router(service))
+    for name in registry.names(DIALECTS):
+        app.include_router(registry.load(DIALECTS, name, "dialect").router(service), tags=[name])
+    _add_health(app, service)
+    _add_faults(app)
+    app.router.routes.extend(mcp_app.routes)  # /mcp
+    return Gate(
+        app,
+        keys=settings.keys,
+        max_body_bytes=settings.max_request_mib << 20,
+        metrics=service.metrics,
+        service=service,
+    )
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operation"])
+    async def readyz() -> Response:
+        """The sandbox has proved what it must deny, and the service is not stopping."""
+        if not service.ready:
+            return AsciiJSON({"detail": "the sandbox has not proved itself yet, or the service is stopping"}, 503)
+        return AsciiJSON({"status": "ready"})
+
+    @app.get("/metrics", tags=["operation"], response_class=Response)
+    async def metrics() -> Response:
+        """For Prometheus."""
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def _add_faults(app: FastAPI) -> None:
+    async def refused(_: Request, error: Refused) -> Response:
+        return AsciiJSON({"detail": str(error)}, error.code, {"retry-after": f"{error.retry_after_s:.0f}"})
+
+    async def failed(_: Request, error: InternalError) -> Response:
+        return AsciiJSON({"detail": f"the sandbox failed, which says nothing about the program: {error}"}, 500)
+
+    async def unfit(_: Request, error: BadRequest) -> Response:
+        return AsciiJSON({"detail": str(error)}, 422)
+
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = error.errors()
+        if any(fault["type"] == "json_invalid" for fault in faults):
+            return AsciiJSON({"detail": f"the body is not JSON: {faults[0].get('ctx', {}).get('error', '')}"}, 400)
+        return AsciiJSON({"detail": "; ".join(_line(fault) for fault in faults[:5])}, 422)
+
+    async def http(_: Request, error: HTTPException) -> Response:
+        return AsciiJSON({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+
+    for kind, handler in (
+        (Refused, refused), (InternalError, failed), (BadRequest, unfit), (RequestValidationError, invalid),
+        (HTTPException, http),
+    ):  # fmt: skip
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+
+
+def _line(fault: Any) -> str:
+    """One fault of a body: where, and what is wrong; never what was sent, which may be megabytes."""
+    place = ".".join(str(part) for part in fault["loc"] if part != "body")
+    return f"{place[:200]}: {json.dumps(fault['msg'])[1:-1][:300]}" if place else str(fault["msg"])[:300]

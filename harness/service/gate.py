@@ -1,0 +1,219 @@
+"""What every request passes before any route: keys, the size of its body, and its client's hanging up.
+
+Theory of operation. One ASGI application around the other. It reads the whole body first (a program is small), so from
+then on the only thing that a client can still say is that it is gone; the route runs in a task of its own, which is
+cancelled then. So whatever a route awaits, a place in the queue above all, is given up without the route knowing.
+
+A key comes in `Authorization: Bearer`, in `X-Auth-Token`, or for clients that send no headers as the beginning of the
+path, `/k/KEY`, which no route sees and which is never logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from harness.service.metrics import Metrics
+
+if TYPE_CHECKING:
+    from harness.service.app import Service
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Receive, Send], Awaitable[None]]
+
+OPEN_PATHS = ("/healthz", "/readyz")  # probes have no key
+BODY_TIMEOUT_S = 60.0
+BODIES_IN_HAND = 8  # of the largest size, together
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class Gate:
+    """The outermost application. `open_requests` and `draining` are the server's to read and set.
+
+    service: what is behind it, handed on for those who start and stop it.
+    """
+
+    def __init__(
+        self, app: Application, *, keys: frozenset[str], max_body_bytes: int, metrics: Metrics, service: Service
+    ) -> None:
+        self._app = app
+        self.service = service
+        self._keys = [key.encode() for key in keys]
+        self._max_body_bytes = max_body_bytes
+        self._metrics = metrics
+        self._held_bytes = 0
+        self.open_requests = 0
+        self.draining = False
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        self.open_requests += 1
+        self._metrics.open_requests.set(self.open_requests)
+        scope = dict(scope)
+        try:
+            await self._serve(scope, receive, answer)
+        finally:
+            self.open_requests -= 1
+            self._metrics.open_requests.set(self.open_requests)
+            self._metrics.requests.labels(_dialect(scope), str(answer.code or 499)).inc()
+
+    async def _serve(self, scope: Any, receive: Receive, answer: _Answer) -> None:
+        key = _take_key(scope)
+        probe = scope["path"] in OPEN_PATHS
+        if self._keys and not probe and not self._known(key):
+            await answer.fault(401, "a key is needed: Authorization: Bearer KEY, X-Auth-Token: KEY, or /k/KEY before "
+                               "the path", {"www-authenticate": "Bearer"})  # fmt: skip
+        elif self.draining and not probe:
+            await answer.fault(503, "the service is stopping", {"retry-after": "1", "connection": "close"})
+        else:
+            scope["client_key"] = _name(key, scope)
+            try:
+                await self._pass_on(scope, receive, answer)
+            except _TooLargeError:
+                largest = self._max_body_bytes
+                await answer.fault(413, f"the body is larger than {largest >> 20} MiB", {"connection": "close"})
+
+    def _known(self, key: bytes) -> bool:
+        return bool(sum(hmac.compare_digest(key, known) for known in self._keys))  # in the same time for every key
+
+    async def _pass_on(self, scope: Any, receive: Receive, answer: _Answer) -> None:
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if int(declared) > self._max_body_bytes:
+            raise _TooLargeError
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await _read(receive, self._max_body_bytes)
+        except TimeoutError:
+            await answer.fault(408, "the body did not come in time", {"connection": "close"})
+            return
+        if body is None:
+            return
+        if body and self._held_bytes + len(body) > BODIES_IN_HAND * self._max_body_bytes:
+            self._metrics.refusals.labels("memory").inc()
+            await answer.fault(429, "busy: too many large requests at once", {"retry-after": "1"})
+            return
+        self._held_bytes += len(body)
+        try:
+            await self._until_hang_up(scope, receive, body, answer)
+        finally:
+            self._held_bytes -= len(body)
+
+    async def _until_hang_up(self, scope: Any, receive: Receive, body: bytes, answer: _Answer) -> None:
+        gone = asyncio.Event()
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            if messages:
+                return messages.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        route = asyncio.ensure_future(self._app(scope, replay, answer.send))
+        ears = asyncio.ensure_future(_hang_up(receive))
+        try:
+            await asyncio.wait({route, ears}, return_when=asyncio.FIRST_COMPLETED)
+            gone.set()
+            if not route.done() and not answer.complete:
+                route.cancel()
+            await asyncio.wait({route})
+        finally:
+            ears.cancel()
+            route.cancel()
+        if not route.cancelled() and (error := route.exception()) is not None:
+            self._metrics.internal_errors.inc()
+            # never its text, which may hold a piece of a program
+            log.error("a route failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            await answer.fault(500, "the service failed; this says nothing about the program")
+
+
+class _Answer:
+    """What is sent: its code, and whether all of it was."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.code: int | None = None
+        self.complete = False
+
+    async def send(self, message: Message) -> None:
+        """ASGI."""
+        if message["type"] == "http.response.start":
+            self.code = message["status"]
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
+        await self._send(message)
+
+    async def fault(self, code: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        """A whole answer, where none has begun."""
+        if self.code is not None:
+            return
+        body = json.dumps({"detail": detail}).encode()
+        given = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+        raw = [(name.encode(), value.encode()) for name, value in given.items()]
+        await self.send({"type": "http.response.start", "status": code, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+async def _hang_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body; None where the client is gone. Raises _TooLargeError."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _TooLargeError
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _take_key(scope: Any) -> bytes:
+    """The key of a request, taken out of its path where it stands there; empty where there is none."""
+    path: str = scope["path"]
+    if path.startswith("/k/"):
+        key, _, rest = path.removeprefix("/k/").partition("/")
+        scope["path"] = "/" + rest
+        scope["raw_path"] = scope["path"].encode("utf-8", "surrogatepass")
+        return key.encode("utf-8", "surrogatepass")
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if kind.lower() == b"bearer":
+        return token.strip()
+    return headers.get(b"x-auth-token", b"").strip()
+
+
+def _name(key: bytes, scope: Any) -> str:
+    """Whose turn it is: the key's digest, else the client's address."""
+    if key:
+        return hashlib.sha256(key).hexdigest()[:16]
+    return str((scope.get("client") or ("",))[0])
+
+
+def _dialect(scope: Any) -> str:
+    """Which API a request was of: the module of its route."""
+    module = getattr(scope.get("endpoint"), "__module__", "")
+    return module.rpartition(".")[2] if module.startswith("harness.service") else "none"

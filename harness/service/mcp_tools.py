@@ -1,0 +1,100 @@
+"""Tools for agents over MCP: `run_code` and `judge`, at `/mcp` and over stdio (`harness serve mcp`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from mcp.server.mcpserver import MCPServer
+from starlette.applications import Starlette
+
+from harness import __version__
+from harness.service.admission import Admission, InternalError, Patience, Refused
+from harness.service.judging import BadRequest, Judging
+from harness.service.metrics import Metrics
+from harness.service.schemas import (
+    CallTestsBody,
+    CaseBody,
+    ExecuteBody,
+    JudgeBody,
+    LimitsBody,
+    StdioTestsBody,
+    execution_body,
+)
+from harness.service.settings import Settings
+from sandbox import Pool
+
+CLIENT = "mcp"
+INSTRUCTIONS = "Runs untrusted programs in a sandbox without network. Nothing is kept between calls."
+
+
+def make_server(judging: Judging, patience: Callable[[], Patience]) -> MCPServer[Any]:
+    """The tools. They answer with an error where there is no verdict."""
+    server: MCPServer[Any] = MCPServer(
+        "codegen-harness", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
+    )
+
+    @server.tool()
+    async def run_code(code: str, stdin: str = "", language: str = "python", timeout_s: float = 10.0) -> dict[str, Any]:
+        """Run a program in a sandbox. Gives its verdict, exit code, stdout, stderr, time and memory."""
+        from harness.service.languages import find_language
+
+        body = ExecuteBody(
+            source=code, stdin=stdin, language=find_language(language), limits=LimitsBody(wall_s=timeout_s)
+        )
+        execution = await _attributed(judging.run(judging.executable(body), CLIENT, patience()))
+        return execution_body(execution).model_dump(mode="json", exclude={"files"})
+
+    @server.tool()
+    async def judge(
+        code: str,
+        cases: list[dict[str, str]] | None = None,
+        test_source: str = "",
+        entry_point: str = "",
+        problem: str = "",
+    ) -> dict[str, Any]:
+        """Judge a program: by `cases` ({"stdin", "stdout"} each), by `test_source`, Python that calls `entry_point` or
+        defines check(candidate), or by the tests of a known `problem` such as humaneval/0."""
+        tests: CallTestsBody | StdioTestsBody | None = None
+        if cases:
+            tests = StdioTestsBody(kind="stdio", cases=[CaseBody(**case) for case in cases])
+        elif test_source:
+            tests = CallTestsBody(kind="call", source=test_source, entry_point=entry_point)
+        body = JudgeBody(source=code, tests=tests, problem=problem or None, stop_at_first=False)
+        judged = await _attributed(_judged(judging, body, patience()))
+        return judged.model_dump(mode="json")  # type: ignore[no-any-return]
+
+    return server
+
+
+def http_app(server: MCPServer[Any], host: str) -> Starlette:
+    """Streamable HTTP at /mcp. On loopback Host and Origin are checked, so that no web page can use it."""
+    return server.streamable_http_app(host=host)
+
+
+async def _judged(judging: Judging, body: JudgeBody, patience: Patience) -> Any:
+    return await judging.judge(await judging.candidate(body), CLIENT, patience, stop_at_first=False)
+
+
+async def _attributed(result: Any) -> Any:
+    """The result; ValueError for what an agent is to read: a tool's error, not a verdict."""
+    try:
+        return await result
+    except (BadRequest, Refused) as error:
+        raise ValueError(str(error)) from error
+    except InternalError as error:
+        raise ValueError(f"the sandbox failed, which says nothing about the program: {error}") from error
+
+
+def serve_stdio(settings: Settings, pool: Pool) -> None:
+    """Serve one client on standard input and output, until its end."""
+    asyncio.run(_serve_stdio(settings, pool))
+
+
+async def _serve_stdio(settings: Settings, pool: Pool) -> None:
+    admission = Admission(pool, settings.workers, Metrics(settings.workers))
+    try:
+        await make_server(Judging(settings, admission), lambda: Patience(wait_s=None)).run_stdio_async()
+    finally:
+        admission.close()

@@ -1,0 +1,128 @@
+"""The service as a process: a socket, a pool, uvicorn, and an orderly end.
+
+SIGTERM or Ctrl-C: `/readyz` says no, new requests are refused with 503, those in hand are finished within `drain_s`,
+and the process ends with exit code 0. A second signal ends it at once. After kill -9 every sandbox ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from harness.errors import InputError
+from harness.service.app import create_app
+from harness.service.gate import Gate
+from harness.service.settings import Settings
+from sandbox import Limits, Pool, Program, SandboxUnavailable, Verdict
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+LOOK_S = 0.05
+PROOF_LIMITS = Limits()
+
+
+def serve(settings: Settings, pool: Pool, started: Callable[[str], None], ready: Callable[[], None]) -> None:
+    """Serve until a signal. `started` is told the address, `ready` is called once the sandbox has proved itself.
+
+    Raises InputError for an address that cannot be listened on, SandboxError where the sandbox does not hold.
+    """
+    with contextlib.closing(_listen(settings)) as listening:
+        host, port = listening.getsockname()[:2]
+        started(f"http://{'[' + host + ']' if ':' in host else host}:{port}")
+        gate = create_app(settings, pool, pool.backend)
+        fault = asyncio.run(_serve(settings, pool, gate, listening, ready))
+    if fault is not None:
+        raise fault
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: uvicorn would end the process by the signal that it got."""
+        yield
+
+
+async def _serve(
+    settings: Settings, pool: Pool, gate: Gate, listening: socket.socket, ready: Callable[[], None]
+) -> Exception | None:
+    config = uvicorn.Config(
+        gate,
+        log_level="warning",
+        access_log=False,  # a path may hold a key
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        ws="none",
+    )
+    server = _Server(config)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stop, server)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    proving = asyncio.create_task(asyncio.to_thread(_prove, pool))
+    stopping = asyncio.create_task(stop.wait())
+    fault: Exception | None = None
+    await asyncio.wait({serving, proving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if proving.done() and (fault := proving.exception()) is None:  # type: ignore[assignment]
+        gate.service.ready = True
+        ready()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    gate.service.ready = False
+    gate.draining = True
+    await _drain(gate, settings.drain_s, server)
+    server.should_exit = True
+    await serving
+    stopping.cancel()
+    return fault
+
+
+def _stop(stop: asyncio.Event, server: _Server) -> None:
+    if stop.is_set():
+        server.should_exit = server.force_exit = True
+    stop.set()
+
+
+async def _drain(gate: Gate, drain_s: float, server: _Server) -> None:
+    """Until no request is in hand, the time is over or a second signal comes."""
+    end = asyncio.get_running_loop().time() + drain_s
+    while gate.open_requests and not server.force_exit and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(LOOK_S)
+    if gate.open_requests:
+        log.warning("%d requests were in hand at the end of the time for them", gate.open_requests)
+
+
+def _prove(pool: Pool) -> None:
+    """The first program has the pool prove what it must deny. Raises SandboxError."""
+    execution = pool.run(Program(source="pass"), limits=PROOF_LIMITS)
+    if execution.verdict is not Verdict.ACCEPTED:
+        raise SandboxUnavailable(f"the {pool.backend} sandbox runs no harmless program: {execution.detail}")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket that listens. Raises InputError: the address, and why it cannot be had."""
+    where = f"--host {settings.host} --port {settings.port}"
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise InputError(f"{where}: {error.strerror}") from error
+    listening = socket.socket(family, kind, number)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        hint = "; another process has this port: take another, or --port 0 for a free one" if error.errno == 98 else ""
+        raise InputError(f"{where}: {error.strerror}{hint}") from error
+    return listening
