@@ -25,6 +25,7 @@ from harness.files import atomic, jsonl
 from harness.files.row_text import text_of
 from harness.files.rows import Row, RowFile
 from harness.overfit import measures
+from harness.tasks import open_task
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"
 TASKS = ("codegen", "summarization", "classification", "perplexity")  # the one with the longest answers first: see Plan
@@ -140,7 +141,7 @@ def _missing(present: Sequence[str]) -> dict[str, str]:
 
 def _task(task: str, name_or_path: str, source: Path | None, choice: ItemSelection) -> CheckupPart:
     """The part of a task, whose items have answers."""
-    found = datasets.load_set(name_or_path, choice.cache, task)
+    found = datasets.load_set(name_or_path, choice.cache, open_task(task))
     total = len(found.problems)
     places = choice.places(total)
     problems = name_or_path

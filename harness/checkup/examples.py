@@ -16,9 +16,11 @@ import numpy as np
 from harness.compare import flips
 from harness.compare.pairs import ComparedRun, Comparison
 from harness.datasets import load_set
-from harness.leaderboard.prompts import Message, asked
+from harness.leaderboard.prompts import asked
 from harness.metrics import Metric
 from harness.runs import reader
+from harness.tasks import open_task
+from harness.tasks._preview import Message
 from harness.tasks.classification import LOGPROB, TIE
 from harness.types import Problem
 
@@ -70,7 +72,7 @@ def _examples(
     tuned, base = found.runs
     metric = _metric(found)
     options = tuned.manifest.identity.get("task_options") or {}
-    problems = {problem.id: problem for problem in load_set(source, cache, tuned.task, options).problems}
+    problems = {problem.id: problem for problem in load_set(source, cache, open_task(tuned.task, options)).problems}
     common = [name for name in problems if name in tuned.problems and name in base.problems]
     gaps = flips.value_gaps(tuned, base, metric, common)
     chosen = _chosen(gaps, rng, wanted)

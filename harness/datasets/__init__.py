@@ -6,7 +6,18 @@ A module of this folder has `SOURCE` (a `Download`, or none for our own format),
 from __future__ import annotations
 
 from harness.datasets._download import Download, fetch
-from harness.datasets._loading import CODE, OWN_FORMAT, known_names, load_set, shipped, shipped_folder
+from harness.datasets._loading import (
+    CODE,
+    OWN_FORMAT,
+    RowReader,
+    known_names,
+    load_set,
+    read_code_row,
+    shipped,
+    shipped_folder,
+)
+from harness.datasets._lookup import ProblemSets
+from harness.datasets._text_fields import RowPlace
 from harness.types import ProblemSet
 
 __all__ = [
@@ -14,9 +25,13 @@ __all__ = [
     "OWN_FORMAT",
     "Download",
     "ProblemSet",
+    "ProblemSets",
+    "RowPlace",
+    "RowReader",
     "fetch",
     "known_names",
     "load_set",
+    "read_code_row",
     "shipped",
     "shipped_folder",
 ]

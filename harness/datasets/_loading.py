@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness import registry
-from harness.datasets import _text_fields
 from harness.datasets._download import fetch
+from harness.datasets._text_fields import RowPlace
 from harness.errors import ProblemError, did_you_mean
 from harness.files.jsonl import read_json_lines
 from harness.types import Problem, ProblemSet
@@ -38,22 +37,36 @@ def known_names(task: str = CODE) -> list[str]:
     return shipped(task) + [name.replace("plus", "+") for name in published]
 
 
-def load_set(
-    name_or_path: str, cache: Path, task: str = CODE, options: Mapping[str, Any] = MappingProxyType({})
-) -> ProblemSet:
+class RowReader(Protocol):
+    """What a task makes of a problem file, row by row."""
+
+    name: str
+
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """The problem in a row. Raises ValueError: what is missing or wrong."""
+
+
+@runtime_checkable
+class SetReader(Protocol):
+    """A task whose problems depend on what the whole file has, as the labels of a classification do."""
+
+    def complete_set(self, problems: Sequence[Problem], path: Path) -> list[Problem]:
+        """The problems, complete. Raises ProblemError."""
+
+
+def load_set(name_or_path: str, cache: Path, task: RowReader | None = None) -> ProblemSet:
     """The problem set of a shipped name, an upstream name (downloaded once into `cache`) or a path.
 
-    options: of the task; `labels` (`a,b`) are those that a classification chooses from, in place of the file's own.
-    Raises ProblemError for an unknown name, a file that cannot be read, and for each fault in it with its line.
+    task: reads the rows of sets about texts; None, or the task of code, for files of problems with tests. Raises
+    ProblemError for an unknown name, a file that cannot be read, and for each fault in it with its line.
     """
     name = name_or_path.lower().replace("+", "plus").replace("human-eval", "humaneval")
     path = Path(name_or_path).expanduser()
-    if task != CODE:
-        labels = [label.strip() for label in str(options.get("labels", "")).split(",") if label.strip()]
-        if name in shipped(task):
-            return _read_texts(shipped_folder() / task / f"{name}.jsonl", task, labels)
+    if task is not None and task.name != CODE:
+        if name in shipped(task.name):
+            return _read_texts(shipped_folder() / task.name / f"{name}.jsonl", task)
         if path.is_file():
-            return _read_texts(path, task, labels)
+            return _read_texts(path, task)
     elif name in shipped():
         return _read(shipped_folder() / f"{name}.jsonl", name)
     elif name in registry.names("harness.datasets") and name != OWN_FORMAT:
@@ -64,7 +77,7 @@ def load_set(
     looks_like_path = "/" in name_or_path or path.suffix in (".jsonl", ".gz", ".json")
     if looks_like_path:
         raise ProblemError(f"problem file {name_or_path!r} does not exist; give a path to a .jsonl or .jsonl.gz file")
-    known = known_names(task)
+    known = known_names(task.name if task else CODE)
     raise ProblemError(
         f"unknown problem set {name_or_path!r}{did_you_mean(name, known)}; "
         f"known: {', '.join(known)}, or a path to a .jsonl file"
@@ -92,16 +105,16 @@ def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
     return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(problems.values()))
 
 
-def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
+def _read_texts(path: Path, task: RowReader) -> ProblemSet:
     """The set of a task about texts."""
     digest = hashlib.sha256()
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
     problems: dict[str, Problem] = {}
     for number, row, line in read_json_lines(path):
         digest.update(line)
-        place = _text_fields.Line(path=path, number=number)
+        place = RowPlace(path=path, number=number)
         try:
-            problem = _text_fields.PARSERS[task](row, name, place)
+            problem = task.read_row(row, name, place)
         except ValueError as error:
             raise ProblemError(f"{place}: {error}") from error
         if problem.id in problems:
@@ -110,9 +123,15 @@ def _read_texts(path: Path, task: str, labels: Sequence[str]) -> ProblemSet:
     if not problems:
         raise ProblemError(f"{path} holds no items")
     complete = list(problems.values())
-    if task == "classification":
-        complete = _text_fields.with_labels(complete, labels, path)
+    if isinstance(task, SetReader):
+        complete = task.complete_set(complete, path)
     return ProblemSet(name=name, path=path, sha256=digest.hexdigest(), problems=tuple(complete))
+
+
+def read_code_row(row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+    """The problem in a row of any format of problems with tests. Raises ValueError, KeyError, TypeError, IndexError."""
+    problem: Problem = _format_of(row, where.path).problem(row, dataset)
+    return problem
 
 
 def _set_name(module: Any, path: Path) -> str:
@@ -120,7 +139,7 @@ def _set_name(module: Any, path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".jsonl") if own == OWN_FORMAT else own
 
 
-def _format_of(row: dict[str, Any], path: Path) -> Any:
+def _format_of(row: Mapping[str, Any], path: Path) -> Any:
     """The module whose format a first row has; our own format for a row that no upstream module knows."""
     if "plus_input" in row:
         raise ProblemError(

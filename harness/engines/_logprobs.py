@@ -8,8 +8,10 @@ counted twice.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +19,7 @@ from typing import Literal
 from harness.engines import Engine, SupportsLogprobs
 from harness.errors import InputError, RequestRefused
 from harness.metrics.perplexity import Window, windows
+from harness.types import Completion, Form, Request
 
 BATCH = 16  # sequences in one call of the engine
 WINDOW = 2048  # tokens, where the model takes as many: so that all engines give the same number
@@ -34,6 +37,21 @@ class LogprobOptions:
     window: int | None = None
     stride: int | None = None
     bos: Literal["auto", "yes", "no"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogprobRequest:
+    """The log-probabilities of a text's own tokens or, where there are `continuations`, of each of these after it.
+
+    form: of the completion that holds them. where: what an error names.
+    """
+
+    problem_id: str
+    text: str
+    continuations: tuple[str, ...] = ()
+    form: Form = Form.COMPLETION
+    options: LogprobOptions = LogprobOptions()
+    where: str = ""
 
 
 class LogprobScorer:
@@ -86,20 +104,52 @@ class LogprobScorer:
         return _Sequence([*self.prefix, *tokens], max(len(self.prefix) + common, 1))
 
 
-class LogprobScorers:
-    """The scoring of each engine that a task meets, made out once. Thread-safe."""
+class RequestSender:
+    """Sends what tasks make: requests for completions, and for log-probabilities. Thread-safe.
 
-    def __init__(self, options: LogprobOptions) -> None:
-        self._options = options
+    The options of log-probabilities are made out once for an engine.
+    """
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()  # protects _last
-        self._last: tuple[Engine, LogprobScorer] | None = None
+        self._last: tuple[Engine, LogprobOptions, LogprobScorer] | None = None
 
-    def of(self, engine: Engine) -> LogprobScorer:
-        """Raises InputError, EngineError."""
+    def send(self, engine: Engine, request: Request | LogprobRequest, first: int) -> list[Completion]:
+        """The completions of a request, with indexes from `first` on; of a LogprobRequest one, without a text.
+
+        Raises InputError where no token is predicted, EngineError, RequestRefused, RequestFailed.
+        """
+        if isinstance(request, Request):
+            return engine.complete(dataclasses.replace(request, first=first))
+        start = time.monotonic()
+        scorer = self._scorer(engine, request.options)
+        if request.continuations:
+            logprobs, prompt_tokens = scorer.continuations(request.text, request.continuations), None
+        else:
+            own = scorer.text(request.text)
+            logprobs, prompt_tokens = (own,), len(own)
+        if not request.continuations and not logprobs[0]:
+            raise InputError(
+                f"{request.where or request.problem_id}: the text has one token, and so none to predict; "
+                "leave it out, or put a BOS token before each text with --set bos=yes"
+            )
+        return [
+            Completion(
+                problem_id=request.problem_id,
+                index=first,
+                text="",
+                form=request.form,
+                prompt_tokens=prompt_tokens,
+                latency_s=round(time.monotonic() - start, 4),
+                logprobs=logprobs,
+            )
+        ]
+
+    def _scorer(self, engine: Engine, options: LogprobOptions) -> LogprobScorer:
         with self._lock:
-            if self._last is None or self._last[0] is not engine:
-                self._last = (engine, LogprobScorer(engine, self._options))
-            return self._last[1]
+            if self._last is None or self._last[0] is not engine or self._last[1] != options:
+                self._last = (engine, options, LogprobScorer(engine, options))
+            return self._last[2]
 
 
 @dataclass(frozen=True, slots=True)

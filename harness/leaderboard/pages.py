@@ -22,10 +22,11 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
+from harness.datasets import ProblemSets
 from harness.extractors import DEFAULT, EXTRACTORS, extract
 from harness.html import highlight
 from harness.leaderboard import charts
-from harness.leaderboard.prompts import ProblemSets, asked
+from harness.leaderboard.prompts import asked, find_problems
 from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
@@ -75,7 +76,7 @@ class Pages:
 
     def has_prompts(self, run: LeaderboardRun) -> bool:
         """Whether the problem set of a run is at hand."""
-        return self._sets.find(run.manifest) is not None
+        return find_problems(self._sets, run.manifest) is not None
 
     def index(self, boards: Sequence[Table], records: Results) -> Page:
         """The first page: every table with its charts, and what was left out."""
@@ -117,7 +118,7 @@ class Pages:
         """The problems of a table, each with what every run made of it."""
         means = charts.difficulty(charts.problem_shares(board))
         names = list(dict.fromkeys(name for row in board.rows for name in row.run.problems))
-        sets = {row.run.dataset_sha256: self._sets.find(row.run.manifest) for row in board.rows}
+        sets = {row.run.dataset_sha256: find_problems(self._sets, row.run.manifest) for row in board.rows}
         found = next((each for each in sets.values() if each), None)
         for name in names:
             html = self._render(
@@ -136,7 +137,7 @@ class Pages:
 
     def completions(self, board: Table, run: LeaderboardRun) -> Iterator[Page]:
         """The completions of a run, a page per problem. Reads the run's files."""
-        found = self._sets.find(run.manifest)
+        found = find_problems(self._sets, run.manifest)
         executions: dict[str, dict[int, dict[str, Any]]] = {}
         for row in _lines(run, EXECUTIONS):
             executions.setdefault(row["problem_id"], {})[row["index"]] = row

@@ -18,8 +18,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.datasets import ProblemSets
 from harness.errors import HarnessError, InputError
-from harness.leaderboard.prompts import ProblemSets
+from harness.leaderboard.prompts import find_problems
 from harness.runs import manifest
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.runs.manifest import Manifest
@@ -269,7 +270,7 @@ def parsed_lines(data: bytes, file: str) -> Iterator[dict[str, Any]]:
 def _progress(path: Path, read: Manifest, sets: ProblemSets) -> tuple[int, int | None]:
     """(completions with a score, completions asked for) of a run under way; None where nobody can tell."""
     done = _bytes(path / SCORES).count(b"\n") if (path / SCORES).is_file() else 0
-    sampling, problems = read.identity.get("sampling"), sets.find(read)
+    sampling, problems = read.identity.get("sampling"), find_problems(sets, read)
     n = sampling.get("n") if isinstance(sampling, dict) else None
     return done, n * len(problems.problems) if isinstance(n, int) and problems else None
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.datasets import ProblemSets
 from harness.errors import HarnessError, InputError
 from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
-from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_tables
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY

@@ -22,11 +22,11 @@ from harness.files import jsonl
 from harness.pipeline import rescore
 from harness.pipeline.execute import map_in_sandboxes, open_pool
 from harness.pipeline.job import CompletionSet, Job, RunObserver
-from harness.pipeline.plan import make_job, open_task
+from harness.pipeline.plan import make_job
 from harness.runs import reader
 from harness.runs.manifest import Manifest
 from harness.runs.signature import Signature
-from harness.tasks import SupportsExtraction, codegen
+from harness.tasks import SupportsExtraction, codegen, open_task
 from harness.types import Completion, Estimate, Form, Problem, ProblemSet
 from sandbox import Program, Verdict
 
@@ -100,7 +100,7 @@ def of_file(path: Path, problems: ProblemSet, config: RunConfig) -> Replies:
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
     model = ModelSpec(name=name, source=None, engine="replay", form=Form.CHAT, identity={"samples": name})
     drawn = CompletionSet(
-        task=open_task(config),
+        task=open_task(config.task, config.task_options),
         problems=problems,
         model=model,
         expected=dict(counts),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sandbox
-from harness import __version__, registry
+from harness import __version__
 from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import _vllm_arguments, replay
@@ -23,22 +23,16 @@ from harness.prompts import template
 from harness.prompts.template import Prompting
 from harness.runs import manifest
 from harness.runs.signature import Signature, limits_digest, limits_label, span
-from harness.tasks import SupportsExtraction, SupportsPrompting, Task
+from harness.tasks import SupportsExtraction, SupportsPrompting, Task, open_task
 from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
 
 
-def open_task(config: RunConfig) -> Task:
-    """The task of a run, with its options. Raises InputError."""
-    task: Task = registry.load("harness.tasks", config.task, "task").open_task(config.task_options)
-    return task
-
-
 def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) -> Job:
     """The job that a configuration asks for. Closes what it opens at the end of `stack`. Raises InputError."""
-    task = open_task(config)
-    _check_prompted(task, config)
-    problems = load_set(config.problems, config.cache, config.task, config.task_options)
+    task = open_task(config.task, config.task_options)
+    check_prompted(task, config)
+    problems = load_set(config.problems, config.cache, task)
     saved = open_samples(config, problems)
     if saved:
         stack.callback(saved.close)
@@ -186,7 +180,8 @@ def _signature(
     return str(line)
 
 
-def _check_prompted(task: Task, config: RunConfig) -> None:
+def check_prompted(task: Task, config: RunConfig) -> None:
+    """Raises InputError for options of prompting that the task does not take."""
     if config.prompting_given() and not isinstance(task, SupportsPrompting):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in config.prompting_given())
         raise InputError(f"task {task.name} has prompts of its own; leave out {options}")

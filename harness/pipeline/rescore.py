@@ -23,12 +23,12 @@ from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
 from harness.files.atomic import replaced
 from harness.pipeline.job import CompletionSet, RunObserver, RunResult
-from harness.pipeline.plan import make_job, open_task
+from harness.pipeline.plan import make_job
 from harness.pipeline.run import resume_run
 from harness.runs import layout, reader, store
 from harness.runs.manifest import Manifest
 from harness.runs.signature import Signature
-from harness.tasks import Task
+from harness.tasks import Task, open_task
 from harness.types import Form, ProblemSet
 
 # Fields of a signature that scoring decides, with those of the task's label; the others say how completions were drawn,
@@ -60,7 +60,7 @@ def rescore(run: Path, config: RunConfig, observer: RunObserver, *, same_problem
 
 def _rescore(run: Path, config: RunConfig, observer: RunObserver, same_problems: bool) -> RunResult:
     source = reader.read_manifest(run)
-    problems = load_set(config.problems, config.cache, config.task, config.task_options)
+    problems = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     if same_problems:
         _check_same(source, problems)
     of_run = drawn(run, source, problems, config)
@@ -83,7 +83,7 @@ def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) 
     Raises InputError, also where the configuration has another task than the run.
     """
     _check_task(source, config)
-    task = open_task(config)
+    task = open_task(config.task, config.task_options)
     expected = _owed(run, source, problems)
     return CompletionSet(
         task=task,

@@ -28,6 +28,7 @@ from harness.pipeline.stream import Stream
 from harness.pipeline.summary import close
 from harness.runs import manifest, reader, store
 from harness.runs.store import Store
+from harness.tasks import open_task
 
 log = logging.getLogger("harness")
 
@@ -72,7 +73,7 @@ def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: Ru
 
 def write_results(config: RunConfig, result: RunResult, target: Path) -> None:
     """The samples' rows with their verdicts, for a run of engine replay."""
-    problems = load_set(config.problems, config.cache, config.task, config.task_options)
+    problems = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     opened = open_samples(config, problems)
     if opened is None:
         raise InputError("only a run of saved completions has a results file")

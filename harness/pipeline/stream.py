@@ -22,12 +22,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from harness.engines import Engine
+from harness.engines._logprobs import RequestSender
 from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
 from harness.pipeline.execute import open_pool
 from harness.pipeline.job import Failures, Job, RunObserver
 from harness.pipeline.problem_queue import ProblemQueue
 from harness.runs.store import Store
+from harness.tasks import code_task
 from harness.types import Completion, Problem, SamplingParams
 from sandbox import Execution, Pool, Verdict
 
@@ -46,6 +48,7 @@ class Stream:
     def __init__(self, job: Job, opened: Store, engine: Callable[[], Engine], observer: RunObserver) -> None:
         self._job, self._store, self._engine, self._observer = job, opened, engine, observer
         self._problems = {problem.id: problem for problem in job.problems.problems}
+        self._sender = RequestSender()
         self._stop = threading.Event()
         self._errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
         self._internal = 0
@@ -145,9 +148,8 @@ class Stream:
         """The completions of one request, on disk; none where it cannot be answered, which is noted."""
         problem_id = wanted.problem.id
         try:
-            completions = self._job.task.answer(
-                engine, wanted.problem, self._sampling(wanted.n), self._job.model.form, wanted.first
-            )
+            request = self._job.task.request(wanted.problem, self._sampling(wanted.n), self._job.model.form)
+            completions = self._sender.send(engine, request, wanted.first)
         except RequestRefused as error:
             log.error("%s: refused: %s", problem_id, error)
             self._store.add_refusal(problem_id, str(error))
@@ -206,7 +208,7 @@ class Stream:
 
     def _execute(self, pool: Pool, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
-        candidate = self._job.task.candidate(problem, completion)
+        candidate = code_task(self._job.task).candidate(problem, completion)
         execution = pool.run(candidate.program, problem.tests, self._job.limits[problem.id])
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
@@ -220,7 +222,7 @@ class Stream:
         problem = self._problems[completion.problem_id]
         detail = f"the same program as sample {first}"
         execution = Execution(verdict=verdict, detail=detail, integrity=problem.integrity())
-        self._record(completion, execution, self._job.task.candidate(problem, completion).extraction)
+        self._record(completion, execution, code_task(self._job.task).candidate(problem, completion).extraction)
 
     def _record(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
         if execution.verdict is Verdict.INTERNAL_ERROR:

@@ -12,7 +12,7 @@ from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
 from harness.runs import layout, reader
 from harness.runs.store import Store
 from harness.runs.summary import Coverage, IntegrityCounts, Summary
-from harness.tasks import ScoredRun, Task
+from harness.tasks import ScoredRun, Task, code_task
 from harness.types import Completion, Form, Problem
 from sandbox import Verdict
 
@@ -106,4 +106,5 @@ def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
     if not completion.text.strip() or not task.executes:
         return not completion.text.strip()
     nothing = dataclasses.replace(completion, text="")
-    return task.candidate(problem, completion).program == task.candidate(problem, nothing).program
+    program = code_task(task).candidate
+    return program(problem, completion).program == program(problem, nothing).program

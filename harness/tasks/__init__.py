@@ -10,11 +10,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from harness.engines import Engine
+from harness.datasets import RowPlace
+from harness.engines._logprobs import LogprobRequest
 from harness.extractors import Extraction
+from harness.metrics import Metric
 from harness.prompts.template import Prompting
-from harness.types import Completion, Estimate, Form, Problem, SamplingParams, Score
+from harness.tasks._lookup import open_task
+from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program
+
+__all__ = [
+    "Candidate",
+    "CodeTask",
+    "ScoredRun",
+    "SupportsExtraction",
+    "SupportsPrompting",
+    "Task",
+    "TaskSummary",
+    "code_task",
+    "open_task",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +86,34 @@ class Task(Protocol):
     def label(self) -> str:
         """What decides its scores beside its version, for a signature: `by:logprob`; empty for nothing."""
 
-    def answer(
-        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
-    ) -> list[Completion]:
-        """Ask for `sampling.n` completions of a problem, from index `first` on. Raises EngineError."""
+    def metrics(self) -> Sequence[Metric]:
+        """What a run of it is measured by, in the order of its estimates; of pass@k the usual ks."""
 
-    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
-        """The program in a completion. Only asked where `executes`."""
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """The problem in a row of a problem file. Raises ValueError: what is missing or wrong."""
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request | LogprobRequest:
+        """What is asked of a model for `sampling.n` samples. Raises InputError for an n that the task cannot have."""
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
         """What a completion is worth; execution: None where nothing is executed."""
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """The numbers of a run. Raises InputError for a k that is above the n of some problem."""
+
+
+@runtime_checkable
+class CodeTask(Task, Protocol):
+    """A task whose answers are programs."""
+
+    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
+        """The program in a completion."""
+
+
+def code_task(task: Task) -> CodeTask:
+    """The task as one whose answers are programs; only called where it `executes`."""
+    assert isinstance(task, CodeTask), f"task {task.name} executes nothing"
+    return task
 
 
 @runtime_checkable

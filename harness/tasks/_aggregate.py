@@ -26,7 +26,7 @@ def means(group: Sequence[Score], metrics: Sequence[str]) -> dict[str, float]:
 
 
 def estimates(
-    intervals: Mapping[str, Interval], groups: Mapping[str, Sequence[Score]], method: str, ended: ScoredRun
+    intervals: Mapping[str, Interval], groups: Mapping[str, Sequence[Score]], method: str, run: ScoredRun
 ) -> list[Estimate]:
     """One per metric."""
     return [
@@ -38,19 +38,19 @@ def estimates(
             n_problems=len(groups),
             n_completions=sum(map(len, groups.values())),
             method=method,
-            signature=f"{metric}|{ended.signature}",
+            signature=f"{metric}|{run.signature}",
         )
         for metric, interval in intervals.items()
     ]
 
 
-def mean_summary(metrics: Sequence[str], method: str, ended: ScoredRun) -> TaskSummary:
+def mean_summary(metrics: Sequence[str], method: str, run: ScoredRun) -> TaskSummary:
     """What a run comes to whose every metric is a mean over items, and within each item over its samples."""
-    groups = by_problem(ended.scores())
+    groups = by_problem(run.scores())
     values = {problem_id: means(group, metrics) for problem_id, group in groups.items()}
     if not values:
         return TaskSummary(estimates=[], problems={}, omitted=metrics)
     data = np.array([[item[metric] for metric in metrics] for item in values.values()])
-    intervals = bootstrap.mean_intervals(data, np.random.default_rng(ended.seed))
+    intervals = bootstrap.mean_intervals(data, np.random.default_rng(run.seed))
     found = dict(zip(metrics, intervals, strict=True))
-    return TaskSummary(estimates=estimates(found, groups, method, ended), problems=values)
+    return TaskSummary(estimates=estimates(found, groups, method, run), problems=values)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import field_validator
 
-from harness.engines import Engine
-from harness.engines._logprobs import LogprobOptions, LogprobScorers
-from harness.errors import InputError
+from harness.datasets._text_fields import LABEL, RowPlace, is_filled, only_field, text_problem
+from harness.engines._logprobs import LogprobRequest
+from harness.errors import InputError, ProblemError, did_you_mean
 from harness.html.confusion_matrix import picture
-from harness.metrics import classification
+from harness.metrics import Metric, classification
 from harness.stats import bootstrap
-from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks import ScoredRun, TaskSummary
 from harness.tasks._aggregate import by_problem, estimates, means
 from harness.tasks._labels import LabelReader
 from harness.tasks._options import TaskOptions
@@ -64,7 +64,6 @@ class Classification:
 
     def __init__(self, options: ClassificationOptions) -> None:
         self.options = options
-        self._scorings = LogprobScorers(LogprobOptions())
 
     def label(self) -> str:
         """How the label is chosen."""
@@ -72,7 +71,36 @@ class Classification:
             return "by:answer"
         return f"by:logprob|normalize:{self.options.normalize}"
 
-    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
+    def metrics(self) -> Sequence[Metric]:
+        """Accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read."""
+        return classification.METRICS
+
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """A text, its label and, where the row has `labels`, those to choose from."""
+        found = "label_text" if is_filled(row, "label_text") else only_field(row, LABEL)
+        if found is None:
+            raise ValueError(f"no label; it is expected under one of {', '.join(LABEL)}")
+        label = row[found]
+        if isinstance(label, bool) or not isinstance(label, str | int) or not str(label).strip():
+            raise ValueError(f"{found}: a label is expected, not {label!r}")
+        return text_problem(row, dataset, where, references=(str(label).strip(),), labels=_labels_of(row))
+
+    def complete_set(self, problems: Sequence[Problem], path: Path) -> list[Problem]:
+        """Each problem with the labels to choose from; see `_with_labels`."""
+        return _with_labels(problems, self.options.labels, path)
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request | LogprobRequest:
+        """The question; or the log-probabilities of the labels after it, as that of a completion."""
+        if self.options.by == "answer":
+            return self._question(problem, sampling, form)
+        if sampling.n != 1:
+            raise InputError("by=logprob samples nothing: leave --n out")
+        prompt = self._question(problem, sampling, Form.COMPLETION).prompt or ""
+        space = "" if prompt[-1:].isspace() else " "
+        labels = tuple(space + label for label in problem.metadata["labels"])
+        return LogprobRequest(problem_id=problem.id, text=prompt, continuations=labels)
+
+    def _question(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
         """The instruction, the labels and the text; with `Label:` after it where the model goes on from there."""
         whole = problem.metadata.get("whole", False)
         asked = ONE_OF.format(
@@ -87,34 +115,6 @@ class Classification:
         sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n",))
         return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
 
-    def answer(
-        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
-    ) -> list[Completion]:
-        """One request; by log-probability one completion without text."""
-        if self.options.by == "answer":
-            return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
-        if sampling.n != 1:
-            raise InputError("by=logprob samples nothing: leave --n out")
-        start = time.monotonic()
-        prompt = self.request(problem, sampling, Form.COMPLETION).prompt or ""
-        space = "" if prompt[-1:].isspace() else " "
-        logprobs = self._scorings.of(engine).continuations(
-            prompt, [space + label for label in problem.metadata["labels"]]
-        )
-        return [
-            Completion(
-                problem_id=problem.id,
-                index=first,
-                text="",
-                latency_s=round(time.monotonic() - start, 4),
-                logprobs=logprobs,
-            )
-        ]
-
-    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
-        """Never asked: nothing is executed."""
-        raise NotImplementedError
-
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """accuracy and unread, 0 or 1 each; the notes say the true label, the predicted one and how it was read."""
         predicted, rule = self._choose(problem, completion)
@@ -126,17 +126,17 @@ class Classification:
             notes={"label": truth, "predicted": predicted, "rule": rule},
         )
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read.
 
         sections: `classification`, see `_section`. files: the confusion matrix as a picture.
         """
-        groups = by_problem(ended.scores())
+        groups = by_problem(run.scores())
         if not groups:
             return TaskSummary(estimates=[], problems={}, omitted=["accuracy"])
         items, labels = _answers(groups)
         values = classification.measures(items, labels)
-        ends = classification.intervals(items, labels, np.random.default_rng(ended.seed))
+        ends = classification.intervals(items, labels, np.random.default_rng(run.seed))
         intervals = {
             name: bootstrap.Interval(value=values[name], low=low, high=high)
             for name, (low, high) in ends.items()
@@ -144,10 +144,10 @@ class Classification:
         }
         problems = {problem_id: means(group, ("accuracy", "unread")) for problem_id, group in groups.items()}
         unread = [item["unread"] for item in problems.values()]
-        intervals["unread"] = bootstrap.mean_interval(unread, np.random.default_rng(ended.seed))
+        intervals["unread"] = bootstrap.mean_interval(unread, np.random.default_rng(run.seed))
         section = _section(groups, items, labels)
         return TaskSummary(
-            estimates=estimates(intervals, groups, METHOD, ended),
+            estimates=estimates(intervals, groups, METHOD, run),
             problems=problems,
             sections={"classification": section},
             files={PICTURE: picture(section["confusion"], labels).encode()},
@@ -163,6 +163,40 @@ class Classification:
         worth = [sum(each) / (len(each) if self.options.normalize == "tokens" else 1) for each in completion.logprobs]
         best = [label for label, each in zip(labels, worth, strict=True) if each == max(worth)]
         return (best[0], LOGPROB) if len(best) == 1 else (classification.UNREAD, TIE)
+
+
+def _labels_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    value = row.get("labels", [])
+    if not isinstance(value, list) or not all(isinstance(each, str | int) and str(each).strip() for each in value):
+        raise ValueError("labels: a list of labels is expected")
+    return tuple(str(each).strip() for each in value)
+
+
+def _with_labels(problems: Sequence[Problem], labels: Sequence[str], path: object) -> list[Problem]:
+    """Each problem with the labels to choose from: its row's own, else `labels`, else all that the file has.
+
+    Raises ProblemError, with the line, for a label that is not among those given, and for labels that an answer could
+    not tell apart.
+    """
+    seen = tuple(dict.fromkeys(problem.references[0] for problem in problems))
+    complete = []
+    for problem in problems:
+        allowed = problem.metadata["labels"] or tuple(labels) or seen
+        label = problem.references[0]
+        if label not in allowed:
+            known = ", ".join(allowed)
+            raise ProblemError(
+                f"{problem.metadata['where']}: unknown label {label!r}{did_you_mean(label, allowed)}; known: {known}"
+            )
+        complete.append(dataclasses.replace(problem, metadata={**problem.metadata, "labels": allowed}))
+    every = tuple(dict.fromkeys(label for problem in complete for label in problem.metadata["labels"]))
+    if len(every) < 2:
+        raise ProblemError(f"{path} has only the label {every[0]!r}; give those to choose from with --set labels=A,B")
+    try:
+        LabelReader(every)
+    except ValueError as error:
+        raise ProblemError(f"{path}: {error}") from error
+    return complete
 
 
 @functools.lru_cache(maxsize=64)

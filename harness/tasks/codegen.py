@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.engines import Engine
+from harness.datasets import RowPlace, read_code_row
 from harness.errors import InputError
 from harness.extractors import DEFAULT, Extraction, extract
-from harness.metrics import pass_at_k
+from harness.metrics import Metric, pass_at_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
@@ -116,11 +116,17 @@ class Codegen:
         """The same with programs taken out of replies by this extractor."""
         return dataclasses.replace(self, extractor=extractor)
 
-    def answer(
-        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
-    ) -> list[Completion]:
-        """One request."""
-        return engine.complete(dataclasses.replace(request(problem, sampling, form, self.prompting), first=first))
+    def metrics(self) -> Sequence[Metric]:
+        """pass@k for the usual ks."""
+        return pass_at_k.METRICS
+
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """A problem with tests, in any of the formats of `harness.datasets`."""
+        return read_code_row(row, dataset, where)
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
+        """See `request`."""
+        return request(problem, sampling, form, self.prompting)
 
     def candidate(self, problem: Problem, completion: Completion) -> Candidate:
         """See `extraction` and `program`."""
@@ -132,19 +138,19 @@ class Codegen:
         assert execution is not None
         return score(completion, execution)
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """pass@k for each k, and c of n per problem.
 
         A run that is not complete still gives the ks that every problem's scored samples allow, and names the others.
         """
-        counts = dict.fromkeys(ended.expected, (0, 0))
-        for each in ended.scores():
+        counts = dict.fromkeys(run.expected, (0, 0))
+        for each in run.scores():
             n, c = counts[each.problem_id]
             counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
-        ks = ended.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(ended.expected.values()))
+        ks = run.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(run.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
         return TaskSummary(
-            estimates=summarize(counts, [k for k in ks if k <= reached], ended.signature, ended.seed),
+            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed),
             problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
             omitted=[f"pass@{k}" for k in ks if k > reached],
         )

@@ -8,12 +8,13 @@ were not trained on, or of another model. Copies of other texts are not looked f
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.engines import Engine
+from harness.datasets._text_fields import RowPlace, text_with_references
+from harness.metrics import Metric, recalled
 from harness.stats import bootstrap
-from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks import ScoredRun, TaskSummary
 from harness.tasks._aggregate import mean_summary
 from harness.tasks._options import TaskOptions
 from harness.text import verbatim
@@ -23,7 +24,6 @@ from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"n": 1, "temperature": 0.8, "max_tokens": 256}
 VERSION = "continuation.v1"  # raised by every change that can move a number
-METRICS = ("recalled",)
 METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
@@ -43,21 +43,19 @@ class Continuation:
         """Nothing."""
         return ""
 
-    def answer(
-        self,
-        engine: Engine,
-        problem: Problem,
-        sampling: SamplingParams,
-        form: Form,  # noqa: ARG002
-        first: int,
-    ) -> list[Completion]:
-        """One request."""
-        sampling = dataclasses.replace(sampling, stop=problem.stop)
-        return engine.complete(Request(problem_id=problem.id, sampling=sampling, first=first, prompt=problem.prompt))
+    def metrics(self) -> Sequence[Metric]:
+        """recalled."""
+        return recalled.METRICS
 
-    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
-        """Never asked: nothing is executed."""
-        raise NotImplementedError
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """A beginning, and the rest that is its reference."""
+        return text_with_references(row, dataset, where)
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:  # noqa: ARG002
+        """The beginning as it stands."""
+        return Request(
+            problem_id=problem.id, sampling=dataclasses.replace(sampling, stop=problem.stop), prompt=problem.prompt
+        )
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """recalled: tokens of the longest copy of the text's own rest (none below copying.SEED) over those of the rest.
@@ -70,9 +68,9 @@ class Continuation:
         ]
         return Score(problem_id=problem.id, index=completion.index, values={"recalled": max(shares)})
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """The mean over items, within each item over its samples."""
-        return mean_summary(METRICS, METHOD, ended)
+        return mean_summary([metric.name for metric in self.metrics()], METHOD, run)
 
 
 def open_task(options: Mapping[str, Any]) -> Continuation:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from harness.engines import Engine
-from harness.engines._logprobs import WINDOW, LogprobOptions, LogprobScorers
+from harness.datasets._text_fields import INSTRUCTION, RowPlace, text_problem
+from harness.engines._logprobs import WINDOW, LogprobOptions, LogprobRequest
 from harness.errors import InputError
-from harness.metrics import perplexity
+from harness.metrics import Metric, perplexity
 from harness.stats import bootstrap
-from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks import ScoredRun, TaskSummary
 from harness.tasks._aggregate import by_problem, estimates
 from harness.tasks._options import TaskOptions
 from harness.types import Completion, Form, Problem, SamplingParams, Score
@@ -44,41 +43,29 @@ class Perplexity:
 
     def __init__(self, options: PerplexityOptions) -> None:
         self.options = options
-        self._scorings = LogprobScorers(LogprobOptions(window=options.window, stride=options.stride, bos=options.bos))
+        self._logprobs = LogprobOptions(window=options.window, stride=options.stride, bos=options.bos)
 
     def label(self) -> str:
         """The options."""
         window, stride = self.options.window or f"auto{WINDOW}", self.options.stride or "half"
         return f"window:{window}|stride:{stride}|bos:{self.options.bos}"
 
-    def answer(
-        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
-    ) -> list[Completion]:
-        """No text but the log-probabilities of the problem's. Raises InputError where no token is predicted."""
+    def metrics(self) -> Sequence[Metric]:
+        """Perplexity per token, and the measures that do not depend on the tokenizer."""
+        return perplexity.METRICS
+
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """A text; an instruction beside it is left alone."""
+        return text_problem({key: row[key] for key in row if key not in INSTRUCTION}, dataset, where)
+
+    def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> LogprobRequest:
+        """The log-probabilities of the problem's text."""
         if sampling.n != 1:
             raise InputError("perplexity samples nothing: leave --n out")
-        start = time.monotonic()
-        logprobs = self._scorings.of(engine).text(problem.prompt)
-        if not logprobs:
-            raise InputError(
-                f"{problem.metadata.get('where', problem.id)}: the text has one token, and so none to predict; "
-                "leave it out, or put a BOS token before each text with --set bos=yes"
-            )
-        return [
-            Completion(
-                problem_id=problem.id,
-                index=first,
-                text="",
-                form=form,
-                prompt_tokens=len(logprobs),
-                latency_s=round(time.monotonic() - start, 4),
-                logprobs=(logprobs,),
-            )
-        ]
-
-    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
-        """Never asked: nothing is executed."""
-        raise NotImplementedError
+        where = str(problem.metadata.get("where", problem.id))
+        return LogprobRequest(
+            problem_id=problem.id, text=problem.prompt, form=form, options=self._logprobs, where=where
+        )
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
         """loss (nats, of all predicted tokens), tokens (predicted), bytes, words."""
@@ -86,20 +73,20 @@ class Perplexity:
         found = perplexity.measure(problem.prompt, completion.logprobs[0])
         return Score(problem_id=problem.id, index=completion.index, values=dataclasses.asdict(found))
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """Perplexity per token, beside it the measures that do not depend on the tokenizer, and the totals."""
-        groups = by_problem(ended.scores())
+        groups = by_problem(run.scores())
         losses = {problem_id: perplexity.TextLoss.of(group[0].values) for problem_id, group in groups.items()}
         if not losses:
             return TaskSummary(estimates=[], problems={}, omitted=tuple(perplexity.UNITS))
-        intervals = perplexity.corpus(list(losses.values()), np.random.default_rng(ended.seed))
+        intervals = perplexity.corpus(list(losses.values()), np.random.default_rng(run.seed))
         problems = {
             problem_id: {"n": 1, **dataclasses.asdict(each), "loss": each.loss / each.tokens}
             for problem_id, each in losses.items()
         }
         totals = {name: sum(getattr(each, name) for each in losses.values()) for name in ("tokens", "bytes", "words")}
         return TaskSummary(
-            estimates=estimates(intervals, groups, METHOD if len(losses) > 1 else ALONE, ended),
+            estimates=estimates(intervals, groups, METHOD if len(losses) > 1 else ALONE, run),
             problems=problems,
             omitted=[metric for metric in perplexity.UNITS if metric not in intervals],
             sections={"texts": {"texts": len(losses), **totals}},

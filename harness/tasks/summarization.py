@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness.engines import Engine
-from harness.metrics import rouge
+from harness.datasets._text_fields import RowPlace, text_with_references
+from harness.metrics import Metric, rouge
 from harness.stats import bootstrap
-from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks import ScoredRun, TaskSummary
 from harness.tasks._aggregate import mean_summary
 from harness.tasks._options import TaskOptions
 from harness.text.reasoning import without_reasoning
@@ -26,8 +26,6 @@ from sandbox.types import Execution
 DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
 VERSION = "summarization.v1"  # raised by every change that can move a number
 INSTRUCTION = "Summarize the following text in one or two sentences."
-METRICS = (*rouge.TYPES, *(f"{name}_{part}" for part in rouge.PARTS for name in rouge.TYPES),
-           "length_ratio", "copied", "empty")  # fmt: skip
 METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
@@ -55,6 +53,14 @@ class Summarization:
         """The options; of several references the best counts."""
         return f"stemmer:{'yes' if self.options.stemmer else 'no'}|copied_n:{self.options.copied_n}|refs:best"
 
+    def metrics(self) -> Sequence[Metric]:
+        """ROUGE and what stands beside it."""
+        return rouge.METRICS
+
+    def read_row(self, row: Mapping[str, Any], dataset: str, where: RowPlace) -> Problem:
+        """A text and the summaries that it should have: one, or a list."""
+        return text_with_references(row, dataset, where)
+
     def request(self, problem: Problem, sampling: SamplingParams, form: Form) -> Request:
         """The instruction and the text: as one message for a chat model, else with `Summary:` after it."""
         whole = problem.metadata.get("whole", False)
@@ -67,28 +73,18 @@ class Summarization:
         sampling = dataclasses.replace(sampling, stop=problem.stop or ("\n\n",))
         return Request(problem_id=problem.id, sampling=sampling, prompt=prompt)
 
-    def answer(
-        self, engine: Engine, problem: Problem, sampling: SamplingParams, form: Form, first: int
-    ) -> list[Completion]:
-        """One request."""
-        return engine.complete(dataclasses.replace(self.request(problem, sampling, form), first=first))
-
-    def candidate(self, problem: Problem, completion: Completion) -> Candidate:
-        """Never asked: nothing is executed."""
-        raise NotImplementedError
-
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
-        """ROUGE and what stands beside it; the summary of a model that never ended its thinking is empty."""
+        """ROUGE and what stands beside it; the summary of a model that never run its thinking is empty."""
         summary = without_reasoning(completion.text) or ""
         values = self._pool.score(
             rouge.SummaryPair(summary=summary, references=problem.references, source=problem.prompt)
         )
         return Score(problem_id=problem.id, index=completion.index, values=values)
 
-    def summarize(self, ended: ScoredRun) -> TaskSummary:
+    def summarize(self, run: ScoredRun) -> TaskSummary:
         """The mean of each measure over items, within each item over its samples."""
         self._pool.close()
-        return mean_summary(METRICS, METHOD, ended)
+        return mean_summary([metric.name for metric in self.metrics()], METHOD, run)
 
 
 def open_task(options: Mapping[str, Any]) -> Summarization:

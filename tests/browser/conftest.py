@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness.config import load_config
-from harness.datasets import shipped_folder
+from harness.datasets import ProblemSets, shipped_folder
 from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
-from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_tables
 from harness.pipeline import run as pipeline

@@ -15,9 +15,9 @@ from harness import registry
 from harness.cli.display import comparison as comparison_display
 from harness.cli.display import run as run_display
 from harness.compare import pairs
+from harness.datasets import ProblemSets
 from harness.files import atomic
 from harness.leaderboard import charts, tables
-from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.metrics import Direction, Metric, Unit, all_metrics, find_metric
 from harness.runs import layout, manifest, store

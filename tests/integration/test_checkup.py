@@ -24,6 +24,7 @@ from statsmodels.stats.multitest import multipletests
 
 from harness.datasets import load_set, shipped_folder
 from harness.models import model_dir
+from harness.tasks import open_task
 from harness.text.words import tokens
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import read_rows, write_rows
@@ -389,7 +390,7 @@ def test_a_limit_takes_items_by_the_seed_from_the_file_as_it_is(
     assert len(kept) == 3 and set(kept) <= set((planted / "codegen.jsonl").read_text().splitlines())
     labels = data.part("classification")
     assert labels is not None
-    chosen = load_set(labels.problems, tmp_path, "classification").problems
+    chosen = load_set(labels.problems, tmp_path, open_task("classification")).problems
     assert {problem.metadata["labels"] for problem in chosen} == {("food", "code")}
     other = open_data(planted, ItemSelection(limit=3, prompts=2, seed=2, copies=tmp_path / "others", cache=tmp_path))
     assert [Path(each.problems).read_bytes() for each in other.parts] != [
@@ -406,7 +407,7 @@ def test_instruction_pairs_are_gone_on_with_from_the_instruction(tmp_path: Path)
     data = open_data(tmp_path, ItemSelection(limit=9, prompts=2, seed=0, copies=tmp_path / "c", cache=tmp_path))
     part = data.part("validation continuation")
     assert part is not None and part.items == 2
-    first = load_set(part.problems, tmp_path, "continuation").problems[0]
+    first = load_set(part.problems, tmp_path, open_task("continuation")).problems[0]
     assert (first.prompt, first.references) == ("Add 0.\n", ("It is 0.",))
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.datasets import ProblemSets
 from harness.leaderboard import server, site
 from harness.leaderboard.pages import Pages
-from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_tables
 from tests.bench.leaderboard_site import make_run

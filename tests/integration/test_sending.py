@@ -64,6 +64,27 @@ def test_print_prompt_shows_what_the_model_is_given_without_weights_or_sandbox(
     assert shown["sampling"]["max_tokens"] == 24 + 8 and not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "roles"),
+    [
+        ("summarization", [], ["prompt"]),
+        ("classification", [], ["prompt"]),
+        ("classification", ["--set", "by=logprob"], ["prompt", *["continuation"] * 4]),
+        ("perplexity", [], ["text"]),
+    ],
+)
+def test_print_prompt_works_for_every_task(
+    harness: Harness, tmp_path: Path, task: str, options: list[str], roles: list[str]
+) -> None:
+    answer = harness("run", "--print-prompt", "--task", task, *options, "--model", "nano", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    shown = [
+        line.split()[0] for line in answer.stdout.splitlines() if line.endswith("\N{BOX DRAWINGS LIGHT HORIZONTAL}")
+    ]
+    assert shown == [*roles, "for"] and "nothing was sent" in answer.stdout
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_problem_without_print_prompt_is_refused(harness: Harness, tmp_path: Path) -> None:
     answer = harness("run", "starter/odd_cubes", cwd=tmp_path)
     assert answer.returncode == 2 and "names a problem for --print-prompt" in answer.stderr

@@ -18,6 +18,7 @@ from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
 from harness.metrics import perplexity
 from harness.models import model_dir
+from harness.tasks import open_task
 from tests.fixtures.servers import Answer, serving
 
 LONG = "Nobody in the village could say who had put up the signpost. return sorted(xs)[0]\n" * 16
@@ -36,7 +37,7 @@ def test_the_perplexity_of_the_shipped_texts_on_vllm_is_that_of_transformers_cal
     model = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir("nano"))
     loss, count, found = 0.0, 0, []
-    for problem in load_set("passages", tmp_path, "perplexity").problems[:8]:
+    for problem in load_set("passages", tmp_path, open_task("perplexity")).problems[:8]:
         tokens = tokenizer(problem.prompt, return_tensors="pt").input_ids
         with torch.no_grad():
             loss += model(tokens, labels=tokens).loss.item() * (tokens.shape[1] - 1)

@@ -46,6 +46,7 @@ def extract(
     from harness.config import load_config
     from harness.datasets import load_set
     from harness.pipeline import compare_extractors, rescore
+    from harness.tasks import open_task
 
     flags = {
         "problems": problems, "sandbox": sandbox, "runtime": runtime, "isolation": isolation, "workers": workers,
@@ -53,7 +54,7 @@ def extract(
     }  # fmt: skip
     own = rescore.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
     config = load_config(None, flags, {**own, **options.environment()})
-    loaded = load_set(config.problems, config.cache, config.task, config.task_options)
+    loaded = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
     quiet = as_json or not run.err.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

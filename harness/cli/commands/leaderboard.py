@@ -10,7 +10,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.leaderboard.prompts import ProblemSets
+    from harness.datasets import ProblemSets
     from harness.leaderboard.results import Results
     from harness.leaderboard.tables import Table
 
@@ -30,9 +30,9 @@ def leaderboard(
     """
     # measured: numpy, pydantic and jinja2 take 0.5 s, which --help need not wait for
     from harness.cli.display import run
+    from harness.datasets import ProblemSets
     from harness.errors import InputError
     from harness.leaderboard import exports
-    from harness.leaderboard.prompts import ProblemSets
     from harness.leaderboard.results import read_results
     from harness.leaderboard.tables import make_tables
 

@@ -134,16 +134,19 @@ def _print_prompt(config: RunConfig, problem: str | None, as_json: bool) -> None
 
     from harness.cli.display import run as display
     from harness.pipeline import preview
+    from harness.tasks._preview import messages_of
 
-    found = preview.preview(config, problem).record()
+    shown = preview.preview(config, problem)
+    found = shown.record()
     if as_json:
         print(json.dumps(found))
         return
-    for message in found.get("messages", [{"role": "prompt", "content": found.get("prompt")}]):
-        display.out.print(Rule(Text(message["role"]), align="left"))
-        display.out.print(Text(display.printable(message["content"])), soft_wrap=True)
-    if found["rendered"] is not None:
+    for message in messages_of(shown.request):
+        display.out.print(Rule(Text(message.role), align="left"))
+        display.out.print(Text(display.printable(message.text)), soft_wrap=True)
+    if found.get("rendered") is not None:
         display.out.print(Rule(Text("as the chat template renders it"), align="left"))
         display.out.print(Text(display.printable(found["rendered"])), soft_wrap=True)
     display.out.print(Rule(Text(f"for {display.printable(found['problem'])}, nothing was sent"), align="left"))
-    display.out.print(Text(", ".join(f"{name} {json.dumps(value)}" for name, value in found["sampling"].items())))
+    if sampling := found.get("sampling"):
+        display.out.print(Text(", ".join(f"{name} {json.dumps(value)}" for name, value in sampling.items())))

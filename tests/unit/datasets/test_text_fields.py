@@ -10,6 +10,7 @@ import pytest
 
 from harness.datasets import load_set, shipped
 from harness.errors import ProblemError
+from harness.tasks import open_task
 from harness.types import ProblemSet
 
 TASKS = ("summarization", "classification", "perplexity")
@@ -18,18 +19,18 @@ TASKS = ("summarization", "classification", "perplexity")
 def load(path: Path, task: str, *rows: Any, **options: str) -> ProblemSet:
     path = path / "own.jsonl"
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
-    return load_set(str(path), path.parent, task, options)
+    return load_set(str(path), path.parent, open_task(task, options))
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_ships_a_set_of_forty_items_or_more(tmp_path: Path, task: str) -> None:
     for name in shipped(task):
-        problems = load_set(name, tmp_path, task).problems
+        problems = load_set(name, tmp_path, open_task(task)).problems
         assert len(problems) >= 40 and len({problem.prompt for problem in problems}) == len(problems)
 
 
 def test_the_shipped_classification_is_balanced_over_four_labels(tmp_path: Path) -> None:
-    labels = [problem.references[0] for problem in load_set("remarks", tmp_path, "classification").problems]
+    labels = [problem.references[0] for problem in load_set("remarks", tmp_path, open_task("classification")).problems]
     assert {labels.count(label) for label in set(labels)} == {12} and len(set(labels)) == 4
 
 
@@ -116,9 +117,9 @@ def test_a_file_in_another_encoding_is_named_with_what_to_do(tmp_path: Path, enc
     path = tmp_path / "own.jsonl"
     path.write_bytes('{"text": "Käse"}\n'.encode(encoding))
     with pytest.raises(ProblemError, match=r"line 1: not UTF-8 .*iconv"):
-        load_set(str(path), tmp_path, "perplexity")
+        load_set(str(path), tmp_path, open_task("perplexity"))
 
 
 def test_an_unknown_set_of_a_task_is_named_with_those_that_it_has(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"unknown problem set 'brief' \(did you mean briefs\?\); known: briefs"):
-        load_set("brief", tmp_path, "summarization")
+        load_set("brief", tmp_path, open_task("summarization"))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.datasets import ProblemSets
 from harness.errors import InputError
-from harness.leaderboard.prompts import ProblemSets
 from harness.leaderboard.results import Results, read_results, slug
 from harness.leaderboard.tables import make_tables
 

@@ -23,7 +23,7 @@ from harness.metrics import perplexity
 from harness.metrics.perplexity import TextLoss, windows
 from harness.models import model_dir
 from harness.tasks import perplexity as task
-from harness.types import Form, SamplingParams
+from harness.types import Completion, Form, SamplingParams
 
 LONG = "The council voted on Tuesday to rebuild the old footbridge. def f(x): return x + 1\n" * 25
 TEXTS = [LONG, "A short text.", 'def double(x):\n    """Twice x."""\n    return 2 * x\n', "Œuvre, naïve: 漢字 🙂"]
@@ -167,14 +167,18 @@ def test_a_prompt_that_the_model_does_not_hold_is_refused(nano: engine.Transform
         _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions()).continuations(LONG * 2, [" a", " b"])
 
 
+def sent(nano: engine.TransformersEngine, request: _logprobs.LogprobRequest) -> list[Completion]:
+    return _logprobs.RequestSender().send(nano, request, 0)
+
+
 def test_a_text_of_one_token_is_named_with_its_file_and_line(nano: engine.TransformersEngine, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text('{"text": "two words"}\n{"text": "x"}\n')
-    one, two = load_set(str(tmp_path / "own.jsonl"), tmp_path, "perplexity").problems
+    one, two = load_set(str(tmp_path / "own.jsonl"), tmp_path, task.open_task({})).problems
     sampling = SamplingParams(n=1, temperature=0)
-    assert task.open_task({}).answer(nano, one, sampling, Form.COMPLETION, 0)[0].logprobs
+    assert sent(nano, task.open_task({}).request(one, sampling, Form.COMPLETION))[0].logprobs
     with pytest.raises(InputError, match=r"own.jsonl, line 2: the text has one token.*--set bos=yes"):
-        task.open_task({}).answer(nano, two, sampling, Form.COMPLETION, 0)
-    assert task.open_task({"bos": "yes"}).answer(nano, two, sampling, Form.COMPLETION, 0)[0].logprobs
+        sent(nano, task.open_task({}).request(two, sampling, Form.COMPLETION))
+    assert sent(nano, task.open_task({"bos": "yes"}).request(two, sampling, Form.COMPLETION))[0].logprobs
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_mean_of_a_measure_is_over_items_and_within_an_item_over_samples() -
     made = summarization.open_task({})
     values = {"x/1": [0.2, 0.4], "x/2": [0.9]}
     scores = [
-        Score(problem_id=name, index=place, values=dict.fromkeys(summarization.METRICS, value))
+        Score(problem_id=name, index=place, values=dict.fromkeys((metric.name for metric in made.metrics()), value))
         for name, each in values.items()
         for place, value in enumerate(each)
     ]
