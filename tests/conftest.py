@@ -16,7 +16,7 @@ from tests.fixtures.commands import harness
 from tests.fixtures.models import overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
 from tests.fixtures.runs import few, main_job
-from tests.fixtures.sandboxes import backend, box, docker
+from tests.fixtures.sandboxes import backend, box, docker, lasting
 from tests.fixtures.servers import quick_retries
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "docker",
     "few",
     "harness",
+    "lasting",
     "main_job",
     "overfit",
     "quick_retries",

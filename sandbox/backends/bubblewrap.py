@@ -161,7 +161,7 @@ def _command(ceiling: Limits, bwrap: str) -> list[str]:
     command += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
         command += ["--perms", "1777", "--size", str(ceiling.disk_bytes), "--tmpfs", path]
-    command += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",

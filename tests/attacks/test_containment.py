@@ -10,6 +10,7 @@ import pytest
 
 import sandbox
 from sandbox import CallTests, Pool, Program, Verdict
+from tests.fixtures.sandboxes import own_uids
 
 from .corpus import LIMITS, VICTIMS, Attack
 from .escapes import ESCAPES, script
@@ -42,6 +43,8 @@ def _look(box: Pool) -> str:
 def test_a_program_is_refused_what_is_not_its_own(box: Pool, name: str) -> None:
     if platform.machine() != "x86_64":
         pytest.skip("the numbers of system calls are those of x86-64")
+    if name == "the permissions of /tmp" and not own_uids(box.backend):
+        pytest.skip("bubblewrap: not as root, a program owns its /tmp, which is thrown away with its sandbox")
     execution = box.run(Program(source=script(ESCAPES[name])), limits=LIMITS)
     assert execution.stdout == "denied\n" and execution.verdict is Verdict.ACCEPTED, execution
 
