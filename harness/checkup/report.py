@@ -21,9 +21,9 @@ from harness.compare.pairs import Comparison
 from harness.errors import InputError
 from harness.files import atomic
 from harness.html import highlight
-from harness.leaderboard.charts import Scale
-from harness.leaderboard.pages import TEMPLATES as SHARED
-from harness.leaderboard.pages import make_environment, make_policy
+from harness.html.environment import TEMPLATES as SHARED
+from harness.html.environment import make_environment, make_policy
+from harness.html.svg import Scale
 from harness.metrics import metric_or_guess
 from harness.overfit import loss_plot
 from harness.text.printable import printable

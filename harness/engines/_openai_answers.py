@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import EngineError
-from harness.prompts.template import with_thinking
+from harness.text.reasoning import with_thinking
 from harness.types import Request
 
 

@@ -24,7 +24,7 @@ import transformers
 from harness.engines import Bos, cut, seed_of, split_request, too_long, with_usage
 from harness.engines._transformers_logprobs import TokenScores
 from harness.errors import EngineError, InputError
-from harness.prompts.template import with_thinking
+from harness.text.reasoning import with_thinking
 from harness.types import Completion, Request, SamplingParams
 
 # Below this many parameters threads cost more than they give, and beside a busy sandbox they wait for each other:

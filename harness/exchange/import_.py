@@ -35,12 +35,12 @@ from harness.runs import layout, manifest, reader
 from harness.runs.signature import Signature, span
 from harness.runs.summary import Coverage, IntegrityCounts, Summary
 from harness.stats.bootstrap import ALPHA
+from harness.stats.proportion import Z
 from harness.tasks import codegen
 from harness.types import Completion, Estimate, ProblemSet, Score
 from sandbox.types import Execution, Verdict
 
 DEFAULT_KS = (1, 10, 100)
-Z = 1.959964  # the normal distribution's 97.5 % quantile
 AGREE = 1e-6  # two systems' values of one estimator over the same verdicts
 
 _execution: TypeAdapter[Execution] = TypeAdapter(Execution)

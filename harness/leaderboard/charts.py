@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from harness.html.svg import Scale, Tick, round_up
 from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
 from harness.metrics.pass_at_k import pass_at_k
 from harness.runs.summary import CODEGEN
@@ -22,14 +23,6 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 40, 12, 44
 LABEL_GAP = 12.0  # px between the numbers at the ends of lines
 LEVELS = 10
 HEAT_LABEL, HEAT_ROW = 30, 18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """A place on an axis, in px, with its text."""
-
-    at: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +92,6 @@ class Bin:
     height: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """From values to 0..100 along a bar."""
-
-    low: float
-    high: float
-
-    def at(self, value: float) -> float:
-        """Where a value stands; inside the bar for those outside the scale."""
-        return round(100 * min(1.0, max(0.0, (value - self.low) / ((self.high - self.low) or 1.0))), 2)
-
-
 def interval_scale(board: Table, metric: str) -> Scale:
     """0 to 1 for shares, else what the intervals of a column span."""
     cells = [row.cells[metric].estimate for row in board.rows if metric in row.cells]
@@ -152,7 +133,7 @@ def score_against(board: Table, amounts: Mapping[str, float], title: str) -> Plo
     share = metric_of(board, metric).is_share
     low = 0.0 if share else min(each.low for each in estimates.values())
     high = _ceiling(max(each.high for each in estimates.values())) if share else max(e.high for e in estimates.values())
-    most = _nice(max(amounts[row.run.name] for row in rows))
+    most = round_up(max(amounts[row.run.name] for row in rows))
     return Plot(
         x_title=title,
         y_title=metric,
@@ -301,14 +282,6 @@ def _y(value: float, low: float, high: float) -> float:
 def _ceiling(value: float) -> float:
     """The next of 0.1, 0.2, ... 1 above a share."""
     return min(1.0, max(0.1, math.ceil(value * 10 - 1e-9) / 10))
-
-
-def _nice(value: float) -> float:
-    """The next of 1, 2, 4, 5, 8, 10 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return power * next(step for step in (1, 2, 4, 5, 8, 10) if step * power >= value * (1 - 1e-12))
 
 
 def _share_ticks(low: float, high: float) -> tuple[Tick, ...]:

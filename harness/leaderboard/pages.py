@@ -1,14 +1,11 @@
-"""The pages of the site, rendered: what each shows, and the rules that keep what it shows from acting.
+"""The pages of the site, rendered: what each shows.
 
-Whatever a page prints is first made printable (control and bidirectional characters as escapes), then escaped by the
-templates; only `Markup` that is made here passes as it is. No page embeds data in a script. A page's policy forbids
-everything but its own style and its own script, both named by their hash, so that even markup which slipped through
-would neither run, load nor restyle anything. Pages hold no time of their making: the same runs give the same bytes.
+What they print is made harmless by `harness.html.environment`; no page embeds data in a script. Pages hold no time of
+their making: the same runs give the same bytes.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import json
@@ -18,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from harness import __version__
 from harness.datasets import ProblemSets
 from harness.extractors import DEFAULT, EXTRACTORS, extract
 from harness.html import highlight
+from harness.html.environment import TEMPLATES as SHARED
+from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
 from harness.leaderboard.prompts import asked, find_problems
 from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
@@ -60,17 +58,18 @@ class Pages:
 
     def __init__(self, sets: ProblemSets, *, live: bool = False) -> None:
         self._sets, self._live = sets, live
-        self._style = (TEMPLATES / "page.css").read_text("utf-8")
-        self._board_style = self._style + (TEMPLATES / "board.css").read_text("utf-8")
+        self._style = (SHARED / "page.css").read_text("utf-8")
+        self._board_style = self._style + (SHARED / "board.css").read_text("utf-8")
         self._script = (TEMPLATES / "table.js").read_text("utf-8")
         self._live_script = (TEMPLATES / "live.js").read_text("utf-8")
-        self._environment = make_environment(TEMPLATES)
+        self._environment = make_environment(TEMPLATES, SHARED, names=_names())
 
     @functools.cached_property
     def digest(self) -> str:
         """Of all that makes pages but the runs: templates, version, and whether pages are live."""
         digest = hashlib.sha256(f"{__version__} {self._live}".encode())
-        for file in sorted([*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py")]):
+        code = [*Path(__file__).parent.glob("*.py"), *SHARED.parent.glob("*.py")]
+        for file in sorted([*TEMPLATES.iterdir(), *SHARED.iterdir(), *code]):
             digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.hexdigest()
 
@@ -177,14 +176,6 @@ class Pages:
         )
 
 
-def make_policy(style: str, scripts: Sequence[str] = (), *, connects: bool = False) -> str:
-    """The policy of a page that has this style and these scripts, and nothing else. connects: to its own server."""
-    allowed = ["default-src 'none'", f"style-src {_hash(style)}", "base-uri 'none'", "form-action 'none'"]
-    if scripts:
-        allowed.append(f"script-src {' '.join(map(_hash, scripts))}")
-    return "; ".join([*allowed, *(["connect-src 'self'"] if connects else [])])
-
-
 def run_path(run: LeaderboardRun) -> str:
     """Where a run's page is."""
     return f"runs/{run.slug}.html"
@@ -203,35 +194,16 @@ def completions_path(run: LeaderboardRun, problem_id: str) -> str:
 _slug = functools.lru_cache(maxsize=20_000)(slug)
 
 
-def make_environment(*folders: Path) -> jinja2.Environment:
-    """Templates of these folders, the first one's before the others': escaped, printable, strict about names."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,  # Markup is a subclass, and passes
-    )
-    environment.filters["verdict_class"] = _verdict_class
-    environment.globals.update(
-        value=format_value,
-        run_path=run_path,
-        problem_path=problem_path,
-        completions_path=completions_path,
-        created=created_label,
-        segments=lambda counts, names: charts.segments({name: counts.get(name, 0) for name in names}),
-    )
-    return environment
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _verdict_class(name: object) -> str:
-    """A verdict's class; `other` for what is none."""
-    return str(name).lower().replace("_", "-") if str(name) in set(Verdict) else "other"
+def _names() -> dict[str, object]:
+    """What the templates use beside their context."""
+    return {
+        "value": format_value,
+        "run_path": run_path,
+        "problem_path": problem_path,
+        "completions_path": completions_path,
+        "created": created_label,
+        "segments": lambda counts, names: charts.segments({name: counts.get(name, 0) for name in names}),
+    }
 
 
 def _section(board: Table) -> dict[str, Any]:

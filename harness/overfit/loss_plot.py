@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.html.svg import AxisScale, text
 from harness.overfit.loss_curve import LossMinimum, Point
 
 WIDTH, HEIGHT = 640, 360
@@ -24,18 +25,18 @@ def draw(points: Sequence[Point], turn: LossMinimum | None) -> str:
     losses = [loss for line in lines.values() for _, loss in line]
     if not places:
         raise ValueError("no losses to draw")
-    x, y = _Scale(min(places), max(places), LEFT, WIDTH - RIGHT), _Scale(0.0, max(losses), HEIGHT - BOTTOM, TOP)
+    x, y = AxisScale(min(places), max(places), LEFT, WIDTH - RIGHT), AxisScale(0.0, max(losses), HEIGHT - BOTTOM, TOP)
     parts = [*_axes(x, y, "step" if points[0].step is not None else "epoch")]
     for number, (name, line) in enumerate((name, line) for name, line in lines.items() if line):
         path = " ".join(f"{x.at(place):.1f},{y.at(loss):.1f}" for place, loss in line)
         parts.append(f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{path}"/>')
-        parts.append(_text(WIDTH - RIGHT, TOP + 14 + 18 * number, f"{name} loss", anchor="end", fill=COLOURS[name]))
+        parts.append(text(WIDTH - RIGHT, TOP + 14 + 18 * number, f"{name} loss", anchor="end", fill=COLOURS[name]))
     if turn is not None and turn.confirmed:
         at = x.at(turn.step if turn.step is not None else turn.epoch or 0.0)
         parts.append(
             f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}" stroke="#555" stroke-dasharray="4"/>'
         )
-        parts.append(_text(at + 4, TOP + 12, "turns up"))
+        parts.append(text(at + 4, TOP + 12, "turns up"))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
@@ -43,37 +44,15 @@ def draw(points: Sequence[Point], turn: LossMinimum | None) -> str:
     )
 
 
-class _Scale:
-    """From values to places in the picture. Equal ends are taken apart, so that a single point has a place."""
-
-    def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self.low, self.high = low, high if high > low else low + 1
-        self._start, self._end = start, end
-
-    def at(self, value: float) -> float:
-        return self._start + (value - self.low) / (self.high - self.low) * (self._end - self._start)
-
-    def ticks(self) -> list[float]:
-        """Four to ten round values in the range."""
-        span = self.high - self.low
-        unit = 10 ** math.floor(math.log10(span))
-        step = next(size for size in (unit / 5, unit / 2, unit, 2 * unit) if span / size <= 10)
-        return [number * step for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-
-
-def _axes(x: _Scale, y: _Scale, name: str) -> list[str]:
+def _axes(x: AxisScale, y: AxisScale, name: str) -> list[str]:
     bottom = HEIGHT - BOTTOM
     parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#333"/>']
     for tick in x.ticks():
-        parts.append(_text(x.at(tick), bottom + 16, f"{tick:g}", anchor="middle"))
+        parts.append(text(x.at(tick), bottom + 16, f"{tick:g}", anchor="middle"))
     for tick in y.ticks():
         height = y.at(tick)
         parts.append(f'<line x1="{LEFT}" y1="{height:.1f}" x2="{WIDTH - RIGHT}" y2="{height:.1f}" stroke="#ddd"/>')
-        parts.append(_text(LEFT - 6, height + 4, f"{tick:g}", anchor="end"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, name, anchor="middle"))
-    parts.append(_text(LEFT, TOP - 6, "nats per token"))
+        parts.append(text(LEFT - 6, height + 4, f"{tick:g}", anchor="end"))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, name, anchor="middle"))
+    parts.append(text(LEFT, TOP - 6, "nats per token"))
     return parts
-
-
-def _text(x: float, y: float, words: str, anchor: str = "start", fill: str = "#333") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'

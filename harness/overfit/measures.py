@@ -22,8 +22,9 @@ from harness.metrics import diversity
 from harness.metrics.diversity import Diversity
 from harness.overfit.loss_curve import BrokenLoss, LossMinimum
 from harness.stats.bootstrap import ALPHA, RESAMPLES, resampled_sums
+from harness.stats.proportion import Proportion, wilson
 from harness.text import containment, verbatim
-from harness.text.verbatim import Proportion, VerbatimCopy
+from harness.text.verbatim import VerbatimCopy
 from harness.text.words import tokens
 
 MODERATE = 0.2  # nats per token: from here a gap is moderate
@@ -198,13 +199,18 @@ class Written:
     texts: Sequence[str]
 
 
+def long_share(copies: Sequence[VerbatimCopy], least: int = verbatim.LONG) -> Proportion:
+    """How many outputs hold a copy of at least `least` tokens."""
+    return wilson(sum(copy.length >= least for copy in copies), len(copies))
+
+
 def measure_copies(
     outputs: Written, sources: Iterable[str], control: Written, control_sources: Iterable[str]
 ) -> Copies:
     """Copies of `sources` in the outputs, beside copies of `control_sources` in the control's texts."""
     found = verbatim.longest_copies(outputs.texts, sources)
-    expected = verbatim.long_share(verbatim.longest_copies(control.texts, control_sources))
-    share = verbatim.long_share(found)
+    expected = long_share(verbatim.longest_copies(control.texts, control_sources))
+    share = long_share(found)
     longest = sorted(range(len(found)), key=lambda place: -found[place].length)[:EXAMPLES]
     return Copies(
         outputs=outputs.name,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.stats.proportion import least_share_of_all
+
 RESAMPLES = 10_000
 ALPHA = 0.05
 FEW_KINDS = 2000
@@ -41,7 +43,7 @@ def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval
 
 
 def _without_spread(value: float, count: int) -> Interval:
-    bound = (ALPHA / 2) ** (1 / count)
+    bound = least_share_of_all(count, ALPHA)
     if value == 1.0:
         return Interval(value=1.0, low=bound, high=1.0)
     if value == 0.0:

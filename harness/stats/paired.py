@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.bootstrap import ALPHA, RESAMPLES
+from harness.stats.proportion import least_share_of_all
 
 Values = npt.NDArray[np.float64]
 POWER = 0.8
@@ -163,7 +164,7 @@ def _without_spread(value: float, count: int, largest: float | None) -> tuple[fl
     """
     if largest is None:
         return value, value
-    unseen = 1 - (ALPHA / 2) ** (1 / count)
+    unseen = 1 - least_share_of_all(count, ALPHA)
     return value - unseen * (value + largest), value + unseen * (largest - value)
 
 

@@ -9,7 +9,6 @@ token). Copies shorter than SEED are not looked for.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ from harness.text.words import tokens
 
 SEED = 8
 LONG = 50  # tokens: what Carlini et al. 2023 (arXiv 2202.07646) count as memorized; theirs are of a subword tokenizer
-Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +34,6 @@ class VerbatimCopy:
     source: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proportion:
-    """count of total, and the 95 % interval of Wilson (1927) for the share."""
-
-    count: int
-    total: int
-    share: float
-    low: float
-    high: float
-
-
 def longest_copies(outputs: Sequence[str], training: Iterable[str]) -> list[VerbatimCopy]:
     """For each output the longest run of its tokens that stands in one of the training texts."""
     index = _Index(outputs)
@@ -59,22 +46,6 @@ def excerpt(output: str, copy: VerbatimCopy, most: int = 30) -> str:
     """The first tokens of a copy, with spaces between them."""
     words = tokens(output)[copy.start : copy.start + copy.length]
     return " ".join(words[:most]) + (" ..." if len(words) > most else "")
-
-
-def long_share(copies: Sequence[VerbatimCopy], least: int = LONG) -> Proportion:
-    """How many outputs hold a copy of at least `least` tokens."""
-    return wilson(sum(copy.length >= least for copy in copies), len(copies))
-
-
-def wilson(count: int, total: int) -> Proportion:
-    """Wilson 1927, as in Brown, Cai & DasGupta 2001, equation 4. Raises ValueError for a total of 0."""
-    if not 0 <= count <= total or not total:
-        raise ValueError(f"a count from 0 to a total above 0 is expected, not {count} of {total}")
-    share, z2 = count / total, Z * Z
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total)) / (1 + z2 / total)
-    low = 0.0 if count == 0 else middle - half
-    return Proportion(count=count, total=total, share=share, low=low, high=1.0 if count == total else middle + half)
 
 
 class _Index:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.display import run
+from harness.stats.proportion import wilson
 from harness.strength.measure import Difference, ProblemStrength
-from harness.text.verbatim import wilson
 
 
 def show_strength(found: Sequence[ProblemStrength], *, shown: int) -> None:

@@ -23,6 +23,7 @@ from harness.exchange.saved_run import ProgramRun, Solved
 from harness.files.atomic import replacing
 from harness.metrics import metric_or_guess
 from harness.metrics.pass_at_k import pass_at_k
+from harness.stats.proportion import Z
 from harness.types import ProblemSet
 from sandbox.types import Verdict
 
@@ -209,7 +210,7 @@ def _results(run: ProgramRun, task: str, task_hash: str) -> dict[str, Any]:
     for each in run.summary["estimates"]:
         # their stderr from our interval, which is 2 x 1.96 of them wide where it is a normal one
         values[f"{each['metric']},{FILTER}"] = each["value"]
-        values[f"{each['metric']}_stderr,{FILTER}"] = (each["high"] - each["low"]) / (2 * 1.959964)
+        values[f"{each['metric']}_stderr,{FILTER}"] = (each["high"] - each["low"]) / (2 * Z)
     metrics = [each["metric"] for each in run.summary["estimates"]]
     coverage = run.summary["coverage"]
     n = run.sampling.get("n", 1)

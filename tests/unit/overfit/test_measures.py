@@ -13,7 +13,7 @@ from harness.metrics import diversity
 from harness.overfit import measures
 from harness.overfit.loss_curve import LossMinimum
 from harness.overfit.measures import Level, WeightedLoss, Written
-from harness.text.verbatim import LONG
+from harness.text.verbatim import LONG, VerbatimCopy
 
 
 def rng() -> np.random.Generator:
@@ -174,3 +174,8 @@ def test_the_worst_sign_comes_first() -> None:
     signs = measures.find_signs(gap, [], turn)
     assert [sign.level for sign in signs] == [Level.SEVERE, Level.MODERATE] and measures.worst(signs) is Level.SEVERE
     assert "epoch 2" in signs[1].what and measures.worst([]) is Level.NONE
+
+
+def test_the_share_of_outputs_with_a_long_copy_counts_from_fifty_tokens() -> None:
+    copies = [VerbatimCopy(length=length, start=0, source=0) for length in (49, 50, 51, 0)]
+    assert measures.long_share(copies).share == 0.5

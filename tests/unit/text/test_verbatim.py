@@ -1,15 +1,13 @@
-"""Verbatim copies against a search by brute force, and intervals against scipy."""
+"""Verbatim copies against a search by brute force."""
 
 from __future__ import annotations
 
 import random
 
-import pytest
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.text.verbatim import SEED, VerbatimCopy, excerpt, long_share, longest_copies, wilson
+from harness.text.verbatim import SEED, VerbatimCopy, excerpt, longest_copies
 from harness.text.words import tokens
 
 LETTERS = st.lists(st.sampled_from("abc"), max_size=40).map(" ".join)
@@ -60,14 +58,3 @@ def test_a_copy_does_not_run_from_one_output_into_the_next() -> None:
     text = words(1, 60)
     found = longest_copies([" ".join(text[:30]), " ".join(text[30:])], [" ".join(text)])
     assert [copy.length for copy in found] == [30, 30]
-
-
-def test_the_share_of_outputs_with_a_long_copy_counts_from_fifty_tokens() -> None:
-    copies = [VerbatimCopy(length=length, start=0, source=0) for length in (49, 50, 51, 0)]
-    assert long_share(copies).share == 0.5
-
-
-@pytest.mark.parametrize(("count", "total"), [(0, 10), (10, 10), (1, 3), (37, 200)])
-def test_the_interval_of_a_share_is_scipys_wilson_interval(count: int, total: int) -> None:
-    ours, theirs = wilson(count, total), scipy.stats.binomtest(count, total).proportion_ci(method="wilson")
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
