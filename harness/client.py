@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_random_exponential
 
 from harness.errors import HarnessError, InputError
 
@@ -32,7 +32,7 @@ AT_ONCE = 4  # requests of a batch, per server
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
 TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 Json = dict[str, Any]
-_backoff = wait_exponential_jitter(initial=0.2, max=10.0)
+_backoff = wait_random_exponential(multiplier=0.4, max=10.0)
 
 
 class ServiceUnavailable(HarnessError):  # noqa: N818 - the state

@@ -18,6 +18,7 @@ from tests.fixtures.places import data
 from tests.fixtures.runs import few, main_job
 from tests.fixtures.sandboxes import backend, box, docker, lasting
 from tests.fixtures.servers import quick_retries
+from tests.fixtures.service import service
 
 __all__ = [
     "backend",
@@ -30,12 +31,17 @@ __all__ = [
     "main_job",
     "overfit",
     "quick_retries",
+    "service",
     "texts",
     "vllm",
     "vllm_python",
 ]
 
-GROUPS = {"vllm_python": "vllm", "browser": "browser"}  # a fixture -> the group of all tests that use it
+GROUPS = {
+    "vllm_python": "vllm",
+    "browser": "browser",
+    "service": "service",
+}  # a fixture -> the group of all tests that use it
 LONGEST_FIRST = ("vllm", "docker", "bubblewrap", "integration/test_checkup", "integration/test_commands",
                  "browser", "integration/test_server_faults")  # fmt: skip
 # A shell ignores it for its background jobs, and what they start inherits that: commands here are to see Ctrl-C.

@@ -150,9 +150,12 @@ def _add_faults(app: FastAPI) -> None:
     async def http(_: Request, error: HTTPException) -> Response:
         return AsciiJSON({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
+    async def broken(_: Request, __: Exception) -> Response:  # the gate counts and logs it
+        return AsciiJSON({"detail": "the service failed, which says nothing about the program"}, 500)
+
     for kind, handler in (
         (Refused, refused), (InternalError, failed), (BadRequest, unfit), (RequestValidationError, invalid),
-        (HTTPException, http),
+        (HTTPException, http), (Exception, broken),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
 

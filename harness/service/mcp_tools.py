@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from harness import __version__
 from harness.service.admission import Admission, InternalError, Patience, Refused
 from harness.service.judging import BadRequest, Judging
+from harness.service.languages import find_language
 from harness.service.metrics import Metrics
 from harness.service.schemas import (
     CallTestsBody,
@@ -38,13 +41,8 @@ def make_server(judging: Judging, patience: Callable[[], Patience]) -> MCPServer
     @server.tool()
     async def run_code(code: str, stdin: str = "", language: str = "python", timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a program in a sandbox. Gives its verdict, exit code, stdout, stderr, time and memory."""
-        from harness.service.languages import find_language
-
-        body = ExecuteBody(
-            source=code, stdin=stdin, language=find_language(language), limits=LimitsBody(wall_s=timeout_s)
-        )
-        execution = await _attributed(judging.run(judging.executable(body), CLIENT, patience()))
-        return execution_body(execution).model_dump(mode="json", exclude={"files"})
+        ran = await _attributed(_ran(judging, code, stdin, language, timeout_s, patience()))
+        return ran.model_dump(mode="json", exclude={"files"})  # type: ignore[no-any-return]
 
     @server.tool()
     async def judge(
@@ -56,13 +54,7 @@ def make_server(judging: Judging, patience: Callable[[], Patience]) -> MCPServer
     ) -> dict[str, Any]:
         """Judge a program: by `cases` ({"stdin", "stdout"} each), by `test_source`, Python that calls `entry_point` or
         defines check(candidate), or by the tests of a known `problem` such as humaneval/0."""
-        tests: CallTestsBody | StdioTestsBody | None = None
-        if cases:
-            tests = StdioTestsBody(kind="stdio", cases=[CaseBody(**case) for case in cases])
-        elif test_source:
-            tests = CallTestsBody(kind="call", source=test_source, entry_point=entry_point)
-        body = JudgeBody(source=code, tests=tests, problem=problem or None, stop_at_first=False)
-        judged = await _attributed(_judged(judging, body, patience()))
+        judged = await _attributed(_judged(judging, code, cases or [], test_source, entry_point, problem, patience()))
         return judged.model_dump(mode="json")  # type: ignore[no-any-return]
 
     return server
@@ -73,18 +65,35 @@ def http_app(server: MCPServer[Any], host: str) -> Starlette:
     return server.streamable_http_app(host=host)
 
 
-async def _judged(judging: Judging, body: JudgeBody, patience: Patience) -> Any:
+async def _ran(judging: Judging, code: str, stdin: str, language: str, timeout_s: float, patience: Patience) -> Any:
+    limits = LimitsBody(wall_s=timeout_s)
+    body = ExecuteBody(source=code, stdin=stdin, language=find_language(language), limits=limits)
+    return execution_body(await judging.run(judging.executable(body), CLIENT, patience))
+
+
+async def _judged(
+    judging: Judging, code: str, cases: list[dict[str, str]], test_source: str, entry_point: str, problem: str,
+    patience: Patience,
+) -> Any:  # fmt: skip
+    tests: CallTestsBody | StdioTestsBody | None = None
+    if cases:
+        tests = StdioTestsBody(kind="stdio", cases=[CaseBody(**case) for case in cases])
+    elif test_source:
+        tests = CallTestsBody(kind="call", source=test_source, entry_point=entry_point)
+    body = JudgeBody(source=code, tests=tests, problem=problem or None)
     return await judging.judge(await judging.candidate(body), CLIENT, patience, stop_at_first=False)
 
 
-async def _attributed(result: Any) -> Any:
-    """The result; ValueError for what an agent is to read: a tool's error, not a verdict."""
+async def _attributed(result: Awaitable[Any]) -> Any:
+    """The result; ToolError with what an agent is to read: a tool's error, not a verdict."""
     try:
         return await result
+    except ValidationError as error:
+        raise ToolError("; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()[:3])) from None
     except (BadRequest, Refused) as error:
-        raise ValueError(str(error)) from error
+        raise ToolError(str(error)) from None
     except InternalError as error:
-        raise ValueError(f"the sandbox failed, which says nothing about the program: {error}") from error
+        raise ToolError(f"the sandbox failed, which says nothing about the program: {error}") from None
 
 
 def serve_stdio(settings: Settings, pool: Pool) -> None:
