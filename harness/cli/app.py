@@ -22,6 +22,7 @@ from harness.cli.commands import (
     exec,
     export,
     extract,
+    images,
     import_,
     leaderboard,
     leaks,
@@ -70,6 +71,7 @@ app.command("split")(split.split)
 app.command("leaks")(leaks.leaks)
 app.command("overfit")(overfit.overfit)
 app.add_typer(serve.app, name="serve")
+app.add_typer(images.app, name="images")
 app.command("checkup")(checkup.checkup)
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)

@@ -1,0 +1,423 @@
+"""`harness images`: are the pictures of a model real, varied, what was asked for, and not copies?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.images.distances import Settings
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Results = Annotated[Path, typer.Option("--results", help="Where run directories are kept.")]
+ExtractorOption = Annotated[
+    str,
+    typer.Option(
+        "--extractor", help="shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE or py:module:Class."
+    ),
+]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option("--fail-if", help='Exit with 1 if this holds, such as "clip/mean<0.22" (can be repeated).'),
+]
+Metrics = Annotated[str, typer.Option("--metrics", help="Any of fid,kid,prdc,is,cmmd,mind,vendi.")]
+K = Annotated[str, typer.Option("--k", help="Neighbours of precision, recall, density and coverage.")]
+Jackknife = Annotated[int, typer.Option("--jackknife", help="Groups of the jackknife; 0 leaves it out.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of subsets, directions and splits.")]
+KidSubset = Annotated[int | None, typer.Option("--kid-subset", help="Pictures in a subset of KID; 1000 by default.")]
+ALL_METRICS = "fid,kid,prdc,is,cmmd,mind,vendi"
+
+
+@app.callback()
+def images() -> None:
+    """Are the pictures of a model real, varied, what was asked for, and not copies?"""
+
+
+@app.command()
+def sample(
+    model: Annotated[
+        str, typer.Option(help="shapes, shapes-early, or a folder (model_index.json of diffusers).")
+    ] = "shapes",
+    prompts: Annotated[str, typer.Option(help="A prompt library: .json, .jsonl, .tsv, or shapes.")] = "shapes",
+    seeds: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 4,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the sampler.")] = 20,
+    guidance: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 is none.")] = None,
+    step: Annotated[int | None, typer.Option(help="Training step of the model, kept with every picture.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the pictures; samples/MODEL by default.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; it changes none of them.")] = 64,
+) -> None:
+    """Draw a model's pictures for a prompt library. Begun again, it draws what is missing."""
+    # measured: torch takes 2 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.images import drawing
+
+    with Meter(quiet=False) as meter:
+        folder, n = drawing.draw(
+            model, prompts, out=out, seeds=seeds, first_seed=first_seed, steps=steps, guidance=guidance,
+            training_step=step, batch=batch, progress=meter,
+        )  # fmt: skip
+    display.out.print(
+        f"{n:,} pictures in {folder}; next: harness images evaluate {folder}", soft_wrap=True, markup=False
+    )
+
+
+@app.command()
+def evaluate(
+    gen: Annotated[str, typer.Argument(help="Pictures: a folder, .zip or manifest.jsonl.")] = "samples/shapes",
+    reference: Annotated[str | None, typer.Option("--real", help="The reference; for shapes it is embedded.")] = None,
+    prompts: Annotated[str | None, typer.Option(help="The prompt library of the pictures.")] = None,
+    extractor: ExtractorOption = "shapes",
+    clip: Annotated[str | None, typer.Option("--clip", help="Folder of a CLIP model.")] = None,
+    train: Annotated[str | None, typer.Option(help="Training pictures: look for copies of them.")] = None,
+    holdout: Annotated[str | None, typer.Option(help="Pictures like training's that training did not see.")] = None,
+    metrics: Metrics = ALL_METRICS,
+    k: K = "3,5",
+    jackknife: Jackknife = 10,
+    seed: Seed = 2020,
+    kid_subset: KidSubset = None,
+    allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
+    skip_unreadable: Annotated[bool, typer.Option(help="Leave out files that cannot be read, and say so.")] = False,
+    results: Results = Path("results"),
+    report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow.")] = "",
+    fail_if: FailIf = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure pictures against a reference and their prompts, and write a run with a report."""
+    # measured: torch and transformers take 5 s, which --help need not wait for
+    from harness.cli.display.meter import Meter
+    from harness.images import evaluate as evaluation
+
+    conditions = [_condition(text) for text in fail_if or ()]
+    names = ("reference", "prompts", "clip", "train", "holdout")
+    given = {
+        name: value
+        for name, value in zip(names, (reference, prompts, clip, train, holdout), strict=True)
+        if value is not None
+    }  # fmt: skip
+    more: dict[str, Any] = {
+        "extractor": extractor, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable, "cache": _cache(),
+        "settings": _settings(metrics, k, jackknife, seed, kid_subset),
+    }  # fmt: skip
+    of_shapes = evaluation.read_sample(gen).get("library") == "shapes" or prompts == "shapes"
+    make: Any = evaluation.of_shapes if of_shapes and extractor == "shapes" else evaluation.Request
+    if make is evaluation.Request and "reference" not in given and "clip" not in given:
+        raise InputError(f"{gen} needs something to be measured against: --real PICTURES, or --prompts and --clip DIR")
+    with Meter(quiet=as_json) as meter:
+        run, summary = evaluation.evaluate(make(gen=gen, **given, **more), results, meter)
+    _finish(run, summary, report_to, conditions, as_json=as_json)
+
+
+@app.command()
+def distance(
+    real: Annotated[
+        str, typer.Option("--real", help="The reference: pictures, or .npz of features or of mu and sigma.")
+    ],
+    gen: Annotated[str, typer.Option("--gen", help="The generated ones: pictures or .npz.")],
+    extractor: ExtractorOption = "shapes",
+    metrics: Metrics = ALL_METRICS,
+    k: K = "3,5",
+    jackknife: Jackknife = 10,
+    seed: Seed = 2020,
+    kid_subset: KidSubset = None,
+    fail_if: FailIf = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print distances of two sets of pictures or features, without a run."""
+    # measured: torch takes 2 s, which --help need not wait for
+    from harness.cli.display.meter import Meter
+    from harness.images import distances, evaluate, reading
+    from harness.images.features import open_extractor
+
+    conditions = [_condition(text) for text in fail_if or ()]
+    settings = _settings(metrics, k, jackknife, seed, kid_subset)
+    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache())
+    needed = not (real.endswith(".npz") and gen.endswith(".npz"))
+    opened: Any = open_extractor(extractor) if needed else None
+    with Meter(quiet=as_json) as meter:
+        first, _ = evaluate.features_of(real, opened, request, meter)
+        second, _ = evaluate.features_of(gen, opened, request, meter)
+        found = distances.measure(first, second, settings, progress=meter)
+    said = reading.read(found.values, found.neighbourhoods, first)
+    summary = {"metrics": [one.record() for one in found.values], "reading": [dataclasses.asdict(one) for one in said]}
+    _show(summary, conditions, as_json=as_json)
+
+
+@app.command()
+def features(
+    pictures: Annotated[str, typer.Argument(help="A folder, .zip or manifest.jsonl.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .npz to write.")],
+    extractor: ExtractorOption = "shapes",
+) -> None:
+    """Write the features of pictures to a .npz, which every other command takes in their place."""
+    # measured: torch takes 2 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.images.features import extract, open_extractor, write_features
+    from harness.images.pictures import open_set
+
+    if out.suffix != ".npz":
+        raise InputError(f"{out}: features are written to a .npz file")
+    with Meter(quiet=False) as meter:
+        found = extract(open_set(pictures), open_extractor(extractor), cache=_cache(), progress=meter)
+    write_features(out, found)
+    shape = " x ".join(map(str, found.matrix.shape))
+    display.out.print(f"{out}: {shape} features by {found.info.signature}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def clip(
+    pictures: Annotated[str, typer.Option("--images", help="A folder, .zip or manifest.jsonl.")],
+    prompts: Annotated[
+        str,
+        typer.Option("--prompts", "--validation_prompt_library", "--user_prompt_library", help="The prompt library."),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", "--pretrained_evaluation_model_name_or_path", help="Folder of a CLIP model, or shapes-clip."
+        ),
+    ],
+    prefix: Annotated[str, typer.Option(help='Put before every prompt, such as "A photo depicts ".')] = "",
+    scale: Annotated[str, typer.Option(help="How scores are printed: cosine, 100 or 2.5.")] = "cosine",
+    allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
+    fail_if: FailIf = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score pictures against their prompts with CLIP."""
+    # measured: torch and transformers take 5 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.images.clip import ClipModel
+    from harness.images.features import directory
+    from harness.images.pictures import open_set
+    from harness.images.prompts import open_library
+    from harness.images.sampling import MODELS
+    from harness.images.scoring import ClipScorer
+    from harness.metrics.clip_score import SCALES, scaled
+
+    if scale not in SCALES:
+        raise InputError(f"--scale {scale}: the scales are {', '.join(SCALES)}")
+    conditions = [_condition(text) for text in fail_if or ()]
+    folder = MODELS / model if model == "shapes-clip" else directory(model)
+    with Meter(quiet=as_json) as meter:
+        scorer = ClipScorer(ClipModel(folder), open_library(prompts), prefix)
+        found = scorer.score(open_set(pictures), allow_missing=allow_missing, progress=meter)
+    record = found.record()
+    if as_json:
+        print(json.dumps({"clip": record, "samples": [row.record() for row in found.rows]}, ensure_ascii=False))
+    else:
+        for name in ("mean", "low", "high", "min", "p05", "p95", "max"):
+            display.out.print(f"{name:>6} {scaled(record[name], scale):.4f}")
+        display.out.print(
+            f"   R@1 {record['r_at_1']:.1%} among {len(scorer.library.prompts)} prompts; scale "
+            f"{scale}, prefix {prefix!r}, model {folder.name}",
+            soft_wrap=True,
+            markup=False,
+        )
+    _judge({"clip": record, "metrics": []}, conditions)
+
+
+@app.command()
+def copies(
+    train: Annotated[str, typer.Option(help="Training pictures (or .npz).")],
+    gen: Annotated[str, typer.Option(help="Generated pictures (or .npz).")],
+    holdout: Annotated[str | None, typer.Option(help="Pictures like training's that it did not see.")] = None,
+    extractor: ExtractorOption = "shapes",
+    top: Annotated[int, typer.Option(help="How many of the nearest pairs are listed.")] = 16,
+    as_json: options.Json = False,
+) -> None:
+    """Look for copies of training pictures among generated ones. Exit code 1 where there are candidates or leaks."""
+    # measured: torch takes 2 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.images import copies as copying
+    from harness.images import evaluate
+    from harness.images.features import open_extractor
+
+    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache())
+    opened = open_extractor(extractor)
+    with Meter(quiet=as_json) as meter:
+        sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})
+        found = {name: evaluate.features_of(source, opened, request, meter) for name, source in sets.items()}
+        pixels = {name: copying.digests(seen) for name, (_, seen) in found.items() if seen is not None}
+        held = found["holdout"][0] if holdout else None
+        report = copying.find_copies(found["train"][0], found["gen"][0], held, pixels=pixels, top=top)
+    if as_json:
+        print(json.dumps(report.record(), ensure_ascii=False))
+    else:
+        for pair in report.candidates[:top]:
+            kind = "equal pixels" if pair.equal_pixels else f"{pair.ratio:.2f} of the threshold"
+            display.out.print(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})", soft_wrap=True, markup=False)
+        for name, n in report.leaks.items():
+            display.out.print(f"leak: {n} training pictures are in the {name}", soft_wrap=True, markup=False)
+        display.out.print(
+            f"{len(report.candidates)} candidates among {len(report.gen_distance):,}; calibrated on "
+            f"{report.calibrated_on}; authenticity {report.authenticity:.1%}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if report.candidates or report.leaks:
+        raise typer.Exit(1)
+
+
+@app.command()
+def likelihood(
+    source: Annotated[
+        str, typer.Argument(help="shapes, shapes-early, or JSONL rows of nll (nats), dims, split, preprocess.")
+    ],
+    n: Annotated[int, typer.Option(help="Pictures of each split.")] = 512,
+    strata: Annotated[int, typer.Option(min=1, help="Timesteps of each picture.")] = 10,
+    exact: Annotated[bool, typer.Option(help="Take every timestep.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Bits per dimension, on unseen pictures and against training."""
+    # measured: torch takes 2 s, which --help need not wait for
+    from harness.cli.display import run as display
+    from harness.cli.display.meter import Meter
+    from harness.images import likelihoods
+
+    with Meter(quiet=as_json) as meter:
+        found = likelihoods.measure(source, n=n, strata=strata, exact=exact, progress=meter)
+    if as_json:
+        print(json.dumps(found))
+        return
+    display.out.print(
+        f"{found['bits_per_dim']:.4f} bits per dimension ({found['low']:.4f} to {found['high']:.4f}), "
+        f"N = {found['n']}; {found['method']}",
+        soft_wrap=True,
+        markup=False,
+    )
+    if found["gap"]:
+        gap = found["gap"]
+        display.out.print(
+            f"unseen minus training {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})",
+            soft_wrap=True,
+            markup=False,
+        )
+    display.out.print("a bound: lower is better, and it says nothing about looks")
+
+
+@app.command()
+def track(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Runs of `harness images`, or a folder that a TrainingCallback wrote.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("track.html"),
+) -> None:
+    """Draw scores over training steps, with the same prompts and seeds as a film strip."""
+    from harness.cli.display import run as display
+    from harness.images import tracking
+
+    tracking.write_page(runs, out)
+    display.out.print(f"{out}: {len(runs)} runs", soft_wrap=True, markup=False)
+
+
+@app.command()
+def doctor() -> None:
+    """What image evaluation finds on this machine, and how to mend the rest. Exit code 1 where something is broken."""
+    from harness.cli.display import run as display
+    from harness.images import doctor as checks
+
+    rows = checks.examine()
+    for row in rows:
+        display.out.print(f"{row.state:>7}  {row.name}: {row.text}", soft_wrap=True, markup=False)
+    if any(row.state == "broken" for row in rows):
+        raise typer.Exit(1)
+
+
+def _cache() -> Path:
+    return options.cache_folder() / "image-features"
+
+
+def _settings(metrics: str, k: str, jackknife: int, seed: int, kid_subset: int | None) -> Settings:
+    from harness.images.distances import Settings
+
+    try:
+        ks = tuple(int(part) for part in k.split(","))
+    except ValueError as error:
+        raise InputError(f"--k {k}: whole numbers, as in --k 3,5") from error
+    names = tuple(dict.fromkeys(part.strip() for part in metrics.split(",") if part.strip()))
+    return Settings(metrics=names, k=ks, jackknife=jackknife, seed=seed, kid_subset=kid_subset)
+
+
+_CONDITION = re.compile(r"\s*([\w/@.-]+)\s*(<=|>=|<|>)\s*(-?[\d.]+(?:e-?\d+)?)\s*")
+
+
+def _condition(text: str) -> tuple[str, str, float]:
+    found = _CONDITION.fullmatch(text)
+    if not found:
+        raise InputError(f'--fail-if {text!r} is not of the form "clip/mean<0.22"')
+    return found[1], found[2], float(found[3])
+
+
+def _judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) -> None:
+    """Exit with 1 where a condition holds. Raises InputError for a number that is not there."""
+    from harness.cli.display import run as display
+    from harness.errors import did_you_mean
+    from harness.images.run_directory import scalars
+
+    values, failed = scalars(summary), False
+    for name, sign, limit in conditions:
+        if name not in values:
+            raise InputError(
+                f"--fail-if: there is no {name}{did_you_mean(name, values)}; there are {', '.join(values)}"
+            )
+        value = values[name]
+        if {"<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit}[sign]:
+            display.err.print(
+                f"{name} is {value:.5g}, and {name} {sign} {limit:g} was to fail", soft_wrap=True, markup=False
+            )
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, as_json: bool) -> None:
+    from rich.table import Table
+
+    from harness.cli.display import run as display
+
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for name in ("metric", "value", "without bias", "95 % interval", "noise floor"):
+            table.add_column(name, justify="left" if name == "metric" else "right")
+        for one in summary["metrics"]:
+            numbers = [_number(one[name]) for name in ("value", "bias_corrected", "noise_floor")]
+            interval = "" if one["low"] is None else f"{one['low']:.4g} to {one['high']:.4g}"
+            table.add_row(one["name"], numbers[0], numbers[1], interval, numbers[2])
+        display.out.print(table)
+        for one in summary["reading"]:
+            display.out.print(display.printable(one["text"]), soft_wrap=True, markup=False)
+    _judge(summary, conditions)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:
+    from harness.cli.display import run as display
+    from harness.trackers import _send
+
+    names = [name.strip() for name in report_to.split(",") if name.strip()]
+    _send.check(names)
+    for sent in _send.report(run, names):
+        display.err.print(f"{sent.to}: {sent.place or sent.error}", soft_wrap=True, markup=False)
+    if not as_json:
+        display.out.print(f"{run / 'report.html'}", soft_wrap=True, markup=False)
+    _show(summary, conditions, as_json=as_json)

@@ -1,0 +1,374 @@
+"""Distances of generated pictures from real ones, each with its interval, floor, band and what must be known about
+it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.images.features import FeatureSet
+from harness.metrics import cmmd, fid, inception_score, kid, mind, precision_recall, vendi
+from harness.metrics._features import groups
+from harness.metrics.precision_recall import PrecisionRecall
+
+METRICS = ("fid", "kid", "prdc", "is", "cmmd", "mind", "vendi")
+HIGHER = frozenset({"precision", "recall", "density", "coverage", "is", "vendi"})
+ENOUGH_FOR_BANDS = 10_000
+LARGEST_JACKKNIFE = 3000  # pictures a side, for precision and recall: beyond it takes minutes
+SHARES = ("precision", "recall", "density", "coverage")
+WARNINGS = {
+    "W_N_LT_D": "no more pictures than dimensions: the value is mostly bias",
+    "W_N_LT_2D": "fewer than twice as many pictures as dimensions: no interval",
+    "W_N_SMALL": "fewer than 10,000 pictures: do not compare with published values",
+    "W_IS_SPLIT": "fewer than 500 pictures in a split: the score is too low",
+    "W_KID_SUBSET": "subsets smaller than 1,000: the deviation over subsets is larger",
+    "W_ZERO_RADIUS": "the reference repeats pictures more than k times: their balls are empty",
+    "W_EXTRACTOR": "the extractor is not Inception-2015: the usual bands do not apply",
+    "W_UNEQUAL_N": "the two sets differ in number: the smaller one sets the bias",
+    "W_MIXED_SIZE": "pictures of several sizes: resizing changes distances",
+    "W_LOSSY": "JPEG or WebP on one side: compression changes distances",
+    "W_TRUNCATED": "prompts longer than the text encoder reads were cut",
+    "W_LEAK": "training pictures are in the reference or the hold-out",
+    "W_NO_HOLDOUT": "no hold-out: distances are calibrated on training itself",
+    "W_FLOOR": "not above the noise floor: no verdict",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """A rule of thumb, and whether it holds here."""
+
+    label: str | None
+    applied: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricValue:
+    """One number of summary.json's `metrics`."""
+
+    name: str
+    value: float
+    n_real: int | None
+    n_gen: int
+    extractor: str
+    bias_corrected: float | None = None
+    se: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ci_method: str | None = None
+    noise_floor: float | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    higher_is_better: bool = False
+    band: Band = Band(label=None, applied=False, reason="no rule of thumb for this metric")
+    warnings: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """As summary.json has it."""
+        return asdict(self) | {"warnings": list(self.warnings)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a distance depends on besides the features."""
+
+    metrics: tuple[str, ...] = METRICS
+    k: tuple[int, ...] = (3, 5)
+    jackknife: int = 10
+    seed: int = 2020
+    kid_subsets: int = 100
+    kid_subset: int | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.metrics if name not in METRICS]
+        if unknown:
+            raise InputError(f"--metrics {unknown[0]}: the metrics are {', '.join(METRICS)}")
+        if not self.k or min(self.k) < 1:
+            raise InputError("--k takes whole numbers from 1, as in --k 3,5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distances:
+    """All metrics, and the neighbourhoods that the last k of precision and recall found (for the reading)."""
+
+    values: list[MetricValue]
+    neighbourhoods: PrecisionRecall | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    real: FeatureSet
+    gen: FeatureSet
+    spare: FeatureSet | None  # more of the reference, disjoint from `real`
+    settings: Settings
+    common: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def measure(
+    real: FeatureSet,
+    gen: FeatureSet,
+    settings: Settings,
+    *,
+    spare: FeatureSet | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Distances:
+    """Every metric of `settings`. `spare`: pictures of the reference beyond `real`, for the floor at full size.
+
+    Raises InputError for features that do not go together, and where a metric needs more pictures.
+    """
+    check(real, gen)
+    given = _given(real, gen, spare, settings)
+    values: list[MetricValue] = []
+    last: PrecisionRecall | None = None
+    steps: dict[str, Callable[[_Given], list[MetricValue]]] = {
+        "fid": _fid, "kid": _kid, "is": _inception_score, "cmmd": _cmmd, "mind": _mind, "vendi": _vendi,
+    }  # fmt: skip
+    for done, name in enumerate(settings.metrics):
+        try:
+            if name == "prdc":
+                found, last = _prdc(given)
+                values += found
+            else:
+                values += steps[name](given)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        if progress:
+            progress("distances", done + 1, len(settings.metrics))
+    return Distances(values=values, neighbourhoods=last)
+
+
+def check(real: FeatureSet, gen: FeatureSet) -> None:
+    """Raises InputError for features of two extractors, of other dimensions, and for one set given twice."""
+    known = [one for one in (real.info, gen.info) if one.kind != "unknown"]
+    if len(known) == 2 and (known[0].kind, known[0].weights_sha256) != (known[1].kind, known[1].weights_sha256):
+        raise InputError(
+            f"{real.name} was made by {real.info.signature}, {gen.name} by {gen.info.signature}; make one again"
+        )
+    dimensions = [_dimensions(one) for one in (real, gen)]
+    if dimensions[0] != dimensions[1]:
+        raise InputError(
+            f"{real.name} has {dimensions[0]} dimensions and {gen.name} {dimensions[1]}: use one extractor for both"
+        )
+    digests = [one.facts.get("files_sha256") for one in (real, gen)]
+    same = digests[0] is not None and digests[0] == digests[1]
+    if same or (real.features is not None and gen.features is not None and np.array_equal(real.features, gen.features)):
+        raise InputError(f"--real and --gen hold the same {len(gen):,} pictures; FID would be 0")
+
+
+def _dimensions(one: FeatureSet) -> int:
+    return len(one.moments.mean) if one.moments is not None else one.matrix.shape[1]
+
+
+def _given(real: FeatureSet, gen: FeatureSet, spare: FeatureSet | None, settings: Settings) -> _Given:
+    kind = gen.info.kind if gen.info.kind != "unknown" else real.info.kind
+    warnings = []
+    if kind != "inception":
+        warnings.append("W_EXTRACTOR")
+    if real.features is not None and len(real) != len(gen):
+        warnings.append("W_UNEQUAL_N")
+    if any(one.facts.get("n_sizes", 1) > 1 for one in (real, gen)):
+        warnings.append("W_MIXED_SIZE")
+    if any({"JPEG", "WEBP"} & set(one.facts.get("formats", ())) for one in (real, gen)):
+        warnings.append("W_LOSSY")
+    n_real = len(real) if real.features is not None else None
+    common = {"n_real": n_real, "n_gen": len(gen) or None, "extractor": gen.info.signature}
+    return _Given(real=real, gen=gen, spare=spare, settings=settings, common=common, warnings=tuple(warnings))
+
+
+def _floor(given: _Given, distance: Callable[[Any, Any], float]) -> float | None:
+    """The distance of two disjoint samples of the reference: of full size where there are spare pictures, else of
+    halves."""
+    if given.real.features is None:
+        return None
+    first = given.real.matrix
+    if given.spare is not None and len(given.spare) >= len(first):
+        return distance(first, given.spare.matrix[: len(first)])
+    order = np.random.default_rng(given.settings.seed).permutation(len(first))
+    half = len(first) // 2
+    try:
+        return distance(first[order[:half]], first[order[half : 2 * half]])
+    except ValueError:
+        return None
+
+
+def _fid(given: _Given) -> list[MetricValue]:
+    real, gen = given.real, given.gen
+    name = {"inception": "fid", "dinov2": "fd/dinov2"}.get(gen.info.kind, f"fid/{gen.info.kind}")
+    if real.moments is not None or gen.moments is not None:
+        first, second = (one.moments or fid.moments(one.matrix) for one in (real, gen))
+        value = fid.frechet_of_moments(first, second)
+        return [
+            MetricValue(name=name, value=value, **given.common, warnings=given.warnings, band=_fid_band(given, value))
+        ]
+    dimensions, smallest = gen.matrix.shape[1], min(len(real), len(gen))
+    if smallest <= dimensions:
+        side = "real" if len(real) < len(gen) else "gen"
+        raise InputError(
+            f"FID with {dimensions} features needs {dimensions + 1} pictures on each side at least "
+            f"({2 * dimensions} for an interval); {side} has {smallest}"
+        )
+    found = fid.jackknife(real.matrix, gen.matrix, given.settings.jackknife) if given.settings.jackknife else None
+    value = found.value if found else fid.frechet(real.matrix, gen.matrix)
+    floor = _floor(given, fid.frechet)
+    small = [
+        (smallest < 2 * dimensions, "W_N_LT_2D"),
+        (gen.info.kind == "inception" and smallest < ENOUGH_FOR_BANDS, "W_N_SMALL"),
+        (floor is not None and value <= floor, "W_FLOOR"),
+    ]
+    return [
+        MetricValue(
+            name=name, value=value, **given.common, noise_floor=floor,
+            bias_corrected=found.bias_corrected if found else None, se=found.se if found else None,
+            low=found.low if found else None, high=found.high if found else None,
+            ci_method=f"delete-a-group jackknife, {found.groups} groups, of the corrected value" if found and
+            found.se is not None else None, params={"dimensions": dimensions, "jackknife": given.settings.jackknife},
+            band=_fid_band(given, value),
+            warnings=(*given.warnings, *(code for holds, code in small if holds)),
+        )
+    ]  # fmt: skip
+
+
+def _fid_band(given: _Given, value: float) -> Band:
+    return band(given, "good" if value < 20 else "poor" if value > 50 else "middling", "FID < 20 good, > 50 poor")
+
+
+def band(given: Any, label: str, rule: str) -> Band:
+    """A rule of thumb: applied for Inception-2015 and 10,000 pictures a side, else the reason why not."""
+    kind = given.gen.info.kind
+    if kind != "inception":
+        return Band(label=None, applied=False, reason=f"{rule}: for Inception-2015 only, and this is {kind}")
+    fewest = min(n for n in (len(given.real) or math.inf, len(given.gen) or math.inf))
+    if fewest < ENOUGH_FOR_BANDS:
+        return Band(label=None, applied=False, reason=f"{rule}: from 10,000 pictures on, and there are {fewest}")
+    return Band(label=label, applied=True, reason=f"{rule}: a rule of thumb")
+
+
+def _kid(given: _Given) -> list[MetricValue]:
+    settings = given.settings
+    size = settings.kid_subset or min(1000, *(len(one.matrix) for one in (given.real, given.gen)))
+    if settings.kid_subset is None:
+        size = max(2, size)
+
+    def distance(first: Any, second: Any) -> float:
+        return kid.kid(
+            first, second, subsets=settings.kid_subsets, subset_size=min(size, len(first)), seed=settings.seed
+        ).value
+
+    found = kid.kid(
+        given.real.matrix, given.gen.matrix, subsets=settings.kid_subsets, subset_size=size, seed=settings.seed
+    )
+    more = ("W_KID_SUBSET",) if size < 1000 else ()
+    return [
+        MetricValue(
+            name="kid", value=found.value, **given.common, noise_floor=_floor(given, distance),
+            params={"subsets": found.subsets, "subset_size": found.subset_size, "subset_std": found.subset_std,
+            "seed": settings.seed}, warnings=(*given.warnings, *more),
+        )
+    ]  # fmt: skip
+
+
+def _prdc(given: _Given) -> tuple[list[MetricValue], PrecisionRecall]:
+    values: list[MetricValue] = []
+    found = None
+    for k in given.settings.k:
+        found = precision_recall.precision_recall(given.real.matrix, given.gen.matrix, k=k)
+        more = ("W_ZERO_RADIUS",) if found.zero_radius_real else ()
+        expected = {"coverage": precision_recall.expected_coverage(len(given.real), len(given.gen), k), "density": 1.0}
+        errors = _errors(given, k)
+        for name in SHARES:
+            params: dict[str, Any] = {"k": k, "zero_radius_real": found.zero_radius_real}
+            if name in expected:
+                params["of_one_distribution"] = expected[name]
+            value, reach = getattr(found, name), None
+            if name in errors:
+                reach = fid.student_quantile(given.settings.jackknife - 1) * errors[name]
+            values.append(
+                MetricValue(
+                    name=f"{name}@k{k}", value=value, **given.common, params=params, higher_is_better=True,
+                    warnings=(*given.warnings, *more), se=errors.get(name),
+                    low=None if reach is None else max(0.0, value - reach),
+                    high=None if reach is None else value + reach if name == "density" else min(1.0, value + reach),
+                    ci_method=None if reach is None else f"delete-a-group jackknife, {given.settings.jackknife} groups",
+                )
+            )  # fmt: skip
+    if found is None:
+        raise ValueError("precision and recall need one k at least")
+    return values, found
+
+
+def _errors(given: _Given, k: int) -> dict[str, float]:
+    """Standard errors by a delete-a-group jackknife; a bootstrap's duplicates would empty the balls. {} for large
+    sets."""
+    count = given.settings.jackknife
+    smallest, largest = sorted((len(given.real), len(given.gen)))
+    if count < 2 or smallest < 2 * count + k or largest > LARGEST_JACKKNIFE:
+        return {}
+    rng = np.random.default_rng(0)
+    parts = [groups(len(one), count, rng) for one in (given.real, given.gen)]
+    left = []
+    for first, second in zip(*parts, strict=True):
+        real, gen = np.delete(given.real.matrix, first, 0), np.delete(given.gen.matrix, second, 0)
+        found = precision_recall.precision_recall(real, gen, k=k)
+        left.append([getattr(found, name) for name in SHARES])
+    spread = np.asarray(left)
+    errors = np.sqrt((count - 1) / count * ((spread - spread.mean(axis=0)) ** 2).sum(axis=0))
+    return dict(zip(SHARES, errors.tolist(), strict=True))
+
+
+def _inception_score(given: _Given) -> list[MetricValue]:
+    logits = given.gen.logits
+    if logits is None:
+        return []
+    splits = 10 if len(logits) >= 10 else 1
+    found = inception_score.inception_score(logits, splits=splits, seed=given.settings.seed)
+    label = "good" if found.value > 8 else "poor" if found.value < 3 else "middling"
+    more = ("W_IS_SPLIT",) if len(logits) / splits < 500 else ()
+    return [
+        MetricValue(
+            name="is", value=found.value, **given.common, higher_is_better=True,
+            params={"splits": splits, "split_std": found.split_std, "seed": given.settings.seed, "classes":
+            int(logits.shape[1])}, band=band(given, label, "IS > 8 good, < 3 poor, on data like CIFAR-10"),
+            warnings=(*given.warnings, *more),
+        )
+    ]  # fmt: skip
+
+
+def _cmmd(given: _Given) -> list[MetricValue]:
+    value = cmmd.cmmd(given.real.matrix, given.gen.matrix)
+    return [_plain(given, "cmmd", value, {"sigma": cmmd.SIGMA, "scale": cmmd.SCALE}, _floor(given, cmmd.cmmd))]
+
+
+def _mind(given: _Given) -> list[MetricValue]:
+    def distance(first: Any, second: Any) -> float:
+        return mind.mind(first, second, seed=given.settings.seed)
+
+    value = distance(given.real.matrix, given.gen.matrix)
+    params = {"directions": mind.DIRECTIONS, "seed": given.settings.seed}
+    return [_plain(given, "mind", value, params, _floor(given, distance))]
+
+
+def _vendi(given: _Given) -> list[MetricValue]:
+    params = {"of_real": vendi.vendi(given.real.matrix[: len(given.gen)])}
+    return [_plain(given, "vendi", vendi.vendi(given.gen.matrix), params, None)]
+
+
+def _plain(given: _Given, name: str, value: float, params: dict[str, Any], floor: float | None) -> MetricValue:
+    more = ("W_FLOOR",) if floor is not None and value <= floor else ()
+    return MetricValue(
+        name=name, value=value, **given.common, noise_floor=floor, params=params, higher_is_better=name in HIGHER,
+        warnings=(*given.warnings, *more),
+    )  # fmt: skip
+
+
+def find(values: Sequence[MetricValue], name: str) -> MetricValue | None:
+    """A metric by its name: `fid` finds `fid/shapes`, `recall` the one of the largest k."""
+    for one in reversed(values):
+        if one.name == name or one.name.startswith((f"{name}/", f"{name}@")):
+            return one
+    return None

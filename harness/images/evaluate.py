@@ -1,0 +1,227 @@
+"""One evaluation, from pictures to a run directory: features, distances, CLIP, copies, likelihood, reading, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.images import copies, distances, likelihood, reading, report, run_directory
+from harness.images.clip import ClipModel
+from harness.images.distances import Settings
+from harness.images.features import (
+    Extractor,
+    FeatureSet,
+    directory,
+    extract,
+    open_extractor,
+    read_features,
+    weights_sha256,
+)
+from harness.images.pictures import PictureSet, open_set, subset, without_unreadable
+from harness.images.prompts import Library, open_library
+from harness.images.sampling import EMBEDDED, MODELS
+from harness.images.scoring import ClipResult, ClipScorer
+from harness.models import shapes_world
+from harness.models.shapes_networks import load_diffusion
+
+Progress = Callable[[str, int, int], None]
+SAMPLE = "sample.json"
+N_LIKELIHOOD = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to evaluate. None: left out. `reference`, `train`, `holdout`: as `open_set` takes them, or a `.npz`."""
+
+    gen: str
+    reference: str | None = None
+    prompts: str | None = None
+    extractor: str = "shapes"
+    clip: str | None = None
+    train: str | None = None
+    holdout: str | None = None
+    model: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    reference_n: int | None = None
+    allow_missing: bool = False
+    skip_unreadable: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    gen: FeatureSet | None = None
+    real: FeatureSet | None = None
+    values: distances.Distances = field(default_factory=lambda: distances.Distances(values=[], neighbourhoods=None))
+    clip: ClipResult | None = None
+    copies: copies.CopyReport | None = None
+    likelihood: dict[str, Any] | None = None
+    pictures: dict[str, PictureSet] = field(default_factory=dict)
+
+
+def of_shapes(gen: str, **changes: Any) -> Request:
+    """The request for pictures of the world `shapes`: everything is embedded."""
+    given: dict[str, Any] = {
+        "reference": "shapes:reference", "prompts": "shapes", "clip": str(MODELS / "shapes-clip"),
+        "train": "shapes:train", "holdout": "shapes:holdout", **changes,
+    }  # fmt: skip
+    return Request(gen=gen, **given)
+
+
+def evaluate(request: Request, results: Path, progress: Progress | None = None) -> tuple[Path, dict[str, Any]]:
+    """Write a run and return its folder and summary. Raises InputError for what cannot be evaluated, before a run
+    begins."""
+    pictures = open_set(request.gen)
+    skipped: list[str] = []
+    if request.skip_unreadable:
+        pictures, skipped = without_unreadable(pictures)
+    library = open_library(request.prompts) if request.prompts else None
+    extractor = open_extractor(request.extractor)
+    sampled = read_sample(request.gen)
+    found = _measure(request, pictures, library, extractor, progress)
+    identity = _identity(request, found, library, extractor)
+    model = str(sampled.get("model") or Path(request.gen).name or "pictures")
+    identity["model"] = {"name": model, **{k: v for k, v in sampled.items() if k != "model"}}
+    name = library.name if library else "pictures"
+    run = run_directory.begin(results, name, model, identity, _config(request))
+    summary = _write(run, found, identity, skipped)
+    report.write(run, summary, found.pictures, found.copies)
+    return run, summary
+
+
+def read_sample(folder: str) -> dict[str, Any]:
+    """What `harness images sample` noted beside its pictures; {} elsewhere."""
+    path = Path(folder) / SAMPLE
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def features_of(
+    source: str, extractor: Extractor, request: Request, progress: Progress | None, n: int | None = None
+) -> tuple[FeatureSet, PictureSet | None]:
+    """The features of pictures, or of a `.npz`; and the pictures, where there are any."""
+    if source.endswith(".npz"):
+        return read_features(Path(source)), None
+    pictures = open_set(source)
+    if n is not None and n < len(pictures):
+        pictures = subset(pictures, list(range(n)))
+    return extract(pictures, extractor, cache=request.cache, progress=progress), pictures
+
+
+def _measure(
+    request: Request, pictures: PictureSet, library: Library | None, extractor: Extractor, progress: Progress | None
+) -> _Found:
+    clip = None
+    if request.clip and library:
+        scorer = ClipScorer(ClipModel(directory(request.clip)), library)
+        clip = scorer.score(pictures, allow_missing=request.allow_missing, progress=progress)
+    gen = extract(pictures, extractor, cache=request.cache, progress=progress)
+    kept: dict[str, PictureSet] = {"generated": pictures}
+    real, values = None, distances.Distances(values=[], neighbourhoods=None)
+    if request.reference:
+        wanted = request.reference_n or len(gen)
+        whole, seen = features_of(request.reference, extractor, request, progress, 2 * wanted)
+        if seen is not None:
+            kept["real"] = seen
+        real, spare = whole, None
+        if whole.features is not None and len(whole) > wanted:
+            real, spare = whole.first(wanted), whole.part(slice(wanted, 2 * wanted))
+        values = distances.measure(real, gen, request.settings, spare=spare, progress=progress)
+    copied = _copies(request, gen, extractor, kept, progress) if request.train else None
+    bits = _likelihood(request, progress)
+    return _Found(gen=gen, real=real, values=values, clip=clip, copies=copied, likelihood=bits, pictures=kept)
+
+
+def _copies(
+    request: Request, gen: FeatureSet, extractor: Extractor, kept: dict[str, PictureSet], progress: Progress | None
+) -> copies.CopyReport:
+    train, seen = features_of(str(request.train), extractor, request, progress)
+    holdout, unseen = (None, None)
+    if request.holdout:
+        holdout, unseen = features_of(request.holdout, extractor, request, progress)
+    sets = {"train": seen, "gen": kept["generated"], "holdout": unseen, "reference": kept.get("real")}
+    pixels = {name: copies.digests(one) for name, one in sets.items() if one is not None}
+    if seen is not None:
+        kept["train"] = seen
+    return copies.find_copies(train, gen, holdout, pixels=pixels)
+
+
+def _likelihood(request: Request, progress: Progress | None) -> dict[str, Any] | None:
+    """Of embedded models, on their own hold-out and training pictures."""
+    model = request.model or str(read_sample(request.gen).get("folder", ""))
+    if model not in EMBEDDED:
+        return None
+    network = load_diffusion(MODELS / model)
+    parts = []
+    for split in ("holdout", "train"):
+        data = shapes_world.make(split, N_LIKELIHOOD)
+        parts.append(likelihood.bound(network, data.pictures, data.captions, progress=progress))
+    return likelihood.summarize(*parts, method="variational bound, 10 strata of timesteps")
+
+
+def _identity(request: Request, found: _Found, library: Library | None, extractor: Extractor) -> dict[str, Any]:
+    seeds = sorted({row.seed for row in found.clip.rows if row.seed is not None}) if found.clip else []
+    clip = f"clip@{weights_sha256(Path(request.clip))[:8]}" if request.clip else ""
+    return {
+        "data": f"{library.name}@{library.sha256[:8]}" if library else "",
+        "extractor": extractor.info.signature, "clip": clip,
+        "reference": f"{request.reference}@{len(found.real)}" if found.real is not None else "",
+        "seeds": ",".join(map(str, seeds)), "seed": request.settings.seed,
+        "problems": {"name": library.name, "sha256": library.sha256} if library else {"name": "pictures"},
+    }  # fmt: skip
+
+
+def _config(request: Request) -> dict[str, Any]:
+    names = ("gen", "reference", "prompts", "extractor", "clip", "train", "holdout", "model", "reference_n")
+    return {name: getattr(request, name) for name in names} | {
+        "metrics": list(request.settings.metrics), "k": list(request.settings.k), "seed": request.settings.seed,
+    }  # fmt: skip
+
+
+def _write(run: Path, found: _Found, identity: dict[str, Any], skipped: list[str]) -> dict[str, Any]:
+    copied = found.copies.record() if found.copies else None
+    clip = found.clip.record() if found.clip else None
+    said = (
+        reading.read(
+            found.values.values,
+            found.values.neighbourhoods,
+            found.real,
+            clip=clip,
+            copies=copied,
+            likelihood=found.likelihood,
+        )
+        if found.real is not None
+        else []
+    )
+    inputs = {"gen": found.gen.facts if found.gen else None, "real": found.real.facts if found.real else None}
+    sections = {
+        "inputs": inputs | {"skipped": skipped}, "extractor": _info(found), "copies": copied,
+        "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
+        "reading": [{"kind": one.kind, "text": one.text} for one in said],
+    }  # fmt: skip
+    rows = [row.record() for row in found.clip.rows] if found.clip else []
+    run_directory.write_samples(run, rows)
+    line = run_directory.signature(identity)
+    return run_directory.write_summary(run, found.values.values, found.clip, line, sections)
+
+
+def _info(found: _Found) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    return asdict(found.gen.info) if found.gen else None
+
+
+def require_pictures(n: int) -> None:
+    """Raises InputError for fewer pictures than any metric takes."""
+    if n < 2:
+        raise InputError(f"two pictures at least are needed; there are {n}")
+
+
+def sample_rows(n: int, seed: int, count: int) -> list[int]:
+    """Places of `count` of n pictures, at random but the same every time."""
+    return sorted(np.random.default_rng(seed).permutation(n)[:count].tolist())

@@ -1,0 +1,215 @@
+"""The report of one evaluation: what it says, every number with its N, interval and floor, and the pictures
+themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.files.atomic import write_whole
+from harness.images import charts, page
+from harness.images.copies import CopyReport
+from harness.images.distances import WARNINGS
+from harness.images.pictures import PictureSet
+from harness.images.run_directory import REPORT, read_samples
+
+GRID = 48
+
+
+def write(run: Path, summary: Mapping[str, Any], pictures: Mapping[str, PictureSet], copies: CopyReport | None) -> Path:
+    """Write report.html: one file that needs nothing else."""
+    samples = read_samples(run)
+    generated = pictures.get("generated")
+    body = [
+        f"<h1>{page.escape(run.parent.name)}</h1>",
+        page.paragraph(f"Pictures for the prompts of {run.parent.parent.name}. Run {run.name}.", "dim"),
+        *(_sentence(one) for one in summary["reading"]),
+        _grids(pictures),
+        _metrics(summary),
+        _plane(summary),
+        _clip(summary, samples, generated),
+        _copies(copies, pictures),
+        _likelihood(summary),
+    ]
+    path = run / REPORT
+    write_whole(path, page.page(f"{run.parent.name}: pictures", [part for part in body if part]))
+    return path
+
+
+def _sentence(one: Mapping[str, str]) -> str:
+    return f'<p class="say {page.escape(one["kind"])}">{page.escape(one["text"])}</p>'
+
+
+def _grids(pictures: Mapping[str, PictureSet]) -> str:
+    parts = []
+    for name in ("real", "generated"):
+        one = pictures.get(name)
+        if one is not None:
+            places = sorted(np.random.default_rng(0).permutation(len(one))[:GRID].tolist())
+            caption = f"{name}: {len(places)} of {len(one):,}, drawn at random"
+            parts.append(page.sheet([one.decode(i).pixels for i in places], 8, caption))
+    return page.section("Real and generated", f'<div class="two">{"".join(parts)}</div>') if parts else ""
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for a table; an absent one is a dash."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def _metrics(summary: Mapping[str, Any]) -> str:
+    rows: list[list[Any]] = []
+    codes: dict[str, None] = {}
+    for one in summary["metrics"]:
+        interval = "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
+        band = one["band"]["label"] if one["band"]["applied"] else "–"
+        rows.append(
+            [
+                one["name"], number(one["value"]), number(one["bias_corrected"]), interval,
+                number(one["noise_floor"], 3),
+                "higher" if one["higher_is_better"] else "lower", one["n_real"] or "–", one["n_gen"] or "–",
+                one["extractor"], band,
+            ]
+        )  # fmt: skip
+        codes |= dict.fromkeys(one["warnings"])
+    if not rows:
+        return ""
+    columns = (
+        "metric",
+        "value",
+        "without bias",
+        "95 % interval",
+        "noise floor",
+        "better",
+        "N real",
+        "N generated",
+        "extractor",
+        "rule of thumb",
+    )
+    notes = [page.paragraph(f"{code}: {WARNINGS.get(code, '')}.", "dim") for code in codes]
+    bands = dict.fromkeys(one["band"]["reason"] for one in summary["metrics"] if not one["band"]["applied"])
+    notes += [page.paragraph(f"No rule of thumb: {reason}.", "dim") for reason in bands if "no rule" not in reason]
+    return page.section("Distances from the reference", page.table(columns, rows), *notes)
+
+
+def _plane(summary: Mapping[str, Any]) -> str:
+    by_name = {one["name"]: one for one in summary["metrics"]}
+    ks = sorted({int(name.rpartition("@k")[2]) for name in by_name if name.startswith("precision@k")})
+    if not ks:
+        return ""
+    points = [(by_name[f"recall@k{k}"]["value"], by_name[f"precision@k{k}"]["value"], f"k = {k}") for k in ks]
+    label = "Precision against recall, one point for each k"
+    caveat = (
+        "Precision: pictures that lie among the reference's. Recall: reference pictures that "
+        "lie among the generated ones. They depend on k, N and the extractor: compare them within one table only."
+    )
+    return page.section(
+        "Real and varied", charts.plane(points, "recall", "precision", label=label), page.paragraph(caveat, "dim")
+    )
+
+
+def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: PictureSet | None) -> str:
+    clip = summary["clip"]
+    if not clip or generated is None:
+        return ""
+    names = (
+        "mean",
+        "low",
+        "high",
+        "min",
+        "p05",
+        "p95",
+        "max",
+        "std",
+        "r_at_1",
+        "r_at_1_low",
+        "r_at_1_high",
+        "n_prompts",
+        "n_pictures",
+    )
+    parts = [page.table(names, [[number(clip[name]) for name in names]])]
+    parts.append(
+        page.paragraph(
+            f"Cosines; prefix {clip['prefix']!r}; {clip['truncated']} prompts were cut. A score of "
+            f"adherence to the prompt, not of quality.",
+            "dim",
+        )
+    )
+    place = {entry.id: i for i, entry in enumerate(generated.entries)}
+    ordered = sorted((row for row in samples if row["id"] in place), key=lambda row: (row["clip_cosine"], row["id"]))
+    for title, rows in (("Lowest scores", ordered[:8]), ("Highest scores", ordered[-8:][::-1])):
+        figures = "".join(
+            page.figure(
+                generated.decode(place[row["id"]]).pixels,
+                f"{row['clip_cosine']:.3f}, rank {row['rank']}, seed {row['seed']}: {row['prompt'][:160]}",
+            )
+            for row in rows
+        )
+        parts.append(f'<h3>{title}</h3><div class="pics">{figures}</div>')
+    return page.section("Do they show the prompt?", *parts)
+
+
+def _copies(found: CopyReport | None, pictures: Mapping[str, PictureSet]) -> str:
+    if found is None:
+        return ""
+    names = ("generated", found.calibrated_on)
+    chart = charts.histogram(
+        found.gen_distance.tolist(), found.holdout_distance.tolist(), names, mark=found.threshold,
+        label="Distances to the nearest training picture, generated and hold-out",
+    )  # fmt: skip
+    facts = (
+        f"{len(found.candidates)} candidates among {len(found.gen_distance):,}. Authenticity {found.authenticity:.1%}"
+    )
+    facts += f", CT {found.ct_z:.2f}" if found.ct_z is not None else ""
+    facts += ": these two do not notice a hundredth of copies. Nearest pairs, generated above training:"
+    parts = [chart, page.paragraph(facts)]
+    generated, train = pictures.get("generated"), pictures.get("train")
+    if generated is not None and train is not None:
+        pairs = found.candidates[:12] or found.nearest[:8]
+        figures = "".join(
+            page.figure(
+                np.concatenate(
+                    [
+                        generated.decode(p.gen).pixels,
+                        _like(train.decode(p.train).pixels, generated.decode(p.gen).pixels),
+                    ]
+                ),
+                f"{p.gen_id} | {p.train_id}: {p.distance:.3g}" + (", equal pixels" if p.equal_pixels else ""),
+            )
+            for p in pairs
+        )
+        parts.append(f'<div class="pics">{figures}</div>')
+    return page.section("Copies of training pictures", *parts)
+
+
+def _like(pixels: Any, other: Any) -> Any:
+    if pixels.shape[1] == other.shape[1]:
+        return pixels
+    from harness.images.pictures import resize
+
+    return np.rint(resize(pixels, other.shape[1])).astype(np.uint8)
+
+
+def _likelihood(summary: Mapping[str, Any]) -> str:
+    found = summary["likelihood"]
+    if not found:
+        return ""
+    parts = [
+        page.paragraph(
+            f"{found['bits_per_dim']:.4f} bits per dimension ({found['low']:.4f} to "
+            f"{found['high']:.4f}, N = {found['n']}), an upper bound: "
+            f"{found['method']}. Lower is better; it says nothing about looks."
+        )
+    ]
+    if found["gap"]:
+        gap = found["gap"]
+        parts.append(
+            page.paragraph(f"Unseen minus training: {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}).")
+        )
+    steps = {int(t): bits for t, bits in found["by_step"].items() if int(t) > 1}
+    if len(steps) > 3:
+        series = charts.Series(name="bits", x=list(steps), y=list(steps.values()))
+        parts.append(charts.lines([series], "timestep", "bits per dimension", label="Bits by timestep"))
+    return page.section("Likelihood", *parts)

@@ -1,0 +1,138 @@
+"""The run directory of an evaluation of pictures: manifest.json first, samples.jsonl, summary.json, report.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.files.atomic import write_whole
+from harness.images.distances import MetricValue
+from harness.images.scoring import ClipResult
+from harness.runs import manifest as manifests
+from harness.runs import store
+from harness.types import Estimate
+
+SAMPLES, SUMMARY, REPORT = "samples.jsonl", "summary.json", "report.html"
+TASK = "images"
+
+
+def begin(results: Path, dataset: str, model: str, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Path:
+    """A new run directory with its manifest."""
+    made = manifests.make({"task": TASK, **identity}, signature(identity), config)
+    return store.create_run(results, dataset, model, made)
+
+
+def signature(identity: Mapping[str, Any]) -> str:
+    """Everything that can change a number, in one line, without the metric's name."""
+    parts = [
+        f"{name}:{value}" for name, value in identity.items() if isinstance(value, str | int | float) and value != ""
+    ]
+    return "|".join(["task:images.v1", *parts])
+
+
+def estimates(values: Sequence[MetricValue], clip: ClipResult | None, line: str) -> list[Estimate]:
+    """The numbers that have an interval, as every summary has them."""
+    found = []
+    if clip is not None:
+        s = clip.summary
+        method = "mean over pictures; 95 % bootstrap over prompts, 2000 resamples"
+        for name, value, low, high in (
+            ("clip", s.mean, s.low, s.high),
+            ("r_at_1", s.r_at_1, s.r_at_1_low, s.r_at_1_high),
+        ):
+            found.append(
+                Estimate(
+                    metric=name, value=value, low=low, high=high, n_problems=s.n_prompts, n_completions=s.n_pictures,
+                    method=method, signature=f"{name}|{line}",
+                )
+            )  # fmt: skip
+    for one in values:
+        if one.low is not None and one.high is not None and one.ci_method is not None:
+            value = one.value if one.bias_corrected is None else one.bias_corrected
+            found.append(
+                Estimate(
+                    metric=one.name, value=value, low=one.low, high=one.high, n_problems=one.n_gen or 0,
+                    n_completions=one.n_gen or 0, method=one.ci_method, signature=f"{one.name}|{one.extractor}|{line}",
+                )
+            )  # fmt: skip
+    return found
+
+
+def problems(clip: ClipResult | None) -> dict[str, dict[str, float]]:
+    """By prompt, over its seeds: what runs are compared by."""
+    by_name: dict[str, list[tuple[float, bool]]] = {}
+    for row in clip.rows if clip else ():
+        by_name.setdefault(row.name, []).append((row.clip_cosine, row.rank == 1))
+    return {
+        name: {
+            "n": len(rows),
+            "clip": sum(cosine for cosine, _ in rows) / len(rows),
+            "r_at_1": sum(first for _, first in rows) / len(rows),
+        }
+        for name, rows in by_name.items()
+    }
+
+
+def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace samples.jsonl."""
+    text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    write_whole(run / SAMPLES, text.encode())
+
+
+def write_summary(
+    run: Path, values: Sequence[MetricValue], clip: ClipResult | None, line: str, sections: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Replace summary.json; it is there only when all is."""
+    found = estimates(values, clip, line)
+    rows = problems(clip)
+    n = len(clip.rows) if clip else (values[0].n_gen or 0 if values else 0)
+    summary = {
+        "run": str(run), "task": TASK, "estimates": [asdict(one) for one in found],
+        "coverage": {"expected": n, "completions": n, "scored": n}, **sections,
+        "metrics": [one.record() for one in values], "clip": clip.record() if clip else None, "problems": rows,
+    }  # fmt: skip
+    write_whole(run / SUMMARY, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
+    return summary
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """Raises InputError where the folder is not an ended run of pictures."""
+    try:
+        summary: dict[str, Any] = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run} is no run of pictures that has ended: it has no {SUMMARY} that can be read") from error
+    if summary.get("task") != TASK:
+        raise InputError(f"{run} is a run of the task {summary.get('task')!r}, not of pictures")
+    return summary
+
+
+def read_samples(run: Path) -> list[dict[str, Any]]:
+    """The rows of samples.jsonl; [] where there are none."""
+    path = run / SAMPLES
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def scalars(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Every number by the name that trackers and --fail-if use: `clip/mean`, `fid/shapes`, `recall@k5`, `copies`,
+    `bits_per_dim`."""
+    found: dict[str, float] = {}
+    clip = summary.get("clip") or {}
+    for name in ("mean", "min", "max", "std", "p05", "p95", "r_at_1"):
+        if name in clip:
+            found[f"clip/{name}"] = clip[name]
+    for one in summary.get("metrics") or ():
+        found[one["name"]] = one["value"]
+        if one.get("bias_corrected") is not None:
+            found[f"{one['name']}/corrected"] = one["bias_corrected"]
+    if summary.get("copies"):
+        found["copies"] = len(summary["copies"]["candidates"])
+        found["authenticity"] = summary["copies"]["authenticity"]
+    if summary.get("likelihood"):
+        found["bits_per_dim"] = summary["likelihood"]["bits_per_dim"]
+    return found

@@ -1,0 +1,131 @@
+"""Pictures from a model: the embedded `shapes` and `shapes-early`, a folder that their training wrote, or a
+diffusers pipeline.
+
+`shapes` is sampled by DDIM (Song et al. 2021, arXiv 2010.02502, equation 12, eta 0) with classifier-free guidance.
+The noise of a picture comes from its prompt's place in the library and its seed: neither the batch size nor other
+pictures change it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.errors import InputError
+from harness.images.pictures import Pixels
+from harness.models import shapes_world
+from harness.models.shapes_networks import ShapesDiffusion, cosine_alpha_bar, load_diffusion
+
+EMBEDDED = ("shapes", "shapes-early")
+MODELS = Path(shapes_world.__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One picture to make. `noise`: what its random numbers are seeded with."""
+
+    name: str
+    prompt: str
+    seed: int
+    noise: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """A model that draws. `draw`: prompts and noise seeds to (N, H, W, 3) pictures in 8 bits;
+    `workers`: how many batches may be drawn at once.
+    """
+
+    name: str
+    folder: Path
+    settings: dict[str, Any]
+    workers: int = 1
+    draw: Callable[[list[Wanted]], Pixels]
+
+
+def wanted(prompts: dict[str, str], seeds: int, first_seed: int = 0) -> Iterator[Wanted]:
+    """Every prompt with every seed, prompt by prompt."""
+    for place, (name, prompt) in enumerate(prompts.items()):
+        for seed in range(first_seed, first_seed + seeds):
+            yield Wanted(name=name, prompt=prompt, seed=seed, noise=(seed, place))
+
+
+def open_sampler(model: str, *, steps: int = 20, guidance: float | None = None) -> Sampler:
+    """A model by name or folder. Raises InputError for what is neither, and for a hub's name."""
+    folder = MODELS / model if model in EMBEDDED else Path(model)
+    if not folder.is_dir():
+        raise InputError(
+            f"{model} is not a directory here; give {', '.join(EMBEDDED)}, or the folder that holds model_index.json"
+        )
+    if (folder / "model_index.json").is_file():
+        return _diffusers(folder, steps, guidance)
+    config = folder / "config.json"
+    if not config.is_file() or json.loads(config.read_text(encoding="utf-8")).get("kind") != "shapes-diffusion":
+        raise InputError(f"{model} has neither model_index.json (diffusers) nor the config.json of a shapes model")
+    scale = 1.5 if guidance is None else guidance
+    network = load_diffusion(folder)
+    torch.set_num_threads(1)  # threads that wait for each other in a network this small take four times the work
+    return Sampler(
+        name=folder.name,
+        folder=folder,
+        settings={"sampler": "ddim", "steps": steps, "guidance": scale, "timesteps": network.config.steps},
+        workers=min(4, os.cpu_count() or 1),
+        draw=lambda rows: sample(network, rows, steps=steps, guidance=scale),
+    )
+
+
+@torch.inference_mode()
+def sample(network: ShapesDiffusion, rows: list[Wanted], *, steps: int, guidance: float) -> Pixels:
+    """(N, 32, 32, 3) in 8 bits."""
+    alpha_bar = cosine_alpha_bar(network.config.steps)
+    times = np.unique(np.linspace(1, network.config.steps, steps).round().astype(int))[::-1]
+    side = shapes_world.SIDE
+    noise = [np.random.default_rng(row.noise).standard_normal((3, side, side), dtype=np.float32) for row in rows]
+    x = torch.from_numpy(np.stack(noise))
+    words, pooled = network.text(network.text.tokens([row.prompt for row in rows]))
+    nothing = network.text(network.text.tokens([""] * len(rows)))
+    for now, after in zip(times, [*times[1:], 0], strict=True):
+        t = torch.full((len(rows),), int(now))
+        v = network(x, t, words, pooled)
+        if guidance != 1:
+            blank = network(x, t, *nothing)
+            v = blank + guidance * (v - blank)
+        signal, spread = float(np.sqrt(alpha_bar[now])), float(np.sqrt(1 - alpha_bar[now]))
+        x0 = (signal * x - spread * v).clamp(-1, 1)
+        eps = (x - signal * x0) / spread
+        x = float(np.sqrt(alpha_bar[after])) * x0 + float(np.sqrt(1 - alpha_bar[after])) * eps
+    pixels: NDArray[np.float32] = ((x.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).numpy()
+    return np.rint(pixels).astype(np.uint8)
+
+
+def _diffusers(folder: Path, steps: int, guidance: float | None) -> Sampler:
+    try:
+        from diffusers import DiffusionPipeline  # measured: 4 s; an extra
+    except ImportError as error:
+        raise InputError(
+            f"{folder} is a diffusers pipeline, and diffusers cannot be imported ({error}): "
+            "pip install 'codegen-harness[diffusers]'"
+        ) from error
+    pipeline = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    extra = {} if guidance is None else {"guidance_scale": guidance}
+
+    def draw(rows: list[Wanted]) -> Pixels:
+        generators = [torch.Generator("cpu").manual_seed(row.seed) for row in rows]
+        prompts = [row.prompt for row in rows]
+        made = pipeline(
+            prompt=prompts, generator=generators, num_inference_steps=steps, output_type="np", **extra
+        ).images
+        pixels: Pixels = np.rint(np.clip(np.asarray(made), 0, 1) * 255).astype(np.uint8)
+        return pixels
+
+    settings = {"sampler": "diffusers", "steps": steps, "guidance": guidance}
+    return Sampler(name=folder.name, folder=folder, settings=settings, draw=draw)
