@@ -14,6 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics._metric import Direction, Metric, Unit, mean_of, share
+
+METRICS = (
+    Metric(
+        name="clip", direction=Direction.HIGHER, unit=Unit.NUMBER, value=mean_of("clip"), largest=2.0, headline=True
+    ),
+    share("r_at_1"),
+)
+
+
 RESAMPLES = 2000
 SCALES = {"cosine": 1.0, "100": 100.0, "2.5": 2.5}
 

@@ -14,6 +14,9 @@ from harness.metrics._metric import Direction, Metric, Unit
 
 METRICS = (Metric(name="cmmd", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
+
+METRICS = (Metric(name="cmmd", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
+
 SIGMA = 10.0
 SCALE = 1000.0
 

@@ -17,6 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 from harness.metrics._features import Matrix, as_features, as_pair, groups
 from harness.metrics._metric import Direction, Metric, Unit
 
+METRICS = (Metric(name="fid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None, headline=True),)
+
+
+def find(name: str) -> Metric | None:
+    """`fid/shapes`, `fd/dinov2`: the distance by an extractor."""
+    if not name.startswith(("fid/", "fd/")):
+        return None
+    return Metric(name=name, direction=Direction.LOWER, unit=Unit.NUMBER, value=None, headline=True)
+
+
 METRICS = (Metric(name="fid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
 

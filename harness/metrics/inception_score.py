@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike
 from harness.metrics._features import as_features
 from harness.metrics._metric import Direction, Metric, Unit
 
+METRICS = (Metric(name="is", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
+
+
 METRICS = (Metric(name="inception_score", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
 
 

@@ -9,6 +9,7 @@ rows at a time.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.metrics._features import as_pair, distance_blocks, kth_squared_distance
 from harness.metrics._metric import Direction, Metric, Unit
+
+_NAME = re.compile(r"(precision|recall|density|coverage)@k\d+")
+METRICS: tuple[Metric, ...] = ()
+
+
+def find(name: str) -> Metric | None:
+    """`precision@k5`: a share of pictures; density can exceed 1."""
+    if not _NAME.fullmatch(name):
+        return None
+    unit = Unit.NUMBER if name.startswith("density") else Unit.SHARE
+    return Metric(name=name, direction=Direction.HIGHER, unit=unit, value=None)
+
 
 METRICS = (
     *(Metric(name=name, direction=Direction.HIGHER, unit=Unit.SHARE, value=None) for name in ("precision", "recall")),
