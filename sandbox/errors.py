@@ -4,6 +4,7 @@ SandboxError
 ├── SandboxUnavailable   no backend works here; the message says what to install or start
 ├── ImageError           the sandbox image is missing or could not be built
 ├── WorkerLost           a worker died or fell silent; the pool replaces it and runs the program once more
+│   └── MachineTooBusy   the machine gave a program too little time to come to any end
 └── Cancelled            the caller gave a program up
 """
 
@@ -28,3 +29,7 @@ class WorkerLost(SandboxError):  # noqa: N818
 
 class Cancelled(SandboxError):  # noqa: N818 - the program's fate
     """The caller gave the program up with its `Cancellation`; its sandbox is destroyed."""
+
+
+class MachineTooBusy(WorkerLost):
+    """A program had nearly no time of a processor for ten times its wall limit. Handled by the pool."""

@@ -14,6 +14,8 @@ from typing import Any
 
 from sandbox.types import CallTests, Execution, Integrity, StdioTests, Tests, Verdict
 
+DETAIL_CHARS = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
@@ -68,12 +70,14 @@ def _verdict(run: RunResult, tests: Tests | None) -> tuple[Verdict, str]:
     finding, measured = run.finding, run.measured
     found = Verdict(finding["verdict"]) if finding else None
     if found is Verdict.OUTPUT_LIMIT:
-        return found, str(finding["detail"])
+        return found, _line(finding["detail"])
+    if finding.get("bad_tests"):
+        return Verdict.INTERNAL_ERROR, _line(finding["detail"])
     if measured["limit"] is not None:
         return Verdict(measured["limit"][0]), str(measured["limit"][1])
     if found is None:
         raise ValueError("neither a finding nor a limit")
-    detail = " ".join(str(finding["detail"]).split())
+    detail = _line(finding["detail"])
     if isinstance(tests, CallTests):
         if found is Verdict.RUNTIME_ERROR and measured["signal"] not in (None, signal.SIGKILL):
             return found, f"killed by {_signal_name(measured['signal'])}"
@@ -85,6 +89,11 @@ def _verdict(run: RunResult, tests: Tests | None) -> tuple[Verdict, str]:
     if measured["exit_code"] != 0:
         return Verdict.RUNTIME_ERROR, detail if found is Verdict.RUNTIME_ERROR else f"exit code {measured['exit_code']}"
     return found, detail
+
+
+def _line(text: object) -> str:
+    """One line of bounded length: a program may have written it."""
+    return " ".join(str(text)[:DETAIL_CHARS].split())
 
 
 def _signal_name(number: int) -> str:

@@ -6,9 +6,12 @@ clean: one that is dirty, lost or at the end of its bounded life is destroyed, a
 Before the first program the pool proves what it must deny (`preflight`) on its first worker while the others start.
 With one sandbox per program (Isolation.CONTAINER, or a backend without uids) as many are started ahead as may be busy.
 
+A program that was late by the clock, with little CPU time used while the disk was waited for, or that the machine gave
+no time at all, is run once more alone: no other program of the pool beside it. What that run says counts.
+
 A program whose worker was lost is run once more on a fresh worker. A second loss is the program's own RUNTIME_ERROR if
 a harmless program then runs well, else INTERNAL_ERROR: no program can get itself left out of a score. A program that
-passed a limit is never run again.
+passed a limit for certain is never run again.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox import preflight
-from sandbox.errors import Cancelled, SandboxError, SandboxUnavailable, WorkerLost
+from sandbox.errors import Cancelled, MachineTooBusy, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
-from sandbox.worker import GuestInfo, Stream, Worker
+from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker
 
 PROGRAMS_PER_WORKER = 1000
 STARTING_AT_ONCE = 4
@@ -99,6 +102,7 @@ class Pool:
         self._life = min(programs_per_worker, PROGRAMS_PER_WORKER)
         self._spare = workers if self._life == 1 else 0
         self._places = threading.Semaphore(workers)
+        self._alone = threading.Lock()  # one thread at a time holds all places but one
         self._proof = threading.Lock()  # held while the pool proves itself; protects _proven
         self._proven = False
         self._lock = threading.Condition()  # protects _idle, _starting, _live and _closed
@@ -150,8 +154,30 @@ class Pool:
         cancellation = cancellation or Cancellation()
         try:
             return self._attempt(program, tests, limits, cancellation)
+        except (LateByTheClock, MachineTooBusy):
+            return self._attempt_alone(program, tests, limits, cancellation)
         except WorkerLost:
-            return self._attempt(program, tests, limits, cancellation, fresh=True)
+            try:
+                return self._attempt(program, tests, limits, cancellation, fresh=True)
+            except LateByTheClock as late:
+                return late.execution
+
+    def _attempt_alone(
+        self, program: Program, tests: Tests | None, limits: Limits, cancellation: Cancellation
+    ) -> Execution:
+        """With no other program of this pool beside it: what the clock says now is the program's own."""
+        with self._alone:
+            for _ in range(self.workers - 1):
+                self._places.acquire()
+            try:
+                return self._attempt(program, tests, limits, cancellation)
+            except LateByTheClock as late:
+                return late.execution
+            except MachineTooBusy as error:
+                return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
+            finally:
+                for _ in range(self.workers - 1):
+                    self._places.release()
 
     def _run_preflight(self) -> None:
         """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
@@ -208,7 +234,7 @@ class Pool:
         *,
         fresh: bool = False,
     ) -> Execution:
-        with self._worker(fresh) as worker, cancellation.watch(worker):
+        with self._worker(fresh, program.loopback) as worker, cancellation.watch(worker):
             try:
                 return worker.run(program, tests, limits)
             except WorkerLost as error:
@@ -217,32 +243,33 @@ class Pool:
                 raise
 
     @contextlib.contextmanager
-    def _worker(self, fresh: bool = False) -> Iterator[Worker]:
+    def _worker(self, fresh: bool = False, loopback: bool = False) -> Iterator[Worker]:
         with self._places:
-            worker = self._take(fresh)
+            worker = self._take(fresh, loopback)
             try:
                 yield worker
             finally:
+                worker.usable = worker.usable and not loopback
                 self._give_back(worker)
 
-    def _take(self, fresh: bool) -> Worker:
+    def _take(self, fresh: bool, loopback: bool) -> Worker:
         with self._lock:
             # one that is being started is nearer than one that is not
             self._lock.wait_for(lambda: self._idle or not self._starting or self._closed)
             if self._closed:
                 raise SandboxError("the sandbox is closed")
-            taken = self._idle.pop() if self._idle and not fresh else None
+            taken = self._idle.pop() if self._idle and not fresh and not loopback else None
         if self._spare:
             self._start_ahead(self._spare)
         # never in this thread: a sandbox may end with the thread that started it (bwrap's --die-with-parent)
         try:
-            return taken or self._starters.submit(self._new).result()
+            return taken or self._starters.submit(self._new, loopback).result()
         except RuntimeError as error:  # closed meanwhile: no thread starts anything
             raise SandboxError("the sandbox is closed") from error
 
-    def _new(self) -> Worker:
+    def _new(self, loopback: bool = False) -> Worker:
         first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
-        worker = Worker(self._start(), first_uid=first_uid)
+        worker = Worker(self._start(), first_uid=first_uid, loopback=loopback)
         with self._lock:
             if not self._closed:
                 self._live.add(worker)

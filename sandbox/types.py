@@ -78,7 +78,7 @@ class Limits:
     wall_s: float = 10.0
     cpu_s: float = 5.0
     memory_bytes: int = 512 * MIB
-    output_bytes: int = 1 * MIB
+    output_bytes: int = 10 * MIB
     disk_bytes: int = 64 * MIB
     processes: int = 64
     open_files: int = 256
@@ -119,6 +119,9 @@ class Program:
 
     fetch: paths of files there that are wanted after its end, as `Execution.files`: regular ones, 16 MiB together; none
         with several cases. Those that are not there are left out.
+    loopback: whether it may open IPv4 and IPv6 sockets, which reach nothing but itself. It then has a sandbox of its
+        own, which costs a start; without, every such socket is refused.
+
     Raises ValueError for an unknown language and for a file path that is absolute or leaves the working directory.
     """
 
@@ -128,6 +131,7 @@ class Program:
     argv: tuple[str, ...] = ()
     stdin: str = ""
     fetch: tuple[str, ...] = ()
+    loopback: bool = False
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:

@@ -20,6 +20,8 @@ from sandbox.types import CallTests, Integrity
 _FRAMEWORKS = {"unittest", "pytest", "mock"}
 _DATA = (list, tuple, dict, set, frozenset, str, bytes, bytearray, int, float, complex, range, collections.deque,
          decimal.Decimal, fractions.Fraction)  # fmt: skip
+# Classes whose values cross as data, by the names under which tests know them.
+_CROSSING = {"Decimal", "Fraction", "Path", "PurePath", "PurePosixPath", "UUID", "Counter", "OrderedDict", "ZoneInfo"}
 _METHODS = {name for kind in _DATA for name in dir(kind) if not name.startswith("__")}
 
 
@@ -29,13 +31,29 @@ def call_tests(source: str, entry_point: str, *, setup: str = "", prelude: str =
         tree = ast.parse(source)
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"tests: not Python ({error})") from error
+    if not asks(tree, entry_point):
+        raise ValueError(
+            f"tests: ask nothing (they neither call {entry_point} nor define a check, a test_ function or a unittest "
+            "class)"
+        )
     known = _names(setup) | _names(prelude)
     # in one process the program's own imports serve the tests too
     imports = [f"import {name}" for name in sorted(_free(tree, known, entry_point) & sys.stdlib_module_names)]
-    split = not _reasons(tree, entry_point, known | {line.removeprefix("import ") for line in imports})
+    known |= {line.removeprefix("import ") for line in imports}
+    split = not _reasons(tree, entry_point, known, _data_classes(f"{setup}\n{prelude}"))
     prelude = "\n".join([prelude, *imports]) if imports else prelude
     integrity = Integrity.JUDGED if split else Integrity.IN_SANDBOX
     return CallTests(source=source, entry_point=entry_point, setup=setup, prelude=prelude, integrity=integrity)
+
+
+def asks(tree: ast.AST, entry_point: str) -> bool:
+    """Whether tests can ask a program anything: they name the entry point, or define what is called for them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == entry_point:
+            return True
+        if isinstance(node, ast.FunctionDef) and (node.name == "check" or node.name.startswith("test")):
+            return True
+    return "unittest" in set(_imported(tree))
 
 
 def _names(source: str) -> set[str]:
@@ -46,7 +64,7 @@ def _names(source: str) -> set[str]:
         return set()
 
 
-def _reasons(tree: ast.AST, entry_point: str, known: set[str]) -> list[str]:
+def _reasons(tree: ast.AST, entry_point: str, known: set[str], data: set[str]) -> list[str]:
     """Why the tests cannot be split; empty where they can."""
     loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     modules = {name.partition(".")[0] for name in _imported(tree)}
@@ -61,7 +79,7 @@ def _reasons(tree: ast.AST, entry_point: str, known: set[str]) -> list[str]:
             found.append("calls what the program returns")
         elif isinstance(node, ast.Attribute) and _returned(node.value, aliases, results) and node.attr not in _METHODS:
             found.append(f"takes .{node.attr} of what the program returns")
-        elif _calls(node, aliases) and any(_is_code(argument, local) for argument in _arguments(node)):
+        elif _calls(node, aliases) and any(_is_code(argument, local, data) for argument in _arguments(node)):
             found.append("passes code to the program")
     return found
 
@@ -127,12 +145,28 @@ def _arguments(node: ast.AST) -> list[ast.expr]:
     return [*node.args, *[keyword.value for keyword in node.keywords]]
 
 
-def _is_code(argument: ast.expr, local: set[str]) -> bool:
+def _is_class(name: str, data: set[str]) -> bool:
+    """Whether a name is, by its form, a class whose objects do not cross."""
+    return name[:1].isupper() and name not in _CROSSING | data
+
+
+def _data_classes(source: str) -> set[str]:
+    """The classes of a text whose objects cross: dataclasses, enums, named tuples."""
+    try:
+        classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    told = [(node.name, [ast.unparse(each) for each in (*node.bases, *node.decorator_list)]) for node in classes]
+    marks = ("dataclass", "Enum", "NamedTuple", "IntFlag", "Flag")
+    return {name for name, parts in told if any(mark in part for part in parts for mark in marks)}
+
+
+def _is_code(argument: ast.expr, local: set[str], data: set[str]) -> bool:
     """Whether an argument is, or holds, a function or object of the tests; the result of a call is taken for data."""
     called = {id(node.func) for node in ast.walk(argument) if isinstance(node, ast.Call)}
     return any(
         isinstance(node, ast.Lambda)
         or (isinstance(node, ast.Name) and node.id in local and id(node) not in called)
-        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id[:1].isupper())
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and _is_class(node.func.id, data))
         for node in ast.walk(argument)
     )

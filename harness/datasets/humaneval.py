@@ -5,7 +5,7 @@ Download: openai/human-eval, data/HumanEval.jsonl.gz, as it stands at commit 6d4
      "canonical_solution": the body, "test": defines check(candidate)}
 The program is assembled as its own evaluator does: prompt + completion, then test and check(entry_point). The judge
 runs the prompt too: the tests of 32, 38 and 50 call its helpers, which are the data set's and not the program's. For
-time limits see `_limits`; with `--cpu-s 3` a program may use all of human-eval's 3 seconds.
+time limits see `_limits`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.datasets._download import Download
 from harness.datasets._fields import text
 from harness.datasets._limits import BRIEF
 from harness.types import Problem
-from sandbox.types import CallTests, Limits
+from sandbox.types import CallTests
 
 SOURCE = Download(
     urls=("https://github.com/openai/human-eval/raw/master/data/HumanEval.jsonl.gz",),
@@ -25,8 +25,6 @@ SOURCE = Download(
     file="HumanEval.jsonl.gz",
     licence="MIT",
 )
-# Its reference takes 0.3 s, and no other more than 0.04.
-SLOW = {"HumanEval/75": Limits(cpu_s=3.0, wall_s=6.0)}
 # What the BigCode harness cuts at (bigcode_eval/tasks/humaneval.py, commit 8fc5bae); the paper has the first of these.
 STOP = (*own.STOP, "<file_sep>")
 KEYS = {"task_id", "prompt", "entry_point", "canonical_solution", "test"}
@@ -47,6 +45,6 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         tests=CallTests(source=f"{text(row, 'test')}\ncheck({entry_point})\n", entry_point=entry_point, prelude=prompt),
         entry_point=entry_point,
         references=(text(row, "canonical_solution"),),
-        limits=SLOW.get(text(row, "task_id"), BRIEF),
+        limits=BRIEF,
         stop=STOP,
     )

@@ -187,7 +187,7 @@ def _interpreter_binds() -> list[str]:
     if not prefix.is_relative_to("/usr"):
         binds += [*_folders(prefix), "--ro-bind", str(prefix), str(prefix)]
     for installed in _packages(prefix):  # what is installed beside the interpreter is none of the program's business
-        binds += ["--tmpfs", str(installed)]
+        binds += ["--tmpfs", str(installed), "--remount-ro", str(installed)]
     for found in image.numpy_parts():
         binds += ["--ro-bind", str(found), f"{GUEST_PACKAGES}/{found.name}"]
     return binds

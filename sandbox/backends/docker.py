@@ -19,7 +19,6 @@ import functools
 import os
 import secrets
 import select
-import shutil
 import socket
 import struct
 import tempfile
@@ -52,6 +51,7 @@ STDOUT, STDERR = 1, 2
 STALE_S = 120.0
 FOLDERS = "codegen-harness-"
 RENDEZVOUS, SOCKET = "/run/harness", "socket"
+MARKER = ".codegen-harness-rendezvous"  # in every folder that we made, and may remove
 
 
 class DockerStream:
@@ -161,6 +161,7 @@ class Rendezvous:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix=FOLDERS)  # closed to other users
         self.bind = f"{self._folder.name}:{RENDEZVOUS}:ro"
+        Path(self._folder.name, MARKER).touch()
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(os.path.join(self._folder.name, SOCKET))
         self._socket.listen(1)
@@ -328,14 +329,18 @@ class Starter:
         """Remove what a killed process made and never used: containers not started, folders of rendezvous."""
         for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
             with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > STALE_S:
-                    shutil.rmtree(folder)
-        for container in self._client.containers.list(all=True, filters={"label": LABEL, "status": "created"}):
+                if (folder / MARKER).is_file() and time.time() - folder.stat().st_mtime > STALE_S:
+                    for name in (SOCKET, MARKER):  # what else is there is not ours, and keeps the folder
+                        (folder / name).unlink(missing_ok=True)
+                    folder.rmdir()
+        for container in self._client.containers.list(
+            all=True, filters={"label": LABEL, "status": "created"}, ignore_removed=True
+        ):
             created = container.attrs.get("Created", 0)
             if isinstance(created, str) and _age_s(created) > STALE_S:
                 try:
                     container.remove(force=True)
-                except docker.errors.APIError:  # somebody else removed it
+                except (docker.errors.APIError, requests.exceptions.RequestException):  # somebody else removed it
                     continue
 
 

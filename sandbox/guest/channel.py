@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import codec, wire
+from sandbox.guest import codec, values, wire
 
 CHUNK = 1 << 16
 PID = struct.Struct("i")  # the first field of struct ucred (unix(7))
@@ -75,6 +75,7 @@ class Conversation:
         self._printed = {out: self.out, err: self.err}
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
+        self.answered = 0  # calls of the program that came back, with a value or an error
         self._asking = _thread.allocate_lock()  # protects one question with its answer
         self._ends = {stdin, out, err}
         self._speaker = 0  # the pid of the program's first process, once it spoke
@@ -146,16 +147,28 @@ class Conversation:
                 raise
         match found:
             case ["value", value]:
+                self.answered += kind == "call"
                 return value
             case ["stop"] if kind == "next":
                 raise StopIteration
             case ["error", str(name), str(line), [*args]] if codec.brief(args):
+                self.answered += kind == "call"
                 _raise(name, line, args)
             case ["unfit", str(what)]:
                 self._over = Unfit(what[:200])
                 raise self._over
         self._over = Tampered("an answer of no known form")
         raise self._over
+
+    @property
+    def values(self) -> values.Maker:
+        """How values of the tests' own classes are made."""
+        return self._decode.values
+
+    @property
+    def last_opaque(self) -> str:
+        """The class of the last value that could not cross; empty where all could."""
+        return self._decode.last_opaque
 
     def finish(self) -> None:
         """The tests are through. Raises how the conversation ended before, and Tampered for what nobody asked for."""

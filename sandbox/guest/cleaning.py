@@ -84,17 +84,31 @@ def all_gone(uid: int | None, spared: set[int]) -> bool:
     return False
 
 
-def wipe(workdir: str) -> bool:
+def wipe(workdir: str, script: str) -> bool:
     """Empty what a program can write to. False where something may have been left.
 
-    workdir: the one directory that each program has; most leave it empty, and nothing else.
+    workdir: the one directory that each program has; most leave nothing else, and in it at most their source `script`.
     """
     try:
         with contextlib.suppress(OSError):  # whatever is in its place is looked at below
+            _remove_script(workdir, script)
             os.rmdir(workdir)
-        return all(_is_empty(root) or _empty(root) for root in _temporary())
+        empty = all(_is_empty(root) or _empty(root) for root in _temporary())
+        for root in _temporary():  # when it was last written to is nothing that the next program may read
+            os.utime(root, (0, 0))
+        return empty
     except Exception:  # whatever a program made of its files: in doubt, dirty
         return False
+
+
+def _remove_script(workdir: str, script: str) -> None:
+    folder = os.open(workdir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.unlink(script, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(folder)
 
 
 @functools.cache

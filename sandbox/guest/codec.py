@@ -13,11 +13,14 @@ and the judge's own limits of CPU time and memory stand behind these.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NoReturn, Protocol
+
+from sandbox.guest import values
 
 MAX_FRAME_BYTES = 64 * 2**20
 MAX_ITEMS = 100_000  # of an iterator
@@ -48,8 +51,11 @@ class Unfit(Exception):  # noqa: N818
 class Opaque:
     """A program's object that is not data: equal to nothing, with no attribute, no text and no behaviour."""
 
-    __slots__ = ()
+    __slots__ = ("kind",)
     __hash__ = object.__hash__
+
+    def __init__(self, kind: str = "") -> None:
+        self.kind = kind  # the name of the program's class, for people
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -111,7 +117,7 @@ class Odd(Protocol):
         """What stands for an iterator."""
 
     def opaque(self, value: Any) -> Any:
-        """What stands for a value beyond the codec: None."""
+        """What stands for a value beyond the codec: the name of its class."""
 
 
 def pack(value: Any, odd: Odd) -> Any:
@@ -141,6 +147,9 @@ def _pack_list(value: Collection[Any], odd: Odd) -> list[Any]:
 
 
 def _pack_other(value: Any, odd: Odd) -> Any:
+    if isinstance(value, values.BESIDES) or hasattr(type(value), "__members__"):
+        with contextlib.suppress(values.Unpackable):
+            return values.pack_class(value, lambda each: pack(each, odd))
     for base, flatten in _FLATTEN:
         if isinstance(value, base):
             return flatten(value, odd)
@@ -155,9 +164,14 @@ def _pack_other(value: Any, odd: Odd) -> Any:
         return {"F": [pack(value.numerator, odd), pack(value.denominator, odd)]}
     if isinstance(value, type) and TYPES.get(value.__name__) is value:
         return {"T": value.__name__}
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", (0,)):
-        return pack(value.item(), odd)
-    return {"o": odd.opaque(value)}
+    return _pack_object(value, odd)
+
+
+def _pack_object(value: Any, odd: Odd) -> Any:
+    try:
+        return values.pack_object(value, lambda each: pack(each, odd))
+    except values.Unpackable:
+        return {"o": odd.opaque(value)}
 
 
 def _short(value: range) -> list[int]:
@@ -206,9 +220,14 @@ class Decoder:
             "T": TYPES.__getitem__,
             "D": _decimal,
             "F": _fraction,
-            "o": lambda _: Opaque(),
+            "o": self._opaque,
             "g": iterator,
         }
+        self.values = values.Maker(self._opaque)
+        self._make.update(self.values.table())
+        self._make["O"] = lambda body: values.counted("OrderedDict", _pairs(body))
+        self._make["R"] = lambda body: values.counted("Counter", _pairs(body))
+        self.last_opaque = ""  # the class of the last value that could not cross
         self._scan = json.JSONDecoder(object_hook=self._value).scan_once  # type: ignore[attr-defined]
 
     def __call__(self, data: bytes | bytearray) -> Any:
@@ -216,11 +235,24 @@ class Decoder:
         try:
             text = data.decode("utf-8", "surrogatepass")
             value, end = self._scan(text, 0)
-        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, StopIteration) as error:
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            ArithmeticError,
+            RecursionError,
+            StopIteration,
+            ImportError,
+        ) as error:
             raise CodecError(f"not a value of the codec ({type(error).__name__})") from None
         if end != len(text):
             raise CodecError("more than a value")
         return value
+
+    def _opaque(self, kind: Any) -> Opaque:
+        text = kind if type(kind) is str and kind.replace(".", "a").isidentifier() else "object"
+        self.last_opaque = text[:80]
+        return Opaque(self.last_opaque)
 
     def _value(self, found: dict[str, Any]) -> Any:
         if len(found) != 1:
@@ -267,11 +299,15 @@ def _hashed(keys: list[Any]) -> list[Any]:
 
 
 def _dict(body: Any) -> dict[Any, Any]:
+    return dict(_pairs(body))
+
+
+def _pairs(body: Any) -> list[Any]:
     pairs = _list(body)
     if not all(type(pair) is list and len(pair) == 2 for pair in pairs):
         _refuse("pairs are expected")
     _hashed([pair[0] for pair in pairs])
-    return dict(pairs)
+    return pairs
 
 
 def _big(body: Any) -> int:

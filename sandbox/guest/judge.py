@@ -145,14 +145,11 @@ class JudgeSession:
         talk = Conversation(channel, *fds[1:], data=data, room=limits["output_bytes"])
         finding: dict[str, Any] = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
         try:
-            if tests is None or cases is not None:
-                _watch_script(self._job, talk, tests.about if tests else None, order["run"])
-            elif tests.about["integrity"] == "judged":
-                _call(self._job, tests, talk)
-            else:
-                _run_beside(self._job, tests, talk)
+            _try(self._job, tests, talk, order["run"])
         except _Verdict as found:
             finding.update(verdict=found.args[0], detail=found.args[1])
+        except _BadTests as error:
+            finding.update(verdict="INTERNAL_ERROR", detail=str(error.args[0]), bad_tests=True)
         except Ended:
             finding.update(verdict="RUNTIME_ERROR", detail="ended before its tests did")
         except Overflow:
@@ -165,7 +162,6 @@ class JudgeSession:
         except (TooMuch, MemoryError):
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
         self._send(finding, talk)
-        talk.close()
         return finding
 
     def _send(self, finding: dict[str, Any], talk: Conversation) -> None:
@@ -176,6 +172,7 @@ class JudgeSession:
                 talk.drain()
             except Overflow:
                 finding["truncated"] = True
+        talk.close()  # what the program left there is gone before the next is asked for
         finding["stdout"], finding["stderr"] = talk.out.decode("utf-8", "replace"), talk.err.decode("utf-8", "replace")
         payload = json.dumps(finding).encode()
         own = time.process_time()
@@ -206,8 +203,24 @@ def _set_back(limits: dict[str, Any]) -> None:
         resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
 
 
+def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int) -> None:
+    """The program with its tests, if any. Returns where they are passed."""
+    if tests is None or tests.about["kind"] == "stdio":
+        _watch_script(job, talk, tests.about if tests else None, run)
+    elif tests.nothing_asked:
+        raise _BadTests(tests.nothing_asked)
+    elif tests.about["integrity"] == "judged":
+        _call(job, tests, talk)
+    else:
+        _run_beside(job, tests, talk)
+
+
 class _Verdict(BaseException):
     """args: verdict and detail."""
+
+
+class _BadTests(BaseException):
+    """The tests cannot judge any program; args: why."""
 
 
 def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: Conversation) -> str:
@@ -238,6 +251,7 @@ def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversat
 
 
 def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
+    detail = detail[: child.DETAIL_CHARS]
     if error == "MemoryError":
         return "MEMORY_LIMIT", "MemoryError: over its memory limit"
     if phase == "compile":
@@ -253,18 +267,24 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
         raise _Verdict("RUNTIME_ERROR", tests.fault)
     _load(job, "call", tests.about, talk)
     name = tests.about["entry_point"]
-    namespace = {"__name__": "tests", "__builtins__": __builtins__}
+    namespace = child.new_module("tests", testcode.TESTS_FILE).__dict__
+    talk.values.find, talk.values.scalars = namespace.get, tests.numpy
     try:
         exec(tests.prelude, namespace)
         namespace[name] = _proxy(name, talk)
+        before = dict(namespace)
         exec(tests.source, namespace)
-        unittest_suites.run(namespace)
+        unittest_suites.run(namespace, before, tests.source, lambda: before[name], lambda: talk.answered > 0)
         talk.finish()
+    except unittest_suites.NothingAsked as error:
+        raise _BadTests(f"{testcode.ASKS_NOTHING}: {error}") from None
     except Exception as error:
         talk.finish()  # an end of the conversation that the tests turned into another error
-        raise _Verdict(*_verdict_of_tests(error, tests)) from None
+        raise _Verdict(*_verdict_of_tests(error, tests, talk)) from None
     except (SystemExit, KeyboardInterrupt):
         raise _Verdict("RUNTIME_ERROR", "the tests ended the judge") from None
+    if not talk.answered:
+        raise _BadTests(f"{testcode.ASKS_NOTHING}: they ended without a call of {name}")
 
 
 def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
@@ -293,7 +313,7 @@ class _Arguments:
         raise TypeError(f"an argument is no data but {type(value).__name__}; such tests need integrity in-sandbox")
 
 
-def _verdict_of_tests(error: Exception, tests: Tests) -> tuple[str, str]:
+def _verdict_of_tests(error: Exception, tests: Tests, talk: Conversation) -> tuple[str, str]:
     """Verdict and detail of an exception that ended the tests, without the text of any object of the program."""
     line = getattr(error, "line_in_program", None)
     if isinstance(error, MemoryError):
@@ -303,9 +323,11 @@ def _verdict_of_tests(error: Exception, tests: Tests) -> tuple[str, str]:
         return "RUNTIME_ERROR", line
     text = str(error) if isinstance(error, AssertionError) and all(type(a) is str for a in error.args) else ""
     place = _place(error, tests.about["source"])
+    if talk.last_opaque:
+        place += f"; the program returned a {talk.last_opaque}, which is no data: such tests need integrity in-sandbox"
     name = type(error).__name__
     if isinstance(error, AssertionError):
-        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: child.DETAIL_CHARS]
+        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: 2 * child.DETAIL_CHARS]
     if isinstance(error, RecursionError):
         return "RUNTIME_ERROR", f"its result nests too deep{place}"
     return "RUNTIME_ERROR", f"{name} in the tests{place}: {_plain(error)}"[: child.DETAIL_CHARS]

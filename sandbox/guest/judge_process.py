@@ -50,7 +50,17 @@ class JudgeProcess:
         """Hand over a run: the judge's ends of the program's channel, stdin, stdout and stderr."""
         self.go_on = False
         self.fault = None
+        self._forget_the_dead()
         socket.send_fds(self._socket, [json.dumps(message).encode()], fds)
+
+    def _forget_the_dead(self) -> None:
+        """A process of the judge that ended between two runs is no finding of the next: the one above it is there."""
+        while True:
+            try:
+                if not self._socket.recv(judge.CONTROL_BYTES, socket.MSG_DONTWAIT):
+                    sys.exit("the judge is gone")
+            except BlockingIOError:
+                return
 
     def take(self) -> None:
         """Take what the judge says, and pass its finding on to the host as a frame of its own."""
@@ -82,8 +92,7 @@ class JudgeProcess:
 
     def _died(self, status: int) -> None:
         """The judge of these tests was ended before it found anything: by a limit of its own, or a fault of ours."""
-        late = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGXCPU:
+            sys.exit(f"the judge of a run ended with status {status}")  # our loss: it is run again on a fresh worker
         self.fault = ("TIME_LIMIT", "its results took the tests too long")
-        if not late:
-            self.fault = ("RUNTIME_ERROR", "its results ended the judge")
         wire.write_all(wire.HOST_OUT, wire.header(0))

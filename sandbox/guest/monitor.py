@@ -18,8 +18,14 @@ from sandbox.guest import procfs, wire
 from sandbox.guest.judge_process import JudgeProcess
 
 TICKS = os.sysconf("SC_CLK_TCK")
+# Of cgroup v1. A program that runs for longer is looked at every so often; with less than the margin left it is ended,
+# for the kernel might end the supervisor instead: it counts pages of a process, not what its sockets hold.
+MEMORY_FILES = ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+MEMORY_STAT = "/sys/fs/cgroup/memory/memory.stat"
+MEMORY_TICK_S = 0.01
+MEMORY_MARGIN_BYTES = 96 * 2**20
 GRACE_S = 1.0  # for the judge to see that its program is over
-LOAD_FACTOR = 10.0  # a program on an overloaded machine may take this many times its wall limit, and no more
+LOAD_FACTOR = 10.0  # where the machine gives a program too little for this many times its wall limit, that is our loss
 
 
 class Watch:
@@ -40,6 +46,11 @@ class Watch:
         self.start = time.monotonic()
         self._next_check = min(limits["cpu_s"], limits["wall_s"])
         self._cgroup_start = cgroup_start
+        self.over_memory = False
+        self.waited_for_disk = False
+        self.starved = False  # the machine gave it too little time to come to any end
+        self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids if pid != judge.pid}
+        self._forks_before = _last_pid()
         self._pidfd = os.pidfd_open(pid)
         self._poll = select.poll()
         for fd in (self._control, self._pidfd):
@@ -66,11 +77,14 @@ class Watch:
             self.ended = True
             self.reap()
             return True
-        self.over_time = self._passed()
-        return self.over_time or self._control in ready
+        self.over_memory = self._limits["cgroup"] and memory_left() < MEMORY_MARGIN_BYTES
+        self.over_time = not self.over_memory and self._passed()
+        return self.over_memory or self.over_time or self._control in ready
 
     def _ready(self) -> list[int]:
         left = self.start + self._next_check - time.monotonic() if not self.over_time else GRACE_S
+        if self._limits["cgroup"] and not self._reaped:
+            left = min(left, MEMORY_TICK_S)
         ready = [fd for fd, _ in self._poll.poll(max(left, 0) * 1000 + 1)]
         if wire.HOST_IN in ready:
             os._exit(0)  # the host is gone: the end of the namespace's first process ends all
@@ -83,7 +97,10 @@ class Watch:
         wall_limit = self._limits["wall_s"]
         cpu_left = self._limits["cpu_s"] - self._program_cpu_s() if not self._reaped else wall_limit
         wall_left = wall_limit - (elapsed - self._run_delays())
-        if cpu_left <= 0 or wall_left <= 0 or elapsed >= LOAD_FACTOR * wall_limit:
+        if cpu_left <= 0 or wall_left <= 0:
+            return True
+        if elapsed >= LOAD_FACTOR * wall_limit:
+            self.starved = True
             return True
         self._next_check = elapsed + max(min(cpu_left, wall_left), 0.02)
         return False
@@ -103,8 +120,23 @@ class Watch:
         return max(outside_cpu() - self._cgroup_start - judge_cpu_s, 0.0)
 
     def _run_delays(self) -> float:
-        mine = 0.0 if self._reaped else _scheduled(str(self.pid))[1]
-        return mine + sum(_scheduled(pid)[1] for pid in self._judges() if pid != str(self._judge.pid))
+        before = self._delays_before
+        judges = sum(
+            max(_scheduled(pid)[1] - before.get(pid, 0.0), 0.0) for pid in self._judges() if pid != str(self._judge.pid)
+        )
+        return judges + self._own_delays()
+
+    def _own_delays(self) -> float:
+        """Of the program's first process: what others than its own processes made it wait.
+
+        Without a cgroup nobody knows what children used that were reaped unseen: a program that forks waits for those.
+        """
+        if self._reaped:
+            return 0.0
+        ran, waited = _scheduled(str(self.pid))
+        if not self._limits["cgroup"]:
+            return waited if _last_pid() <= self._forks_before else 0.0
+        return max(waited - max(self._program_cpu_s() - ran, 0.0), 0.0)
 
     def _judges(self) -> list[str]:
         """The judge and the process that it forked for this run."""
@@ -121,6 +153,7 @@ class Watch:
         self.wall_s = time.monotonic() - self.start
         self.cpu_s = usage.ru_utime + usage.ru_stime
         self.peak_memory_bytes = usage.ru_maxrss * 1024
+        self.waited_for_disk = usage.ru_majflt > 0 or usage.ru_inblock > 0
         if os.WIFSIGNALED(status):
             self.signal = os.WTERMSIG(status)
         else:
@@ -140,6 +173,26 @@ def _others() -> list[str]:
     """The pids of every other process of the namespace."""
     own = str(os.getpid())
     return [name for name in os.listdir("/proc") if name.isdigit() and name != own]
+
+
+def memory_left() -> float:
+    """Bytes that this cgroup may still use; the pages of files that it could give up count as left."""
+    try:
+        (limit, used), given_up = (int(procfs.read((path,))) for path in MEMORY_FILES), 0
+        for line in procfs.read((MEMORY_STAT,)).splitlines():
+            if line.startswith((b"total_inactive_file ", b"total_active_file ")):
+                given_up += int(line.split()[1])
+    except ValueError:  # no such cgroup, or no limit
+        return math.inf
+    return limit - used + given_up
+
+
+def _last_pid() -> int:
+    """The pid that was given last in this namespace: it grows with every process and thread that is started."""
+    try:
+        return int(procfs.read(("/proc/loadavg",)).split()[-1])
+    except (IndexError, ValueError):
+        return 0
 
 
 def _stat(pid: str) -> list[bytes]:

@@ -10,7 +10,9 @@ What the process cannot do is outlive its supervisor, touch another program's fi
 
 from __future__ import annotations
 
+import builtins
 import ctypes
+import gc
 import linecache
 import os
 import resource
@@ -44,12 +46,59 @@ UP = "up"
 JUDGE_DEPTH = 1000
 _UP_FRAME = wire.frame(codec.encode(["", UP]))
 _decode = codec.Decoder(iter)
-SOURCES = ("program.py", "tests.py", "main.py")
+SCRIPT = "main.py"
+SCRIPT_PATH = f"{WORKDIR}/{SCRIPT}"
+SOURCES = ("program.py", "tests.py", SCRIPT_PATH)
 
 
-def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | None) -> NoReturn:
+class Forked(BaseException):
+    """In a new fork, raised: it ends every frame of the supervisor. args: those of `main`.
+
+    A program then runs as deep in the interpreter's stack as `python main.py` would have it, but for one frame, and
+    can look into no frame of ours.
+    """
+
+
+class Script:
+    """A program as a script, compiled: `exec(code, namespace)`, then `finish`."""
+
+    def __init__(self, code: types.CodeType, namespace: dict[str, Any], channel: _Channel) -> None:
+        self.code, self.namespace, self._channel = code, namespace, channel
+
+    def finish(self, error: BaseException | None) -> NoReturn:
+        """End as the interpreter does: print an error, wait for threads, run exit handlers, end what is global."""
+        code = 1
+        try:
+            code = self._end(error)
+        except BaseException:  # the last frame of this process: whatever arrives here is the program's
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _end(self, error: BaseException | None) -> int:
+        if error is None:
+            return _finish(0, self.namespace)
+        if isinstance(error, SystemExit):
+            return _finish(_exit_code(error), self.namespace)
+        _memory_reserve.clear()
+        if isinstance(error, MemoryError):
+            _relieve()
+        trace = error.__traceback__
+        error = error.with_traceback(trace.tb_next if trace else None)
+        kind, line = _kind(error), _describe(error)[0]
+        _print_uncaught(error)
+        self._channel.send("failed", "program", kind, line)
+        code = _finish(1, self.namespace)
+        if isinstance(error, KeyboardInterrupt) and code == 1:  # the interpreter ends itself by the signal
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        return code
+
+
+def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | None) -> Script:
     """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
 
+    Returns a script that is ready; a program with tests does not return.
     uid: the program's own; None keeps the present user. Everything here is brief for a reason: each page of memory that
     a fork touches first costs microseconds, and this runs for every program.
     """
@@ -68,12 +117,16 @@ def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | Non
             peer.send(fault)
         (job,) = peer.receive()
         _write_files(job["files"])
-        code = {"script": _run_script, "call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
+        if job["mode"] == "script":
+            script = _load_script(job, peer)
+            if script is not None:
+                return script
+        else:
+            code = {"call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
         traceback.print_exc()
-    finally:
-        _flush()
-        os._exit(code)
+    _flush()
+    os._exit(code)
 
 
 class Start:
@@ -102,8 +155,8 @@ def _at_most(what: int, value: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def drop_shared_state() -> None:
-    """In the supervisor, once: what its forks inherit."""
+def drop_shared_state(loopback: bool) -> None:
+    """In the supervisor, once: what its forks inherit. loopback: whether that is IPv4 and IPv6 sockets too."""
     os.environ.clear()
     os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
     os.umask(0o077)
@@ -111,7 +164,7 @@ def drop_shared_state() -> None:
     # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
     control_process(PR_SET_DUMPABLE, 0)
     control_process(PR_SET_NO_NEW_PRIVS, 1)
-    seccomp.install()
+    seccomp.install(loopback)
 
 
 def _prepare(start: Start, uid: int | None) -> str | None:
@@ -131,7 +184,10 @@ def _prepare(start: Start, uid: int | None) -> str | None:
 
 
 def _prefer_oom_kill() -> None:
-    """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages."""
+    """When memory runs out the kernel is to end the program, not its supervisor, whatever holds the pages.
+
+    A program can take it back; `monitor` then ends it before the kernel has to choose.
+    """
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, b"1000")
@@ -159,9 +215,10 @@ def _relieve() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
-def _module(name: str, file: str) -> types.ModuleType:
+def new_module(name: str, file: str) -> types.ModuleType:
+    """A module that is registered under its name, as classes of it need it."""
     module = types.ModuleType(name)
-    module.__dict__["__builtins__"] = __builtins__
+    module.__dict__["__builtins__"] = builtins
     module.__file__ = file
     sys.modules[name] = module
     return module
@@ -217,8 +274,10 @@ class _Iterators:
         self.kept.append(value)
         return len(self.kept) - 1
 
-    def opaque(self, value: Any) -> None:
-        """Nothing of it crosses."""
+    def opaque(self, value: Any) -> str:
+        """Nothing of it crosses but the name of its class."""
+        module, name = type(value).__module__, type(value).__name__
+        return name if module in ("candidate", "builtins") else f"{module}.{name}"
 
 
 def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
@@ -226,6 +285,8 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
     namespace = _load(job, channel)
     if namespace is None:
         return 1
+    _decode.values.find = namespace.get
+    _decode.values.scalars = True
     iterators = _Iterators()
     channel.send("ready")
     while True:
@@ -274,15 +335,15 @@ def _arguments(error: BaseException, text: str) -> list[Any]:
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
     """The namespace in which the program ran as a module; None where it did not get to its end."""
-    namespace = _module("candidate", "program.py").__dict__
+    namespace = new_module("candidate", "program.py").__dict__
     sys.argv = ["program.py", *job["argv"]]
     _remember("program.py", job["source"])
     phase = "setup"
     try:
         if job["setup"]:
-            exec(compile(job["setup"], "setup.py", "exec"), namespace)
+            exec(compile_as_file(job["setup"], "setup.py"), namespace)
         phase = "compile"
-        code = compile(job["source"], "program.py", "exec")
+        code = compile_as_file(job["source"], "program.py")
         phase = "program"
         exec(code, namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
@@ -305,8 +366,11 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
     (source,) = channel.receive()
     _remember("tests.py", source)
     try:
-        exec(compile(source, "tests.py", "exec"), namespace)
-        unittest_suites.run(namespace)
+        before = dict(namespace)
+        code = compile_as_file(source, "tests.py")
+        exec(code, namespace)
+        guarded = "__name__" in code.co_names  # nobody sees here whether what is behind such a guard was called
+        unittest_suites.run(namespace, before, code, lambda: namespace.get(job["entry_point"]), lambda: not guarded)
     except BaseException as error:  # as above
         _memory_reserve.clear()
         channel.send("failed", "tests", _kind(error), _describe(error)[0])
@@ -315,58 +379,96 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
     return 0
 
 
-def _run_script(job: dict[str, Any], channel: _Channel) -> int:
-    """The program as `python main.py` would run it; its exit code."""
-    main_module = _module("__main__", "main.py")
-    sys.argv = ["main.py", *job["argv"]]
-    sys.path.insert(0, os.getcwd())
-    _remember("main.py", job["source"])
+def compile_as_file(source: str, path: str) -> types.CodeType:
+    """Compile text as the interpreter compiles a file with it: a mark and a declared encoding count, our flags do not.
+
+    Raises SyntaxError, ValueError, and what else a source text can end the compiler with.
+    """
+    return compile(source.encode("utf-8", "surrogatepass"), path, "exec", dont_inherit=True)
+
+
+def _load_script(job: dict[str, Any], channel: _Channel) -> Script | None:
+    """The program as `python main.py` would find itself; None where it does not compile."""
+    from importlib.machinery import SourceFileLoader  # loaded with the interpreter
+
+    data = job["source"].encode("utf-8", "surrogatepass")
+    os.umask(0o022)
+    with open(SCRIPT_PATH, "wb") as file:
+        file.write(data)
+    module = types.ModuleType("__main__")
+    module.__dict__.update(
+        __annotations__={}, __builtins__=builtins, __file__=SCRIPT_PATH, __cached__=None,
+        __loader__=SourceFileLoader("__main__", SCRIPT_PATH),
+    )  # fmt: skip
+    sys.modules["__main__"] = module
+    sys.argv = [SCRIPT, *job["argv"]]
+    sys.path.insert(0, WORKDIR)
     try:
-        code = compile(job["source"], "main.py", "exec")
+        return Script(compile(data, SCRIPT_PATH, "exec", dont_inherit=True), module.__dict__, channel)
     except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
         traceback.print_exception(error, limit=0)
         channel.send("failed", "compile", _kind(error), _describe(error)[0])
-        return 1
+        return None
+
+
+def _print_uncaught(error: BaseException) -> None:
+    """By the program's own hook, if it has one; a hook that fails does not hide the error."""
     try:
-        exec(code, main_module.__dict__)
-        return _finish(0)
-    except SystemExit as error:
-        return _finish(_exit_code(error))
-    except BaseException as error:  # as the interpreter does: print it, exit 1
-        _memory_reserve.clear()
-        if isinstance(error, MemoryError):
-            _relieve()
-        own_frame = error.__traceback__
-        traceback.print_exception(error.with_traceback(own_frame.tb_next if own_frame else None))
-        channel.send("failed", "program", _kind(error), _describe(error)[0])
-        return _finish(1)
+        sys.stdout.flush()
+    except BaseException:  # closed or replaced by the program
+        pass
+    if sys.excepthook is sys.__excepthook__:
+        traceback.print_exception(error)
+        return
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException:  # as the interpreter does: say so, and print the error that it was called for
+        traceback.print_exc()
+        traceback.print_exception(error)
 
 
 def _exit_code(error: SystemExit) -> int:
     if error.code is None:
         return 0
     if isinstance(error.code, int):
-        return error.code & 0xFF
+        return error.code & 0xFF if -(2**63) <= error.code < 2**63 else 255
     print(error.code, file=sys.stderr)
     return 1
 
 
-def _finish(code: int) -> int:
-    """Wait for the program's threads and run its exit handlers, as the end of an interpreter does."""
+def _finish(code: int, namespace: dict[str, Any]) -> int:
+    """Wait for the program's threads, run its exit handlers, end its globals; 120 where what it printed is lost."""
     import atexit
 
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
-    return code
+    code = code if _flush() else 120
+    _end_globals(namespace)
+    return code if _flush() else 120
 
 
-def _flush() -> None:
+def _end_globals(namespace: dict[str, Any]) -> None:
+    """As the interpreter ends a module: private names first; destructors run, and may print."""
+    for names in ([name for name in namespace if name[:1] == "_" and name[1:2] != "_"], list(namespace)):
+        for name in names:
+            if name != "__builtins__":
+                namespace[name] = None
+    gc.collect()
+
+
+def _flush() -> bool:
+    """Whether all that was printed is out."""
+    done = True
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
-        except BaseException:  # closed or replaced by the program
-            pass
+            if not getattr(stream, "closed", True):
+                stream.flush()
+        except BaseException as error:  # replaced by the program, or printed to what is no more
+            if stream is sys.stdout and sys.stderr is not None:
+                print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+                done = False
+    return done
 
 
 def _describe(error: BaseException) -> tuple[str, str]:

@@ -1,11 +1,12 @@
 """A system call filter for programs, on top of the engine's own: what no program under test needs.
 
 Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
-io_uring, tracing and reading of other processes, userfaultfd, bpf, perf, memory files (no limit of a process counts
-them), mounts, new namespaces, file handles, scheduling classes (a process of the idle class waits for what its
-siblings do), and changing another process's limits. Sockets are UNIX, IPv4 or IPv6
-only; clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture
-kills the process.
+io_uring and the older asynchronous reads (their slots are the whole host's), tracing and reading of other processes,
+userfaultfd, bpf, perf, memory files (no limit of a process counts them), mounts, new namespaces, file handles,
+scheduling classes (a process of the idle class waits for what its siblings do), and changing another process's limits.
+sync(2) does nothing and says that it is done: it would wait for all that the host has to write. Sockets are of UNIX
+only: no network, not even to itself. clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A
+call of a foreign architecture kills the process.
 
 Classic BPF (linux/filter.h, linux/seccomp.h) through prctl: no library is needed. Where the architecture has no table
 here, `install` raises OSError and no program is run.
@@ -26,7 +27,8 @@ ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
-FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+FAMILIES = (1,)  # AF_UNIX
+LOOPBACK_FAMILIES = (2, 10)  # AF_INET, AF_INET6
 X32 = 0x40000000
 
 
@@ -35,6 +37,7 @@ class _Table(NamedTuple):
 
     audit: int
     denied: tuple[int, ...]
+    ignored: tuple[int, ...]
     clone: int
     socket: int
     prlimit: int
@@ -50,9 +53,37 @@ _TABLES = {
         audit=0xC000003E,
         denied=(
             *(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),
-            *(319, 101, 310, 311, 323, 321, 298, 272, 308, 165, 166, 155, 135, 312, 303, 304, 300, 142, 144, 314),
+            *(
+                206,
+                207,
+                208,
+                209,
+                210,
+                333,
+                319,
+                101,
+                310,
+                311,
+                323,
+                321,
+                298,
+                272,
+                308,
+                165,
+                166,
+                155,
+                135,
+                312,
+                303,
+                304,
+                300,
+                142,
+                144,
+                314,
+            ),
             *_COMMON,
         ),
+        ignored=(162, 306),
         clone=56,
         socket=41,
         prlimit=302,
@@ -61,9 +92,37 @@ _TABLES = {
         audit=0xC00000B7,
         denied=(
             *(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
-            *(279, 117, 270, 271, 282, 280, 241, 97, 268, 40, 39, 41, 92, 272, 264, 265, 262, 118, 119, 274),
+            *(
+                0,
+                1,
+                2,
+                3,
+                4,
+                292,
+                279,
+                117,
+                270,
+                271,
+                282,
+                280,
+                241,
+                97,
+                268,
+                40,
+                39,
+                41,
+                92,
+                272,
+                264,
+                265,
+                262,
+                118,
+                119,
+                274,
+            ),
             *_COMMON,
         ),
+        ignored=(81, 267),
         clone=220,
         socket=198,
         prlimit=261,
@@ -78,24 +137,27 @@ def libc() -> ctypes.CDLL:
 
 
 @functools.cache
-def prepare() -> bytes:
-    """The filter of this machine. Made once, before programs are forked. Raises OSError where there is none."""
+def prepare(loopback: bool) -> bytes:
+    """The filter of this machine, with sockets of the Internet's kind or without.
+
+    Made once, before programs are forked. Raises OSError where there is none.
+    """
     table = _TABLES.get(os.uname().machine)
     if table is None:
         raise OSError(errno.ENOSYS, f"no system call filter for {os.uname().machine}")
-    return _program(table)
+    return _program(table, (*FAMILIES, *LOOPBACK_FAMILIES) if loopback else FAMILIES)
 
 
-def install() -> None:
+def install(loopback: bool) -> None:
     """Filter this process and all that it starts. Needs no_new_privs. Raises OSError where it cannot."""
-    program = prepare()
+    program = prepare(loopback)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     if libc().prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def _program(table: _Table) -> bytes:
+def _program(table: _Table, families: tuple[int, ...]) -> bytes:
     """The filter: each rule is a jump over its answer."""
     rules = [
         _step(LOAD, ARCHITECTURE),
@@ -107,10 +169,12 @@ def _program(table: _Table) -> bytes:
     ]
     for number in table.denied:
         rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO | errno.EPERM)]
+    for number in table.ignored:
+        rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO)]
     rules += [_step(JUMP_EQUAL, table.clone3, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
     rules += _by_argument(table.clone, [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), _step(RETURN, ERRNO | errno.EPERM)])
     rules += _by_argument(table.prlimit, [_step(JUMP_EQUAL, 0, 1, 0), _step(RETURN, ERRNO | errno.EPERM)])
-    allowed = [_step(JUMP_EQUAL, family, len(FAMILIES) - place, 0) for place, family in enumerate(FAMILIES)]
+    allowed = [_step(JUMP_EQUAL, family, len(families) - place, 0) for place, family in enumerate(families)]
     rules += _by_argument(table.socket, [*allowed, _step(RETURN, ERRNO | errno.EAFNOSUPPORT)])
     return b"".join([*rules, _step(RETURN, ALLOW)])
 

@@ -21,6 +21,7 @@ Standard library only; it runs alone, sent over the wire, on the interpreter of 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -33,7 +34,10 @@ from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
 INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and numpy's
+# Late by the clock with less CPU time than this share of it, and the disk was waited for: it may be the machine.
+DOUBT = 0.5
 TICK_S = 0.05  # what the measures of CPU time may differ by
+SO_PASSRIGHTS = 83
 CGROUP = "/sys/fs/cgroup"
 OOM_FILES = (f"{CGROUP}/memory/memory.oom_control", f"{CGROUP}/memory.events")
 OFTEN = 3  # programs of one sandbox that import a package before it is loaded for all
@@ -47,11 +51,12 @@ WARM = (
 )  # fmt: skip
 
 
-def main(first_uid: int | None, rendezvous_path: str | None) -> None:
+def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> None:
     """Serve jobs until the host closes the stream.
 
     first_uid: the judge's uid; each program has a fresh one from there on. None: no uids.
     rendezvous_path: the path of a socket on which the host listens; where it can be reached the stream moves there.
+    loopback: whether programs may open sockets of the Internet's kind.
     """
     if os.getpid() != 1:
         sys.exit("the supervisor must be the first process of a pid namespace: it ends programs with kill(-1)")
@@ -59,7 +64,7 @@ def main(first_uid: int | None, rendezvous_path: str | None) -> None:
         _move(rendezvous_path)
     for name in WARM:
         __import__(name)
-    program.drop_shared_state()
+    program.drop_shared_state(loopback)
     cleaning.prepare()
     if first_uid is not None:
         os.setgroups([])
@@ -125,7 +130,6 @@ def _run(
     oom_before = _oom_kills()
     watch = _start(order, limits, uid, judge, run, last)
     watch.until_end()
-    by_itself = watch.signal == signal.SIGKILL
     watch.kill()
     cleaning.kill_program(uid, {judge.pid})
     watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
@@ -138,11 +142,11 @@ def _run(
     gone = judge.alive and cleaning.all_gone(uid, judge.pids)
     if last and order["fetch"]:
         fetching.send(order["fetch"] if gone else [], uid, program.WORKDIR)
-    clean = gone and cleaning.wipe(program.WORKDIR)
+    clean = gone and cleaning.wipe(program.WORKDIR, program.SCRIPT)
     cpu_s = watch.cpu_s + leftovers_s
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))
-    oom = by_itself and _oom_kills() != oom_before
+    oom = watch.over_memory or _oom_kills() != oom_before  # of any of its processes
     passed = _limit_passed(limits, watch, cpu_s, oom) or judge.fault
     if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
@@ -156,6 +160,8 @@ def _run(
         "cpu_s": round(cpu_s, 4),
         "judge_cpu_s": round(judge.run_cpu_s, 4),
         "peak_memory_bytes": watch.peak_memory_bytes,
+        "doubtful": watch.over_time and watch.waited_for_disk and cpu_s < DOUBT * limits["wall_s"],
+        "starved": watch.starved,
         "dirty": not clean,
         "last": last or not go_on,
     }
@@ -175,6 +181,8 @@ def _start(
     """
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the judge is told which process sends
+    with contextlib.suppress(OSError):  # kernels before 6.16: there the judge drops descriptors that are sent
+        ours.setsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS, 0)
     stdin_read, stdin_write = os.pipe()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -185,15 +193,16 @@ def _start(
     judge.order(about, [ours.fileno(), stdin_write, out_read, err_read])
     for fd in (ours.detach(), stdin_write, out_read, err_read):
         os.close(fd)
-    if run == 0 and not wire.splice(wire.HOST_IN, judge.body, order["bytes"]):
-        sys.exit(0)
     start = program.Start(limits)
     cgroup_start = outside_cpu()
     pid = os.fork()
     if pid == 0:
-        program.main(start, (stdin_read, out_write, err_write), theirs.fileno(), uid)
+        raise program.Forked(start, (stdin_read, out_write, err_write), theirs.detach(), uid)
     for fd in (theirs.detach(), stdin_read, out_write, err_write):
         os.close(fd)
+    # only now: not even the length of the tests is in the memory of a process that was forked before
+    if run == 0 and not wire.splice_frame(wire.HOST_IN, judge.body):
+        sys.exit(0)
     return Watch(pid, limits, judge, cgroup_start)
 
 
@@ -208,6 +217,8 @@ def _stay() -> int | None:
 
 def _limit_passed(limits: dict[str, Any], watch: Watch, cpu_s: float, oom: bool) -> tuple[str, str] | None:
     """Verdict and detail where a limit was passed that is measured from outside."""
+    if watch.starved and cpu_s <= limits["cpu_s"]:
+        return "INTERNAL_ERROR", f"the machine gave it {cpu_s:.1f} s of CPU time in {watch.wall_s:.0f} s"
     if watch.over_time or watch.signal == signal.SIGXCPU or cpu_s > limits["cpu_s"] + TICK_S:
         which = f"{limits['cpu_s']} s of CPU time" if cpu_s >= limits["cpu_s"] * 0.98 else f"{limits['wall_s']} s"
         return "TIME_LIMIT", f"ran for more than {which}"

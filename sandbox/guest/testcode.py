@@ -9,6 +9,8 @@ import types
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from sandbox.guest import unittest_suites
+
 CACHED_BYTES = 16 * 2**20
 # What tests can import and use without a trace, as long as they assign no attribute. `random` is seeded anew each time.
 _HARMLESS = {
@@ -19,13 +21,14 @@ _CHANGING = {"__import__", "delattr", "eval", "exec", "globals", "importlib", "s
 _ASSIGNING = {opcode.opmap["STORE_ATTR"], opcode.opmap["DELETE_ATTR"]}
 PRELOADABLE = ("numpy",)
 TESTS_FILE = "tests.py"
-_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^[ \t]*+(?:import|from)[ \t]++(\w+)", re.MULTILINE)
 
 
 class Tests(NamedTuple):
     """The tests of a problem, and their compiled parts; `fault` says why they do not compile.
 
     lasting: whether a run of them may change more than its own namespace: then no process runs them twice.
+    nothing_asked: why they cannot ask the program anything; empty where they may. numpy: whether they use it.
     """
 
     about: dict[str, Any]
@@ -33,6 +36,8 @@ class Tests(NamedTuple):
     source: types.CodeType | None = None
     fault: str = ""
     lasting: bool = False
+    nothing_asked: str = ""
+    numpy: bool = False
 
 
 class TestCache:
@@ -73,10 +78,33 @@ def _lasting(code: types.CodeType) -> bool:
     return any(_lasting(each) for each in code.co_consts if isinstance(each, types.CodeType))
 
 
+ASKS_NOTHING = "the tests ask nothing"
+_NOTHING = f"{ASKS_NOTHING}: they neither call {{}} nor define a check, a test_ function or a unittest class"
+
+
+def _compile(source: str, name: str) -> types.CodeType:
+    return compile(source, name, "exec", dont_inherit=True)
+
+
+def _uses_numpy(about: dict[str, Any]) -> bool:
+    return "numpy" in _IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))
+
+
+def _prepare_beside(about: dict[str, Any]) -> Tests:
+    """Tests that run in the program's process: only looked at here."""
+    try:
+        asking = unittest_suites.is_asking(_compile(about["source"], TESTS_FILE), about["entry_point"])
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where they run
+        return Tests(about)
+    return Tests(about, nothing_asked="" if asking else _NOTHING.format(about["entry_point"]))
+
+
 def prepare(about: dict[str, Any]) -> Tests:
     """Compile once what every program of a problem is tested with, and load what it imports."""
-    if about["kind"] != "call" or about["integrity"] != "judged":
+    if about["kind"] != "call":
         return Tests(about)
+    if about["integrity"] != "judged":
+        return _prepare_beside(about)
     for name in set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
         if name in PRELOADABLE or name in sys.stdlib_module_names:
             try:
@@ -84,14 +112,16 @@ def prepare(about: dict[str, Any]) -> Tests:
             except ImportError:  # the tests' own import will say so
                 pass
     try:
-        prelude = compile(f"{about['setup']}\n{about['prelude']}", "prelude.py", "exec")
+        prelude = _compile(f"{about['setup']}\n{about['prelude']}", "prelude.py")
     except (SyntaxError, ValueError):  # a prompt that is no program by itself
         try:
-            prelude = compile(about["setup"], "prelude.py", "exec")
+            prelude = _compile(about["setup"], "prelude.py")
         except (SyntaxError, ValueError) as error:
             return Tests(about, fault=f"the setup does not compile: {error}")
     try:
-        source = compile(about["source"], TESTS_FILE, "exec")
-        return Tests(about, prelude, source, lasting=_lasting(prelude) or _lasting(source))
+        source = _compile(about["source"], TESTS_FILE)
+        if not unittest_suites.is_asking(source, about["entry_point"]):
+            return Tests(about, nothing_asked=_NOTHING.format(about["entry_point"]))
+        return Tests(about, prelude, source, lasting=_lasting(prelude) or _lasting(source), numpy=_uses_numpy(about))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Tests(about, fault=f"the tests do not compile: {error}")

@@ -89,6 +89,12 @@ def splice(source: int, target: int, size: int) -> bool:
     return True
 
 
+def splice_frame(source: int, target: int) -> bool:
+    """Move what a frame of `source` holds to `target`, without its header; False where the source ended before."""
+    head = read_exactly(source, HEADER_BYTES)
+    return head is not None and splice(source, target, length(head))
+
+
 def receive_payload(fd: int) -> bytes | None:
     """The next frame's payload from a blocking descriptor; None at its end."""
     header = read_exactly(fd, HEADER_BYTES)

@@ -239,7 +239,7 @@ SCRIPTS = {
     "standard streams as files": "import sys\nopen(1, 'w', closefd=False).write('x')\nassert open(0, closefd=False).read() == ''\nassert sys.stdin.read() == ''\n",
     "standard streams by their names": "assert open('/dev/stdin').read() == ''\nopen('/dev/stdout', 'w').write('x')\nopen('/dev/stderr', 'w').write('x')\n",
     "its own memory map": "assert 'python' in open('/proc/self/maps').read()\nassert open('/proc/self/status').read().startswith('Name:')\n",
-    "sockets of its own": "import socket, threading\ns = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(s.getsockname())\na, _ = s.accept()\na.send(b'x')\nassert c.recv(1) == b'x'\n",
+    "sockets of its own": "import socket, threading\ns = socket.socket(socket.AF_UNIX)\ns.bind('here')\ns.listen()\nc = socket.socket(socket.AF_UNIX)\nc.connect('here')\na, _ = s.accept()\na.send(b'x')\nassert c.recv(1) == b'x'\n",
     "an event loop with a program": "import asyncio, sys\nasync def main():\n    p = await asyncio.create_subprocess_exec(sys.executable, '-c', 'print(1)', stdout=-1)\n    assert (await p.communicate())[0] == b'1\\n'\nasyncio.run(main())\n",
     "resources": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\nresource.setrlimit(resource.RLIMIT_STACK, resource.getrlimit(resource.RLIMIT_STACK))\nresource.getrusage(resource.RUSAGE_SELF)\n",
     "a deep stack in a thread": "import sys, threading\nsys.setrecursionlimit(10**5)\nthreading.stack_size(64 << 20)\ndef f(n): return n and 1 + f(n - 1)\nr = []\nt = threading.Thread(target=lambda: r.append(f(20000)))\nt.start(); t.join()\nassert r == [20000]\n",

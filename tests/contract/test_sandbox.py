@@ -97,7 +97,7 @@ def test_a_script_ends_in_its_verdict_and_leaves_the_worker_clean(box: Pool, nam
     after = box.run(
         Program(source="import os; print(os.listdir('.'), len([p for p in os.listdir('/proc') if p.isdigit()]))")
     )
-    assert after.stdout == "[] 4\n", after  # the supervisor, two judges, itself
+    assert after.stdout == "['main.py'] 4\n", after  # the supervisor, two judges, itself
 
 
 @pytest.mark.parametrize("name", INNOCENT)
@@ -232,7 +232,7 @@ if os.fork() == 0:
     for _ in range(3):
         assert box.run(Program(source=plant)).verdict is Verdict.ACCEPTED
         look = "import os\nprint([os.listdir(p) for p in ('.', '/dev/shm')], len(os.listdir('/tmp')), sum(p.isdigit() for p in os.listdir('/proc')))"
-        assert box.run(Program(source=look)).stdout == "[[], []] 1 4\n"
+        assert box.run(Program(source=look)).stdout == "[['main.py'], []] 1 4\n"
 
 
 @pytest.mark.parametrize("step", ["x.append(object())", "x = [x]", "x.append(bytes(100))"])

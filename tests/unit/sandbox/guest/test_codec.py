@@ -69,8 +69,8 @@ Point = collections.namedtuple("Point", "x y")
     [
         (Color.RED, 1),
         (Point(1, 2), (1, 2)),
-        (collections.Counter("aab"), {"a": 2, "b": 1}),
-        (collections.OrderedDict([("b", 1), ("a", 2)]), {"b": 1, "a": 2}),
+        (collections.Counter("aab"), collections.Counter("aab")),
+        (collections.OrderedDict([("b", 1), ("a", 2)]), collections.OrderedDict([("b", 1), ("a", 2)])),
         (collections.defaultdict(list, {1: [2]}), {1: [2]}),
         (type("L", (list,), {"__eq__": lambda *_: True})([1]), [1]),
         (type("S", (str,), {"__eq__": lambda *_: True, "__hash__": str.__hash__})("x"), "x"),
