@@ -73,7 +73,7 @@ class CheckupPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class CheckupData:
     """What there is to check. missing: file name -> what it would be for."""
 
     folder: Path | None
@@ -112,11 +112,11 @@ class ItemSelection:
         return sorted(int(place) for place in drawn)
 
 
-def open_data(folder: Path | None, choice: ItemSelection) -> Data:
+def open_data(folder: Path | None, choice: ItemSelection) -> CheckupData:
     """Read and check everything. Raises InputError: which file, which line, what is wrong with it."""
     if folder is None:
         shipped = tuple(_task(task, SHIPPED[task], None, choice) for task in TASKS)
-        return Data(folder=None, parts=shipped, train=None, validation=None, curve=None, missing=_missing([]))
+        return CheckupData(folder=None, parts=shipped, train=None, validation=None, curve=None, missing=_missing([]))
     if not folder.is_dir():
         raise InputError(f"{folder} is no directory; --data takes one with {', '.join(ADD)}, or some of them")
     present = [name for name in ADD if (folder / name).is_file()]
@@ -129,7 +129,7 @@ def open_data(folder: Path | None, choice: ItemSelection) -> Data:
             parts += _texts(name, file, choice)
     order = ["codegen", "summarization", "classification"]
     parts.sort(key=lambda part: order.index(part.name) if part.name in order else len(order))
-    return Data(
+    return CheckupData(
         folder=folder, parts=tuple(parts), train=train, validation=validation, curve=curve, missing=_missing(present)
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 from harness.compare import flips
 from harness.compare.pairs import ComparedRun, Comparison
 from harness.datasets import load_set
-from harness.leaderboard.prompts import asked
+from harness.leaderboard.prompts import asked_messages
 from harness.metrics import Metric
 from harness.runs import reader
 from harness.tasks import open_task
@@ -120,7 +120,7 @@ def _example(
     part: str, problem: Problem, gap: float, flip: flips.Flip, tuned: ComparedRun, base: ComparedRun, metric: Metric
 ) -> ReadingExample:
     form = tuned.manifest.identity.get("form")
-    messages = asked(tuned.task, problem, tuned.manifest, str(form))
+    messages = asked_messages(tuned.task, problem, tuned.manifest, str(form))
     return ReadingExample(
         part=part,
         problem_id=problem.id,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.checkup import verdicts
-from harness.checkup.data import Data
+from harness.checkup.data import CheckupData
 from harness.checkup.verdicts import MemorizationCheck
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
@@ -22,11 +22,11 @@ from harness.files.rows import RowFile
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import LossMinimum, Point
-from harness.overfit.measures import Copies, Gap, WeightedLoss, Written
+from harness.overfit.measures import Copies, Gap, WeightedLoss, WrittenTexts
 from harness.runs import reader
 from harness.text import verbatim
 from harness.training_data import leaks
-from harness.training_data.leaks import Leaks, Rules
+from harness.training_data.leaks import LeakRules, Leaks
 
 Runs = Mapping[str, Path]  # part -> its run directory
 
@@ -47,8 +47,8 @@ class Memorization:
     checks: tuple[MemorizationCheck, ...]
 
 
-def measure(
-    data: Data, base: Runs, tuned: Runs, points: Sequence[Point], seed: int, progress: Progress
+def measure_memorization(
+    data: CheckupData, base: Runs, tuned: Runs, points: Sequence[Point], seed: int, progress: Progress
 ) -> Memorization:
     """Everything that the data allows. Raises InputError for a row without text."""
     gaps = {}
@@ -76,13 +76,13 @@ def _written(run: Path | None) -> list[str]:
 
 
 def _writing(
-    data: Data, base: Runs, tuned: Runs, seed: int, progress: Progress
+    data: CheckupData, base: Runs, tuned: Runs, seed: int, progress: Progress
 ) -> tuple[list[Copies], dict[str, Diversity]]:
     """Training texts in what the models wrote, and how unlike each other their outputs are."""
     validation = data.part("validation")
     texts = {side: {part: _written(runs.get(f"{part} continuation")) for part in ("train", "validation")}
              for side, runs in (("base", base), ("tuned", tuned))}  # fmt: skip
-    seen, unseen = (Written(name=f"outputs after {part} prompts", texts=texts["tuned"][which])
+    seen, unseen = (WrittenTexts(name=f"outputs after {part} prompts", texts=texts["tuned"][which])
                     for part, which in (("training", "train"), ("validation", "validation")))  # fmt: skip
     copies = []
     if data.train is not None and seen.texts:
@@ -91,10 +91,10 @@ def _writing(
             if validation is not None and unseen.texts:
                 # an unseen text can be predictable too: as often as this it is gone on with word for word
                 copies.append(measures.measure_copies(seen, training(), unseen, validation.kept))
-                control = Written(name="validation texts", texts=validation.kept)
+                control = WrittenTexts(name="validation texts", texts=validation.kept)
                 copies.append(measures.measure_copies(unseen, training(), control, training()))
             else:
-                control = Written(name="those of the base model", texts=texts["base"]["train"])
+                control = WrittenTexts(name="those of the base model", texts=texts["base"]["train"])
                 copies.append(measures.measure_copies(seen, training(), control, training()))
     diversity: dict[str, Diversity] = {}
     if validation is not None and unseen.texts:
@@ -111,20 +111,20 @@ def _training(file: RowFile, progress: Progress) -> Callable[[], Iterable[str]]:
     return texts
 
 
-def _leaks(data: Data, progress: Progress) -> dict[str, Leaks]:
+def _leaks(data: CheckupData, progress: Progress) -> dict[str, Leaks]:
     """Each test file against the training data."""
     if data.train is None:
         return {}
-    rules = Rules()
+    rules = LeakRules()
     tests = {part.name: part.source for part in data.parts if part.source not in (None, data.train)}
     tests.pop("validation continuation", None)  # the same file as that of the losses
     found = {}
     with RowFile(data.train) as train:
-        left = leaks.whole(train, rules, progress)
+        left = leaks.sketch_whole_file(train, rules, progress)
         for name, source in tests.items():
             assert source is not None
             with RowFile(source) as file:
-                found[name] = leaks.find_leaks(left, leaks.whole(file, rules, progress), rules, progress)
+                found[name] = leaks.find_leaks(left, leaks.sketch_whole_file(file, rules, progress), rules, progress)
     return found
 
 
@@ -134,7 +134,7 @@ def _curve_check(points: Sequence[Point], turn: LossMinimum | None) -> Memorizat
         words = "the log has no validation losses"
         return MemorizationCheck(name="training curve", verdict=verdicts.Conclusion.NOT_MEASURED, words=words)
     signs = measures.find_signs(None, [], turn, broken)
-    return verdicts.signs("training curve", signs, "the validation loss is not seen to turn up")
+    return verdicts.check_of_signs("training curve", signs, "the validation loss is not seen to turn up")
 
 
 def _checks(
@@ -151,7 +151,7 @@ def _checks(
         said = (
             f"validation less training loss is {gap.value:+.3f} nats per token{own}, {gap.low:+.3f} to {gap.high:+.3f}"
         )
-        made = verdicts.signs("loss gap", measures.find_signs(gap, [], None), said)
+        made = verdicts.check_of_signs("loss gap", measures.find_signs(gap, [], None), said)
         checks.append(made)
     if copies:
         said = "; ".join(
@@ -159,7 +159,7 @@ def _checks(
             f"text word for word ({each.control}: {each.expected.count} of {each.expected.total})"
             for each in copies
         )
-        checks.append(verdicts.signs("copies", measures.find_signs(None, copies, None), said))
+        checks.append(verdicts.check_of_signs("copies", measures.find_signs(None, copies, None), said))
     if points:
         checks.append(_curve_check(points, turn))
-    return [*checks, *(verdicts.leaked(part, each) for part, each in found.items())]
+    return [*checks, *(verdicts.check_of_leaks(part, each) for part, each in found.items())]

@@ -16,7 +16,7 @@ from harness.checkup import examples as reading
 from harness.checkup import verdicts
 from harness.checkup.data import ADD, CheckupPart
 from harness.checkup.run import STEPS, Checkup
-from harness.checkup.verdicts import Detail, MetricResult
+from harness.checkup.verdicts import MetricDetail, MetricResult
 from harness.compare.pairs import Comparison
 from harness.errors import InputError
 from harness.files import atomic
@@ -46,7 +46,7 @@ class Section:
 
     part: CheckupPart
     about: str
-    details: tuple[Detail, ...]
+    details: tuple[MetricDetail, ...]
     scales: dict[str, Scale]
     comparison: Comparison
     tests: dict[str, str]
@@ -109,7 +109,7 @@ def _section(part: CheckupPart, compared: Comparison) -> Section:
     )
 
 
-def _scale(detail: Detail) -> Scale:
+def _scale(detail: MetricDetail) -> Scale:
     if detail.share:
         return Scale(low=0.0, high=1.0)
     ends = [each for side in (detail.base, detail.tuned) for each in (side.low, side.high)]

@@ -15,7 +15,7 @@ from typing import Any
 from harness.checkup import data as datas
 from harness.checkup import examples as reading
 from harness.checkup import memorization, verdicts
-from harness.checkup.data import CheckupPart, Data, ItemSelection
+from harness.checkup.data import CheckupData, CheckupPart, ItemSelection
 from harness.checkup.examples import ReadingExample
 from harness.checkup.memorization import Memorization
 from harness.checkup.verdicts import MetricResult
@@ -70,7 +70,7 @@ class Checkup:
     memorization: Memorization
     comparisons: Mapping[str, Comparison]
     examples: tuple[ReadingExample, ...]
-    data: Data
+    data: CheckupData
     runs: Mapping[str, Mapping[str, Path]]
     cautions: tuple[str, ...]
     incomplete: tuple[str, ...]
@@ -78,7 +78,7 @@ class Checkup:
     limit: int
 
 
-def check(options: CheckupOptions, displays: Displays, progress: Progress) -> Checkup:
+def run_checkup(options: CheckupOptions, displays: Displays, progress: Progress) -> Checkup:
     """The whole checkup, or what is left of it. Raises what `pipeline.run` raises; what was done is kept."""
     data = datas.open_data(options.folder, options.choice)
     points = curve_files.read_curve(data.curve).points if data.curve else ()
@@ -91,7 +91,7 @@ def check(options: CheckupOptions, displays: Displays, progress: Progress) -> Ch
     results = {side: _run_all(side, data.parts, configs[side], models[side], displays) for side in SIDES}
     comparisons, cautions = _compare(data.parts, results, options.choice.seed)
     runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
-    found = memorization.measure(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
+    found = memorization.measure_memorization(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
     lines = verdicts.metric_results(comparisons)
     names = _names(models)
     sources = {part.name: part.problems for part in data.parts}

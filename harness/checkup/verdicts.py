@@ -83,7 +83,7 @@ class MemorizationCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
+class MetricDetail:
     """A measure that no verdict is about: both models' numbers and their difference."""
 
     metric: str
@@ -108,10 +108,10 @@ def metric_results(comparisons: Mapping[str, Comparison]) -> list[MetricResult]:
     return [_line(part, row, each, len(main)) for (part, row), each in zip(main, adjusted, strict=True)]
 
 
-def details(found: Comparison) -> list[Detail]:
+def details(found: Comparison) -> list[MetricDetail]:
     """Every measure that the comparison of a part has."""
     return [
-        Detail(
+        MetricDetail(
             metric=row.metric.name,
             share=row.metric.is_share,
             base=_reading(row.second, row.metric.name),
@@ -217,7 +217,7 @@ def _words(line: MetricResult) -> str:
     )
 
 
-def signs(name: str, found: Sequence[Sign], otherwise: str) -> MemorizationCheck:
+def check_of_signs(name: str, found: Sequence[Sign], otherwise: str) -> MemorizationCheck:
     """A check from its signs, of which the first is the worst; otherwise: the words where there is none."""
     if not found:
         return MemorizationCheck(name=name, verdict=Conclusion.NO_SIGN, words=otherwise)
@@ -229,7 +229,7 @@ def signs(name: str, found: Sequence[Sign], otherwise: str) -> MemorizationCheck
     )
 
 
-def leaked(part: str, found: Leaks) -> MemorizationCheck:
+def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
     """A check of one test file against the training data."""
     count = found.exact + found.near + found.contained
     if not count:

@@ -1,11 +1,9 @@
 """The leaderboard: runs of a results folder as tables with rank ranges, and as a static site down to each completion.
 
-records    the runs of a folder, checked; what is broken or not done is named and left out
-ranking    rank ranges: which runs this evidence can separate
-boards     one table per task, data set and conditions: rows, cells, columns that vary
+results    the runs of a folder, checked; what is broken or not done is named and left out
+tables     one table per task, data set and conditions: rows, cells, columns that vary
 exports    the same tables as Markdown, CSV and JSON
 charts     geometry of the drawings; `templates/charts.svg.j2` draws them
-highlight  source text as marked-up HTML
 prompts    what a model was asked, where the problem set is at hand
 pages      the pages' contexts and templates
 site       the folder of pages: what changed is written, the rest is left as it is

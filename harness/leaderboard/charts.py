@@ -92,17 +92,17 @@ class Bin:
     height: float
 
 
-def interval_scale(board: Table, metric: str) -> Scale:
+def interval_scale(table: Table, metric: str) -> Scale:
     """0 to 1 for shares, else what the intervals of a column span."""
-    cells = [row.cells[metric].estimate for row in board.rows if metric in row.cells]
-    if metric_of(board, metric).is_share:
+    cells = [row.cells[metric].estimate for row in table.rows if metric in row.cells]
+    if metric_of(table, metric).is_share:
         return Scale(low=0.0, high=1.0)
     return Scale(low=min(each.low for each in cells), high=max(each.high for each in cells))
 
 
-def pass_curves(board: Table) -> Plot | None:
+def pass_curves(table: Table) -> Plot | None:
     """pass@k over k of each row, from its n and c; None where no row has more than one sample per problem."""
-    series = {row: _curve(row) for row in board.rows} if board.task == CODEGEN else {}
+    series = {row: _curve(row) for row in table.rows} if table.task == CODEGEN else {}
     series = {row: points for row, points in series.items() if len(points) > 1}
     if not series:
         return None
@@ -123,14 +123,14 @@ def pass_curves(board: Table) -> Plot | None:
     )
 
 
-def score_against(board: Table, amounts: Mapping[str, float], title: str) -> Plot | None:
+def score_against(table: Table, amounts: Mapping[str, float], title: str) -> Plot | None:
     """The first metric over an amount (run's name -> tokens, or a price); None without a row that has both."""
-    metric = board.metrics[0]
-    rows = [row for row in board.rows if metric in row.cells and row.run.name in amounts]
+    metric = table.metrics[0]
+    rows = [row for row in table.rows if metric in row.cells and row.run.name in amounts]
     if not rows:
         return None
     estimates = {row: row.cells[metric].estimate for row in rows}
-    share = metric_of(board, metric).is_share
+    share = metric_of(table, metric).is_share
     low = 0.0 if share else min(each.low for each in estimates.values())
     high = _ceiling(max(each.high for each in estimates.values())) if share else max(e.high for e in estimates.values())
     most = round_up(max(amounts[row.run.name] for row in rows))
@@ -152,18 +152,18 @@ def score_against(board: Table, amounts: Mapping[str, float], title: str) -> Plo
     )
 
 
-def problem_shares(board: Table) -> dict[TableRow, dict[str, float]]:
+def problem_shares(table: Table) -> dict[TableRow, dict[str, float]]:
     """Row -> problem -> how well it was done, from 0 to 1: c of n, or the first metric's value over its range."""
-    metric = board.metrics[0]
-    if board.task == CODEGEN:
-        counts = {row: row.run.problems.items() for row in board.rows}
+    metric = table.metrics[0]
+    if table.task == CODEGEN:
+        counts = {row: row.run.problems.items() for row in table.rows}
         return {row: {name: v["c"] / v["n"] for name, v in items if v["n"]} for row, items in counts.items()}
-    found = {row: problem_values(row.run, metric) or {} for row in board.rows}
+    found = {row: problem_values(row.run, metric) or {} for row in table.rows}
     every = [value for values in found.values() for value in values.values()]
-    if not every or (min(every) >= 0 and max(every) <= 1 and not metric_of(board, metric).lower_is_better):
+    if not every or (min(every) >= 0 and max(every) <= 1 and not metric_of(table, metric).lower_is_better):
         return found
     low, span = min(every), (max(every) - min(every)) or 1.0
-    flipped = metric_of(board, metric).lower_is_better
+    flipped = metric_of(table, metric).lower_is_better
     return {
         row: {name: abs(flipped - (value - low) / span) for name, value in values.items()}
         for row, values in found.items()

@@ -19,17 +19,17 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
-def columns(board: Table) -> list[str]:
+def columns(table: Table) -> list[str]:
     """The heads of a table. scored: completions of problems."""
-    return ["rank", "model", *(f"{metric} (95 %)" for metric in board.headline), "scored", "date"]
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in table.headline), "scored", "date"]
 
 
-def cells(board: Table, row: TableRow) -> list[str]:
+def cells(table: Table, row: TableRow) -> list[str]:
     """A row under these heads."""
-    first = row.cells.get(board.metrics[0])
+    first = row.cells.get(table.metrics[0])
     texts = [str(first.rank) if first and first.rank else "", label(row)]
-    for metric in board.headline:
-        cell, share = row.cells.get(metric), metric_of(board, metric).is_share
+    for metric in table.headline:
+        cell, share = row.cells.get(metric), metric_of(table, metric).is_share
         texts.append(_with_interval(cell.estimate, share) if cell else "")
     coverage = row.run.coverage
     scored = f"{coverage.completions_scored} of {coverage.problems_scored}"
@@ -54,26 +54,26 @@ def label(row: TableRow) -> str:
     return row.label + (f" ({', '.join(marks)})" if marks else "")
 
 
-def as_markdown(boards: Sequence[Table]) -> str:
-    """A heading and a table per board, and the signatures below it."""
+def as_markdown(tables: Sequence[Table]) -> str:
+    """A heading and a table per table, and the signatures below it."""
     parts = []
-    for board in boards:
-        conditions = ", ".join([board.task_version, board.dataset, *(f"{k} {v}" for k, v in board.conditions.items())])
-        lines = [f"## {_plain(board.title)}", "", _plain(conditions), ""]
-        lines.append("| " + " | ".join(columns(board)) + " |")
+    for table in tables:
+        conditions = ", ".join([table.task_version, table.dataset, *(f"{k} {v}" for k, v in table.conditions.items())])
+        lines = [f"## {_plain(table.title)}", "", _plain(conditions), ""]
+        lines.append("| " + " | ".join(columns(table)) + " |")
         lines.append(
-            "|" + "|".join(" --- " if name in ("model", "date") else " ---: " for name in columns(board)) + "|"
+            "|" + "|".join(" --- " if name in ("model", "date") else " ---: " for name in columns(table)) + "|"
         )
-        lines += ["| " + " | ".join(map(_plain, cells(board, row))) + " |" for row in board.rows]
-        lines += ["", *(f"- {_plain(row.label)}: {_plain(row.run.manifest.signature)}" for row in board.rows), ""]
+        lines += ["| " + " | ".join(map(_plain, cells(table, row))) + " |" for row in table.rows]
+        lines += ["", *(f"- {_plain(row.label)}: {_plain(row.run.manifest.signature)}" for row in table.rows), ""]
         parts.append("\n".join(lines))
     return "\n".join(parts)
 
 
-def as_csv(boards: Sequence[Table]) -> str:
+def as_csv(tables: Sequence[Table]) -> str:
     """One line per number."""
     file = io.StringIO()
-    rows = [number for board in boards for number in _numbers(board)]
+    rows = [number for table in tables for number in _numbers(table)]
     if rows:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -81,27 +81,27 @@ def as_csv(boards: Sequence[Table]) -> str:
     return file.getvalue()
 
 
-def as_json(boards: Sequence[Table], left_out: Sequence[LeftOut]) -> str:
+def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut]) -> str:
     """One object: `tables` of `rows`, and what was left out."""
-    tables = [
+    records = [
         {
-            "task": board.task,
-            "task_version": board.task_version,
-            "dataset": board.dataset,
-            "conditions": dict(board.conditions),
-            "metrics": list(board.metrics),
-            "numbers": list(_numbers(board)),
+            "task": table.task,
+            "task_version": table.task_version,
+            "dataset": table.dataset,
+            "conditions": dict(table.conditions),
+            "metrics": list(table.metrics),
+            "numbers": list(_numbers(table)),
         }
-        for board in boards
+        for table in tables
     ]
-    return json.dumps({"tables": tables, "left_out": [dataclasses.asdict(each) for each in left_out]})
+    return json.dumps({"tables": records, "left_out": [dataclasses.asdict(each) for each in left_out]})
 
 
-def _numbers(board: Table) -> list[dict[str, Any]]:
+def _numbers(table: Table) -> list[dict[str, Any]]:
     return [
         {
-            "task": board.task,
-            "dataset": board.dataset,
+            "task": table.task,
+            "dataset": table.dataset,
             "model": row.run.model,
             "setting": " ".join(f"{key}:{value}" for key, value in row.varying.items()),
             "metric": metric,
@@ -121,7 +121,7 @@ def _numbers(board: Table) -> list[dict[str, Any]]:
             "run": row.run.name,
             "signature": cell.estimate.signature,
         }
-        for row in board.rows
+        for row in table.rows
         for metric, cell in row.cells.items()
     ]
 

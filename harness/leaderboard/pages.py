@@ -24,7 +24,7 @@ from harness.html import highlight
 from harness.html.environment import TEMPLATES as SHARED
 from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
-from harness.leaderboard.prompts import asked, find_problems
+from harness.leaderboard.prompts import asked_messages, find_problems
 from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
@@ -77,35 +77,35 @@ class Pages:
         """Whether the problem set of a run is at hand."""
         return find_problems(self._sets, run.manifest) is not None
 
-    def index(self, boards: Sequence[Table], records: Results) -> Page:
+    def index(self, tables: Sequence[Table], records: Results) -> Page:
         """The first page: every table with its charts, and what was left out."""
-        sections = [_section(board) for board in boards]
+        sections = [_section(table) for table in tables]
         newest = max((run.created for run in records.runs), default="")
         html = self._render(
             "index.html.j2",
             sections=sections,
             records=records,
-            tasks=sorted({board.task for board in boards}),
-            datasets=sorted({board.dataset for board in boards}),
+            tasks=sorted({table.task for table in tables}),
+            datasets=sorted({table.dataset for table in tables}),
             newest=created_label(newest) if newest else "",
             scripts=[self._script, *([self._live_script] if self._live else [])],
             style=self._board_style,
             root="",
-            problem_href=lambda board: functools.partial(problem_path, board),
+            problem_href=lambda table: functools.partial(problem_path, table),
         )
         return Page(path="index.html", html=html)
 
-    def run(self, board: Table, row: TableRow) -> Page:
+    def run(self, table: Table, row: TableRow) -> Page:
         """A run: its numbers, what they stand on, and its problems."""
         run = row.run
         html = self._render(
             "run.html.j2",
-            board=board,
+            table=table,
             row=row,
             run=run,
             fields=[(name, value, FIELDS.get(name, "")) for name, value in run.fields.items()],
-            shares={metric: metric_of(board, metric).is_share for metric in board.metrics},
-            problems=_run_problems(board, run),
+            shares={metric: metric_of(table, metric).is_share for metric in table.metrics},
+            problems=_run_problems(table, run),
             bar=charts.segments(run.verdicts),
             scripts=[self._script],
             style=self._board_style,
@@ -113,28 +113,28 @@ class Pages:
         )
         return Page(path=run_path(run), html=html)
 
-    def problems(self, board: Table) -> Iterator[Page]:
+    def problems(self, table: Table) -> Iterator[Page]:
         """The problems of a table, each with what every run made of it."""
-        means = charts.difficulty(charts.problem_shares(board))
-        names = list(dict.fromkeys(name for row in board.rows for name in row.run.problems))
-        sets = {row.run.dataset_sha256: find_problems(self._sets, row.run.manifest) for row in board.rows}
+        means = charts.difficulty(charts.problem_shares(table))
+        names = list(dict.fromkeys(name for row in table.rows for name in row.run.problems))
+        sets = {row.run.dataset_sha256: find_problems(self._sets, row.run.manifest) for row in table.rows}
         found = next((each for each in sets.values() if each), None)
         for name in names:
             html = self._render(
                 "problem.html.j2",
-                board=board,
+                table=table,
                 problem_id=name,
                 problem=found.find(name) if found else None,
                 highlighted=_highlighted,
                 mean=means.get(name),
-                entries=[_entry(board, row, name) for row in board.rows if name in row.run.problems],
+                entries=[_entry(table, row, name) for row in table.rows if name in row.run.problems],
                 scripts=[self._script],
                 style=self._board_style,
                 root="../../",
             )
-            yield Page(path=problem_path(board, name), html=html)
+            yield Page(path=problem_path(table, name), html=html)
 
-    def completions(self, board: Table, run: LeaderboardRun) -> Iterator[Page]:
+    def completions(self, table: Table, run: LeaderboardRun) -> Iterator[Page]:
         """The completions of a run, a page per problem. Reads the run's files."""
         found = find_problems(self._sets, run.manifest)
         executions: dict[str, dict[int, dict[str, Any]]] = {}
@@ -152,11 +152,11 @@ class Pages:
             results = executions.get(name, {})
             html = self._render(
                 "completions.html.j2",
-                board=board,
+                table=table,
                 run=run,
                 problem_id=name,
                 problem=problem,
-                messages=asked(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
+                messages=asked_messages(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
                 limits=_limits(run, problem),
                 answers=_answers(run, rows, results, scores.get(name, {}), problem),
                 beside=name in run.in_sandbox,
@@ -181,9 +181,9 @@ def run_path(run: LeaderboardRun) -> str:
     return f"runs/{run.slug}.html"
 
 
-def problem_path(board: Table, problem_id: str) -> str:
+def problem_path(table: Table, problem_id: str) -> str:
     """Where the page of a table's problem is."""
-    return f"problems/{board.slug}/{_slug(problem_id)}.html"
+    return f"problems/{table.slug}/{_slug(problem_id)}.html"
 
 
 def completions_path(run: LeaderboardRun, problem_id: str) -> str:
@@ -206,22 +206,23 @@ def _names() -> dict[str, object]:
     }
 
 
-def _section(board: Table) -> dict[str, Any]:
+def _section(table: Table) -> dict[str, Any]:
     """What the first page shows of a table."""
-    runs = [row.run for row in board.rows]
-    shares = charts.problem_shares(board)
+    runs = [row.run for row in table.rows]
+    shares = charts.problem_shares(table)
     means = charts.difficulty(shares)
     per_completion = {run.name: run.tokens.completion / run.tokens.completions for run in runs if run.tokens}
     prices = {run.name: run.price for run in runs if run.price is not None}
     names = [verdict.value for verdict in Verdict if any(run.verdicts.get(verdict.value) for run in runs)]
     names += sorted({name for run in runs for name in run.verdicts} - set(names))
     return {
-        "board": board,
-        "shares": {metric: metric_of(board, metric).is_share for metric in board.metrics},
-        "scales": {metric: charts.interval_scale(board, metric) for metric in board.metrics},
-        "curves": charts.pass_curves(board),
-        "tokens": charts.score_against(board, per_completion, "tokens per completion"),
-        "prices": charts.score_against(board, prices, "price of the run"),
+        "table": table,
+        "shares": {metric: metric_of(table, metric).is_share for metric in table.metrics},
+        "lower_is_better": {metric: metric_of(table, metric).lower_is_better for metric in table.metrics},
+        "scales": {metric: charts.interval_scale(table, metric) for metric in table.metrics},
+        "curves": charts.pass_curves(table),
+        "tokens": charts.score_against(table, per_completion, "tokens per completion"),
+        "prices": charts.score_against(table, prices, "price of the run"),
         "priced": bool(prices),
         "verdicts": names,
         "heat": charts.heat_map(shares, means) if means else None,
@@ -239,19 +240,19 @@ def _section(board: Table) -> dict[str, Any]:
     }
 
 
-def _run_problems(board: Table, run: LeaderboardRun) -> list[dict[str, Any]]:
-    metric = board.metrics[0]
+def _run_problems(table: Table, run: LeaderboardRun) -> list[dict[str, Any]]:
+    metric = table.metrics[0]
     values = problem_values(run, metric) or {}
     rows = []
     for name, counts in run.problems.items():
         marks = run.verdicts_of.get(name, {})
-        solved = board.task == CODEGEN and counts["n"]
+        solved = table.task == CODEGEN and counts["n"]
         rows.append(
             {
                 "id": name,
                 "n": int(counts["n"]),
-                "c": int(counts["c"]) if board.task == CODEGEN else None,
-                "value": counts["c"] / counts["n"] if solved else values.get(name) if board.task != CODEGEN else None,
+                "c": int(counts["c"]) if table.task == CODEGEN else None,
+                "value": counts["c"] / counts["n"] if solved else values.get(name) if table.task != CODEGEN else None,
                 "verdicts": Counter(mark for mark in marks.values() if mark),
                 "beside": name in run.in_sandbox,
                 "at_hand": name in run.verdicts_of,
@@ -260,18 +261,18 @@ def _run_problems(board: Table, run: LeaderboardRun) -> list[dict[str, Any]]:
     return rows
 
 
-def _entry(board: Table, row: TableRow, problem_id: str) -> dict[str, Any]:
+def _entry(table: Table, row: TableRow, problem_id: str) -> dict[str, Any]:
     """What one run made of one problem."""
     counts = row.run.problems[problem_id]
     marks = row.run.verdicts_of.get(problem_id, {})
-    if board.task == CODEGEN:
+    if table.task == CODEGEN:
         value = counts["c"] / counts["n"] if counts["n"] else None
     else:
-        value = (problem_values(row.run, board.metrics[0]) or {}).get(problem_id)
+        value = (problem_values(row.run, table.metrics[0]) or {}).get(problem_id)
     return {
         "row": row,
         "n": int(counts["n"]),
-        "c": int(counts["c"]) if board.task == CODEGEN else None,
+        "c": int(counts["c"]) if table.task == CODEGEN else None,
         "value": value,
         "verdicts": Counter(mark for mark in marks.values() if mark),
         "marks": marks,

@@ -26,7 +26,7 @@ def find_problems(sets: ProblemSets, manifest: Manifest) -> ProblemSet | None:
     )
 
 
-def asked(task: str, problem: Problem, manifest: Manifest, form: str | None) -> tuple[Message, ...]:
+def asked_messages(task: str, problem: Problem, manifest: Manifest, form: str | None) -> tuple[Message, ...]:
     """What an engine was asked first for a problem; empty where nobody asked (saved completions) or nobody can tell."""
     identity = manifest.identity
     if not isinstance(identity.get("sampling"), dict) or form not in set(Form):

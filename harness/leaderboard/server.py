@@ -76,7 +76,7 @@ class Server:
         for each in records.left_out:
             if each.done is None:
                 tell(f"left out: {each.name}: {each.reason}")
-        site.build(make_tables(records.runs), records, self._pages, self._out)
+        site.build_site(make_tables(records.runs), records, self._pages, self._out)
         with self._changed:
             self._builds += 1
             self._changed.notify_all()

@@ -20,12 +20,12 @@ from harness.leaderboard.pages import Page, Pages
 from harness.leaderboard.results import LeaderboardRun, Results
 from harness.leaderboard.tables import Table
 
-MEMORY = ".build.json"
+BUILD_STATE = ".build.json"
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuiltSite:
     """What a build did. pages: how many the site has."""
 
     index: Path
@@ -42,25 +42,25 @@ class _Memory:
     runs: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
 
-def build(boards: Sequence[Table], records: Results, pages: Pages, out: Path) -> Built:
+def build_site(tables: Sequence[Table], records: Results, pages: Pages, out: Path) -> BuiltSite:
     """Bring the site in `out` up to date. Raises InputError for a folder that holds something else, and StoreError."""
     old = _open(out)
     new = _Memory()
-    written = _write(out, old, new, [pages.index(boards, records)])
-    for board in boards:
-        written += _write(out, old, new, pages.problems(board))
-        for row in board.rows:
-            written += _write(out, old, new, [pages.run(board, row)])
-            written += _write_completions(out, old, new, pages, board, row.run)
+    written = _write(out, old, new, [pages.index(tables, records)])
+    for table in tables:
+        written += _write(out, old, new, pages.problems(table))
+        for row in table.rows:
+            written += _write(out, old, new, [pages.run(table, row)])
+            written += _write_completions(out, old, new, pages, table, row.run)
     removed = _remove(out, set(old.pages) - set(new.pages))
     memory = {"format": FORMAT, "pages": new.pages, "runs": new.runs}
-    write_whole(out / MEMORY, json.dumps(memory, indent=0, sort_keys=True).encode() + b"\n")
-    return Built(index=out / "index.html", pages=len(new.pages), written=written, removed=removed)
+    write_whole(out / BUILD_STATE, json.dumps(memory, indent=0, sort_keys=True).encode() + b"\n")
+    return BuiltSite(index=out / "index.html", pages=len(new.pages), written=written, removed=removed)
 
 
-def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, board: Table, run: LeaderboardRun) -> int:
+def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, table: Table, run: LeaderboardRun) -> int:
     made_of = hashlib.sha256(
-        f"{run.digest} {run.name} {pages.digest} {board.slug} {pages.has_prompts(run)}".encode("utf-8", "surrogatepass")
+        f"{run.digest} {run.name} {pages.digest} {table.slug} {pages.has_prompts(run)}".encode("utf-8", "surrogatepass")
     )
     digest = made_of.hexdigest()
     known, paths = old.runs.get(run.slug, ("", []))
@@ -69,7 +69,7 @@ def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, boar
         new.runs[run.slug] = (digest, paths)
         return 0
     before = set(new.pages)
-    written = _write(out, old, new, pages.completions(board, run))
+    written = _write(out, old, new, pages.completions(table, run))
     new.runs[run.slug] = (digest, [path for path in new.pages if path not in before])
     return written
 
@@ -116,12 +116,12 @@ def _open(out: Path) -> _Memory:
     """What the last build left in a folder of ours, which is made where there is none."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        known = (out / MEMORY).is_file()
+        known = (out / BUILD_STATE).is_file()
         if not known and any(out.iterdir()):
             raise InputError(f"{out} holds files that are no leaderboard; choose an empty folder with -o")
         if not known:
-            write_whole(out / MEMORY, b"{}\n")  # ours from now on, even if this build is stopped
-        return _parsed((out / MEMORY).read_bytes())
+            write_whole(out / BUILD_STATE, b"{}\n")  # ours from now on, even if this build is stopped
+        return _parsed((out / BUILD_STATE).read_bytes())
     except OSError as error:
         raise InputError(
             f"the site cannot be kept in {out}: {error.strerror}; choose another folder with -o"

@@ -72,12 +72,12 @@ def make_tables(runs: Sequence[LeaderboardRun]) -> list[Table]:
     groups: dict[tuple[str, ...], list[LeaderboardRun]] = {}
     for run in runs:
         groups.setdefault(_key(run), []).append(run)
-    return [_board(key, groups[key]) for key in sorted(groups, key=lambda key: (key[0] != CODEGEN, key))]
+    return [_table(key, groups[key]) for key in sorted(groups, key=lambda key: (key[0] != CODEGEN, key))]
 
 
-def metric_of(board: Table, name: str) -> Metric:
-    """What a column's metric says of itself; `name` is one of `board.metrics`."""
-    return metric_or_guess(name, [row.cells[name].estimate.value for row in board.rows if name in row.cells])
+def metric_of(table: Table, name: str) -> Metric:
+    """What a column's metric says of itself; `name` is one of `table.metrics`."""
+    return metric_or_guess(name, [row.cells[name].estimate.value for row in table.rows if name in row.cells])
 
 
 def format_value(value: float, share: bool) -> str:
@@ -114,7 +114,7 @@ def _key(run: LeaderboardRun) -> tuple[str, ...]:
     return (run.task, run.task_version, dataset, *(run.fields.get(name, "") for name in CONDITIONS))
 
 
-def _board(key: tuple[str, ...], runs: list[LeaderboardRun]) -> Table:
+def _table(key: tuple[str, ...], runs: list[LeaderboardRun]) -> Table:
     metrics = tuple(dict.fromkeys(each.metric for run in runs for each in run.estimates))
     first = metrics[0]
     varying = _varying(runs)

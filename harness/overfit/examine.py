@@ -22,7 +22,7 @@ from harness.files.rows import Row, RowFile, field_of
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import BrokenLoss, LossMinimum, Point
-from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, WeightedLoss, Written
+from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, WeightedLoss, WrittenTexts
 from harness.text import verbatim
 from harness.types import Request, SamplingParams
 
@@ -125,7 +125,7 @@ def _report(
     signs = measures.find_signs(gap, copies, turn, broken)
     measured, not_measured = _coverage(gap, copies, points, turn, broken)
     return OverfitReport(
-        level=measures.worst(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
+        level=measures.worst_level(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
         contrast=contrast, turn=turn, broken=broken, measured=measured, not_measured=not_measured,
         warnings=tuple(warnings),
     )  # fmt: skip
@@ -190,10 +190,10 @@ def _writing(
     rng: np.random.Generator,
 ) -> tuple[list[Copies], tuple[Diversity, Diversity] | None]:
     """Copies and diversity of saved outputs, or of what the model goes on to write."""
-    validation = Written(name="validation texts", texts=chosen[1].texts)
+    validation = WrittenTexts(name="validation texts", texts=chosen[1].texts)
     copies: list[Copies] = []
     if outputs is not None:
-        written = Written(name="outputs", texts=[_output(row) for row in outputs.rows()])
+        written = WrittenTexts(name="outputs", texts=[_output(row) for row in outputs.rows()])
     elif engine is not None and options.prompts:
         after_train, written = (_continued(engine, each, name, options, progress)
                                 for each, name in zip(chosen, ("training", "validation"), strict=True))  # fmt: skip
@@ -216,7 +216,7 @@ def _output(row: Row) -> str:
     return str(row.fields[name])
 
 
-def _continued(engine: Engine, texts: _Texts, name: str, options: OverfitOptions, progress: Progress) -> Written:
+def _continued(engine: Engine, texts: _Texts, name: str, options: OverfitOptions, progress: Progress) -> WrittenTexts:
     """What the model writes after a row's `prompt`, or the first third of its text."""
 
     def write(row_and_text: tuple[Row, str]) -> str | None:
@@ -231,7 +231,7 @@ def _continued(engine: Engine, texts: _Texts, name: str, options: OverfitOptions
 
     pairs = list(zip(texts.rows, texts.texts, strict=True))[: options.prompts]
     answers = _ask(engine, write, pairs, f"outputs after {name} prompts", progress)
-    return Written(name=f"outputs after {name} prompts", texts=[text for text in answers if text is not None])
+    return WrittenTexts(name=f"outputs after {name} prompts", texts=[text for text in answers if text is not None])
 
 
 def _contrast(

@@ -192,7 +192,7 @@ def _rate(losses: Sequence[WeightedLoss], drawn: npt.NDArray[np.float64]) -> Rat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WrittenTexts:
     """A name for some texts, and the texts: what a model wrote, or what it is held against."""
 
     name: str
@@ -205,7 +205,7 @@ def long_share(copies: Sequence[VerbatimCopy], least: int = verbatim.LONG) -> Pr
 
 
 def measure_copies(
-    outputs: Written, sources: Iterable[str], control: Written, control_sources: Iterable[str]
+    outputs: WrittenTexts, sources: Iterable[str], control: WrittenTexts, control_sources: Iterable[str]
 ) -> Copies:
     """Copies of `sources` in the outputs, beside copies of `control_sources` in the control's texts."""
     found = verbatim.longest_copies(outputs.texts, sources)
@@ -297,7 +297,7 @@ def _contrast(
 def nearest_shares(training: Callable[[], Iterable[str]], texts: Sequence[str]) -> list[float | None]:
     """For each text the share of its shingles that the nearest training text has; None for one too short to tell."""
     shares: list[float | None] = [None] * len(texts)
-    for each in containment.contain(training, texts):
+    for each in containment.find_contained(training, texts):
         shares[each.right] = each.share
     return shares
 
@@ -343,6 +343,6 @@ def find_signs(
     return sorted(signs, key=lambda sign: sign.level is not Level.SEVERE)
 
 
-def worst(signs: Sequence[Sign]) -> Level:
+def worst_level(signs: Sequence[Sign]) -> Level:
     """The level of the worst sign."""
     return signs[0].level if signs else Level.NONE

@@ -73,7 +73,7 @@ class ProblemStrength:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class StrengthOptions:
     """mutants, inputs: at most so many for each problem. seed: of both."""
 
     mutants: int = 50
@@ -82,7 +82,7 @@ class Options:
 
 
 def measure_strength(
-    problem: Problem, run: Run, limits: Limits, options: Options, completions: Sequence[Completion] = ()
+    problem: Problem, run: Run, limits: Limits, options: StrengthOptions, completions: Sequence[Completion] = ()
 ) -> ProblemStrength:
     """One problem's tests. `completions`: accepted ones, equal programs once. Raises what `run` raises."""
     if not isinstance(problem.tests, CallTests):
@@ -99,7 +99,7 @@ def measure_strength(
 def measure_set(
     problems: ProblemSet,
     backend: str,
-    options: Options,
+    options: StrengthOptions,
     *,
     limits: Callable[[Problem], Limits],
     completions: Mapping[str, Sequence[Completion]],
@@ -135,7 +135,7 @@ def _long(limits: Limits) -> Limits:
 class _Bench:
     """The reference of one problem with its inputs, and what other programs are held against."""
 
-    def __init__(self, problem: Problem, tests: CallTests, run: Run, limits: Limits, options: Options) -> None:
+    def __init__(self, problem: Problem, tests: CallTests, run: Run, limits: Limits, options: StrengthOptions) -> None:
         self.problem, self.tests, self.options, self._run = problem, tests, options, run
         reference = Completion(problem_id=problem.id, index=0, text=problem.references[0])
         self.source = codegen.program(problem, reference).source

@@ -58,7 +58,7 @@ class Continuation:
         )
 
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
-        """recalled: tokens of the longest copy of the text's own rest (none below copying.SEED) over those of the rest.
+        """recalled: share of the tokens of the rest in its longest copy (none below verbatim.SEED tokens).
 
         Where a text has several rests, the most that is recalled of one.
         """

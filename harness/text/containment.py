@@ -34,7 +34,7 @@ class Contained:
     share: float
 
 
-def contain(left: Callable[[], Iterable[str]], right: Iterable[str]) -> Iterator[Contained]:
+def find_contained(left: Callable[[], Iterable[str]], right: Iterable[str]) -> Iterator[Contained]:
     """For each text on the right, in order, the text on the left that holds the largest share of its shingles.
 
     A text with fewer than SHORTEST shingles of its own is left out. `left` is read once per block on the right.

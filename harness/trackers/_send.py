@@ -15,7 +15,7 @@ log = logging.getLogger("harness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SentReport:
     """What became of one report. place: where it is; error: why it is nowhere."""
 
     to: str
@@ -29,7 +29,7 @@ def check(names: Sequence[str]) -> None:
         find_tracker(name)
 
 
-def report(run: Path, names: Sequence[str]) -> list[Sent]:
+def report(run: Path, names: Sequence[str]) -> list[SentReport]:
     """Send a run to each tracker; a failure is noted in the run's log and does not keep it from the next.
 
     Raises InputError where there is no run that has come to its end.
@@ -53,10 +53,10 @@ def _report(run: Path) -> TrackedRun:
     )
 
 
-def _send(name: str, found: TrackedRun) -> Sent:
+def _send(name: str, found: TrackedRun) -> SentReport:
     try:
-        return Sent(to=name, place=find_tracker(name).send(found))
+        return SentReport(to=name, place=find_tracker(name).send(found))
     except Exception as error:  # whatever the tracker's library raises is the tracker's failure
         log.warning("not reported to %s: %s: %s", name, type(error).__name__, error)
         first = (str(error).strip() or "no message").splitlines()[0]
-        return Sent(to=name, error=f"{type(error).__name__}: {first}")
+        return SentReport(to=name, error=f"{type(error).__name__}: {first}")

@@ -29,7 +29,7 @@ EXCERPT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class LeakRules:
     """text: the fields that make a row's text (none: TEXT_FIELDS). near: of the Jaccard index of shingles of
     five tokens. contained: of the share of a text's shingles that one other text holds.
     """
@@ -108,7 +108,7 @@ def open_rows(name_or_path: str, cache: Path) -> RowFile:
         return RowFile(Path(file.name), name=problems.version())
 
 
-def sketch_file(file: RowFile, rules: Rules, progress: Progress, fields: FieldsRead | None = None) -> Sketches:
+def sketch_file(file: RowFile, rules: LeakRules, progress: Progress, fields: FieldsRead | None = None) -> Sketches:
     """The sketches of all rows of a file; `fields` counts what was read. Raises InputError for a row without text."""
 
     def texts() -> Iterator[str]:
@@ -120,14 +120,14 @@ def sketch_file(file: RowFile, rules: Rules, progress: Progress, fields: FieldsR
     return near_duplicates.sketch(texts(), len(file))
 
 
-def whole(file: RowFile, rules: Rules, progress: Progress) -> SketchedPart:
+def sketch_whole_file(file: RowFile, rules: LeakRules, progress: Progress) -> SketchedPart:
     """A part of all rows of a file."""
     fields = FieldsRead()
     sketches = sketch_file(file, rules, progress, fields)
     return SketchedPart(name=file.name, file=file, indexes=np.arange(len(file)), sketches=sketches, fields=fields)
 
 
-def find_leaks(left: SketchedPart, right: SketchedPart, rules: Rules, progress: Progress) -> Leaks:
+def find_leaks(left: SketchedPart, right: SketchedPart, rules: LeakRules, progress: Progress) -> Leaks:
     """The rows of `right` that `left` has too."""
     found: dict[int, tuple[str, int, float]] = {}
     stage = f"{right.name} in {left.name}"
@@ -153,18 +153,18 @@ def find_leaks(left: SketchedPart, right: SketchedPart, rules: Rules, progress: 
 
 
 def _contained(
-    left: SketchedPart, right: SketchedPart, rules: Rules, stage: str, progress: Progress
+    left: SketchedPart, right: SketchedPart, rules: LeakRules, stage: str, progress: Progress
 ) -> Iterator[tuple[int, int, float]]:
     def texts() -> Iterable[str]:
         return counted(left.texts(rules.text), stage, len(left.indexes), progress)
 
-    for each in containment.contain(texts, right.texts(rules.text)):
+    for each in containment.find_contained(texts, right.texts(rules.text)):
         if each.left is not None and each.share >= rules.contained:
             yield each.right, each.left, each.share
 
 
 def _examples(
-    left: SketchedPart, right: SketchedPart, rules: Rules, found: dict[int, tuple[str, int, float]]
+    left: SketchedPart, right: SketchedPart, rules: LeakRules, found: dict[int, tuple[str, int, float]]
 ) -> tuple[LeakExample, ...]:
     """Some of each kind, the closest first."""
     chosen: list[int] = []
@@ -175,7 +175,7 @@ def _examples(
 
 
 def _example(
-    left: SketchedPart, right: SketchedPart, rules: Rules, place: int, kind: str, other: int, similarity: float
+    left: SketchedPart, right: SketchedPart, rules: LeakRules, place: int, kind: str, other: int, similarity: float
 ) -> LeakExample:
     row, twin = right.row(place), left.row(other)
     text = " ".join(text_of(row, rules.text).split())

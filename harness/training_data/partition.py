@@ -69,15 +69,17 @@ def _nearest(changes: Indexes, place: int) -> int:
 def stratified_split(classes: Sequence[str], keys: Keys, wanted: PartSizes) -> HeldOut:
     """The drawn order within each class; each class gives its share, rounded by largest remainder, at least one row.
 
-    A class with fewer rows than there are parts (`smallest`) gives none.
+    A class with fewer rows than there are parts (`smallest_class_size`) gives none.
     """
     members: dict[str, list[int]] = {}
     for index in np.argsort(keys, kind="stable").tolist():
         members.setdefault(classes[index], []).append(index)
-    members = {name: rows for name, rows in sorted(members.items()) if len(rows) >= smallest(wanted)}
+    members = {name: rows for name, rows in sorted(members.items()) if len(rows) >= smallest_class_size(wanted)}
     sizes = {name: len(rows) for name, rows in members.items()}
     # one row stays for each part that is still to come, train included
-    test = _apportion(sizes, wanted.test, {name: size - smallest(wanted) + 1 for name, size in sizes.items()})
+    test = _apportion(
+        sizes, wanted.test, {name: size - smallest_class_size(wanted) + 1 for name, size in sizes.items()}
+    )
     validation = _apportion(sizes, wanted.validation, {name: size - test[name] - 1 for name, size in sizes.items()})
     return _held(
         [row for name, rows in members.items() for row in rows[: test[name]]],
@@ -85,7 +87,7 @@ def stratified_split(classes: Sequence[str], keys: Keys, wanted: PartSizes) -> H
     )
 
 
-def smallest(wanted: PartSizes) -> int:
+def smallest_class_size(wanted: PartSizes) -> int:
     """How many rows a class needs to be in every part."""
     return 3 if wanted.validation else 2
 

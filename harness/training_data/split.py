@@ -34,7 +34,7 @@ from harness.files.rows import Row, RowFile, field_of, id_of
 from harness.text import near_duplicates
 from harness.text.near_duplicates import Sketches
 from harness.training_data import partition
-from harness.training_data.leaks import Leaks, Rules, SketchedPart, find_leaks
+from harness.training_data.leaks import LeakRules, Leaks, SketchedPart, find_leaks
 from harness.training_data.partition import HeldOut, Indexes, Keys, PartSizes
 
 PARTS = ("train", "validation", "test")
@@ -72,7 +72,7 @@ class SplitPlan:
     """
 
     test: Fraction
-    rules: Rules
+    rules: LeakRules
     validation: Fraction | None = None
     strategy: Strategy = Strategy.RANDOM
     seed: int = 0
@@ -134,7 +134,7 @@ class _Scan:
     labels: Sequence[str] | None
 
 
-def divide(file: RowFile, plan: SplitPlan, progress: Progress) -> Split:
+def split_rows(file: RowFile, plan: SplitPlan, progress: Progress) -> Split:
     """Choose the rows of each part.
 
     Raises InputError: a row without text, field or date, an id that is there twice, sizes that leave a part empty.
@@ -283,7 +283,7 @@ def _notes(plan: SplitPlan, scan: _Scan, parts: Mapping[str, Indexes]) -> dict[s
 def _small_classes(plan: SplitPlan, scan: _Scan, wanted: PartSizes) -> list[str]:
     if plan.strategy is not Strategy.CATEGORY:
         return []
-    least = partition.smallest(wanted)
+    least = partition.smallest_class_size(wanted)
     small = sorted(name for name, count in Counter(scan.values).items() if count < least)
     return [f"{_named(small)} with fewer than {least} rows: in train only"] if small else []
 
@@ -303,7 +303,7 @@ def _named(classes: Sequence[str]) -> str:
     return f"{len(classes)} {what} ({', '.join(classes[:NAMED])}{more})"
 
 
-def measure_leaks(file: RowFile, split: Split, rules: Rules, progress: Progress) -> list[Leaks]:
+def measure_leaks(file: RowFile, split: Split, rules: LeakRules, progress: Progress) -> list[Leaks]:
     """What each later part shares with each earlier one."""
     parts = [
         SketchedPart(name=name, file=file, indexes=indexes, sketches=split.sketches.take(indexes))

@@ -80,7 +80,7 @@ def make_site(results: Path, out: Path) -> Path:
     """The site of a results folder."""
     sets = ProblemSets(out)
     records = read_results(results, sets)
-    site.build(make_tables(records.runs), records, Pages(sets), out)
+    site.build_site(make_tables(records.runs), records, Pages(sets), out)
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from harness.compare import pairs
 from harness.datasets import ProblemSets
 from harness.files import atomic
 from harness.leaderboard import charts, tables
+from harness.leaderboard.pages import Pages
 from harness.leaderboard.results import read_results
 from harness.metrics import Direction, Metric, Unit, all_metrics, find_metric
 from harness.runs import layout, manifest, store
@@ -93,15 +95,19 @@ def test_comparison_and_leaderboard_agree_with_the_metric_on_which_run_is_better
     metric: Metric, tmp_path: Path
 ) -> None:
     high, low = (write_run(tmp_path, model, metric, value) for model, value in (("high", 1.0), ("low", 0.0)))
-    (board,) = tables.make_tables(read_results(tmp_path, ProblemSets(tmp_path)).runs)
-    assert tables.metric_of(board, metric.name) == metric
+    results = read_results(tmp_path, ProblemSets(tmp_path))
+    (table,) = tables.make_tables(results.runs)
+    assert tables.metric_of(table, metric.name) == metric
+    page = Pages(ProblemSets(tmp_path)).index([table], results).html
+    sorted_first = re.search(rf'data-first="(\w+)"><button type="button">{re.escape(metric.name)}<', page)
+    assert sorted_first and sorted_first[1] == ("ascending" if metric.lower_is_better else "descending")
     first = {"higher": "high", "lower": "low"}.get(metric.direction.value)
     compared = [row for row in pairs.compare([high, low]).rows if row.metric.name == metric.name]
     if first is not None:
-        assert board.rows[0].run.model == first
-        ranks = {row.run.model: cell.rank.best for row in board.rows if (cell := row.cells[metric.name]).rank}
+        assert table.rows[0].run.model == first
+        ranks = {row.run.model: cell.rank.best for row in table.rows if (cell := row.cells[metric.name]).rank}
         assert ranks == {first: 1, ({"high", "low"} - {first}).pop(): 2}
-        shares = charts.problem_shares(board)
+        shares = charts.problem_shares(table)
         worth = {row.run.model: sum(values.values()) for row, values in shares.items()}
         assert max(worth, key=lambda model: worth[model]) == first
     for row in compared:
@@ -132,8 +138,8 @@ def test_a_metric_without_a_direction_has_no_winner_and_no_rank(tmp_path: Path) 
     (row,) = pairs.compare(runs).rows
     assert row.verdict == "different" and row.metric.is_better(1.0) is None
     assert pairs.record(pairs.compare(runs))["comparisons"][0]["higher_is_better"] is None
-    (board,) = tables.make_tables(read_results(tmp_path, ProblemSets(tmp_path)).runs)
-    assert [each.cells["made_up"].rank for each in board.rows] == [None, None]
+    (table,) = tables.make_tables(read_results(tmp_path, ProblemSets(tmp_path)).runs)
+    assert [each.cells["made_up"].rank for each in table.rows] == [None, None]
 
 
 def test_a_description_cannot_be_changed() -> None:

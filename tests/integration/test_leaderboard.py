@@ -34,10 +34,10 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def build(results: Path, out: Path) -> site.Built:
+def build(results: Path, out: Path) -> site.BuiltSite:
     sets = ProblemSets(out)
     records = read_results(results, sets)
-    return site.build(make_tables(records.runs), records, Pages(sets), out)
+    return site.build_site(make_tables(records.runs), records, Pages(sets), out)
 
 
 def inodes(out: Path) -> dict[str, tuple[int, int]]:
@@ -105,9 +105,9 @@ def test_a_memory_that_came_with_a_site_deletes_nothing_elsewhere(results: Path,
     out = tmp_path / "site"
     build(results, out)
     (tmp_path / "precious.html").write_text("x")
-    memory = json.loads((out / site.MEMORY).read_bytes())
+    memory = json.loads((out / site.BUILD_STATE).read_bytes())
     memory["pages"].update({"../precious.html": "0", str(tmp_path / "precious.html"): "0"})
-    (out / site.MEMORY).write_text(json.dumps(memory))
+    (out / site.BUILD_STATE).write_text(json.dumps(memory))
     build(results, out)
     assert (tmp_path / "precious.html").is_file()
 

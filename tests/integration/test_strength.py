@@ -10,7 +10,7 @@ import pytest
 
 import sandbox
 from harness.datasets import load_set
-from harness.strength.measure import Options, ProblemStrength, measure_strength
+from harness.strength.measure import ProblemStrength, StrengthOptions, measure_strength
 from harness.strength.stronger import stronger_rows, telling_inputs
 from harness.types import Completion, Form, Problem
 from sandbox import Limits, Pool
@@ -48,7 +48,7 @@ def measured(box: Pool, found: Problem, *sources: str) -> ProblemStrength:
         Completion(problem_id=found.id, index=index, text=text, form=Form.SOLUTION)
         for index, text in enumerate(sources)
     ]
-    options = Options(mutants=40, inputs=400)
+    options = StrengthOptions(mutants=40, inputs=400)
     return measure_strength(found, lambda p, t, s: box.run(p, t, s), LIMITS, options, completions)
 
 

@@ -72,7 +72,7 @@ def checkup(
         ),
     )
     with Meter(quiet=as_json) as meter:
-        found = run.check(asked, lambda: display.RunDisplay(quiet=as_json), meter)
+        found = run.run_checkup(asked, lambda: display.RunDisplay(quiet=as_json), meter)
     page = report.write(found, out)
     record = records.as_json(found)
     records.write(record, out)

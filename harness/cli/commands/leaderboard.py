@@ -45,26 +45,26 @@ def leaderboard(
     records = read_results(results, sets)
     for each in records.left_out:
         run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
-    boards = make_tables(records.runs)
+    tables = make_tables(records.runs)
     if out is not None:
-        _build(boards, records, sets, out)
+        _build(tables, records, sets, out)
     if markdown:
-        print(exports.as_markdown(boards), end="")
+        print(exports.as_markdown(tables), end="")
     elif csv:
-        print(exports.as_csv(boards), end="")
+        print(exports.as_csv(tables), end="")
     elif as_json:
-        print(exports.as_json(boards, records.left_out))
+        print(exports.as_json(tables, records.left_out))
     elif out is None:
-        _show(boards)
+        _show(tables)
 
 
-def _build(boards: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
+def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
     from harness.cli.display import run
     from harness.leaderboard import site
     from harness.leaderboard.pages import Pages
 
     with run.err.status("building the site"):
-        built = site.build(boards, records, Pages(sets), out)
+        built = site.build_site(tables, records, Pages(sets), out)
     run.err.print(
         f"{built.index}: {len(records.runs)} runs, {built.pages} pages "
         f"({built.written} written, {built.removed} removed)",
@@ -87,22 +87,22 @@ def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> Non
             run.err.print("stopped")
 
 
-def _show(boards: list[Table]) -> None:
-    from rich.table import Table
+def _show(tables: list[Table]) -> None:
+    from rich.table import Table as RichTable
     from rich.text import Text
 
     from harness.cli.display import run
     from harness.leaderboard import exports
 
-    for board in boards:
-        title = f"{board.title}  {board.dataset}  " + "  ".join(f"{k} {v}" for k, v in board.conditions.items())
+    for table in tables:
+        title = f"{table.title}  {table.dataset}  " + "  ".join(f"{k} {v}" for k, v in table.conditions.items())
         run.out.print(Text(run.printable(title), style="bold"))
-        table = Table(header_style="bold")
-        for name in exports.columns(board):
-            table.add_column(name, justify="left" if name in ("model", "date") else "right", overflow="fold")
-        for row in board.rows:
-            table.add_row(*[Text(run.printable(text)) for text in exports.cells(board, row)])
-        run.out.print(table)
+        shown = RichTable(header_style="bold")
+        for name in exports.columns(table):
+            shown.add_column(name, justify="left" if name in ("model", "date") else "right", overflow="fold")
+        for row in table.rows:
+            shown.add_row(*[Text(run.printable(text)) for text in exports.cells(table, row)])
+        run.out.print(shown)
     run.out.print(
         "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
         "harness leaderboard -o site builds pages down to each completion",

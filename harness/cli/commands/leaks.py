@@ -37,7 +37,7 @@ def leaks(
     cache = options.cache_folder()
     with advising_text(), contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:
         files = [opened.enter_context(leakage.open_rows(name, cache)) for name in (train, *tests)]
-        parts = [leakage.whole(file, given, meter) for file in files]
+        parts = [leakage.sketch_whole_file(file, given, meter) for file in files]
         found = [leakage.find_leaks(parts[0], right, given, meter) for right in parts[1:]]
     report = [dataclasses.asdict(each) for each in found]
     if as_json:

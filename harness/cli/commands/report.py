@@ -13,7 +13,7 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from harness.trackers._send import Sent
+    from harness.trackers._send import SentReport
 
 
 def report(
@@ -36,12 +36,12 @@ def report(
         raise typer.Exit(3)
 
 
-def with_reports(summary: Mapping[str, Any], sent: Sequence[Sent]) -> Mapping[str, Any]:
+def with_reports(summary: Mapping[str, Any], sent: Sequence[SentReport]) -> Mapping[str, Any]:
     """What --json prints of a run: its summary, with what became of the reports where any was asked for."""
     return {**summary, "reports": [dataclasses.asdict(each) for each in sent]} if sent else summary
 
 
-def show(sent: Sequence[Sent]) -> None:
+def show(sent: Sequence[SentReport]) -> None:
     """A line for each report, on stderr: it is no result."""
     from rich.text import Text
 

@@ -65,7 +65,7 @@ def split(
     splitting.check_folder(folder, data)
     with advising_text(), RowFile(data) as file:
         with Meter(quiet=as_json) as meter:
-            divided = splitting.divide(file, plan, meter)
+            divided = splitting.split_rows(file, plan, meter)
             leaks = splitting.measure_leaks(file, divided, plan.rules, meter)
         report = splitting.write_split(folder, file, plan, divided, leaks)
     if as_json:
@@ -87,14 +87,14 @@ def advising_text() -> Iterator[None]:
 
 
 def rules(text: str | None, near: float | None, contained: float | None) -> Any:
-    """The options as `leaks.Rules`. Raises InputError."""
+    """The options as `leaks.LeakRules`. Raises InputError."""
     from harness.errors import InputError
-    from harness.training_data.leaks import Rules
+    from harness.training_data.leaks import LeakRules
 
     given = {"near": near, "contained": contained}
     names = tuple(name.strip() for name in text.split(",")) if text else ()
     try:
-        return Rules(text=names, **{name: value for name, value in given.items() if value is not None})
+        return LeakRules(text=names, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         raise InputError(f"--near, --contained: {error}") from error
 

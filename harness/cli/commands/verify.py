@@ -147,7 +147,7 @@ def _measure(
     from rich.progress import Progress
 
     from harness.cli.display import run
-    from harness.strength.measure import Options, measure_set
+    from harness.strength.measure import StrengthOptions, measure_set
     from harness.strength.programs import accepted_completions
 
     completions = accepted_completions(runs)
@@ -158,7 +158,7 @@ def _measure(
         return measure_set(
             loaded,
             backend,
-            Options(**asked),
+            StrengthOptions(**asked),
             limits=lambda problem: config.limits(problem.limits),
             completions=completions,
             workers=config.workers,

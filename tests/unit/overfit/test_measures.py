@@ -12,7 +12,7 @@ import scipy.stats
 from harness.metrics import diversity
 from harness.overfit import measures
 from harness.overfit.loss_curve import LossMinimum
-from harness.overfit.measures import Level, WeightedLoss, Written
+from harness.overfit.measures import Level, WeightedLoss, WrittenTexts
 from harness.text.verbatim import LONG, VerbatimCopy
 
 
@@ -95,8 +95,8 @@ def copies(planted: int) -> measures.Copies:
     outputs = [essay(1000 + seed, 120) for seed in range(40)]
     for place in range(planted):
         outputs[place][20 : 20 + LONG + 5] = training[place].split()[40 : 40 + LONG + 5]
-    control = Written(name="validation texts", texts=[" ".join(essay(2000 + seed, 150)) for seed in range(40)])
-    written = Written(name="outputs", texts=[" ".join(each) for each in outputs])
+    control = WrittenTexts(name="validation texts", texts=[" ".join(essay(2000 + seed, 150)) for seed in range(40)])
+    written = WrittenTexts(name="outputs", texts=[" ".join(each) for each in outputs])
     return measures.measure_copies(written, training, control, training)
 
 
@@ -116,7 +116,7 @@ def test_what_validation_texts_share_with_training_texts_too_is_no_sign() -> Non
     licence = essay(1, 80)
     training = [" ".join([*licence, *essay(100 + seed, 50)]) for seed in range(30)]
     texts = [" ".join([*licence, *essay(200 + seed, 50)]) for seed in range(30)]
-    both = [Written(name=name, texts=texts) for name in ("outputs", "validation texts")]
+    both = [WrittenTexts(name=name, texts=texts) for name in ("outputs", "validation texts")]
     found = measures.measure_copies(both[0], training, both[1], training)
     assert found.long.share == 1 and not found.excessive
 
@@ -172,8 +172,10 @@ def test_the_worst_sign_comes_first() -> None:
     turn = LossMinimum(step=1, epoch=2, loss=1, rise=0.05, confirmed=True, train_change=-1)
     gap = measures.measure_gap(losses(1.0), losses(2.0, seed=1), rng())
     signs = measures.find_signs(gap, [], turn)
-    assert [sign.level for sign in signs] == [Level.SEVERE, Level.MODERATE] and measures.worst(signs) is Level.SEVERE
-    assert "epoch 2" in signs[1].what and measures.worst([]) is Level.NONE
+    assert [sign.level for sign in signs] == [Level.SEVERE, Level.MODERATE] and measures.worst_level(
+        signs
+    ) is Level.SEVERE
+    assert "epoch 2" in signs[1].what and measures.worst_level([]) is Level.NONE
 
 
 def test_the_share_of_outputs_with_a_long_copy_counts_from_fifty_tokens() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.text import near_duplicates
-from harness.text.containment import SHORTEST, contain
+from harness.text.containment import SHORTEST, find_contained
 from harness.text.shingles import jaccard, shingles, token_hashes, windows
 from harness.text.words import tokens
 
@@ -138,25 +138,25 @@ def test_groups_are_the_connected_components_of_pairs_at_the_threshold(texts: li
 def test_a_text_inside_a_longer_one_is_found_with_its_share() -> None:
     inner, outer = essay(1, 40), essay(2, 400)
     left = [" ".join(essay(3, 400)), " ".join([*outer[:200], *inner, *outer[200:]])]
-    (found,) = contain(lambda: left, [" ".join(inner)])
+    (found,) = find_contained(lambda: left, [" ".join(inner)])
     assert (found.left, found.right, found.share) == (1, 0, 1.0)
 
 
 def test_half_a_text_is_found_as_half() -> None:
     words = essay(1, 104)
-    (found,) = contain(lambda: [" ".join(words[:54])], [" ".join(words)])
+    (found,) = find_contained(lambda: [" ".join(words[:54])], [" ".join(words)])
     assert found.share == pytest.approx(0.5)
 
 
 def test_a_text_of_few_shingles_is_not_looked_for() -> None:
     short = " ".join(essay(1, SHORTEST + 3))
-    assert list(contain(lambda: [short], [short])) == []
+    assert list(find_contained(lambda: [short], [short])) == []
 
 
 def test_boilerplate_that_all_texts_have_does_not_count() -> None:
     licence = essay(1, 60)
     right = [" ".join([*licence, *essay(100 + place, 60)]) for place in range(150)]
-    shares = [each.share for each in contain(lambda: [" ".join(licence)], right)]
+    shares = [each.share for each in find_contained(lambda: [" ".join(licence)], right)]
     assert len(shares) == 150 and max(shares) < 0.1
 
 

@@ -15,7 +15,7 @@ from harness.errors import InputError
 from harness.files.rows import RowFile
 from harness.training_data import leaks
 from harness.training_data import split as splitting
-from harness.training_data.leaks import Rules
+from harness.training_data.leaks import LeakRules
 from harness.training_data.split import SplitPlan, Strategy, parse_size
 from tests.fixtures.problems import read_rows, write_rows
 
@@ -44,7 +44,7 @@ def plan(test: str = "0.2", validation: str | None = None, **options: Any) -> Sp
     sizes = {"test": parse_size(test, "--test-size")}
     if validation:
         sizes["validation"] = parse_size(validation, "--validation-size")
-    return SplitPlan(rules=Rules(), **sizes, **options)
+    return SplitPlan(rules=LeakRules(), **sizes, **options)
 
 
 Split = Callable[..., dict[str, Any]]
@@ -57,7 +57,7 @@ def split(tmp_path: Path) -> Split:
     def run(data: Rows, **options: Any) -> dict[str, Any]:
         asked = plan(**options)
         with RowFile(write(tmp_path / "data.jsonl", data)) as file:
-            divided = splitting.divide(file, asked, quiet)
+            divided = splitting.split_rows(file, asked, quiet)
             found = splitting.measure_leaks(file, divided, asked.rules, quiet)
             splitting.write_split(tmp_path / "out", file, asked, divided, found)
         report: dict[str, Any] = json.loads((tmp_path / "out" / "split.json").read_text())
@@ -120,8 +120,8 @@ def test_planted_leaks_of_each_kind_are_counted_with_their_lines(tmp_path: Path)
         {"text": essay(501)},
     ]
     with RowFile(write(tmp_path / "a.jsonl", train)) as left, RowFile(write(tmp_path / "b.jsonl", test)) as right:
-        parts = [leaks.whole(file, Rules(), quiet) for file in (left, right)]
-        found = leaks.find_leaks(*parts, Rules(), quiet)
+        parts = [leaks.sketch_whole_file(file, LeakRules(), quiet) for file in (left, right)]
+        found = leaks.find_leaks(*parts, LeakRules(), quiet)
     assert (found.exact, found.near, found.contained, found.share) == (1, 1, 1, 0.75)
     places = {each.kind: (each.row.rpartition(", ")[2], each.found_in.rpartition(", ")[2]) for each in found.examples}
     assert places == {"exact": ("line 1", "line 4"), "near": ("line 2", "line 5"), "contained": ("line 3", "line 21")}
@@ -240,5 +240,7 @@ def test_a_problem_set_is_checked_by_its_name(tmp_path: Path) -> None:
     problem = json.loads((Path(__file__).parents[3] / "problems" / "core.jsonl").read_text().splitlines()[3])
     train = [*rows(5), {"text": f"{essay(9)}\n{problem['prompt']}{problem['reference']}\n{essay(10)}"}]
     with RowFile(write(tmp_path / "a.jsonl", train)) as left, leaks.open_rows("core", tmp_path) as right:
-        found = leaks.find_leaks(*(leaks.whole(file, Rules(), quiet) for file in (left, right)), Rules(), quiet)
+        found = leaks.find_leaks(
+            *(leaks.sketch_whole_file(file, LeakRules(), quiet) for file in (left, right)), LeakRules(), quiet
+        )
     assert found.contained == 1 and found.examples[0].id == problem["id"]
