@@ -17,10 +17,6 @@ from harness.metrics._features import Matrix, as_features, as_pair, distance_blo
 from harness.metrics._metric import Direction, Metric, Unit
 
 METRICS = (Metric(name="authenticity", direction=Direction.NEITHER, unit=Unit.SHARE, value=None, largest=1.0),)
-
-
-METRICS = (Metric(name="authenticity", direction=Direction.HIGHER, unit=Unit.SHARE, value=None),)
-
 COPY_SHARE = 0.5  # of the smallest distance of a hold-out picture to training
 
 

@@ -13,10 +13,6 @@ from harness.metrics._features import Matrix, as_pair, distance_blocks
 from harness.metrics._metric import Direction, Metric, Unit
 
 METRICS = (Metric(name="cmmd", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
-
-METRICS = (Metric(name="cmmd", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
 SIGMA = 10.0
 SCALE = 1000.0
 

@@ -23,10 +23,6 @@ from harness.metrics._features import Matrix
 from harness.metrics._metric import Direction, Metric, Unit
 
 METRICS = (Metric(name="bits_per_dim", direction=Direction.LOWER, unit=Unit.BITS, value=None, per="dimension"),)
-
-
-METRICS = (Metric(name="bits_per_dim", direction=Direction.LOWER, unit=Unit.BITS, value=None, per="dimension"),)
-
 LN2 = math.log(2)
 BIN = 1 / 255  # half a bin of an 8-bit value scaled to [-1, 1]
 

@@ -27,9 +27,6 @@ def find(name: str) -> Metric | None:
     return Metric(name=name, direction=Direction.LOWER, unit=Unit.NUMBER, value=None, headline=True)
 
 
-METRICS = (Metric(name="fid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
-
 @dataclass(frozen=True, slots=True)
 class Moments:
     """What the distance knows of a set. mean: (D,); covariance: (D, D); n: None where only the two were given."""

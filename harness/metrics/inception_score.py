@@ -17,9 +17,6 @@ from harness.metrics._metric import Direction, Metric, Unit
 METRICS = (Metric(name="is", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
 
 
-METRICS = (Metric(name="inception_score", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InceptionScore:
     """The mean over splits, and their deviation (population), which is not a standard error."""

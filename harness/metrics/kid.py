@@ -18,9 +18,6 @@ from harness.metrics._metric import Direction, Metric, Unit
 METRICS = (Metric(name="kid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
 
 
-METRICS = (Metric(name="kid", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelDistance:
     """The mean over subsets, and the deviation (population) of the subsets' values."""

@@ -14,10 +14,6 @@ from harness.metrics._features import as_pair
 from harness.metrics._metric import Direction, Metric, Unit
 
 METRICS = (Metric(name="mind", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
-
-METRICS = (Metric(name="mind", direction=Direction.LOWER, unit=Unit.NUMBER, value=None),)
-
 DIRECTIONS = 1000
 _BLOCK = 50
 

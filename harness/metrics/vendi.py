@@ -17,9 +17,6 @@ from harness.metrics._metric import Direction, Metric, Unit
 METRICS = (Metric(name="vendi", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
 
 
-METRICS = (Metric(name="vendi", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),)
-
-
 def vendi(features: ArrayLike) -> float:
     """Vendi score of (N, D) features. Raises ValueError for a row of zeros, whose direction is not defined."""
     found = as_features(features)
