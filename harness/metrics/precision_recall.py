@@ -30,13 +30,6 @@ def find(name: str) -> Metric | None:
     return Metric(name=name, direction=Direction.HIGHER, unit=unit, value=None)
 
 
-METRICS = (
-    *(Metric(name=name, direction=Direction.HIGHER, unit=Unit.SHARE, value=None) for name in ("precision", "recall")),
-    Metric(name="density", direction=Direction.HIGHER, unit=Unit.NUMBER, value=None),  # it can exceed 1
-    Metric(name="coverage", direction=Direction.HIGHER, unit=Unit.SHARE, value=None),
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecisionRecall:
     """The four shares (density can exceed 1), and which real pictures are covered or reached."""

@@ -66,7 +66,8 @@ def write_run(results: Path, model: str, metric: Metric, value: float) -> Path:
 @pytest.mark.parametrize("name", registry.names("harness.metrics"))
 def test_a_file_of_a_metric_describes_what_it_reports(name: str) -> None:
     module = registry.load("harness.metrics", name, "metric")
-    assert module.METRICS and all(isinstance(each, Metric) for each in module.METRICS)
+    assert module.METRICS or module.find
+    assert all(isinstance(each, Metric) for each in module.METRICS)
     assert module.__doc__ and all(find_metric(each.name) is not None for each in module.METRICS)
 
 
