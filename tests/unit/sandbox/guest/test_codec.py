@@ -137,7 +137,7 @@ def test_a_lie_is_refused_at_little_cost(name: str) -> None:
     start = time.process_time()
     with pytest.raises(codec.CodecError):
         codec.Decoder(iter)(LIES[name].encode())
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 2  # 0.3 s where others use the processor's caches; a slow lie costs minutes
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
