@@ -92,7 +92,7 @@ def write_summary(
     n = len(clip.rows) if clip else (values[0].n_gen or 0 if values else 0)
     summary = {
         "run": str(run), "task": TASK, "estimates": [asdict(one) for one in found],
-        "coverage": {"expected": n, "completions": n, "scored": n}, **sections,
+        "coverage": {"complete": True, "expected": n, "completions": n, "scored": n}, **sections,
         "metrics": [one.record() for one in values], "clip": clip.record() if clip else None, "problems": rows,
     }  # fmt: skip
     write_whole(run / SUMMARY, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())

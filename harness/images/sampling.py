@@ -70,7 +70,7 @@ def open_sampler(model: str, *, steps: int = 20, guidance: float | None = None) 
     config = folder / "config.json"
     if not config.is_file() or json.loads(config.read_text(encoding="utf-8")).get("kind") != "shapes-diffusion":
         raise InputError(f"{model} has neither model_index.json (diffusers) nor the config.json of a shapes model")
-    scale = 1.5 if guidance is None else guidance
+    scale = 3.0 if guidance is None else guidance
     network = load_diffusion(folder)
     torch.set_num_threads(1)  # threads that wait for each other in a network this small take four times the work
     return Sampler(

@@ -12,6 +12,7 @@ pictures with their step.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,8 +111,12 @@ class TrainingCallback:
 
 def _append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(text)
+    with open(path, "a+b") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # the last line was torn by a crash: this one must not be joined to it
+                text = "\n" + text
+        file.write(text.encode())
 
 
 def read_points(folder: Path) -> list[dict[str, Any]]:
@@ -177,6 +182,16 @@ def write_page(places: Sequence[Path], out: Path) -> None:
         _extremes(samples, points),
     ]
     write_whole(out, page.page("Scores over training", [part for part in body if part]))
+
+
+def replay(places: Sequence[Path], logger: Logger) -> None:
+    """Every point to a logger, with its step and its worst and best picture."""
+    points, samples = gather(places)
+    for row in points:
+        here = sorted((s for s in samples if s["step"] == row["step"]), key=lambda s: float(s["clip_cosine"]))
+        ends = {"clip/worst": here[0], "clip/best": here[-1]} if here else {}
+        shown = {name: pixels for name, sample in ends.items() if (pixels := _pixels(sample)) is not None}
+        logger.log(row["step"], run_directory.scalars(row), shown)
 
 
 def _clip_curve(points: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]) -> str:

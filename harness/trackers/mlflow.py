@@ -4,6 +4,10 @@ MLFLOW_TRACKING_URI names; without it in MLflow's own default, a file in the wor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from harness.trackers import PROJECT, TrackedRun
 
 LIBRARY = "mlflow"
@@ -35,3 +39,29 @@ def send(report: TrackedRun) -> str:
         client.log_figure(identity, figure, "estimates.png")
     client.set_terminated(identity)
     return f"{mlflow.get_tracking_uri()}, experiment {name}, run {identity}"
+
+
+class Live:
+    """Numbers and pictures of training steps, in one run; each has its step."""
+
+    def __init__(self, folder: Path, name: str) -> None:  # noqa: ARG002 - MLflow has a place of its own
+        import mlflow  # measured: 2 s
+        from mlflow.environment_variables import MLFLOW_EXPERIMENT_NAME
+
+        self._client = mlflow.MlflowClient()
+        experiment_name = MLFLOW_EXPERIMENT_NAME.get() or PROJECT
+        experiment = self._client.get_experiment_by_name(experiment_name)
+        number = experiment.experiment_id if experiment else self._client.create_experiment(experiment_name)
+        self._run = self._client.create_run(number, run_name=name).info.run_id
+        self.place = f"{mlflow.get_tracking_uri()}, experiment {experiment_name}, run {self._run}"
+
+    def log(self, step: int, scalars: Mapping[str, float], pictures: Mapping[str, Any]) -> None:
+        """Pictures are (height, width, 3) arrays in 8 bits."""
+        for name, value in scalars.items():
+            self._client.log_metric(self._run, name.replace("@", "_at_").replace("/", "_"), value, step=step)
+        for name, pixels in pictures.items():
+            self._client.log_image(self._run, pixels, f"{name}-{step}.png")
+
+    def close(self) -> None:
+        """Ends the run."""
+        self._client.set_terminated(self._run)

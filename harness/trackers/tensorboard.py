@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from harness.trackers import TrackedRun
 
 LIBRARY = "tensorboard"
@@ -32,3 +36,25 @@ def _table(report: TrackedRun) -> str:
     columns = report.columns()
     lines = [columns, ["---"] * len(columns), *report.rows()]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+class Live:
+    """Numbers and pictures of training steps, written as they come; each has its step."""
+
+    def __init__(self, folder: Path, name: str) -> None:  # noqa: ARG002 - the folder names the run
+        from torch.utils.tensorboard import SummaryWriter  # measured: 3 s, torch
+
+        self.place = str(folder / FOLDER)
+        self._writer = SummaryWriter(log_dir=self.place)
+
+    def log(self, step: int, scalars: Mapping[str, float], pictures: Mapping[str, Any]) -> None:
+        """Pictures are (height, width, 3) arrays in 8 bits."""
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)
+        for name, pixels in pictures.items():
+            self._writer.add_image(name, pixels, step, dataformats="HWC")
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._writer.close()

@@ -316,12 +316,21 @@ def track(
         list[Path], typer.Argument(help="Runs of `harness images`, or a folder that a TrainingCallback wrote.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("track.html"),
+    report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow; every point with its step.")] = "",
 ) -> None:
     """Draw scores over training steps, with the same prompts and seeds as a film strip."""
     from harness.cli.display import run as display
     from harness.images import tracking
+    from harness.trackers import find_tracker
 
+    names = [name.strip() for name in report_to.split(",") if name.strip()]
+    modules = [find_tracker(name) for name in names]
     tracking.write_page(runs, out)
+    for name, module in zip(names, modules, strict=True):
+        live = module.Live(out.parent, out.stem)
+        tracking.replay(runs, live)
+        live.close()
+        display.err.print(f"{name}: {live.place}", soft_wrap=True, markup=False)
     display.out.print(f"{out}: {len(runs)} runs", soft_wrap=True, markup=False)
 
 

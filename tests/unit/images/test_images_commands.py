@@ -1,0 +1,211 @@
+"""`harness images` from the command line, on the embedded models: a few pictures, a whole run, its report, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from harness.images import doctor
+from harness.images.pictures import open_set, png
+from harness.images.sampling import MODELS
+from harness.models import shapes_world
+
+PROMPTS = dict(list(shapes_world.prompts().items())[:6])
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory, harness):
+    folder = tmp_path_factory.mktemp("sampled")
+    (folder / "prompts.json").write_text(json.dumps(PROMPTS))
+    answer = harness("images", "sample", "--model", "shapes-early", "--prompts", "prompts.json", "--seeds", "2",
+                     "--steps", "4", "--step", "250", "-o", "early", cwd=folder)  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    return folder
+
+
+@pytest.fixture
+def real(tmp_path):
+    folder = tmp_path / "real"
+    folder.mkdir()
+    world = shapes_world.make("reference", 300)
+    rows = []
+    for i, (pixels, text) in enumerate(zip(world.pictures, world.captions, strict=True)):
+        (folder / f"{i}.png").write_bytes(png(pixels))
+        rows.append(json.dumps({"id": str(i), "image": f"{i}.png", "prompt": text, "seed": i}) + "\n")
+    (folder / "manifest.jsonl").write_text("".join(rows))
+    return folder
+
+
+def test_a_picture_is_the_same_whatever_was_drawn_beside_it(sampled, harness):
+    first = {entry.id: one.digest for entry, one in open_set(str(sampled / "early"))}
+    assert len(first) == 12
+    gone = sorted((sampled / "early" / "pictures").iterdir())[3]
+    gone.unlink()
+    answer = harness("images", "sample", "--model", "shapes-early", "--prompts", "prompts.json", "--seeds", "2",
+                     "--steps", "4", "--step", "250", "-o", "early", "--batch", "1", cwd=sampled)  # fmt: skip
+    assert answer.returncode == 0
+    assert {entry.id: one.digest for entry, one in open_set(str(sampled / "early"))} == first
+
+
+def test_pictures_of_other_settings_do_not_mix(sampled, harness):
+    answer = harness("images", "sample", "--model", "shapes-early", "--prompts", "prompts.json", "--steps", "5",
+                     "-o", "early", cwd=sampled)  # fmt: skip
+    assert answer.returncode == 2 and "another model or other settings" in answer.stderr
+
+
+def test_a_run_has_its_files_and_the_same_numbers_twice(real, harness, tmp_path):
+    arguments = ("images", "evaluate", "real", "--real", "shapes:holdout@400", "--prompts", "shapes", "--clip",
+                 str(MODELS / "shapes-clip"), "--metrics", "fid,prdc,is,vendi", "--k", "3",
+                 "--train", "shapes:train@300", "--json")  # fmt: skip
+    found = []
+    for results in ("a", "b"):
+        answer = harness(*arguments, "--results", results, cwd=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        (run,) = (tmp_path / results / "shapes" / "real").iterdir()
+        assert {path.name for path in run.iterdir()} == {
+            "manifest.json",
+            "samples.jsonl",
+            "summary.json",
+            "report.html",
+        }
+        summary = json.loads((run / "summary.json").read_text())
+        found.append({**summary, "run": ""})
+    assert found[0] == found[1]
+    names = {one["name"] for one in found[0]["metrics"]}
+    assert {"fid/shapes", "precision@k3", "recall@k3", "is", "vendi"} <= names
+    assert found[0]["clip"]["r_at_1"] > 0.8 and found[0]["clip"]["n_prompts"] == 256
+    assert {"clip", "r_at_1", "fid/shapes"} <= {one["metric"] for one in found[0]["estimates"]}
+    html = (run / "report.html").read_text()
+    assert "http" not in html.replace("http-equiv", "") and "<script" not in html
+
+
+def test_two_runs_are_compared_by_prompt(real, harness, tmp_path):
+    world = shapes_world.make("reference", 300)
+    noisy = np.random.default_rng(0).integers(0, 256, world.pictures.shape).astype(np.uint8)
+    other = tmp_path / "noise"
+    other.mkdir()
+    shutil.copy(real / "manifest.jsonl", other)
+    for i, pixels in enumerate(noisy):
+        (other / f"{i}.png").write_bytes(png(pixels))
+    for name in ("real", "noise"):
+        assert harness("images", "evaluate", name, "--prompts", "shapes", "--clip", str(MODELS / "shapes-clip"),
+                       "--metrics", "vendi", "--real", "shapes:holdout@400", "--train", "shapes:train@300",
+                       cwd=tmp_path).returncode == 0  # fmt: skip
+    runs = [next((tmp_path / "results" / "shapes" / name).iterdir()) for name in ("real", "noise")]
+    answer = harness("compare", *runs, "--json", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    text = json.dumps(json.loads(answer.stdout))
+    assert "r_at_1" in text and "clip" in text
+
+
+def test_fail_if_is_exit_code_1_and_an_unknown_number_2(real, harness, tmp_path):
+    common = ("images", "clip", "--images", "real", "--prompts", "shapes", "--model", "shapes-clip", "--fail-if")
+    assert harness(*common, "clip/mean<0.22", cwd=tmp_path).returncode == 0
+    failed = harness(*common, "clip/mean<0.999", cwd=tmp_path)
+    assert failed.returncode == 1 and "clip/mean < 0.999 was to fail" in failed.stderr
+    unknown = harness(*common, "clip/maen<0.2", cwd=tmp_path)
+    assert unknown.returncode == 2 and "did you mean clip/mean" in unknown.stderr
+    assert harness(*common, "clip/mean is low", cwd=tmp_path).returncode == 2
+
+
+def test_copies_planted_among_pictures_are_found_by_the_command(harness, tmp_path):
+    for name, split in (("train", "train"), ("gen", "holdout")):
+        (tmp_path / name).mkdir()
+        for i, pixels in enumerate(shapes_world.make(split, 60).pictures):
+            (tmp_path / name / f"{i:03d}.png").write_bytes(png(pixels))
+    shutil.copy(tmp_path / "train" / "007.png", tmp_path / "gen" / "copy.png")
+    answer = harness(
+        "images",
+        "copies",
+        "--train",
+        "train",
+        "--gen",
+        "gen",
+        "--holdout",
+        "shapes:holdout@500",
+        "--json",
+        cwd=tmp_path,
+    )
+    report = json.loads(answer.stdout)
+    assert answer.returncode == 1
+    assert [(one["gen_id"], one["train_id"], one["equal_pixels"]) for one in report["candidates"]] == [
+        ("copy", "007", True)
+    ]
+
+
+def test_features_serve_in_place_of_pictures(real, harness, tmp_path):
+    assert harness("images", "features", "real", "-o", "real.npz", cwd=tmp_path).returncode == 0
+    assert harness("images", "features", "shapes:holdout@300", "-o", "gen.npz", cwd=tmp_path).returncode == 0
+    answer = harness(
+        "images", "distance", "--real", "real.npz", "--gen", "gen.npz", "--metrics", "fid", "--json", cwd=tmp_path
+    )
+    (value,) = json.loads(answer.stdout)["metrics"]
+    assert value["name"] == "fid/shapes" and value["n_real"] == 300 and value["low"] is not None
+    same = harness("images", "distance", "--real", "real.npz", "--gen", "real.npz", cwd=tmp_path)
+    assert same.returncode == 2 and "hold the same 300 pictures" in same.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("clip", "--images", ".", "--prompts", "shapes", "--model", "openai/clip-vit-large-patch14-336"),
+         "openai/clip-vit-large-patch14-336 is not a directory here"),
+        (("evaluate", "nowhere"), "needs something to be measured against"),
+        (("evaluate", "nowhere", "--real", "shapes:reference"), "nowhere is not there"),
+        (("sample", "--model", "stabilityai/sdxl"), "stabilityai/sdxl is not a directory here"),
+        (("likelihood", "nowhere"), "neither shapes nor shapes-early nor a file"),
+        (("distance", "--real", "shapes:reference@90", "--gen", "shapes:holdout@90", "--metrics", "fis"), "the metrics are fid"),
+        (("distance", "--real", "shapes:test", "--gen", "shapes:holdout"), "shapes has the splits train, holdout, reference"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_exit_code_2_and_says_what_to_do(harness, tmp_path, arguments, message):
+    answer = harness("images", *arguments, cwd=tmp_path)
+    assert answer.returncode == 2 and message in answer.stderr
+
+
+def test_likelihood_of_an_embedded_model(harness, tmp_path):
+    answer = harness("images", "likelihood", "shapes-early", "--n", "48", "--strata", "6", "--json", cwd=tmp_path)
+    found = json.loads(answer.stdout)
+    assert 0 < found["low"] < found["bits_per_dim"] < found["high"] and found["dims"] == 3072
+
+
+def test_the_doctor_finds_the_models_and_no_torchvision(harness):
+    answer = harness("images", "doctor")
+    assert "shapes-clip" in answer.stdout and "torchvision: not installed, and not needed" in answer.stdout
+
+
+def test_a_torchvision_that_does_not_fit_is_explained(tmp_path, monkeypatch):
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {row.name: row for row in doctor.examine()}["torchvision"]
+    assert found.state == "broken" and "operator torchvision::nms does not exist" in found.text
+    assert "pip uninstall torchvision" in found.text
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys; import harness.cli.commands.images; assert not {'torch', 'transformers', 'PIL', 'numpy'} & set(sys.modules)"
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert time.monotonic() - begun < 30
+
+
+def test_points_go_to_tensorboard_with_their_step(harness, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from tests.unit.images.test_images_clip import _callback
+
+    callback, _ = _callback(tmp_path / "training")
+    points = [callback(10), callback(20)]
+    answer = harness("images", "track", "training", "--report-to", "tensorboard", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    found = [(event.step, event.value) for event in events.Scalars("clip/mean")]
+    assert found == [(10, pytest.approx(points[0]["clip/mean"])), (20, pytest.approx(points[1]["clip/mean"]))]
+    assert [event.step for event in events.Images("clip/worst")] == [10, 20]
