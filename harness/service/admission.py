@@ -234,7 +234,8 @@ class Admission:
             del self._jobs[job.key]
         assert job.started is not None
         took_s = time.monotonic() - job.started
-        self._mean_s += SMOOTHING * (took_s / job.work.runs() - self._mean_s)
+        if not job.cancellation.cancelled:
+            self._mean_s += SMOOTHING * (took_s / job.work.runs() - self._mean_s)
         try:
             execution = end()
         except Exception as error:

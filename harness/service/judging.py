@@ -6,6 +6,7 @@ The one place through which every API here runs programs: it chooses limits and 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,10 +273,7 @@ def function_tests(source: str, entry_point: str, *, prompt: str = "", integrity
         raise ValueError(f"tests: entry_point must be the name of a function, not {entry_point!r}")
     call = f"\ncheck({entry_point})\n" if "def check(" in source else "\n"
     tests = call_tests(source + call, entry_point, prelude=prompt)
-    if integrity is Integrity.IN_SANDBOX:
-        return type(tests)(source=tests.source, entry_point=entry_point, setup=tests.setup, prelude=tests.prelude,
-                           integrity=integrity)  # fmt: skip
-    return tests
+    return dataclasses.replace(tests, integrity=integrity) if integrity else tests
 
 
 def _own_problem(body: CallTestsBody | StdioTestsBody | None) -> Problem:
