@@ -1,0 +1,224 @@
+"""`harness serve sandbox` beside a service that starts whatever arrives, in pairs of one run.
+
+    python -m tests.bench.service_peer --rounds 3 --programs 60
+    python -m tests.bench.service_peer --peer http://127.0.0.1:8081     a real SandboxFusion in place of the baseline
+    python -m tests.bench.service_peer --requests 100000                 the service's memory over so many requests
+
+Throughput: 64 in flight, a small program with 10 cases of standard input: a case by `/run_code`, the whole by
+`/v1/batch`, and by the bare pool without HTTP. Latency: p50 of `/run_code`, 4 in flight. True under load: 64 right
+programs of 0.4 s CPU time at once with run_timeout 2: how many are called too slow. No two programs are equal, so
+nothing is answered by another's execution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import sandbox
+from sandbox import Program, StdioCase, StdioTests, Verdict
+from tests.bench import systems
+from tests.fixtures.servers import closed_port
+from tests.fixtures.service import running
+
+IN_FLIGHT, CASES = 64, 10
+_number = itertools.count()
+Call = Callable[[str, Any], Awaitable[Any]]
+
+
+def small() -> str:
+    """A small program, unlike every other one."""
+    return f"# {next(_number)}\na, b = map(int, input().split())\nprint(a + b)\n"
+
+
+class Connection:
+    """One kept-open HTTP/1.1 connection: a client that costs little beside what is measured."""
+
+    def __init__(self, url: str) -> None:
+        self._at = urlsplit(url)
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, path: str, body: Any) -> Any:
+        """The answer's content. Raises RuntimeError for a status other than 200."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._at.hostname, self._at.port, limit=1 << 26)
+        reader, writer = self._streams
+        data = json.dumps(body).encode()
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+        )
+        writer.write(head.encode() + data)
+        status = (await reader.readline()).split()[1]
+        length = 0
+        while (line := await reader.readline()) not in (b"\r\n", b""):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        content = await reader.readexactly(length)
+        if status != b"200":
+            raise RuntimeError(f"{status.decode()}: {content[:300]!r}")
+        return json.loads(content)
+
+
+async def at_once(url: str, jobs: list[tuple[str, Any]], in_flight: int) -> list[tuple[float, Any]]:
+    """Seconds and content of each answer, so many in flight."""
+    rest = iter(jobs)
+    answers: list[tuple[float, Any]] = []
+
+    async def client() -> None:
+        connection = Connection(url)
+        for path, body in rest:
+            start = time.monotonic()
+            content = await connection.post(path, body)
+            answers.append((time.monotonic() - start, content))
+
+    await asyncio.gather(*(client() for _ in range(in_flight)))
+    return answers
+
+
+def cases_by_run_code(url: str, programs: int) -> float:
+    """Cases a second, a call each."""
+    jobs = []
+    for _ in range(programs):
+        code = small()
+        jobs += [
+            ("/run_code", {"code": code, "language": "python", "stdin": f"{n} 1", "run_timeout": 10})
+            for n in range(CASES)
+        ]
+    start = time.monotonic()
+    answers = asyncio.run(at_once(url, jobs, IN_FLIGHT))
+    seconds = time.monotonic() - start
+    assert all(content["status"] == "Success" for _, content in answers)
+    return len(jobs) / seconds
+
+
+def cases_by_batch(url: str, programs: int) -> float:
+    """Cases a second, all of a program in one item, 16 items a call."""
+    tests = {"kind": "stdio", "cases": [{"stdin": f"{n} 1", "stdout": f"{n + 1}"} for n in range(CASES)]}
+    items = [{"source": small(), "tests": tests} for _ in range(programs)]
+    jobs = [("/v1/batch", {"items": items[start : start + 16]}) for start in range(0, len(items), 16)]
+    start = time.monotonic()
+    answers = asyncio.run(at_once(url, jobs, 4))
+    seconds = time.monotonic() - start
+    assert all(each["judgement"]["verdict"] == "ACCEPTED" for _, content in answers for each in content)
+    return programs * CASES / seconds
+
+
+def cases_by_pool(box: sandbox.Pool, programs: int) -> float:
+    """Cases a second without a service."""
+    tests = StdioTests(cases=tuple(StdioCase(stdin=f"{n} 1", stdout=f"{n + 1}") for n in range(CASES)))
+    start = time.monotonic()
+    with ThreadPoolExecutor(box.workers) as threads:
+        ended = list(threads.map(lambda _: box.run(Program(source=small()), tests), range(programs)))
+    assert all(each.verdict is Verdict.ACCEPTED for each in ended)
+    return programs * CASES / (time.monotonic() - start)
+
+
+def p50_ms(url: str, calls: int = 200) -> float:
+    """Of /run_code with 4 in flight."""
+    jobs = [("/run_code", {"code": small(), "language": "python", "stdin": "1 2"}) for _ in range(calls)]
+    return 1000 * statistics.median(seconds for seconds, _ in asyncio.run(at_once(url, jobs, 4)))
+
+
+def wrong_time_outs(url: str) -> int:
+    """Of 64 right programs of 0.4 s CPU time, at once, with a limit of 2 s."""
+    code = "import time\nwhile time.process_time() < 0.4: pass\nprint(1)"
+    jobs = [
+        ("/run_code", {"code": f"# {next(_number)}\n{code}", "language": "python", "run_timeout": 2}) for _ in range(64)
+    ]
+    return sum(content["status"] != "Success" for _, content in asyncio.run(at_once(url, jobs, 64)))
+
+
+@contextmanager
+def baseline(folder: Path) -> Iterator[str]:
+    """The naive service."""
+    port = closed_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.naive_service", str(port)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            time.sleep(0.2)
+            try:
+                p50_ms(url, 4)
+                break
+            except OSError:
+                continue
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def resident_mib(pid: int) -> float:
+    """What the service's process holds."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", help="a running SandboxFusion, in place of the baseline")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--programs", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, running("--queue-s", "60", cwd=Path(folder)) as service:
+        if options.requests:
+            _memory(service.url, service.process.pid, options.requests)
+            return
+        with sandbox.open() as box:
+            if options.peer:
+                _compare(service.url, options.peer, box, options)
+            else:
+                with baseline(Path(folder)) as url:
+                    _compare(service.url, url, box, options)
+        print(f"the service's process: {resident_mib(service.process.pid):.0f} MiB")
+
+
+def _compare(ours: str, peer: str, box: sandbox.Pool, options: argparse.Namespace) -> None:
+    cases_by_pool(box, 4), cases_by_batch(ours, 4), p50_ms(ours, 20)
+    ratios: list[tuple[float, float, float]] = []
+    for number in range(options.rounds):
+        print(f"round {number + 1}: {systems.load()}", flush=True)
+        few = max(options.programs // 6, 2)
+        theirs, one, many, bare = (
+            cases_by_run_code(peer, few),
+            cases_by_run_code(ours, options.programs),
+            cases_by_batch(ours, options.programs),
+            cases_by_pool(box, options.programs),
+        )
+        print(f"  cases a second: peer {theirs:.0f}, /run_code {one:.0f}, /v1/batch {many:.0f}, bare pool {bare:.0f}")
+        print(f"  p50, 4 in flight: peer {p50_ms(peer, 60):.1f} ms, ours {p50_ms(ours):.1f} ms", flush=True)
+        ratios.append((one / theirs, many / theirs, many / bare))
+    for name, values in zip(
+        ("/run_code to peer", "/v1/batch to peer", "/v1/batch to bare pool"), zip(*ratios, strict=True), strict=True
+    ):
+        print(f"{name}: {statistics.median(values):.2f} ({min(values):.2f} - {max(values):.2f})")
+    print(f"wrong time-outs of 64: peer {wrong_time_outs(peer)}, ours {wrong_time_outs(ours)}")
+
+
+def _memory(url: str, pid: int, requests: int) -> None:
+    done = 0
+    while done < requests:
+        part = min(5000, requests - done)
+        jobs = [("/run_code", {"code": small(), "language": "python", "stdin": "1 2"}) for _ in range(part)]
+        asyncio.run(at_once(url, jobs, IN_FLIGHT))
+        done += part
+        print(f"{done} requests: {resident_mib(pid):.1f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
