@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,13 @@ LENGTH_SHARE = 0.05
 # Over this share without any program the prompt, the stop sequences or the extraction are likelier at fault than the
 # model: instruction-tuned models leave out the code in fewer than 1 of 100 answers.
 EMPTY_SHARE = 0.05
+# Over these shares what was judged is likelier to be no program, or no answer, than the model to be so weak.
+FENCED_SHARE = SPECIAL_SHARE = 0.05
+COMPILE_ERROR_SHARE = 0.5
+UNREAD_SHARE = 0.2
+FENCE = re.compile(r"^\s{0,3}(?:```|~~~)", re.MULTILINE)
+# What tokenizers end a text with, and templates a turn.
+SPECIAL = re.compile(r"(?:<\|[\w\-]{1,40}\|>|</s>|<end_of_turn>|<eos>|<pad>|\[/INST\]|<｜[^｜]{1,40}｜>)\s*\Z")
 # Over this share of problems with n equal texts, at a temperature above 0, the server is likelier to have copied one
 # draw than the model to be so sure. It takes SUSPECT_PROBLEMS of them to tell.
 IDENTICAL_SHARE = 0.9
@@ -36,7 +44,10 @@ class SamplingAudit:
     max_tokens, of those whose end is known. empty_share: without text or program. repeated_seeds: completions drawn
     with a seed that an earlier one of their problem has. distinct_per_problem: different texts, mean over problems.
     effective_n: independent draws, mean over problems: completions with the same seed are one draw, all others count,
-    equal texts too (they are what sampling n times gave); None where seeds are unknown.
+    equal texts too (they are what sampling n times gave); None where seeds are unknown. fenced_share,
+    special_token_share: programs that hold a Markdown fence, that end in a token such as <|endoftext|>; None for
+    replies and for tasks without programs. compile_error_share: of programs. unread_share: of
+    answers, for want of a label.
     """
 
     completions: int
@@ -49,6 +60,10 @@ class SamplingAudit:
     distinct_per_problem: float
     effective_n: float | None
     warnings: tuple[str, ...]
+    fenced_share: float | None = None
+    special_token_share: float | None = None
+    compile_error_share: float | None = None
+    unread_share: float | None = None
 
 
 class SamplingCounter:
@@ -57,10 +72,14 @@ class SamplingCounter:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._seeds: dict[str, array.array[int]] = {}
-        self._ended = self._cut = self._empty = 0
+        self._ended = self._cut = self._empty = self._fenced = self._special = self._programs = 0
 
-    def add(self, completion: Completion, *, empty: bool) -> None:
-        """One completion; `empty` where it gave no program."""
+    def add(self, completion: Completion, *, empty: bool, program: bool = False) -> None:
+        """One completion; `empty` where it gave no program; `program` where its text is run as it stands."""
+        if program:
+            self._programs += 1
+            self._fenced += FENCE.search(completion.text) is not None
+            self._special += SPECIAL.search(completion.text) is not None
         name = completion.problem_id
         self._counts[name] = self._counts.get(name, 0) + 1
         self._ended += completion.finish_reason is not None
@@ -69,11 +88,18 @@ class SamplingCounter:
         if completion.seed is not None:
             self._seeds.setdefault(name, array.array("q")).append(completion.seed)
 
-    def audit(self, distinct: Mapping[str, int], temperature: float | None) -> SamplingAudit | None:
+    def audit(
+        self,
+        distinct: Mapping[str, int],
+        temperature: float | None,
+        *,
+        compile_errors: int | None = None,
+        unread: int | None = None,
+    ) -> SamplingAudit | None:
         """The audit; None where there were no completions.
 
         distinct: problem id -> how many different texts. temperature: None where it is unknown, as for saved
-        completions.
+        completions. compile_errors, unread: how many did not compile, named no label; None where that is not asked.
         """
         total = sum(self._counts.values())
         if not total:
@@ -94,9 +120,14 @@ class SamplingCounter:
             distinct_per_problem=sum(distinct[name] for name in self._counts) / len(self._counts),
             effective_n=(sum(draws) + total - seeded) / len(self._counts) if draws else None,
             warnings=(),
+            fenced_share=self._fenced / self._programs if self._programs else None,
+            special_token_share=self._special / self._programs if self._programs else None,
+            compile_error_share=None if compile_errors is None else compile_errors / total,
+            unread_share=None if unread is None else unread / total,
         )
         suspect = temperature is not None and len(several) >= SUSPECT_PROBLEMS
-        return dataclasses.replace(found, warnings=tuple(_warnings(found, temperature if suspect else None)))
+        warnings = [*_warnings(found, temperature if suspect else None), *_unreadable(found)]
+        return dataclasses.replace(found, warnings=tuple(warnings))
 
 
 def _warnings(found: SamplingAudit, temperature: float | None) -> Iterator[str]:
@@ -121,4 +152,29 @@ def _warnings(found: SamplingAudit, temperature: float | None) -> Iterator[str]:
         yield (
             f"{found.empty_share:.1%} of the completions are empty or hold no program, so values may be too low: look "
             "at some with harness show, and at the prompt with --print-prompt"
+        )
+
+
+def _unreadable(found: SamplingAudit) -> Iterator[str]:
+    """The commonest reasons of a value near 0 that says nothing about the model."""
+    fenced, special = (found.fenced_share or 0) > FENCED_SHARE, (found.special_token_share or 0) > SPECIAL_SHARE
+    if fenced:
+        yield (
+            f"{found.fenced_share:.1%} of the programs hold a Markdown code fence, so they are replies with a program "
+            "in them: harness extract FILE --problems SET takes the programs out; ask a chat model with --form chat"
+        )
+    if special:
+        yield (
+            f"{found.special_token_share:.1%} of the programs end in a special token such as <|endoftext|>, which is "
+            "no Python: decode without special tokens, or cut the texts there"
+        )
+    if (found.compile_error_share or 0) > COMPILE_ERROR_SHARE and not fenced and not special:
+        yield (
+            f"{found.compile_error_share:.1%} of the programs do not compile: look at some with harness show, and at "
+            "the prompt with --print-prompt"
+        )
+    if (found.unread_share or 0) > UNREAD_SHARE:
+        yield (
+            f"{found.unread_share:.1%} of the answers name no label, or several, and count as wrong: look at some with "
+            "harness show; a model that does not follow instructions is better asked with --set by=logprob"
         )

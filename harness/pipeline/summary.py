@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from harness.files import atomic
 from harness.pipeline.costs import Cost, UsageTotals
@@ -30,14 +31,15 @@ def close(job: Job, store: Store, failures: Failures) -> RunResult:
         )
     )
     coverage = dataclasses.replace(_coverage(job, store, failures), omitted=tuple(outcome.omitted))
-    sampling, cost = _sampling_and_cost(job, store)
+    verdicts = _verdicts(store, failures) if job.task.executes else None
+    sampling, cost = _sampling_and_cost(job, store, verdicts)
     summary = Summary(
         run=str(store.run),
         task=job.task.name,
         estimates=tuple(outcome.estimates),
         coverage=coverage,
         integrity=_integrity(job) if job.task.executes else None,
-        verdicts=_verdicts(store, failures) if job.task.executes else None,
+        verdicts=verdicts,
         sampling=dataclasses.asdict(sampling) if sampling else None,
         cost=dataclasses.asdict(cost) if cost else None,
         sections=outcome.sections,
@@ -76,7 +78,9 @@ def _verdicts(store: Store, failures: Failures) -> dict[str, int]:
     return verdicts | ({Verdict.INTERNAL_ERROR.value: failures.internal} if failures.internal else {})
 
 
-def _sampling_and_cost(job: Job, store: Store) -> tuple[SamplingAudit | None, Cost | None]:
+def _sampling_and_cost(
+    job: Job, store: Store, verdicts: Mapping[str, int] | None
+) -> tuple[SamplingAudit | None, Cost | None]:
     """The audit of the sampling and what it took, in one pass over the completions."""
     problems = {problem.id: problem for problem in job.problems.problems}
     counter, totals = SamplingCounter(), UsageTotals()
@@ -87,10 +91,21 @@ def _sampling_and_cost(job: Job, store: Store) -> tuple[SamplingAudit | None, Co
             key = completion.problem_id, completion.index
             known = completion.form is Form.CHAT and store.verdict(*key) is not None
             empty = key in empty_replies if known else _is_empty(job.task, problems[completion.problem_id], completion)
-            counter.add(completion, empty=empty)
+            counter.add(completion, empty=empty, program=job.task.executes and completion.form is not Form.CHAT)
     sampled = job.manifest.identity.get("sampling")
-    audit = counter.audit(store.distinct(), sampled["temperature"] if sampled else None)
+    audit = counter.audit(
+        store.distinct(),
+        sampled["temperature"] if sampled else None,
+        compile_errors=None if verdicts is None else verdicts.get(Verdict.COMPILE_ERROR, 0),
+        unread=_unread(store),
+    )
     return audit, totals.cost(job.prices)
+
+
+def _unread(store: Store) -> int | None:
+    """Answers that no label could be read from; None for tasks that read none."""
+    values = [score.values["unread"] for score in reader.read_scores(store.run) if "unread" in score.values]
+    return sum(value > 0 for value in values) if values else None
 
 
 def _extracted_nothing(job: Job, store: Store) -> set[tuple[str, int]]:

@@ -94,7 +94,6 @@ FAULTS: list[tuple[str, list[Any], dict[str, str], str]] = [
      r"line 2: unknown label 'goood' \(did you mean good\?\); known: good, bad"),
     ("classification", [GOOD, {"text": "x", "label": "bad", "labels": ["a", "b"]}], {}, "line 2: unknown label 'bad'"),
     ("classification", [GOOD], {}, "has only the label 'good'; give those to choose from with --set labels"),
-    ("classification", [GOOD, {"text": "x", "label": "Good"}], {}, "'good' and 'Good' cannot be told apart"),
     ("classification", [{"text": "x", "label": True}], {}, "line 1: label: a label is expected, not True"),
     ("perplexity", [{"text": ""}], {}, "line 1: text: the text is empty"),
     ("perplexity", [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}], {}, "line 2: the id 'a' is there twice"),

@@ -91,3 +91,35 @@ def test_no_completions_have_no_audit() -> None:
 def test_repeated_seeds_are_those_that_a_multiset_has_more_than_once(seeds: list[list[int]]) -> None:
     found = audit([draws(i, ["x"] * len(each), seeds=each) for i, each in enumerate(seeds)])
     assert found.repeated_seeds == sum(count - 1 for each in seeds for count in Counter(each).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        ("```python\ndef f(): pass\n```", (1.0, 0.0)),
+        ("Here it is:\n~~~\nx = 1\n~~~", (1.0, 0.0)),
+        ("    return 1<|endoftext|>", (0.0, 1.0)),
+        ("    return 1\n<|im_end|>\n", (0.0, 1.0)),
+        ("    return 1</s>", (0.0, 1.0)),
+        ("    return '<|endoftext|>'\n", (0.0, 0.0)),
+        ("    return a < b | c > d\n", (0.0, 0.0)),
+    ],
+)
+def test_programs_that_are_replies_or_end_in_special_tokens_are_warned_of(
+    text: str, shares: tuple[float, float]
+) -> None:
+    counter = SamplingCounter()
+    counter.add(Completion(problem_id="p", index=0, text=text), empty=False, program=True)
+    found = counter.audit({"p": 1}, 0.8)
+    assert found is not None and (found.fenced_share, found.special_token_share) == shares
+    assert len(found.warnings) == sum(share > 0 for share in shares)
+
+
+def test_answers_that_are_not_read_and_programs_that_do_not_compile_are_warned_of() -> None:
+    counter = SamplingCounter()
+    for index in range(10):
+        counter.add(Completion(problem_id="p", index=index, text=f"{index}"), empty=False)
+    for counts, words in (({"unread": 3}, "name no label"), ({"compile_errors": 6}, "do not compile")):
+        found = counter.audit({"p": 10}, 0.8, **counts)
+        assert found is not None and len(found.warnings) == 1 and words in found.warnings[0]
+    assert counter.audit({"p": 10}, 0.8, unread=1, compile_errors=4).warnings == ()

@@ -107,7 +107,100 @@ def test_a_negated_label_is_never_read(words: list[str], label: str, negator: st
     assert READER.read(" ".join([*words, negator, label])).label is None
 
 
-@pytest.mark.parametrize("labels", [["Spam", "spam"], ["a_b", "a b"], ["good", "Good!"], ["...", "x"]])
-def test_labels_that_answers_could_not_tell_apart_are_refused(labels: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"cannot be told apart|no letters"):
-        LabelReader(labels)
+@pytest.mark.parametrize(
+    ("labels", "answer", "label"),
+    [
+        (["-1", "0", "1"], "-1", "-1"),
+        (["-1", "0", "1"], "Label: -1", "-1"),
+        (["-1", "0", "1"], "The score is 1.", "1"),
+        (["-1", "0", "1"], "I would rate it -1, for it is bad", "-1"),
+        (["1", "2"], "in 12 of 1.5 cases", None),
+        (["C", "C++", "C#"], "C++", "C++"),
+        (["C", "C++", "C#"], "**C#**", "C#"),
+        (["C", "C++", "C#"], "This is written in C++.", "C++"),
+        (["C", "C++", "C#"], "This is C code.", "C"),
+        (["C", "Java"], "It is C++ code", None),
+        (["Polish", "polish"], "Polish.", "Polish"),
+        (["Polish", "polish"], "polish", "polish"),
+        (["a_b", "a b"], "a_b", "a_b"),
+        (["good", "Good!"], "Good!", "Good!"),
+        ([".NET", "Java"], "It is .NET.", ".NET"),
+        (["+", "-"], "+", "+"),
+    ],
+)
+def test_labels_that_differ_in_marks_or_case_are_told_apart(labels: list[str], answer: str, label: str | None) -> None:
+    assert LabelReader(labels).read(answer).label == label
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("B. Because a dog barks.", "B"),
+        ("(B) a dog", "B"),
+        ("The answer is B: a dog.", "B"),
+        ("The answer is B because a cat meows.", "B"),
+        ("A is correct", "A"),
+        ("A", "A"),
+        ("The right choice is (A).", "A"),
+        ("A dog barks, so it must be B", "B"),
+        ("A dog barks.", None),
+        ("A or B", None),
+        ("I think it's C", "C"),
+        ("The answer is \\boxed{D}", "D"),
+    ],
+)
+def test_one_letter_labels_are_not_articles(answer: str, label: str | None) -> None:
+    assert LabelReader(["A", "B", "C", "D"]).read(answer).label == label
+
+
+@pytest.mark.parametrize(
+    ("labels", "answer", "label"),
+    [
+        (["正面", "负面"], "这条评论是正面的。", "正面"),
+        (["肯定的", "否定的"], "これは否定的です。", "否定的"),
+        (["บวก", "ลบ"], "ความคิดเห็นนี้เป็นบวก", "บวก"),
+        (["positive", "negative"], "答案是positive。", "positive"),
+        (["긍정", "부정"], "이 리뷰는 긍정 입니다", "긍정"),
+        (["सकारात्मक", "नकारात्मक"], "यह टिप्पणी सकारात्मक है।", "सकारात्मक"),
+        (["إيجابي", "سلبي"], "هذا التعليق إيجابي.", "إيجابي"),
+        (["позитивный", "негативный"], "Отзыв позитивный.", "позитивный"),
+    ],
+)
+def test_labels_are_read_in_scripts_with_and_without_spaces(labels: list[str], answer: str, label: str) -> None:
+    assert LabelReader(labels).read(answer).label == label
+
+
+NEGATED = {
+    "English": "It is not positive", "Mandarin": "这不是正面的", "Hindi": "यह positive नहीं है", "Spanish": "No es positivo",
+    "French": "Ce n'est pas positif", "Arabic": "التعليق ليس positive", "Bengali": "এটি positive নয়",
+    "Russian": "Отзыв не positive", "Portuguese": "Não é positivo", "Urdu": "یہ positive نہیں ہے",
+    "Indonesian": "Ini tidak positif", "German": "Das ist nicht positiv", "Japanese": "これは正面ではない",
+    "Japanese, polite": "正面ではありません", "Swahili": "Hii sio positive", "Marathi": "हे positive नाही",
+    "Telugu": "ఇది positive కాదు", "Turkish": "Bu positive değildir", "Tamil": "இது positive அல்ல",
+    "Vietnamese": "Nó không positive", "Korean": "이것은 positive 아닙니다", "Italian": "Non è positivo",
+    "Thai": "ไม่ใช่บวก", "Gujarati": "આ positive નથી", "Persian": "این positive نیست", "Polish": "To nie jest positive",
+    "Ukrainian": "Це не positive", "Dutch": "Het is niet positief", "Kannada": "ಇದು positive ಅಲ್ಲ",
+    "Greek": "Δεν είναι positive", "Hebrew": "זה לא positive", "Swedish": "Det är inte positive",
+    "Tagalog": "Hindi ito positive", "Finnish": "Se ei ole positive", "Hungarian": "Ez nem positive",
+}  # fmt: skip
+POSITIVE = ["positive", "positivo", "positif", "positiv", "positief", "正面", "บวก"]
+
+
+@pytest.mark.parametrize("answer", NEGATED.values(), ids=NEGATED.keys())
+def test_a_label_that_is_negated_in_its_language_is_not_read(answer: str) -> None:
+    label = max((each for each in POSITIVE if each in answer), key=len)
+    reading = LabelReader([label, "other"]).read(answer)
+    assert (reading.label, reading.rule) == (None, Rule.NEGATED)
+
+
+@pytest.mark.parametrize(
+    ("labels", "answer", "label"),
+    [
+        (["1", "2"], '{"label": 2}', "2"),
+        (["True", "False"], '{"answer": true}', "True"),
+        (["yes", "no"], '{"answer": true}', None),
+        (["0", "1"], '{"label": 1, "confidence": 0.9}', "1"),
+    ],
+)
+def test_numbers_and_truth_values_in_json_are_labels(labels: list[str], answer: str, label: str | None) -> None:
+    assert LabelReader(labels).read(answer).label == label

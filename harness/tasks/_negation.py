@@ -1,0 +1,92 @@
+"""Whether a label in an answer is negated ("not positive"), in the languages that most people speak.
+
+A word of negation counts a few words before or after the label, in its sentence. Languages that build negation into
+other words (Korean, Turkish) are looked for by stems; scripts without spaces by what stands next to the label. The
+lists err towards negation: a label that may be negated is not read, and the answer is counted as unread.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import regex
+
+from harness.text.words import has_unspaced
+
+WORDS_BEFORE, WORDS_AFTER = 4, 3  # how near to a label, in its sentence, a word of negation counts
+CHARACTERS_BEFORE, CHARACTERS_AFTER = 6, 10  # the same for scripts without spaces
+_WORD = regex.compile(r"[\p{L}\p{N}\p{M}_'’]+")
+_SENTENCE = regex.compile(r"[.!?;\n。！？；।۔؟]")
+_CLAUSE = regex.compile(r"[.!?;\n。！？；，、,]")
+_WORDS = """
+not no never neither nor without non un cannot hardly barely unlikely rather instead except wrong incorrect false
+opposite far lacks
+no ni nunca jamás sin tampoco ningún ninguno ninguna nada
+pas non jamais ni sans aucun aucune guère point
+não nem nunca jamais sem nenhum nenhuma tampouco
+nicht kein keine keinen keinem keiner keines nie niemals weder noch ohne kaum
+niet geen nooit zonder noch
+non né mai senza nessun nessuno nessuna neanche
+не нет ни никогда без нельзя вряд
+не ні ніколи без немає
+nie nigdy bez żaden żadna żadne ani
+ne není nejsou nikdy bez ani žádný
+inte ej aldrig utan ingen inget icke ikke aldri uten
+ei eivät ole eikä ilman
+nem nincs sem soha nélkül
+nu niciodată fără nici
+δεν δε μη μην όχι ποτέ χωρίς ούτε
+değil yok hiç olmayan asla ne
+لا ليس ليست لم لن غير بدون ليسوا كلا ما
+نه نیست نیستند غیر بدون هرگز
+לא אין אינו אינה בלי אינם
+नहीं न मत ना नही बिना नहीँ
+নয় না নেই নন নি বিনা
+نہیں نہ مت بغیر
+नाही नको नाहीत नव्हे
+નથી નહીં ના
+ਨਹੀਂ ਨਾ
+இல்லை அல்ல இல்லாத
+కాదు లేదు కావు
+ಅಲ್ಲ ಇಲ್ಲ
+അല്ല ഇല്ല
+tidak bukan tak jangan tanpa belum bukanlah
+không chẳng chưa đừng chả
+hindi wala huwag walang
+siyo sio hakuna bila hapana
+kò kìí àìní
+"""
+_NEGATORS = {unicodedata.normalize("NFC", word) for word in _WORDS.split()} - {"ne", "un", "ole", "point", "ما"}
+_STEMS = ("değil", "아니", "아닙", "아닌", "아님", "않", "없", "못하", "못한")
+_CHARACTERS_OF_NEGATION = ("不", "没", "沒", "非", "無", "无", "未", "别", "莫", "ない", "なく", "ません",
+                           "ではな", "じゃな", "ไม่", "มิใช่", "หาไม่", "ບໍ່", "មិន", "គ្មាន", "မဟုတ်", "မ")  # fmt: skip
+_AFTER_ONLY = ("ない", "なく", "ません", "ではな", "じゃな", "မဟုတ်")
+
+
+def is_negated(text: str, start: int, end: int) -> bool:
+    """Whether the label at text[start:end] is negated or questioned."""
+    if text[end:].lstrip()[:1] in ("?", "？", "؟"):
+        return True
+    if has_unspaced(text[start:end]):
+        return _negated_by_characters(text, start, end)
+    before = _WORD.findall(_SENTENCE.split(text[:start])[-1])[-WORDS_BEFORE:]
+    after = _WORD.findall(_SENTENCE.split(text[end:])[0])[:WORDS_AFTER]
+    if negates(text[start:end]):  # the label "no" in "No, it is not"
+        after = []
+    return any(negates(word) for word in (*before, *after)) or _negated_by_characters(text, start, end)
+
+
+def negates(word: str) -> bool:
+    """Whether a word is one of negation."""
+    plain = unicodedata.normalize("NFC", word).casefold().replace("’", "'")
+    return plain in _NEGATORS or plain.endswith(("n't", "n'est", "n'a")) or any(stem in plain for stem in _STEMS)
+
+
+def _negated_by_characters(text: str, start: int, end: int) -> bool:
+    before = _CLAUSE.split(text[:start])[-1][-CHARACTERS_BEFORE:]
+    after = _CLAUSE.split(text[end:])[0][:CHARACTERS_AFTER]
+    early = [each for each in _CHARACTERS_OF_NEGATION if each not in _AFTER_ONLY]
+    own = text[start:end]
+    return any(each in before and each not in own for each in early) or any(
+        each in after for each in _CHARACTERS_OF_NEGATION if each != "မ"
+    )
