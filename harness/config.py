@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from harness import registry
 from harness.errors import InputError, did_you_mean
 from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
@@ -184,19 +183,24 @@ class RunConfig(BaseModel):
         )
 
 
-def load_config(file: Path | None, flags: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> RunConfig:
-    """The configuration of `defaults`, a TOML file and flags, each over the one before; a flag of None was not given.
+def parse_config(
+    file: Path | None,
+    flags: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    task_defaults: Callable[[str], Mapping[str, Any]],
+) -> RunConfig:
+    """The configuration of the task's defaults, `defaults`, a TOML file and flags, each over the one before.
 
-    Raises InputError: which key of which file or which option, and what is wrong with it.
+    A flag of None was not given. task_defaults: of the task with a name. Raises InputError: which key of which file or
+    which option, and what is wrong with it.
     """
     values = _read_toml(file) if file else {}
     given = {name: value for name, value in flags.items() if value is not None}
-    task = registry.load("harness.tasks", str({**values, **given}.get("task", "codegen")), "task")
-    own = dict(task.DEFAULTS)
+    own = task_defaults(str({**values, **given}.get("task", "codegen")))
     if {**values, **given}.get("samples") is not None:
         own = {name: value for name, value in own.items() if name not in ("n", "temperature")}  # the file has its own
     try:
-        return RunConfig.model_validate({**own, **(defaults or {}), **values, **given})
+        return RunConfig.model_validate({**own, **defaults, **values, **given})
     except ValidationError as error:
         faults = [_fault(fault, given, file) for fault in error.errors()]
         raise InputError("; ".join(faults)) from error

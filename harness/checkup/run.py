@@ -21,13 +21,14 @@ from harness.checkup.memorization import Memorization
 from harness.checkup.verdicts import MetricResult
 from harness.compare import pairs
 from harness.compare.pairs import Comparison
-from harness.config import RunConfig, load_config
+from harness.config import RunConfig
 from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.errors import InputError
 from harness.files.progress import Progress
 from harness.overfit import curve_files
 from harness.pipeline import run
 from harness.pipeline.job import RunObserver, RunResult
+from harness.tasks import load_config
 from harness.types import Form
 
 SIDES = ("base", "tuned")

@@ -13,17 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-import sandbox
-from harness import __version__, datasets, registry
+from harness import __version__, registry
 from harness.service import mcp_tools, own
-from harness.service.admission import Admission, InternalError, Patience, Refused, Runner
+from harness.service.admission import InternalError, Refused, Runner
 from harness.service.gate import Gate
-from harness.service.judging import BadRequest, Judging
-from harness.service.languages import known_languages
-from harness.service.metrics import Metrics
+from harness.service.judging import BadRequest
 from harness.service.replies import AsciiJSON
-from harness.service.schemas import Fault, InfoBody
+from harness.service.schemas import Fault
 from harness.service.settings import Settings
+from harness.service.state import Service
 
 log = logging.getLogger(__name__)
 
@@ -40,36 +38,6 @@ FAULTS: dict[int | str, dict[str, Any]] = {
         503: "the service is stopping, or not ready",
     }.items()
 }
-
-
-class Service:
-    """What routes are given. `ready` is set once the sandbox has proved what it must deny."""
-
-    def __init__(self, settings: Settings, runner: Runner, backend: str) -> None:
-        self.settings = settings
-        self.backend = backend
-        self.metrics = Metrics(settings.workers)
-        self.admission = Admission(runner, settings.workers, self.metrics)
-        self.judging = Judging(settings, self.admission)
-        self.ready = False
-        self.patience = Patience(wait_s=settings.queue_s)
-
-    def info(self) -> InfoBody:
-        """What the service is."""
-        settings = self.settings
-        return InfoBody(
-            version=__version__,
-            backend=self.backend,
-            environment=sandbox.environment_label(self.backend),
-            guest_digest=sandbox.guest_digest(),
-            workers=settings.workers,
-            memory_mib=settings.memory_mib,
-            max_memory_mib=settings.max_memory_mib,
-            max_request_mib=settings.max_request_mib,
-            queue_s=settings.queue_s,
-            languages=known_languages(),
-            problems=datasets.known_names(),
-        )
 
 
 def create_app(settings: Settings, runner: Runner, backend: str) -> Gate:

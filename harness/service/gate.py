@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from harness.service.metrics import Metrics
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 log = logging.getLogger(__name__)
 

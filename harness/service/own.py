@@ -26,7 +26,7 @@ from harness.service.schemas import (
 )
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 NDJSON = "application/x-ndjson"
 

@@ -15,7 +15,7 @@ from harness.engines._logprobs import LogprobRequest
 from harness.extractors import Extraction
 from harness.metrics import Metric
 from harness.prompts.template import Prompting
-from harness.tasks._lookup import open_task
+from harness.tasks._lookup import load_config, open_task
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program
 
@@ -28,6 +28,7 @@ __all__ = [
     "Task",
     "TaskSummary",
     "code_task",
+    "load_config",
     "open_task",
 ]
 

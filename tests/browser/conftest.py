@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness.config import load_config
 from harness.datasets import ProblemSets, shipped_folder
 from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_tables
 from harness.pipeline import run as pipeline
+from harness.tasks import load_config
 from harness.types import Completion
 from sandbox import Verdict
 from tests.fixtures.missing import missing

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.config import RunConfig, load_config
+from harness.config import RunConfig
 from harness.errors import InputError
+from harness.tasks import load_config
 from sandbox import Limits
 
 

@@ -34,11 +34,11 @@ def audit(
 
     import sandbox as boxes
     from harness.cli.display import run
-    from harness.config import load_config
     from harness.datasets import load_set
     from harness.engines import replay
     from harness.pipeline import audit as auditing
     from harness.pipeline.execute import SandboxSettings
+    from harness.tasks import load_config
 
     flags = {
         "samples": samples, "engine": "replay", "problems": problems, "sandbox": sandbox, "workers": workers,

@@ -30,7 +30,7 @@ def execute(
     # measured: docker's client and pydantic take 0.4 s, which --help need not wait for
     import sandbox as boxes
     from harness.cli.display import run
-    from harness.config import load_config
+    from harness.tasks import load_config
 
     flags = {"sandbox": sandbox, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib}
     config = load_config(None, flags)

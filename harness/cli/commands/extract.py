@@ -43,10 +43,9 @@ def extract(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from harness.cli.display import run
-    from harness.config import load_config
     from harness.datasets import load_set
     from harness.pipeline import compare_extractors, rescore
-    from harness.tasks import open_task
+    from harness.tasks import load_config, open_task
 
     flags = {
         "problems": problems, "sandbox": sandbox, "runtime": runtime, "isolation": isolation, "workers": workers,

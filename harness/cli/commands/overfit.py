@@ -124,8 +124,8 @@ def _outputs(path: Path | None) -> Path | None:
 
 def _engine(flags: dict[str, Any], opened: contextlib.ExitStack, *, quiet: bool) -> Engine:
     from harness.cli.display import run
-    from harness.config import load_config
     from harness.engines._selection import EngineCache, find_model
+    from harness.tasks import load_config
 
     config = load_config(None, {**flags, "n": 1}, options.environment())
     engines = opened.enter_context(EngineCache(run.RunDisplay(quiet=quiet)))

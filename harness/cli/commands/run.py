@@ -83,9 +83,9 @@ def run(
     }  # fmt: skip
     # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
     from harness.cli.display import run as display
-    from harness.config import load_config
     from harness.engines._selection import EngineCache
     from harness.errors import InputError
+    from harness.tasks import load_config
     from harness.trackers import _send
 
     tasks = task.split(",") if task else [None]

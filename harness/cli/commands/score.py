@@ -95,9 +95,9 @@ def _beside(samples: Path) -> Path:
 
 def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | None, quiet: bool) -> _Scored:
     from harness.cli.display import run as display
-    from harness.config import load_config
     from harness.pipeline import results_file as sample_files
     from harness.pipeline import run as pipeline
+    from harness.tasks import load_config
     from harness.trackers import _send
 
     sample_files.check_writable(target)
@@ -112,9 +112,9 @@ def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | Non
 
 def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool) -> _Scored:
     from harness.cli.display import run as display
-    from harness.config import load_config
     from harness.errors import InputError
     from harness.pipeline import rescore
+    from harness.tasks import load_config
     from harness.trackers import _send
 
     if out is not None:

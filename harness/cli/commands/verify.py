@@ -57,10 +57,10 @@ def verify(
 
     import sandbox as boxes
     from harness.cli.display import run
-    from harness.config import load_config
     from harness.datasets import load_set
     from harness.pipeline import verify as verification
     from harness.pipeline.execute import SandboxSettings
+    from harness.tasks import load_config
 
     flags = {
         "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,

@@ -28,7 +28,7 @@ from sandbox import Execution, Program, StdioCase, StdioTests, Verdict
 from sandbox.types import LANGUAGES
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 BUSY = 503
 KEPT, KEPT_S = 10_000, 600.0

@@ -29,7 +29,7 @@ from harness.service.schemas import MAX_ITEMS, Body, Seconds
 from sandbox import Program, StdioCase, StdioTests, Tests, Verdict
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 BUSY = 503
 PATIENCE_S = 60.0

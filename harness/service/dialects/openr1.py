@@ -24,7 +24,7 @@ from harness.service.schemas import Body, Seconds
 from sandbox import Program, Verdict
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 MAX_SCRIPTS = 1000
 

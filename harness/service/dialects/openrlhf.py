@@ -20,7 +20,7 @@ from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, BatchItem, Body, TestsBody
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 BUSY = 503
 PATIENCE_S = 90.0  # its client reads for 180 s

@@ -23,7 +23,7 @@ from harness.service.schemas import Body
 from sandbox import Execution, Program, Verdict
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 VERSION = "1.0.0"  # of every language here: clients ask for "*"
 MILLISECONDS = 3_600_000

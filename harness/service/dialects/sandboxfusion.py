@@ -31,7 +31,7 @@ from sandbox import Execution, Limits, Program, StdioCase, StdioTests, Tests, Ve
 from sandbox.types import MIB
 
 if TYPE_CHECKING:
-    from harness.service.app import Service
+    from harness.service.state import Service
 
 BUSY = 504
 CLIENT_S = 8.0  # verl reads for compile + run + 10 s

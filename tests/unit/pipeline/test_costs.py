@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config import RunConfig, load_config
+from harness.config import RunConfig
 from harness.errors import InputError
 from harness.pipeline.costs import Cost, Prices, UsageTotals
+from harness.tasks import load_config
 from harness.types import Completion, Usage
 
 

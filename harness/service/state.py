@@ -1,0 +1,42 @@
+"""What every route of the service is given: its settings, its queue, its judge, and whether it is ready."""
+
+from __future__ import annotations
+
+import sandbox
+from harness import __version__, datasets
+from harness.service.admission import Admission, Patience, Runner
+from harness.service.judging import Judging
+from harness.service.languages import known_languages
+from harness.service.metrics import Metrics
+from harness.service.schemas import InfoBody
+from harness.service.settings import Settings
+
+
+class Service:
+    """What routes are given. `ready` is set once the sandbox has proved what it must deny."""
+
+    def __init__(self, settings: Settings, runner: Runner, backend: str) -> None:
+        self.settings = settings
+        self.backend = backend
+        self.metrics = Metrics(settings.workers)
+        self.admission = Admission(runner, settings.workers, self.metrics)
+        self.judging = Judging(settings, self.admission)
+        self.ready = False
+        self.patience = Patience(wait_s=settings.queue_s)
+
+    def info(self) -> InfoBody:
+        """What the service is."""
+        settings = self.settings
+        return InfoBody(
+            version=__version__,
+            backend=self.backend,
+            environment=sandbox.environment_label(self.backend),
+            guest_digest=sandbox.guest_digest(),
+            workers=settings.workers,
+            memory_mib=settings.memory_mib,
+            max_memory_mib=settings.max_memory_mib,
+            max_request_mib=settings.max_request_mib,
+            queue_s=settings.queue_s,
+            languages=known_languages(),
+            problems=datasets.known_names(),
+        )
