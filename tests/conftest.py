@@ -7,7 +7,9 @@ come first, so that no worker ends with one while the others have nothing to do.
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -80,3 +82,15 @@ def _group(item: pytest.Item) -> str:
 def _marked(item: pytest.Item) -> str:
     mark = item.get_closest_marker("xdist_group")
     return str(mark.args[0]) if mark and mark.args else ""
+
+
+@pytest.fixture(autouse=True)
+def _no_foreign_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The browser's driver leaves its event loop running in this thread: tests that run one of their own come after it."""
+    running = asyncio._get_running_loop()
+    if running is None or "browser" in request.fixturenames:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)

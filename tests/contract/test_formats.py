@@ -20,7 +20,7 @@ from harness.datasets import load_set
 from harness.errors import SamplesError
 from harness.exchange import InputFile, export, find_format, format_names, recognize
 from harness.exchange import import_ as importing
-from harness.exchange.saved_run import SavedRun
+from harness.exchange.saved_run import ProgramRun
 from harness.runs import reader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -104,8 +104,8 @@ def _accepted(execution: Mapping[str, Any]) -> bool:
 @pytest.mark.parametrize("name", READERS)
 def test_a_round_trip_keeps_every_program(imported: Imported, name: str) -> None:
     problems = load_set("starter", ROOT)
-    again = SavedRun(Path(imported(name)["run"]), problems)
-    pairs = zip(SavedRun(EXAMPLE, problems).solved(), again.solved(), strict=True)
+    again = ProgramRun(Path(imported(name)["run"]), problems)
+    pairs = zip(ProgramRun(EXAMPLE, problems).solved(), again.solved(), strict=True)
     for before, after in pairs:
         assert [_code(each.program) for each in before.samples] == [_code(each.program) for each in after.samples]
 

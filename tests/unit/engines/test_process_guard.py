@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,7 +42,8 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         time.sleep(0.01)
     yield process, mark
     for pid in marked(mark):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end in between
+            os.kill(pid, signal.SIGKILL)
     for stream in (process.stdin, process.stdout):
         assert stream is not None
         stream.close()
