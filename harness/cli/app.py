@@ -29,6 +29,7 @@ from harness.cli.commands import (
     overfit,
     plan,
     report,
+    review,
     run,
     score,
     serve,
@@ -73,6 +74,7 @@ app.command("overfit")(overfit.overfit)
 app.add_typer(serve.app, name="serve")
 app.add_typer(images.app, name="images")
 app.command("checkup")(checkup.checkup)
+app.add_typer(review.app, name="review")
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
 app.command("import")(import_.import_)
