@@ -4,14 +4,16 @@ it."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.errors import InputError
 from harness.images.features import FeatureSet
+from harness.images.metric_value import Band, MetricValue
 from harness.metrics import cmmd, fid, inception_score, kid, mind, precision_recall, vendi
 from harness.metrics._features import groups
 from harness.metrics.precision_recall import PrecisionRecall
@@ -21,56 +23,6 @@ HIGHER = frozenset({"precision", "recall", "density", "coverage", "is", "vendi"}
 ENOUGH_FOR_BANDS = 10_000
 LARGEST_JACKKNIFE = 3000  # pictures a side, for precision and recall: beyond it takes minutes
 SHARES = ("precision", "recall", "density", "coverage")
-WARNINGS = {
-    "W_N_LT_D": "no more pictures than dimensions: the value is mostly bias",
-    "W_N_LT_2D": "fewer than twice as many pictures as dimensions: no interval",
-    "W_N_SMALL": "fewer than 10,000 pictures: do not compare with published values",
-    "W_IS_SPLIT": "fewer than 500 pictures in a split: the score is too low",
-    "W_KID_SUBSET": "subsets smaller than 1,000: the deviation over subsets is larger",
-    "W_ZERO_RADIUS": "the reference repeats pictures more than k times: their balls are empty",
-    "W_EXTRACTOR": "the extractor is not Inception-2015: the usual bands do not apply",
-    "W_UNEQUAL_N": "the two sets differ in number: the smaller one sets the bias",
-    "W_MIXED_SIZE": "pictures of several sizes: resizing changes distances",
-    "W_LOSSY": "JPEG or WebP on one side: compression changes distances",
-    "W_TRUNCATED": "prompts longer than the text encoder reads were cut",
-    "W_LEAK": "training pictures are in the reference or the hold-out",
-    "W_NO_HOLDOUT": "no hold-out: distances are calibrated on training itself",
-    "W_FLOOR": "not above the noise floor: no verdict",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """A rule of thumb, and whether it holds here."""
-
-    label: str | None
-    applied: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricValue:
-    """One number of summary.json's `metrics`."""
-
-    name: str
-    value: float
-    n_real: int | None
-    n_gen: int
-    extractor: str
-    bias_corrected: float | None = None
-    se: float | None = None
-    low: float | None = None
-    high: float | None = None
-    ci_method: str | None = None
-    noise_floor: float | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    higher_is_better: bool = False
-    band: Band = Band(label=None, applied=False, reason="no rule of thumb for this metric")
-    warnings: tuple[str, ...] = ()
-
-    def record(self) -> dict[str, Any]:
-        """As summary.json has it."""
-        return asdict(self) | {"warnings": list(self.warnings)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +46,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distances:
-    """All metrics, and the neighbourhoods that the last k of precision and recall found (for the reading)."""
+    """All metrics, and what precision and recall found at each k (for the reading)."""
 
     values: list[MetricValue]
-    neighbourhoods: PrecisionRecall | None
+    neighbourhoods: tuple[PrecisionRecall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +77,14 @@ def measure(
     check(real, gen)
     given = _given(real, gen, spare, settings)
     values: list[MetricValue] = []
-    last: PrecisionRecall | None = None
+    neighbourhoods: tuple[PrecisionRecall, ...] = ()
     steps: dict[str, Callable[[_Given], list[MetricValue]]] = {
         "fid": _fid, "kid": _kid, "is": _inception_score, "cmmd": _cmmd, "mind": _mind, "vendi": _vendi,
     }  # fmt: skip
     for done, name in enumerate(settings.metrics):
         try:
             if name == "prdc":
-                found, last = _prdc(given)
+                found, neighbourhoods = _prdc(given)
                 values += found
             else:
                 values += steps[name](given)
@@ -140,7 +92,7 @@ def measure(
             raise InputError(str(error)) from error
         if progress:
             progress("distances", done + 1, len(settings.metrics))
-    return Distances(values=values, neighbourhoods=last)
+    return Distances(values=values, neighbourhoods=neighbourhoods)
 
 
 def check(real: FeatureSet, gen: FeatureSet) -> None:
@@ -181,18 +133,22 @@ def _given(real: FeatureSet, gen: FeatureSet, spare: FeatureSet | None, settings
     return _Given(real=real, gen=gen, spare=spare, settings=settings, common=common, warnings=tuple(warnings))
 
 
-def _floor(given: _Given, distance: Callable[[Any, Any], float]) -> float | None:
-    """The distance of two disjoint samples of the reference: of full size where there are spare pictures, else of
-    halves."""
-    if given.real.features is None:
-        return None
+def _two_samples(given: _Given) -> tuple[Any, Any]:
+    """Two disjoint samples of the reference: of full size where there are spare pictures, else its halves."""
     first = given.real.matrix
     if given.spare is not None and len(given.spare) >= len(first):
-        return distance(first, given.spare.matrix[: len(first)])
+        return first, given.spare.matrix[: len(first)]
     order = np.random.default_rng(given.settings.seed).permutation(len(first))
     half = len(first) // 2
+    return first[order[:half]], first[order[half : 2 * half]]
+
+
+def _floor(given: _Given, distance: Callable[[Any, Any], float]) -> float | None:
+    """The distance of two disjoint samples of the reference."""
+    if given.real.features is None:
+        return None
     try:
-        return distance(first[order[:half]], first[order[half : 2 * half]])
+        return distance(*_two_samples(given))
     except ValueError:
         return None
 
@@ -273,33 +229,64 @@ def _kid(given: _Given) -> list[MetricValue]:
     ]  # fmt: skip
 
 
-def _prdc(given: _Given) -> tuple[list[MetricValue], PrecisionRecall]:
+def _prdc(given: _Given) -> tuple[list[MetricValue], tuple[PrecisionRecall, ...]]:
     values: list[MetricValue] = []
-    found = None
+    found = []
     for k in given.settings.k:
-        found = precision_recall.precision_recall(given.real.matrix, given.gen.matrix, k=k)
-        more = ("W_ZERO_RADIUS",) if found.zero_radius_real else ()
-        expected = {"coverage": precision_recall.expected_coverage(len(given.real), len(given.gen), k), "density": 1.0}
-        errors = _errors(given, k)
-        for name in SHARES:
-            params: dict[str, Any] = {"k": k, "zero_radius_real": found.zero_radius_real}
-            if name in expected:
-                params["of_one_distribution"] = expected[name]
-            value, reach = getattr(found, name), None
-            if name in errors:
-                reach = fid.student_quantile(given.settings.jackknife - 1) * errors[name]
-            values.append(
-                MetricValue(
-                    name=f"{name}@k{k}", value=value, **given.common, params=params, higher_is_better=True,
-                    warnings=(*given.warnings, *more), se=errors.get(name),
-                    low=None if reach is None else max(0.0, value - reach),
-                    high=None if reach is None else value + reach if name == "density" else min(1.0, value + reach),
-                    ci_method=None if reach is None else f"delete-a-group jackknife, {given.settings.jackknife} groups",
-                )
-            )  # fmt: skip
-    if found is None:
-        raise ValueError("precision and recall need one k at least")
-    return values, found
+        found.append(precision_recall.precision_recall(given.real.matrix, given.gen.matrix, k=k))
+        values += _shares(given, found[-1])
+    return values, tuple(found)
+
+
+def _shares(given: _Given, found: PrecisionRecall) -> list[MetricValue]:
+    """The four values at one k, each with what the reference scores against itself and its interval."""
+    k, count = found.k, given.settings.jackknife
+    own = _of_reference(given, k)
+    expected = {"coverage": precision_recall.expected_coverage(len(given.real), len(given.gen), k), "density": 1.0}
+    together = pictures_per_prompt(given.real)
+    more = [
+        (found.zero_radius_real > 0, "W_ZERO_RADIUS"),
+        (together is not None and k >= together, "W_K_BEYOND_PROMPT"),
+    ]
+    warnings = (*given.warnings, *(code for holds, code in more if holds))
+    errors = _errors(given, k)
+    values = []
+    for name in SHARES:
+        params: dict[str, Any] = {
+            "k": k,
+            "zero_radius_real": found.zero_radius_real,
+            "of_reference": getattr(own, name, None),
+        }
+        if name in expected:
+            params["of_one_distribution"] = expected[name]
+        value = getattr(found, name)
+        reach = fid.student_quantile(count - 1) * errors[name] if name in errors else None
+        values.append(
+            MetricValue(
+                name=f"{name}@k{k}", value=value, **given.common, params=params, higher_is_better=True,
+                warnings=warnings, se=errors.get(name),
+                low=None if reach is None else max(0.0, value - reach),
+                high=None if reach is None else value + reach if name == "density" else min(1.0, value + reach),
+                ci_method=None if reach is None else f"delete-a-group jackknife, {count} groups",
+            )
+        )  # fmt: skip
+    return values
+
+
+def _of_reference(given: _Given, k: int) -> PrecisionRecall | None:
+    """The same of two disjoint samples of the reference; None where they are too few."""
+    first, second = _two_samples(given)
+    return precision_recall.precision_recall(first, second, k=k) if len(first) > k else None
+
+
+def pictures_per_prompt(real: FeatureSet) -> float | None:
+    """How many pictures of the reference share a prompt, the median over pictures; None without prompts, or where
+    most have one of their own."""
+    if not real.prompts or len(real.prompts) != len(real):
+        return None
+    counts = Counter(real.prompts)
+    middle = float(np.median([counts[prompt] for prompt in real.prompts]))
+    return middle if middle > 1 else None
 
 
 def _errors(given: _Given, k: int) -> dict[str, float]:
@@ -364,11 +351,3 @@ def _plain(given: _Given, name: str, value: float, params: dict[str, Any], floor
         name=name, value=value, **given.common, noise_floor=floor, params=params, higher_is_better=name in HIGHER,
         warnings=(*given.warnings, *more),
     )  # fmt: skip
-
-
-def find(values: Sequence[MetricValue], name: str) -> MetricValue | None:
-    """A metric by its name: `fid` finds `fid/shapes`, `recall` the one of the largest k."""
-    for one in reversed(values):
-        if one.name == name or one.name.startswith((f"{name}/", f"{name}@")):
-            return one
-    return None

@@ -58,7 +58,7 @@ class Request:
 class _Found:
     gen: FeatureSet | None = None
     real: FeatureSet | None = None
-    values: distances.Distances = field(default_factory=lambda: distances.Distances(values=[], neighbourhoods=None))
+    values: distances.Distances = field(default_factory=lambda: distances.Distances(values=[]))
     clip: ClipResult | None = None
     copies: copies.CopyReport | None = None
     likelihood: dict[str, Any] | None = None
@@ -122,7 +122,7 @@ def _measure(
         clip = scorer.score(pictures, allow_missing=request.allow_missing, progress=progress)
     gen = extract(pictures, extractor, cache=request.cache, progress=progress)
     kept: dict[str, PictureSet] = {"generated": pictures}
-    real, values = None, distances.Distances(values=[], neighbourhoods=None)
+    real, values = None, distances.Distances(values=[])
     if request.reference:
         wanted = request.reference_n or len(gen)
         whole, seen = features_of(request.reference, extractor, request, progress, 2 * wanted)

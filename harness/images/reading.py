@@ -1,4 +1,8 @@
-"""What the numbers say, in words: real?, varied?, what was asked for?, copies? No verdict below the noise floor."""
+"""What the numbers say, in words: real?, varied?, what was asked for?, copies?
+
+"Real and varied" needs a distance near its noise floor, and precision, recall and coverage at every k near what the
+reference scores against itself. At or below the floor there is nothing to judge, and that is said instead.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from harness.images.distances import MetricValue, find
 from harness.images.features import FeatureSet
-from harness.metrics.precision_recall import PrecisionRecall, expected_coverage
+from harness.images.metric_value import MetricValue, find
+from harness.metrics.precision_recall import PrecisionRecall
 
-LOW_SHARE, HIGH_SHARE = 0.6, 0.8  # of what two samples of the reference would have
+LOW_SHARE, HIGH_SHARE = 0.6, 0.8  # of what the reference scores against itself
+NEAR_FLOOR = 2.0  # times the noise floor
+WORTH = {
+    "shapes": "The features of `shapes` come from a small classifier that was taught to name attributes. They see what "
+    "a picture shows, less how it looks: blank gray pictures have a precision of 1.00 at k = 5. Precision on them is "
+    "weak evidence; look at the pictures.",
+    "clip": "CLIP features see what a picture shows more than how well it is drawn; nearness in them is about content.",
+    "inception": "Inception features were taught to tell the classes of ImageNet: for other kinds of pictures (faces, "
+    "art, medical) they see less, and DINOv2 agrees better with people (Stein et al. 2023, arXiv 2306.04675).",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,30 +39,29 @@ class Sentence:
 
 def read(
     values: Sequence[MetricValue],
-    neighbourhoods: PrecisionRecall | None,
+    neighbourhoods: Sequence[PrecisionRecall],
     real: FeatureSet,
     *,
     clip: Mapping[str, Any] | None = None,
     copies: Mapping[str, Any] | None = None,
     likelihood: Mapping[str, Any] | None = None,
 ) -> list[Sentence]:
-    """Sentences in the order in which they matter."""
+    """Sentences in the order in which they matter. `neighbourhoods`: at every k."""
     said: list[Sentence] = []
     if copies and copies["leaks"]:
         said.append(Sentence(kind="caution", text=_leaks(copies["leaks"])))
     if copies and copies["candidates"]:
         n = len(copies["candidates"])
-        said.append(
-            Sentence(kind="caution", text=f"{_count(n, 'generated picture')} may be a copy of a training picture: "
-            f"look at the pairs.")
-        )  # fmt: skip
+        text = f"{_count(n, 'generated picture')} may be a copy of a training picture: look at the pairs."
+        said.append(Sentence(kind="caution", text=text))
+    said += _neighbourhoods(values, neighbourhoods, real)
     said += _floor(values)
-    if neighbourhoods is not None:
-        said += _neighbourhoods(values, neighbourhoods, real)
     if clip:
         said.append(Sentence(kind="verdict", text=_clip(clip)))
     if likelihood:
         said.append(Sentence(kind="note", text=_likelihood(likelihood)))
+    if values and real.info.kind in WORTH:
+        said.append(Sentence(kind="note", text=WORTH[real.info.kind]))
     return said
 
 
@@ -63,7 +75,7 @@ def _leaks(leaks: Mapping[str, int]) -> str:
 
 
 def _floor(values: Sequence[MetricValue]) -> list[Sentence]:
-    one = find(values, "fd") or find(values, "fid")
+    one = _distance(values)
     if one is None:
         return []
     if one.noise_floor is None:
@@ -71,8 +83,7 @@ def _floor(values: Sequence[MetricValue]) -> list[Sentence]:
     if "W_FLOOR" in one.warnings:
         text = (
             f"{one.name} is {one.value:.3g}, not above the noise floor of {one.noise_floor:.3g} at this number of "
-            f"pictures: "
-            "no difference from the reference can be seen, and none is excluded."
+            "pictures: no difference from the reference can be seen, and none is excluded."
         )
         return [Sentence(kind="note", text=text)]
     times = one.value / one.noise_floor if one.noise_floor > 0 else float("inf")
@@ -81,40 +92,92 @@ def _floor(values: Sequence[MetricValue]) -> list[Sentence]:
     return [Sentence(kind="note", text=text)]
 
 
-def _neighbourhoods(values: Sequence[MetricValue], found: PrecisionRecall, real: FeatureSet) -> list[Sentence]:
-    """Realism is precision; variety is recall, and coverage against what two samples of the reference would have."""
-    n_gen = len(found.precise)
-    cover = found.coverage / expected_coverage(len(found.covered), n_gen, found.k)
-    real_enough, varied = found.precision, min(found.recall, cover)
-    away = 100 * (1 - found.coverage)
-    if real_enough >= HIGH_SHARE and varied >= HIGH_SHARE:
-        text = (
-            f"Real and varied: {found.precision:.0%} of the pictures lie among the reference's, which is "
-            f"{cover:.0%} covered."
-        )
-    elif real_enough >= HIGH_SHARE:
-        degree = "little variety" if varied < LOW_SHARE else "less variety than the reference"
-        text = f"Real but {degree}: {away:.0f} % of the reference has no picture near it."
-    elif varied >= HIGH_SHARE:
-        degree = "Varied but not real" if real_enough < LOW_SHARE else "Varied, not always real"
-        text = f"{degree}: {100 * (1 - found.precision):.0f} % of the pictures are unlike any of the reference."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weakest:
+    """A share at the k where it is lowest against `own`, what the reference scores against itself there."""
+
+    value: float
+    own: float
+    k: int
+
+    @property
+    def of_own(self) -> float:
+        """1 at most: more than the reference itself is no better than it."""
+        return min(1.0, self.value / self.own) if self.own > 0 else 1.0
+
+
+def _weakest(name: str, values: Sequence[MetricValue], found: Sequence[PrecisionRecall]) -> _Weakest:
+    rows = []
+    for one in found:
+        params = next((each.params for each in values if each.name == f"{name}@k{one.k}"), {})
+        own = params.get("of_reference") or params.get("of_one_distribution") or 1.0
+        rows.append(_Weakest(value=getattr(one, name), own=own, k=one.k))
+    return min(rows, key=lambda row: row.of_own)
+
+
+def _neighbourhoods(
+    values: Sequence[MetricValue], found: Sequence[PrecisionRecall], real: FeatureSet
+) -> list[Sentence]:
+    """Realism is precision, variety recall and coverage, each at its weakest k; and the distance must agree."""
+    if not found:
+        return []
+    precision, recall, coverage = (_weakest(name, values, found) for name in ("precision", "recall", "coverage"))
+    varied = min(recall.of_own, coverage.of_own)
+    said = []
+    if precision.of_own >= HIGH_SHARE and varied >= HIGH_SHARE:
+        said += _passing(values, precision, coverage)
     else:
-        text = (
-            f"Neither real nor varied enough: {100 * (1 - found.precision):.0f} % of the pictures are unlike any of "
-            f"the "
-            f"reference, and {away:.0f} % of the reference has no picture near it."
-        )
-    said = [Sentence(kind="verdict", text=text)]
-    one = find(values, "fd") or find(values, "fid")
+        said.append(Sentence(kind="verdict", text=_failing(precision, recall, coverage)))
+    one = _distance(values)
     if one is not None and one.value < 20 and varied < LOW_SHARE:
-        said.append(
-            Sentence(kind="caution", text=f"{one.name} of {one.value:.3g} is no pass: recall and coverage are low.")
-        )
-    missing = missing_prompts(real, ~found.covered) if cover < 0.9 else []
+        text = f"{one.name} of {one.value:.3g} is no pass: recall and coverage are low."
+        said.append(Sentence(kind="caution", text=text))
+    covered = next(each.covered for each in found if each.k == coverage.k)
+    missing = missing_prompts(real, ~covered) if coverage.of_own < 0.9 else []
     if missing:
         names = "; ".join(f"{prompt} ({share:.0%} of {n})" for prompt, share, n in missing[:5])
         said.append(Sentence(kind="note", text=f"Most often without a picture near: {names}."))
     return said
+
+
+def _distance(values: Sequence[MetricValue]) -> MetricValue | None:
+    return find(values, "fd") or find(values, "fid")
+
+
+def _passing(values: Sequence[MetricValue], precision: _Weakest, coverage: _Weakest) -> list[Sentence]:
+    """Where the shares at every k are those of the reference: the distance decides what may be said."""
+    one = _distance(values)
+    shares = (
+        f"{precision.value:.0%} of the pictures lie among the reference's (its own: {precision.own:.0%}), and "
+        f"{coverage.value:.0%} of it has one of them near (its own: {coverage.own:.0%})"
+    )
+    if one is None or not one.noise_floor:
+        text = f"No verdict without a distance and its noise floor: {shares}."
+        return [Sentence(kind="note", text=text)]
+    if one.value <= one.noise_floor:
+        return []  # said by the sentence about the floor
+    times = one.value / one.noise_floor
+    if times <= NEAR_FLOOR:
+        text = f"Real and varied: {one.name} is {times:.2g} times its noise floor, {shares}."
+    else:
+        text = f"Near the reference, but not it: {shares}, yet {one.name} is {times:.2g} times its noise floor."
+    return [Sentence(kind="verdict", text=text)]
+
+
+def _failing(precision: _Weakest, recall: _Weakest, coverage: _Weakest) -> str:
+    varied = min(recall.of_own, coverage.of_own)
+    unlike = f"{1 - precision.value:.0%} of the pictures are unlike any of the reference (k = {precision.k})"
+    if coverage.of_own <= recall.of_own:
+        away = f"{1 - coverage.value:.0%} of the reference has no picture near it (k = {coverage.k})"
+    else:
+        away = f"{1 - recall.value:.0%} of the reference lies outside what is generated (k = {recall.k})"
+    if precision.of_own >= HIGH_SHARE:
+        degree = "Real but little variety" if varied < LOW_SHARE else "Real but less variety than the reference"
+        return f"{degree}: {away}."
+    if varied >= HIGH_SHARE:
+        degree = "Varied but not real" if precision.of_own < LOW_SHARE else "Varied, not always real"
+        return f"{degree}: {unlike}."
+    return f"Neither real nor varied enough: {unlike}, and {away}."
 
 
 def missing_prompts(real: FeatureSet, alone: Any) -> list[tuple[str, float, int]]:

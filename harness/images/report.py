@@ -12,7 +12,7 @@ import numpy as np
 from harness.files.atomic import write_whole
 from harness.images import charts, page
 from harness.images.copies import CopyReport
-from harness.images.distances import WARNINGS
+from harness.images.metric_value import WARNINGS
 from harness.images.pictures import PictureSet
 from harness.images.run_directory import REPORT, read_samples
 

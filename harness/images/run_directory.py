@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.files.atomic import write_whole
-from harness.images.distances import MetricValue
+from harness.images.metric_value import MetricValue
 from harness.images.scoring import ClipResult
 from harness.runs import manifest as manifests
 from harness.runs import store

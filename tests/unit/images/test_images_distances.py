@@ -130,7 +130,7 @@ def test_the_reading_calls_a_collapsed_model_real_without_variety_and_names_what
 def test_no_verdict_on_a_distance_below_the_floor():
     measured = distances.measure(made(1, 200, 8), made(9, 200, 8), distances.Settings(metrics=("fid",)))
     (value,) = measured.values
-    said = reading.read(measured.values, None, made(1, 200, 8))
+    said = reading.read(measured.values, (), made(1, 200, 8))
     assert ("not above the noise floor" in said[0].text) == (value.value <= value.noise_floor)
 
 
