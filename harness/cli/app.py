@@ -1,47 +1,113 @@
 """The `harness` command: its sub-commands, and what an error becomes.
 
+A file in `harness/cli/commands` is a command. Its first line says in `harness --help` what it does, `GROUP` under which
+heading: both are read without importing it. Only the command that is called is imported: its `app`, where it has
+sub-commands of its own, else the function of the file's name (`execute` for `exec`).
+
 Exit codes: 0 done, 1 a checked thing failed, 2 bad input, 3 our own failure.
 """
 
 from __future__ import annotations
 
+import ast
 import shlex
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import typer
+import typer.core
+import typer.main
 
-from harness import __version__
-from harness.cli.commands import (
-    audit,
-    checkup,
-    compare,
-    doctor,
-    exec,
-    export,
-    extract,
-    images,
-    import_,
-    leaderboard,
-    leaks,
-    overfit,
-    plan,
-    report,
-    review,
-    run,
-    score,
-    serve,
-    show,
-    split,
-    verify,
-)
+from harness import __version__, registry
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from sandbox.errors import SandboxError
 
+PACKAGE = "harness.cli.commands"
+FOLDER = Path(__file__).with_name("commands")
+GROUPS = ("run and score", "inspect", "compare", "data", "sandbox", "images", "people", "serve", "maintain")
+
+
+class About(NamedTuple):
+    """What a command's file says of it."""
+
+    summary: str
+    group: str
+
+
+def about(name: str) -> About:
+    """Of the command in the file `name`, which is read and not imported."""
+    module = ast.parse((FOLDER / f"{name}.py").read_bytes())
+    group = next(
+        (
+            line.value.value
+            for line in module.body
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
+            if [ast.unparse(target) for target in line.targets] == ["GROUP"]
+        ),
+        "",
+    )
+    return About((ast.get_docstring(module) or "").partition("\n")[0], str(group))
+
+
+class _Commands(Mapping[str, Any]):
+    """Name -> command, imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self.files = {name.removesuffix("_"): name for name in registry.names(PACKAGE)}
+
+    def __getitem__(self, name: str) -> Any:
+        file = self.files[name]
+        module = registry.load(PACKAGE, file, "command")
+        holder = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, callback=lambda: None)
+        if hasattr(module, "app"):
+            holder.add_typer(module.app, name=name)
+        else:
+            holder.command(name)(getattr(module, file, None) or module.execute)
+        return typer.main.get_group(holder).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+class _Writer(Protocol):
+    """What writes help: typer's own formatter."""
+
+    def section(self, name: str) -> AbstractContextManager[None]: ...
+    def write_dl(self, rows: list[tuple[str, str]]) -> None: ...
+
+
+class _Group(typer.core.TyperGroup):
+    """The commands by what people want, each imported when it is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: Any = _Commands()  # typer says dict; it only reads
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        """Their names."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: object, formatter: _Writer) -> None:  # noqa: ARG002
+        """A section for each group."""
+        found = {name: about(file) for name, file in self.commands.files.items()}
+        for group in (*GROUPS, *sorted({each.group for each in found.values()} - set(GROUPS))):
+            rows = [(name, each.summary) for name, each in found.items() if each.group == group]
+            if rows:
+                width = max(map(len, found))  # one column for all sections
+                with formatter.section(group[:1].upper() + group[1:] or "More"):
+                    formatter.write_dl([(name.ljust(width), summary) for name, summary in rows])
+
+
 app = typer.Typer(
     name="harness",
+    cls=_Group,
     help="How good is this code model, and can the number be trusted?",
     no_args_is_help=True,
     add_completion=False,
@@ -59,29 +125,6 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def harness(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
     """How good is this code model, and can the number be trusted?"""
-
-
-app.command("run")(run.run)
-app.command("score")(score.score)
-app.command("verify")(verify.verify)
-app.command("audit")(audit.audit)
-app.command("extract")(extract.extract)
-app.command("exec")(exec.execute)
-app.command("show")(show.show)
-app.command("split")(split.split)
-app.command("leaks")(leaks.leaks)
-app.command("overfit")(overfit.overfit)
-app.add_typer(serve.app, name="serve")
-app.add_typer(images.app, name="images")
-app.command("checkup")(checkup.checkup)
-app.add_typer(review.app, name="review")
-app.command("compare")(compare.compare)
-app.command("plan")(plan.plan)
-app.command("import")(import_.import_)
-app.command("export")(export.export)
-app.command("report")(report.report)
-app.command("leaderboard")(leaderboard.leaderboard)
-app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

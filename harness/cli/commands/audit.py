@@ -1,4 +1,4 @@
-"""`harness audit`: which programs tried to cheat."""
+"""Find programs that forge verdicts or reach for the tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+
+GROUP = "inspect"
 
 
 def audit(

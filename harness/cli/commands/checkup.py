@@ -1,4 +1,4 @@
-"""`harness checkup`: is the fine-tuned model better than the one before, or did it learn by heart?"""
+"""Compare a fine-tuned model with its base, in one report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.checkup.run import Checkup
+
+GROUP = "compare"
 
 
 def checkup(

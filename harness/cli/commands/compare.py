@@ -1,4 +1,4 @@
-"""`harness compare`: is one run better than another, on the same problems?"""
+"""Is one run better than another, on the same problems?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from harness.cli import options
 if TYPE_CHECKING:
     from harness.compare.flips import Flip
     from harness.compare.pairs import Comparison
+
+GROUP = "compare"
 
 
 def compare(

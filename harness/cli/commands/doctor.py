@@ -1,4 +1,4 @@
-"""`harness doctor`: what works here, and how to mend the rest."""
+"""Check what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.doctor import MachineCheck
+
+GROUP = "maintain"
 
 
 def doctor(

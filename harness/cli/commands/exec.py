@@ -1,4 +1,4 @@
-"""`harness exec`: run an untrusted program in a sandbox."""
+"""Run one untrusted program in a sandbox."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import typer
 
 from harness.cli import options
 from harness.errors import InputError
+
+GROUP = "sandbox"
 
 
 def execute(

@@ -1,4 +1,4 @@
-"""`harness export`: a run's samples and results as other systems write them."""
+"""Write a run's results in another system's format."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+
+GROUP = "data"
 
 
 def export(

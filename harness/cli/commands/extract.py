@@ -1,4 +1,4 @@
-"""`harness extract`: what the ways of taking a program out of a reply make of the same replies."""
+"""Compare ways of taking programs out of the same replies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.pipeline.compare_extractors import Comparison
+
+GROUP = "inspect"
 
 SHOWN = 20  # of the replies that change sides; --json has them all
 

@@ -1,4 +1,4 @@
-"""`harness images`: are the pictures of a model real, varied, what was asked for, and not copies?"""
+"""Are a model's pictures real, varied, on topic, not copies?"""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from harness.errors import InputError
 
 if TYPE_CHECKING:
     from harness.images.distances import Settings
+
+GROUP = "images"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -95,7 +97,7 @@ def evaluate(
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure pictures against a reference and their prompts, and write a run with a report."""
+    """Measure pictures, and write a run with a report. Against a reference, their prompts, or both."""
     # measured: torch and transformers take 5 s, which --help need not wait for
     from harness.cli.display.meter import Meter
     from harness.images import evaluate as evaluation
@@ -135,7 +137,7 @@ def distance(
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print distances of two sets of pictures or features, without a run."""
+    """Print the distances of two sets of pictures, without a run."""
     # measured: torch takes 2 s, which --help need not wait for
     from harness.cli.display.meter import Meter
     from harness.images import distances, evaluate, reading
@@ -161,7 +163,7 @@ def features(
     out: Annotated[Path, typer.Option("-o", "--out", help="The .npz to write.")],
     extractor: ExtractorOption = "shapes",
 ) -> None:
-    """Write the features of pictures to a .npz, which every other command takes in their place."""
+    """Write the features of pictures to a .npz. Every other command takes it in place of the pictures."""
     # measured: torch takes 2 s, which --help need not wait for
     from harness.cli.display import run as display
     from harness.cli.display.meter import Meter
@@ -318,7 +320,7 @@ def track(
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("track.html"),
     report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow; every point with its step.")] = "",
 ) -> None:
-    """Draw scores over training steps, with the same prompts and seeds as a film strip."""
+    """Draw scores over training steps. The same prompts and seeds are shown as a film strip."""
     from harness.cli.display import run as display
     from harness.images import tracking
     from harness.trackers import find_tracker
@@ -336,7 +338,7 @@ def track(
 
 @app.command()
 def doctor() -> None:
-    """What image evaluation finds on this machine, and how to mend the rest. Exit code 1 where something is broken."""
+    """Check what works on this machine. Says how to fix the rest. Exit code 1 where something is broken."""
     from harness.cli.display import run as display
     from harness.images import doctor as checks
 

@@ -1,4 +1,4 @@
-"""`harness import`: other systems' samples and results as runs of ours."""
+"""Make runs of other systems' samples and results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+
+GROUP = "data"
 
 
 def import_(

@@ -1,4 +1,4 @@
-"""`harness leaderboard`: runs as tables with rank ranges, and as a static site."""
+"""Rank runs in tables, or build a static site of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from harness.datasets import ProblemSets
     from harness.leaderboard.results import Results
     from harness.leaderboard.tables import Table
+
+GROUP = "compare"
 
 
 def leaderboard(

@@ -1,4 +1,4 @@
-"""`harness leaks`: which rows of a test set or benchmark are in a training set."""
+"""Find the rows of a test set that are in a training set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typer
 
 from harness.cli import options
 from harness.cli.commands.split import Contained, Near, TextFields, advising_text, rules, show_leaks
+
+GROUP = "data"
 
 
 def leaks(

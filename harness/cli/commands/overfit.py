@@ -1,4 +1,4 @@
-"""`harness overfit`: has a model learned its training texts by heart?"""
+"""Has a model learned its training texts by heart?"""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.engines import Engine
     from harness.overfit.examine import OverfitReport
     from harness.overfit.loss_curve import Point
+
+GROUP = "inspect"
 
 
 def overfit(

@@ -1,4 +1,4 @@
-"""`harness plan`: how many problems and samples show a difference, or what difference a problem set can show."""
+"""Plan how many problems and samples show a difference."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.stats.power import Ability, Design
+
+GROUP = "compare"
 
 SAMPLES = (1, 5, 10, 20, 50)
 

@@ -1,4 +1,4 @@
-"""`harness report`: send a run that has ended to experiment trackers."""
+"""Send a finished run to TensorBoard, W&B or MLflow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.trackers._send import SentReport
+
+GROUP = "inspect"
 
 
 def report(

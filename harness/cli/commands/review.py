@@ -1,4 +1,4 @@
-"""`harness review`: people read the answers: rating sheets, blind A/B votes, agreement, a model as judge."""
+"""Let people judge: blind A/B votes, rating sheets, agreement."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from harness.cli import options
 if TYPE_CHECKING:
     from harness.review.sources import Source
     from harness.review.study import Study
+
+GROUP = "people"
 
 app = typer.Typer(
     help="People read the answers: rating sheets, blind A/B votes, who won, and whether judges agree.",

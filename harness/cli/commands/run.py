@@ -1,4 +1,4 @@
-"""`harness run`: sample a model on a problem set, execute, report pass@k."""
+"""Sample a model on a problem set, execute, report pass@k."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from harness.cli.commands import report as report_
 if TYPE_CHECKING:
     from harness.config import RunConfig
     from harness.engines._selection import EngineCache
+
+GROUP = "run and score"
 
 
 def run(

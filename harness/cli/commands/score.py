@@ -1,4 +1,4 @@
-"""`harness score`: execute saved completions, of a file or of a run, and report pass@k."""
+"""Execute saved completions, or a run's again; report pass@k."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from harness.cli.commands import report as report_
 
 if TYPE_CHECKING:
     from harness.pipeline.job import RunResult
+
+GROUP = "run and score"
 
 
 def score(

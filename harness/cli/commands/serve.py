@@ -1,4 +1,4 @@
-"""`harness serve`: what stays up. `serve model`: a vLLM server; `serve sandbox`, `serve mcp`: verdicts and rewards."""
+"""Keep a model server or a sandbox service up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from harness.service import Settings
     from sandbox import Pool
+
+GROUP = "serve"
 
 SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
 
@@ -32,7 +34,7 @@ def model(
     vllm_python: options.VllmPython = None,
     engine_arg: options.EngineArgs = None,
 ) -> None:
-    """Start vLLM with a model on this machine's loopback, and keep it up until Ctrl-C.
+    """Serve a model with vLLM on loopback, until Ctrl-C.
 
     The key that clients must send is $OPENAI_API_KEY, or a random one.
     """
@@ -82,7 +84,10 @@ def sandbox(
     isolation: options.Isolation = None,
     runtime: options.Runtime = None,
 ) -> None:
-    """Answer verdicts and rewards over HTTP, as SandboxFusion, Piston and Judge0 do, until Ctrl-C or SIGTERM."""
+    """Answer with verdicts and rewards over HTTP. Clients of SandboxFusion, Piston and Judge0 can use it.
+
+    It stays up until Ctrl-C or SIGTERM.
+    """
     # measured: fastapi and pydantic take 0.8 s, which --help need not wait for
     try:
         from harness import service
@@ -123,7 +128,7 @@ def mcp(
     isolation: options.Isolation = None,
     runtime: options.Runtime = None,
 ) -> None:
-    """Offer the tools run_code and judge to one agent over MCP on standard input and output."""
+    """Offer run_code and judge to one agent over MCP. It talks on standard input and output."""
     # measured: mcp and pydantic take 0.8 s, which --help need not wait for
     try:
         from harness.service import Settings, mcp_tools

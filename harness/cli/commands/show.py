@@ -1,4 +1,4 @@
-"""`harness show`: a run's problems, or one problem's completions with their verdicts."""
+"""Show a run's numbers, or one problem's completions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from harness.cli import options
 if TYPE_CHECKING:
     from harness.runs.manifest import Manifest
     from harness.types import Score
+
+GROUP = "inspect"
 
 
 def show(

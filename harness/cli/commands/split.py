@@ -1,4 +1,4 @@
-"""`harness split`: divide a data set into train, validation and test, and say what leaks between them."""
+"""Divide a data set into train, validation and test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli import options
+
+GROUP = "data"
 
 Near = Annotated[
     float | None, typer.Option(help="Jaccard index of 5-token shingles from which two texts are near duplicates. 0.7.")

@@ -1,4 +1,4 @@
-"""`harness verify`: a problem set's references must pass, its wrong solutions must fail."""
+"""Check a problem set: references pass, wrong ones fail."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.datasets import ProblemSet
     from harness.pipeline.verify import Check
     from harness.strength.measure import ProblemStrength
+
+GROUP = "data"
 
 _MEASURE = (
     "Also measure how many wrong programs the tests accept: small changes of the references, on generated inputs."
