@@ -72,7 +72,7 @@ def ab(
     guidelines: Guidelines = None,
     both_bad: Annotated[bool, typer.Option("--both-bad/--no-both-bad", help="Offer `both bad` beside `tie`.")] = True,
 ) -> None:
-    """Make a blind A/B study of two or more runs; of three or more, every pair of models is judged."""
+    """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
     from harness.review import pairs
 
     asked = pairs.Asked(
@@ -101,7 +101,7 @@ def sheet(
     criteria: Annotated[Path | None, typer.Option(help="A TOML file of [[criteria]] in place of ours.")] = None,
     guidelines: Guidelines = None,
 ) -> None:
-    """Make a rating sheet (JSON, CSV, an offline HTML form that also prints); several models mix unnamed."""
+    """Make a rating sheet. It is JSON, CSV or an offline HTML form that also prints; models mix unnamed."""
     from harness.review import pairs, sheets
 
     asked = pairs.Asked(
@@ -165,7 +165,7 @@ def vote(
     study: StudyFolder,
     judge: Annotated[str, typer.Option(help="Who votes.")],
 ) -> None:
-    """Vote in the terminal: a, b, t (tie), x (both bad), z (undo), q (quit)."""
+    """Vote in the terminal. Keys: a, b, t (tie), x (both bad), z (undo), q (quit)."""
     from harness.cli.display.voting import vote_here
     from harness.review.study import open_study
 
