@@ -34,13 +34,34 @@ def answer_text(request: Request, choice: Any) -> str:
             raise TypeError("a choice without text")
         return choice.text
     message = choice.message
-    if not isinstance(message.content, str | None):
-        raise TypeError("a message whose content is no text")
-    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    content, thoughts = _in_parts(message.content)
+    reasoning = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None) or thoughts
     reached = choice.finish_reason == "length"
     # The server's chat template is not known here: a model that was given tokens to think, and was cut before it closed
     # its reasoning, is taken to have begun with it.
     opened = reached and request.thinking_tokens > 0
-    return with_thinking(
-        message.content or "", reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened
-    )
+    return with_thinking(content, reasoning if isinstance(reasoning, str) else "", cut=reached, opened=opened)
+
+
+def _in_parts(content: Any) -> tuple[str, str]:
+    """(text, reasoning) of a message's content: a text, or parts of several kinds. TypeError for anything else."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list) or not content:
+        raise TypeError("a message whose content is no text")
+    texts, thoughts = [], []
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+            thoughts.append(_plain(part.get("thinking", part.get("reasoning", part.get("text")))))
+        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        else:
+            raise TypeError("a message with a part that is no text")
+    return "".join(texts), "".join(thoughts)
+
+
+def _plain(value: Any) -> str:
+    """The text of a part that may hold parts of its own."""
+    return value if isinstance(value, str) else _in_parts(value)[0]

@@ -11,6 +11,7 @@ tags. A server that we started ourselves is started again where it died (`Manage
 
 from __future__ import annotations
 
+import logging
 import time
 import urllib.parse
 from collections.abc import Callable, Sequence
@@ -22,15 +23,26 @@ import tenacity
 
 from harness.engines import Bos, cut, seed_of, split_request, too_long, valid_text, with_usage
 from harness.engines._openai_answers import answer_text, logprob_of, token_counts
+from harness.engines._openai_dialect import (
+    AnswerIsError,
+    Dialect,
+    advice,
+    assembled,
+    checked,
+    error_text,
+    is_too_long,
+    number_choices,
+    retry_after_s,
+)
 from harness.engines._restarts import CrashSuspect, ManagedServer, SharedOrExclusive
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, did_you_mean
-from harness.types import Completion, Form, Request
+from harness.types import Completion, Request
+
+log = logging.getLogger("harness")
 
 ATTEMPTS = 6
 TIMEOUT = openai.Timeout(1800.0, connect=10.0)  # a request may wait for hundreds of others on the server
 FIRST_ANSWER_S = 10.0
-# Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
-SERVER_STOPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +77,7 @@ class OpenAIEngine:
             self._client.close()
             raise
         self._turns = SharedOrExclusive()
+        self._dialect = Dialect()
         self._most = 2**31  # samples in one request, as far as the server is known to take them
 
     def complete(self, request: Request) -> list[Completion]:
@@ -94,6 +107,8 @@ class OpenAIEngine:
             if self._is_up():
                 raise RequestFailed(text) from error
             raise EngineError(f"{text}; what is done is kept, the same command goes on from there") from error
+        except AnswerIsError as error:
+            raise RequestFailed(f"{self._client.base_url} answered with an error: {error}") from error
         except (openai.OpenAIError, ValueError) as error:
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
@@ -111,6 +126,7 @@ class OpenAIEngine:
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
             raise RequestFailed(f"{self._client.base_url} gave what is no answer: {str(answer)[:200]!r}")
+        number_choices(choices, request.sampling.n)
         if sorted(choice.index for choice in choices) == list(range(request.sampling.n)):
             return sorted(choices, key=lambda choice: choice.index)
         if request.sampling.n > 1:
@@ -120,18 +136,18 @@ class OpenAIEngine:
 
     def _refusal(self, request: Request, error: openai.APIStatusError) -> Exception:
         """What an HTTP error comes to: of this prompt, of this many samples, of this request, or of all."""
-        if error.status_code in (400, 413) and "context length" in _message(error):
-            return RequestRefused(f"{too_long(request)}; the server says: {_message(error)}")
-        if error.status_code == 400 and "max_tokens" in _message(error) and "max_model_len" in _message(error):
+        if error.status_code == 400 and "max_tokens" in error_text(error) and "max_model_len" in error_text(error):
             return InputError(  # whatever the prompt
-                f"{self._client.base_url} has a context of fewer tokens than a completion may have: {_message(error)}; "
-                "give a smaller --max-tokens, or start the server with a longer context"
+                f"{self._client.base_url} has a context of fewer tokens than a completion may have: "
+                f"{error_text(error)}; give a smaller --max-tokens, or start the server with a longer context"
             )
+        if is_too_long(error):
+            return RequestRefused(f"{too_long(request)}; the server says: {error_text(error)}")
         text = (
             f"{self._client.base_url} refused the request for {request.problem_id}: "
-            f"HTTP {error.status_code}: {_message(error)}"
+            f"HTTP {error.status_code}: {error_text(error)}"
         )
-        hint = _hint(request, error)
+        hint = advice(request, error)
         if hint or error.status_code in (401, 403, 404):
             return EngineError(text + hint)
         if not _passing(error) and request.sampling.n > 1:
@@ -208,7 +224,7 @@ class OpenAIEngine:
         try:
             return self._persist(what, call)
         except openai.APIStatusError as error:
-            text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {_message(error)}"
+            text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {error_text(error)}"
             if error.status_code in (401, 403, 404):
                 raise EngineError(f"{text}; a vLLM server tells it, and the engine transformers does") from error
             raise RequestFailed(text) from error
@@ -244,31 +260,41 @@ class OpenAIEngine:
         return True
 
     def _find_model(self) -> str:
+        """The model to ask for. A server that does not list it is asked for it all the same where it is named: gateways
+        list none, or not all, or keep their list elsewhere.
+        """
+        wanted, at = self._options.model, self._options.base_url.rstrip("/")
         try:
             served = [model.id for model in self._client.with_options(timeout=FIRST_ANSWER_S).models.list()]
         except openai.APIStatusError as error:
-            at = self._options.base_url.rstrip("/")
+            if wanted is not None and error.status_code not in (401, 403) and at.endswith("/v1"):
+                log.warning("%s/models answers HTTP %s; going on with the model %s", at, error.status_code, wanted)
+                return wanted
             hint = "" if error.status_code != 404 or at.endswith("/v1") else f"; did you mean --base-url {at}/v1?"
-            raise InputError(f"{at}/models answers HTTP {error.status_code}: {_message(error)}{hint}") from error
+            named = "" if wanted is not None else "; name the model with --model"
+            raise InputError(
+                f"{at}/models answers HTTP {error.status_code}: {error_text(error)}{hint or named}"
+            ) from error
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"{self._options.base_url}/models gives no list of models; mend --base-url") from error
         except openai.OpenAIError as error:
             raise InputError(
                 f"no model server answers at {self._options.base_url} ({error}); start one, or mend --base-url"
             ) from error
-        if self._options.model is None:
+        return self._chosen(served)
+
+    def _chosen(self, served: list[str]) -> str:
+        wanted, at = self._options.model, self._options.base_url
+        if wanted is None:
             if len(served) != 1:
-                raise InputError(
-                    f"{self._options.base_url} serves {', '.join(served) or 'no model'}; choose with --model"
-                )
+                raise InputError(f"{at} serves {', '.join(served) or 'no model'}; choose with --model")
             return served[0]
-        if self._options.model not in served:
-            raise InputError(
-                f"{self._options.base_url} does not serve {self._options.model!r}"
-                f"{did_you_mean(self._options.model, served)}; "
-                f"it serves: {', '.join(served)}"
-            )
-        return self._options.model
+        if wanted not in served:
+            near = did_you_mean(wanted, served)
+            if served and (near or len(served) == 1):
+                raise InputError(f"{at} does not serve {wanted!r}{near}; it serves: {', '.join(served)}")
+            log.warning("%s does not list the model %s; asking for it all the same", at, wanted)
+        return wanted
 
     def _send(self, request: Request) -> Any:
         return self._persist(f"the request for {request.problem_id}", lambda: self._post(request))
@@ -316,11 +342,25 @@ class OpenAIEngine:
             self._client = self._connect(base_url)
 
     def _post(self, request: Request) -> Any:
-        arguments = {"model": self.model, **sampling_arguments(request)}
+        """The answer, in as many tries as it takes to learn what the server does not take."""
+        while True:
+            arguments = {"model": self.model, **self._dialect.arguments(request)}
+            try:
+                return self._create(request, arguments)
+            except openai.APIStatusError as error:
+                if not self._dialect.learn(error, request, arguments):
+                    raise
+
+    def _create(self, request: Request, arguments: dict[str, Any]) -> Any:
         if request.messages is not None:
-            messages: Any = [dict(each) for each in request.messages]
-            return self._client.chat.completions.create(messages=messages, **arguments)
-        return self._client.completions.create(prompt=request.prompt, **arguments)
+            arguments["messages"] = [dict(each) for each in request.messages]
+            create: Any = self._client.chat.completions.create
+        else:
+            arguments["prompt"] = request.prompt
+            create = self._client.completions.create
+        if self._dialect.streams:
+            return assembled(create(**arguments, stream=True))
+        return checked(create(**arguments))
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0
@@ -335,53 +375,24 @@ class OpenAIEngine:
             finish_reason=reason if isinstance(reason, str) else None,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens if request.sampling.n == 1 else None,
-            seed=None if greedy else seed_of(request, choice.index),
+            seed=seed_of(request, choice.index) if self._dialect.keeps_seeds and not greedy else None,
             latency_s=taken,
         )
-
-
-def _hint(request: Request, error: openai.APIStatusError) -> str:
-    """What to do about a request that no prompt would make better; empty where that is not known."""
-    if request.form() is Form.CHAT and "template" in _message(error):
-        return "; a base model has no chat template: use --form completion"
-    if error.status_code == 404 and request.form() is Form.COMPLETION:
-        return "; the server may offer chat only: use --form chat"
-    return ""
-
-
-def sampling_arguments(request: Request) -> dict[str, Any]:
-    """Every parameter, always; those that are vLLM's own go beside the standard ones."""
-    sampling = request.sampling
-    return {
-        "n": sampling.n,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "stop": list(sampling.stop[:SERVER_STOPS]) or None,
-        "seed": seed_of(request, 0),
-        "extra_body": {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0},
-    }
 
 
 def _passing(error: BaseException) -> bool:
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)
+    return isinstance(error, openai.APIConnectionError) or (isinstance(error, AnswerIsError) and error.passing)
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, openai.APIStatusError):
-        after = error.response.headers.get("retry-after", "")
-        if after.isdigit():
-            return min(float(after), 60.0)
+        after = retry_after_s(error.response.headers)
+        if after is not None:
+            return after
     return tenacity.wait_random_exponential(multiplier=1, max=20)(state)
-
-
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    text = body.get("message") if isinstance(body, dict) else None
-    return str(text or error.message)[:500]
 
 
 def open_engine(options: Options) -> OpenAIEngine:

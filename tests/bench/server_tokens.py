@@ -26,7 +26,8 @@ import httpx
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import _vllm_arguments, _vllm_server, openai
+from harness.engines import _vllm_arguments, _vllm_server
+from harness.engines._openai_dialect import sampling_arguments
 from harness.models import model_dir
 from harness.pipeline import run
 from harness.tasks import codegen
@@ -109,7 +110,7 @@ def _bare(config: RunConfig) -> float:
     bodies = []
     for problem in load_set(config.problems, config.cache).problems:
         request = codegen.request(problem, config.sampling(), Form.COMPLETION)
-        arguments = openai.sampling_arguments(request)
+        arguments = sampling_arguments(request)
         extra = arguments.pop("extra_body")
         bodies.append({"model": "random", "prompt": request.prompt, **arguments, **extra})
     key = {"Authorization": f"Bearer {config.api_key}"}

@@ -170,7 +170,7 @@ def test_an_answer_that_is_none_fails_that_request(answer: Answer, message: str)
         opened.complete(ask(1))
 
 
-@pytest.mark.parametrize("message", [None, "text", {"content": [{"type": "text", "text": "x"}]}])
+@pytest.mark.parametrize("message", [None, "text", {"content": [{"type": "image", "url": "x"}]}])
 def test_a_message_without_text_fails_that_request(message: object) -> None:
     body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     asked = Request(problem_id="p", sampling=SamplingParams(), messages=({"role": "user", "content": "hello"},))
