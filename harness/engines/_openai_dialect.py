@@ -97,7 +97,8 @@ class Dialect:
             self.streams = True
             log.info("the server answers only as a stream")
             return True
-        name = refused_parameter(error, [*sent.get("extra_body", ()), *sent])
+        names = {*sent.get("extra_body", ()), *sent} & {*_NEUTRAL, *_DONE_HERE, *_OTHER_NAMES, "temperature"}
+        name = refused_parameter(error, sorted(names))
         if name is None or is_too_long(error):
             return False
         if name in self._left_out or name in self._renamed:

@@ -342,8 +342,7 @@ class OpenAIEngine:
             self._client = self._connect(base_url)
 
     def _post(self, request: Request) -> Any:
-        """The answer, in as many tries as it takes to learn what the server does not take."""
-        while True:
+        while True:  # as often as it takes to learn what the server does not take
             arguments = {"model": self.model, **self._dialect.arguments(request)}
             try:
                 return self._create(request, arguments)
@@ -359,7 +358,8 @@ class OpenAIEngine:
             arguments["prompt"] = request.prompt
             create = self._client.completions.create
         if self._dialect.streams:
-            return assembled(create(**arguments, stream=True))
+            arguments["stream"] = True
+            return assembled(create(**arguments))
         return checked(create(**arguments))
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
