@@ -26,7 +26,8 @@ class RunConfig(BaseModel):
     where it is not given. cpu_s, wall_s, memory_mib: in place of the problem set's own limits. isolation: what programs
     share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
     once to a server; None for as many as keep it busy. extractor: how a chat model's reply becomes a program.
-    vllm_python, engine_args: of engine vllm: the interpreter that has it, and more arguments for it. stop to
+    same_server: go on with a run of a server that was at another address. vllm_python, engine_args: of engine vllm:
+    the interpreter that has it, and more arguments for it. stop to
     thinking_tokens: how problems are put, see `harness.prompts.template`. price: per million prompt and completion
     tokens,
     `0.15/0.60`. report_to: trackers.
@@ -42,6 +43,7 @@ class RunConfig(BaseModel):
     vllm_python: Path | None = None
     engine_args: tuple[str, ...] = ()
     base_url: str | None = None
+    same_server: bool = False
     api_key: str = Field(default="EMPTY", repr=False)
     form: Literal["auto", "completion", "chat"] = "auto"
     extractor: Literal["auto", "first", "last", "longest", "whole"] = "auto"

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import openai
+import tenacity
 
 from harness.engines import seed_of
 from harness.types import Form, Request
@@ -186,6 +187,23 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         date = date.replace(tzinfo=datetime.UTC)
     left = (date - datetime.datetime.now(datetime.UTC)).total_seconds()
     return min(max(left, 0.0) + 0.5, LONGEST_WAIT_S)  # the date has whole seconds
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether another attempt may be answered."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (408, 409, 429) or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError) or (isinstance(error, AnswerIsError) and error.passing)
+
+
+def wait_s(state: tenacity.RetryCallState) -> float:
+    """The wait before the next attempt: what the server asks for, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, openai.APIStatusError):
+        after = retry_after_s(error.response.headers)
+        if after is not None:
+            return after
+    return tenacity.wait_random_exponential(multiplier=1, max=20)(state)
 
 
 def checked(answer: Any) -> Any:

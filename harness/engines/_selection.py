@@ -60,8 +60,7 @@ def find_model(config: RunConfig) -> ModelSpec:
         assert config.base_url is not None
         name = config.model or _served(config)
         form = _form(config, hinted=_tuned_for_chat(name))
-        # by its host: a server of one's own has another port each time it is started
-        identity = {"name": name, "host": urllib.parse.urlsplit(config.base_url).hostname, "engine": "openai"}
+        identity = {"name": name, "url": plain_url(config.base_url), "engine": "openai"}
         return ModelSpec(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
     return _local(config, config.model or "nano", choice)
 
@@ -182,6 +181,13 @@ class EngineCache:
         from harness.engines import transformers  # measured: 3 s, torch
 
         return transformers.open_engine(transformers.Options(model=model.source))
+
+
+def plain_url(base_url: str) -> str:
+    """A server's address in one form: two models on one host are two addresses, by port or by path."""
+    parts = urllib.parse.urlsplit(base_url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
+    return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
 
 
 def _openai_options(config: RunConfig, model: str | None) -> Any:

@@ -30,9 +30,10 @@ from harness.engines._openai_dialect import (
     assembled,
     checked,
     error_text,
+    is_passing,
     is_too_long,
     number_choices,
-    retry_after_s,
+    wait_s,
 )
 from harness.engines._restarts import CrashSuspect, ManagedServer, SharedOrExclusive
 from harness.errors import EngineError, InputError, RequestFailed, RequestRefused, did_you_mean
@@ -150,28 +151,34 @@ class OpenAIEngine:
         hint = advice(request, error)
         if hint or error.status_code in (401, 403, 404):
             return EngineError(text + hint)
-        if not _passing(error) and request.sampling.n > 1:
+        if not is_passing(error) and request.sampling.n > 1:
             return _TooManySamples()
         return RequestFailed(text)
 
     def describe(self) -> dict[str, str]:
-        """vLLM's version; other servers do not tell theirs."""
+        """The server's version and the model's root, of a server that tells: vLLM and SGLang do."""
         client = self._client.with_options(base_url=self._root(), timeout=FIRST_ANSWER_S)
         try:
             answer: Any = client.get("/version", cast_to=object)
         except (openai.OpenAIError, ValueError):
-            return {}
-        version = answer.get("version") if isinstance(answer, dict) else None
-        return {"server": version[:100]} if isinstance(version, str) else {}
+            answer = None
+        told = {"server": answer.get("version") if isinstance(answer, dict) else None, "root": self._listed("root")}
+        return {name: value[:500] for name, value in told.items() if isinstance(value, str)}
+
+    def _listed(self, name: str) -> Any:
+        """What the server's list of models says of this one; None where it says nothing."""
+        try:
+            listed = self._client.with_options(timeout=FIRST_ANSWER_S).models.list()
+            return getattr(next(each for each in listed if each.id == self.model), name, None)
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError, StopIteration):
+            return None
 
     def _root(self) -> str:
         return str(self._client.base_url).rstrip("/").removesuffix("/v1")
 
     def context(self) -> int | None:
         """vLLM's max_model_len; other servers do not tell."""
-        listed = self._tell("its models", lambda: self._client.models.list())
-        found = next((model for model in listed if model.id == self.model), None)
-        length = getattr(found, "max_model_len", None)
+        length = self._listed("max_model_len")
         return length if isinstance(length, int) else None
 
     def bos(self) -> Bos:
@@ -306,8 +313,8 @@ class OpenAIEngine:
     def _attempts(self) -> tenacity.Retrying:
         """The one retry policy."""
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_passing),
-            wait=_wait_s,
+            retry=tenacity.retry_if_exception(is_passing),
+            wait=wait_s,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             reraise=True,
         )
@@ -324,7 +331,7 @@ class OpenAIEngine:
             try:
                 answer = call()
             except openai.APIError as error:
-                if not _passing(error):
+                if not is_passing(error):
                     raise
                 self._reconnect(server)
                 if server.restarts != restarts:
@@ -378,21 +385,6 @@ class OpenAIEngine:
             seed=seed_of(request, choice.index) if self._dialect.keeps_seeds and not greedy else None,
             latency_s=taken,
         )
-
-
-def _passing(error: BaseException) -> bool:
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError) or (isinstance(error, AnswerIsError) and error.passing)
-
-
-def _wait_s(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, openai.APIStatusError):
-        after = retry_after_s(error.response.headers)
-        if after is not None:
-            return after
-    return tenacity.wait_random_exponential(multiplier=1, max=20)(state)
 
 
 def open_engine(options: Options) -> OpenAIEngine:

@@ -49,16 +49,35 @@ def run(config: RunConfig, observer: RunObserver, engines: EngineCache | None = 
 def _run(config: RunConfig, observer: RunObserver, engines: EngineCache, stack: contextlib.ExitStack) -> RunResult:
     job = plan(config, observer, stack)
 
-    def engine() -> Engine:
-        return job.saved or engines.get(config, job.model)
-
     found = reader.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
+    if found is None and config.same_server:
+        found = reader.find_moved_run(config.results, job.problems.name, job.model.name, job.manifest.identity)
+        if found is None:
+            raise InputError("--same-server: no run of this model was begun on a server elsewhere; leave it out")
+
+    def engine() -> Engine:
+        opened = job.saved or engines.get(config, job.model)
+        if found is not None:
+            check_same_model(found, opened)
+        return opened
+
     if found is None:
         opened = engine()  # what the user got wrong must show before anything is written
         about = opened.describe() if isinstance(opened, SupportsDescription) else {}
         made = manifest.with_engine(job.manifest, about)
         found = store.create_run(config.results, job.problems.name, job.model.name, made)
     return resume_run(job, found, engine, observer)
+
+
+def check_same_model(run: Path, engine: Engine) -> None:
+    """Raises InputError where a server now has another model under the name that the run was begun with."""
+    about = engine.describe() if isinstance(engine, SupportsDescription) else {}
+    begun, now = reader.read_manifest(run).engine.get("root"), about.get("root")
+    if begun and now and begun != now:
+        raise InputError(
+            f"{run} was begun on the model {begun}, and the server now has {now} under the same name; give that one a "
+            "name of its own, or another folder with --results"
+        )
 
 
 def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: RunObserver) -> RunResult:

@@ -28,6 +28,23 @@ def find_run(results: Path, dataset: str, model: str, fingerprint: str) -> Path 
     return found[-1] if found else None
 
 
+def find_moved_run(results: Path, dataset: str, model: str, identity: Mapping[str, Any]) -> Path | None:
+    """The newest run that differs from this identity in its server's address alone, None where there is none."""
+    folder = results / model_folder(dataset) / model_folder(model)
+    for path in sorted(folder.glob("*-*"), reverse=True):
+        try:
+            found = json.loads(json.dumps(read_manifest(path).identity))
+        except InputError:
+            continue
+        if _without_address(found) == _without_address(json.loads(json.dumps(identity))):
+            return path
+    return None
+
+
+def _without_address(identity: dict[str, Any]) -> dict[str, Any]:
+    return {**identity, "model": {name: value for name, value in identity["model"].items() if name != "url"}}
+
+
 def _fingerprint(path: Path) -> str | None:
     try:
         return read_manifest(path).fingerprint

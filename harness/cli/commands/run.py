@@ -34,6 +34,9 @@ def run(
     vllm_python: options.VllmPython = None,
     engine_arg: options.EngineArgs = None,
     base_url: Annotated[str | None, typer.Option(help="A compatible server, such as http://127.0.0.1:8000/v1.")] = None,
+    same_server: Annotated[
+        bool, typer.Option("--same-server", help="The server was restarted at another address: go on with its run.")
+    ] = False,
     samples: Annotated[Path | None, typer.Option(help="Saved completions, for engine replay.")] = None,
     form: Annotated[str | None, typer.Option(help="auto, completion or chat.")] = None,
     extractor: options.Extractor = None,
@@ -73,6 +76,7 @@ def run(
     """
     flags = {
         "k": options.parse_ks(k), "model": model, "problems": problems, "n": n, "engine": engine, "base_url": base_url,
+        "same_server": same_server or None,
         "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
         "extractor": extractor, "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency,
         "sandbox": sandbox, "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,

@@ -13,6 +13,7 @@ from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
 from harness.pipeline import plan
 from harness.prompts import template
+from harness.tasks import load_config
 from harness.types import Form
 
 
@@ -45,3 +46,24 @@ def signed(*arguments: str) -> str:
 
 def test_a_signature_names_the_arguments_that_may_move_a_number() -> None:
     assert signed("quantization=fp8", "max-num-seqs=8") == signed() + "|args:quantization=fp8"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://a:8000/v1", "http://a:8000/v1/", True),
+        ("http://A/v1", "http://a:80/v1", True),
+        ("http://a:8000/v1", "http://a:8001/v1", False),
+        ("http://a:8000/x/v1", "http://a:8000/y/v1", False),
+        ("http://a:443/v1", "https://a/v1", False),
+        ("http://a/v1", "http://b/v1", False),
+    ],
+)
+def test_servers_are_told_apart_by_scheme_host_port_and_path(one: str, other: str, same: bool) -> None:
+    models = [find_model(load_config(None, {"base_url": url, "model": "m"})) for url in (one, other)]
+    assert (models[0].identity == models[1].identity) is same
+
+
+def test_models_of_one_server_are_told_apart_by_their_names() -> None:
+    models = [find_model(load_config(None, {"base_url": "http://a/v1", "model": name})) for name in ("base", "tuned")]
+    assert models[0].identity != models[1].identity

@@ -1,0 +1,83 @@
+"""Who answers decides which run it is: two servers are two runs, and a server that moved is found again where it is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.commands import Harness
+from tests.fixtures.problems import write_rows
+from tests.fixtures.servers import Answer, serving
+
+ROW = {
+    "id": "x/0",
+    "prompt": "def f():\n    '''Return 1.'''\n",
+    "entry_point": "f",
+    "tests": {"kind": "call", "source": "def check(candidate):\n    assert candidate() == 1\n"},
+    "reference": "    return 1\n",
+    "wrong": ["    return 2\n", "    return 3\n"],
+}
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "one.jsonl", ROW)
+
+
+def answering(body: str) -> Any:
+    def respond(wanted: dict[str, Any], _: int) -> Answer:
+        texts = [{"index": index, "text": body, "finish_reason": "stop"} for index in range(wanted["n"])]
+        return 200, {"id": "1", "object": "text_completion", "model": "m", "choices": texts}
+
+    return respond
+
+
+def models(root: str) -> Answer:
+    return 200, {"object": "list", "data": [{"id": "m", "object": "model", "root": root}]}
+
+
+def run(harness: Harness, problems: Path, url: str, *more: str) -> tuple[int, dict[str, Any], str]:
+    ended = harness(
+        "run", "--base-url", url, "--problems", problems, "--k", "1", "--n", "2", "--json", *more, cwd=problems.parent
+    )
+    return ended.returncode, json.loads(ended.stdout) if ended.stdout else {}, ended.stderr
+
+
+def test_two_servers_on_one_host_are_two_models(harness: Harness, problems: Path) -> None:
+    with serving(answering("    return 1\n")) as (right, _), serving(answering("    return 2\n")) as (wrong, asked):
+        _, first, _ = run(harness, problems, right)
+        _, second, _ = run(harness, problems, wrong)
+    assert first["run"] != second["run"] and asked
+    assert (first["estimates"][0]["value"], second["estimates"][0]["value"]) == (1.0, 0.0)
+
+
+def test_the_same_server_at_another_address_goes_on_with_its_run_where_that_is_said(
+    harness: Harness, problems: Path
+) -> None:
+    with serving(answering("    return 1\n"), models("/m/base")) as (url, _):
+        _, first, _ = run(harness, problems, url)
+    with serving(answering("    return 1\n"), models("/m/base")) as (url, asked):
+        code, again, _ = run(harness, problems, url, "--same-server")
+        assert code == 0 and again["run"] == first["run"] and not asked
+        _, other, _ = run(harness, problems, url)
+        assert other["run"] != first["run"]
+
+
+def test_a_server_that_has_another_model_under_the_same_name_is_refused(harness: Harness, problems: Path) -> None:
+    with serving(answering("    return 1\n"), models("/m/base")) as (url, _):
+        _, first, _ = run(harness, problems, url)
+    (problems.parent / first["run"] / "completions.jsonl").write_text("")  # as a run that was stopped early
+    (problems.parent / first["run"] / "executions.jsonl").write_text("")
+    (problems.parent / first["run"] / "scores.jsonl").write_text("")
+    with serving(answering("    return 1\n"), models("/m/tuned")) as (url, _):
+        code, _, said = run(harness, problems, url, "--same-server")
+    assert code == 2 and "/m/base" in said and "/m/tuned" in said
+
+
+def test_same_server_without_a_run_to_go_on_with_says_so(harness: Harness, problems: Path) -> None:
+    with serving(answering("    return 1\n")) as (url, _):
+        code, _, said = run(harness, problems, url, "--same-server")
+    assert code == 2 and "no run of this model" in said
