@@ -122,9 +122,15 @@ def _read_rows(path: Path) -> Source:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
     return Source(
-        name=name, path=str(path), task="jsonl", data=f"{name}@{digest[:8]}",
+        name=name, path=str(path), task="jsonl", data=f"rows@{_asked(answers)}",
         signature=f"file:{path.name}@{digest[:8]}", identity=digest, digest=digest[:16], answers=answers,
     )  # fmt: skip
+
+
+def _asked(answers: Mapping[str, Shown]) -> str:
+    """Eight digits of what was asked: the same for all models' files of the same prompts."""
+    text = repr(sorted((name, each.prompt, each.expected) for name, each in answers.items()))
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
 
 
 def _of_row(row: Mapping[str, Any], where: str, folder: Path) -> Shown:
