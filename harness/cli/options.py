@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.errors import InputError, did_you_mean
+
 Problems = Annotated[
     str | None, typer.Option(help="A set's name (starter, core, humaneval, humaneval+, mbpp, mbpp+) or a JSONL file.")
 ]
@@ -52,8 +54,6 @@ TaskSet = Annotated[
 
 def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:
     """Task -> its options, of `name=value` (for the only task) or `task.name=value`. Raises InputError."""
-    from harness.errors import InputError, did_you_mean
-
     found: dict[str, dict[str, str]] = {}
     for text in texts or []:
         name, equals, value = text.partition("=")
@@ -101,8 +101,6 @@ def parse_ks(text: str | None) -> tuple[int, ...] | None:
 
 def parse_numbers(option: str, text: str) -> tuple[int, ...]:
     """`1,10` as numbers. Raises InputError, naming the option."""
-    from harness.errors import InputError
-
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:

@@ -8,8 +8,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
+import sandbox as boxes
 from harness.cli import options
+from harness.cli.display import run
+from harness.datasets import load_set
+from harness.engines import replay
+from harness.pipeline import audit as auditing
+from harness.pipeline.audit import FORGED, TAMPERED
+from harness.pipeline.execute import SandboxSettings
+from harness.tasks import load_config
 
 GROUP = "inspect"
 
@@ -29,19 +40,6 @@ def audit(
     Each is run judged, observed, and with its tests in its own process. Exit code 1 where one was accepted only there.
     The default problem set is humaneval.
     """
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
-    from rich.text import Text
-
-    import sandbox as boxes
-    from harness.cli.display import run
-    from harness.datasets import load_set
-    from harness.engines import replay
-    from harness.pipeline import audit as auditing
-    from harness.pipeline.execute import SandboxSettings
-    from harness.tasks import load_config
-
     flags = {
         "samples": samples, "engine": "replay", "problems": problems, "sandbox": sandbox, "workers": workers,
         "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
@@ -85,6 +83,4 @@ def audit(
 
 
 def _forges(signs: tuple[str, ...]) -> bool:
-    from harness.pipeline.audit import FORGED, TAMPERED
-
     return FORGED in signs or TAMPERED in signs

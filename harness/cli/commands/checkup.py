@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
+from harness.checkup import records, report, run, verdicts
+from harness.checkup.data import ItemSelection
+from harness.checkup.run import Checkup
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from harness.checkup.run import Checkup
+from harness.cli.display import run as display
+from harness.cli.display.meter import Meter
+from harness.errors import InputError
 
 GROUP = "compare"
 
@@ -47,13 +50,6 @@ def checkup(
 
     Writes report.html and checkup.json. Run the same command again after an interruption: it goes on from there.
     """
-    # measured: datasketch with scipy, pydantic, numpy and rich take 1.2 s, which --help need not wait for
-    from harness.checkup import records, report, run
-    from harness.checkup.data import ItemSelection
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
-    from harness.errors import InputError
-
     if (base is None and base_url is None) or (tuned is None and tuned_url is None):
         raise InputError("give the two models: --base and --tuned, or --base-url and --tuned-url for servers")
     common = {
@@ -91,10 +87,6 @@ STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", 
 
 
 def _show(found: Checkup, page: Path) -> None:
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-
     display.out.print(_table(found))
     for check in found.memorization.checks:
         if check.verdict == "sign":
@@ -113,11 +105,6 @@ def _show(found: Checkup, page: Path) -> None:
 
 def _table(found: Checkup) -> Table:
     """A row for each verdict."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.checkup import verdicts
-
     table = Table(header_style="bold")
     for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
         number = name in ("base", "tuned", "difference")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.compare.flips import Flip
-    from harness.compare.pairs import Comparison
+from harness.cli.display import comparison as compare_display
+from harness.cli.display import run
+from harness.compare import flips as flipping
+from harness.compare import pairs
+from harness.compare.flips import Flip
+from harness.compare.pairs import Comparison
+from harness.errors import InputError
 
 GROUP = "compare"
 
@@ -39,15 +43,6 @@ def compare(
 
     All numbers are the first run's minus the second's. Refuses runs that differ in more than the model and --vary.
     """
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from rich.progress import Progress
-
-    from harness.cli.display import comparison as compare_display
-    from harness.cli.display import run
-    from harness.compare import flips as flipping
-    from harness.compare import pairs
-    from harness.errors import InputError
-
     if len(runs) < 2:
         raise InputError("compare takes two run directories or more")
     fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
@@ -70,10 +65,6 @@ def compare(
 
 def _flips(found: Comparison, count: int, problem: str | None) -> tuple[list[str], list[Flip]]:
     """The ids of all flipped problems, and those to show: of two runs; more have no two sides."""
-    from harness.compare import flips as flipping
-    from harness.compare import pairs
-    from harness.errors import InputError
-
     if len(found.runs) > 2:
         if problem is not None:
             raise InputError("--problem shows two programs side by side, so it takes two runs")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
+from harness import doctor as diagnosis
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.doctor import MachineCheck
+from harness.cli.display import run
+from harness.doctor import MachineCheck
 
 GROUP = "maintain"
 
@@ -21,9 +23,6 @@ def doctor(
     as_json: options.Json = False,
 ) -> None:
     """Check engine, image, sandbox, model and GPU. Exit code 1 where a run could not start."""
-    # measured: docker's client and rich take 0.4 s, which --help need not wait for
-    from harness import doctor as diagnosis
-
     if rebuild:
         diagnosis.rebuild_image()
     checks = diagnosis.check_machine(fix=fix)
@@ -38,11 +37,6 @@ def doctor(
 
 
 def _show(checks: list[MachineCheck], usable: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     styles = {"ok": "green", "missing": "yellow", "broken": "red"}
     table = Table("what", "state", "detail", header_style="bold")
     for each in checks:

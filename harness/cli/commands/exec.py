@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 
+import sandbox as boxes
 from harness.cli import options
+from harness.cli.display import run
 from harness.errors import InputError
+from harness.tasks import load_config
 
 GROUP = "sandbox"
 
@@ -29,11 +32,6 @@ def execute(
     as_json: options.Json = False,
 ) -> None:
     """Run an untrusted Python program safely. Exit code 1 where it did not end well."""
-    # measured: docker's client and pydantic take 0.4 s, which --help need not wait for
-    import sandbox as boxes
-    from harness.cli.display import run
-    from harness.tasks import load_config
-
     flags = {"sandbox": sandbox, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib}
     config = load_config(None, flags)
     program = boxes.Program(

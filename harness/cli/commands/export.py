@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.display import run as display
+from harness.exchange import export as exporting
 
 GROUP = "data"
 
@@ -26,10 +28,6 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Write a run's samples and results in another system's format."""
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.exchange import export as exporting
-
     written = exporting.export(run, format_, out, problems, options.cache_folder())
     if as_json:
         print(json.dumps({"run": str(run), "format": format_, "files": [str(path) for path in written]}))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.pipeline.compare_extractors import Comparison
+from harness.cli.display import run
+from harness.datasets import load_set
+from harness.pipeline import compare_extractors, rescore
+from harness.pipeline.compare_extractors import Comparison
+from harness.tasks import load_config, open_task
 
 GROUP = "inspect"
 
@@ -41,14 +46,6 @@ def extract(
 
     Only programs that differ are executed. Of a file the default problem set is humaneval.
     """
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from harness.cli.display import run
-    from harness.datasets import load_set
-    from harness.pipeline import compare_extractors, rescore
-    from harness.tasks import load_config, open_task
-
     flags = {
         "problems": problems, "sandbox": sandbox, "runtime": runtime, "isolation": isolation, "workers": workers,
         "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "extractor": "auto", "k": (1,),
@@ -84,11 +81,6 @@ def _record(comparison: Comparison) -> dict[str, object]:
 
 
 def _show(comparison: Comparison, replies: int) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     table = Table(header_style="bold")
     for name in ("extractor", "pass@1", "95 % interval", "no program", "gained", "lost"):
         table.add_column(name, justify="left" if name == "extractor" else "right", no_wrap=True)

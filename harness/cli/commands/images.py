@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from harness.cli import options
-from harness.errors import InputError
+from harness.cli.display import run as display
+from harness.cli.display.meter import Meter
+from harness.errors import InputError, did_you_mean
+from harness.trackers import _send, find_tracker
 
 if TYPE_CHECKING:
     from harness.images.distances import Settings
 
 GROUP = "images"
+
+# What is imported inside the commands brings torch and transformers: 4 s, which --help need not wait for.
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -61,9 +67,6 @@ def sample(
     batch: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; it changes none of them.")] = 64,
 ) -> None:
     """Draw a model's pictures for a prompt library. Begun again, it draws what is missing."""
-    # measured: torch takes 2 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
     from harness.images import drawing
 
     with Meter(quiet=False) as meter:
@@ -98,8 +101,6 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Measure pictures, and write a run with a report. Against a reference, their prompts, or both."""
-    # measured: torch and transformers take 5 s, which --help need not wait for
-    from harness.cli.display.meter import Meter
     from harness.images import evaluate as evaluation
 
     conditions = [_condition(text) for text in fail_if or ()]
@@ -138,8 +139,6 @@ def distance(
     as_json: options.Json = False,
 ) -> None:
     """Print the distances of two sets of pictures, without a run."""
-    # measured: torch takes 2 s, which --help need not wait for
-    from harness.cli.display.meter import Meter
     from harness.images import distances, evaluate, reading
     from harness.images.features import open_extractor
 
@@ -164,9 +163,6 @@ def features(
     extractor: ExtractorOption = "shapes",
 ) -> None:
     """Write the features of pictures to a .npz. Every other command takes it in place of the pictures."""
-    # measured: torch takes 2 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
     from harness.images.features import extract, open_extractor, write_features
     from harness.images.pictures import open_set
 
@@ -199,9 +195,6 @@ def clip(
     as_json: options.Json = False,
 ) -> None:
     """Score pictures against their prompts with CLIP."""
-    # measured: torch and transformers take 5 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
     from harness.images.clip import ClipModel
     from harness.images.features import directory
     from harness.images.pictures import open_set
@@ -242,9 +235,6 @@ def copies(
     as_json: options.Json = False,
 ) -> None:
     """Look for copies of training pictures among generated ones. Exit code 1 where there are candidates or leaks."""
-    # measured: torch takes 2 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
     from harness.images import copies as copying
     from harness.images import evaluate
     from harness.images.features import open_extractor
@@ -286,9 +276,6 @@ def likelihood(
     as_json: options.Json = False,
 ) -> None:
     """Bits per dimension, on unseen pictures and against training."""
-    # measured: torch takes 2 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
     from harness.images import likelihoods
 
     with Meter(quiet=as_json) as meter:
@@ -321,9 +308,7 @@ def track(
     report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow; every point with its step.")] = "",
 ) -> None:
     """Draw scores over training steps. The same prompts and seeds are shown as a film strip."""
-    from harness.cli.display import run as display
     from harness.images import tracking
-    from harness.trackers import find_tracker
 
     names = [name.strip() for name in report_to.split(",") if name.strip()]
     modules = [find_tracker(name) for name in names]
@@ -339,7 +324,6 @@ def track(
 @app.command()
 def doctor() -> None:
     """Check what works on this machine. Says how to fix the rest. Exit code 1 where something is broken."""
-    from harness.cli.display import run as display
     from harness.images import doctor as checks
 
     rows = checks.examine()
@@ -376,8 +360,6 @@ def _condition(text: str) -> tuple[str, str, float]:
 
 def _judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) -> None:
     """Exit with 1 where a condition holds. Raises InputError for a number that is not there."""
-    from harness.cli.display import run as display
-    from harness.errors import did_you_mean
     from harness.images.run_directory import scalars
 
     values, failed = scalars(summary), False
@@ -397,10 +379,6 @@ def _judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) ->
 
 
 def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, as_json: bool) -> None:
-    from rich.table import Table
-
-    from harness.cli.display import run as display
-
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
     else:
@@ -422,9 +400,6 @@ def _number(value: float | None) -> str:
 
 
 def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:
-    from harness.cli.display import run as display
-    from harness.trackers import _send
-
     names = [name.strip() for name in report_to.split(",") if name.strip()]
     _send.check(names)
     for sent in _send.report(run, names):

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from harness.cli import options
+from harness.cli.display import run
+from harness.exchange import import_ as importing
 
 GROUP = "data"
 
@@ -28,12 +31,6 @@ def import_(
     as_json: options.Json = False,
 ) -> None:
     """Make a run directory of another system's samples and verdicts, marked as imported; nothing is executed."""
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from rich.text import Text
-
-    from harness.cli.display import run
-    from harness.exchange import import_ as importing
-
     request = importing.ImportRequest(
         path=path, format=format_, problems=problems, model=model, k=options.parse_ks(k) or (),
         results=results or Path("results"), cache=options.cache_folder(),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.datasets import ProblemSets
-    from harness.leaderboard.results import Results
-    from harness.leaderboard.tables import Table
+from harness.cli.display import run
+from harness.datasets import ProblemSets
+from harness.errors import InputError
+from harness.leaderboard import exports, server, site
+from harness.leaderboard.pages import Pages
+from harness.leaderboard.results import Results, read_results
+from harness.leaderboard.tables import Table, make_tables
 
 GROUP = "compare"
 
@@ -30,14 +35,6 @@ def leaderboard(
 
     With -o a static site is built, down to each completion; a second build writes only what changed.
     """
-    # measured: numpy, pydantic and jinja2 take 0.5 s, which --help need not wait for
-    from harness.cli.display import run
-    from harness.datasets import ProblemSets
-    from harness.errors import InputError
-    from harness.leaderboard import exports
-    from harness.leaderboard.results import read_results
-    from harness.leaderboard.tables import make_tables
-
     if markdown + csv + as_json > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
     sets = ProblemSets(options.cache_folder())
@@ -61,10 +58,6 @@ def leaderboard(
 
 
 def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
-    from harness.cli.display import run
-    from harness.leaderboard import site
-    from harness.leaderboard.pages import Pages
-
     with run.err.status("building the site"):
         built = site.build_site(tables, records, Pages(sets), out)
     run.err.print(
@@ -75,11 +68,6 @@ def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) 
 
 
 def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> None:
-    import tempfile
-
-    from harness.cli.display import run
-    from harness.leaderboard import server
-
     with tempfile.TemporaryDirectory(prefix="leaderboard-") as folder:
         try:
             with server.open_server(results, sets, out or Path(folder), port) as opened:
@@ -90,12 +78,6 @@ def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> Non
 
 
 def _show(tables: list[Table]) -> None:
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    from harness.cli.display import run
-    from harness.leaderboard import exports
-
     for table in tables:
         title = f"{table.title}  {table.dataset}  " + "  ".join(f"{k} {v}" for k, v in table.conditions.items())
         run.out.print(Text(run.printable(title), style="bold"))

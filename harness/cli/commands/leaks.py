@@ -8,9 +8,14 @@ import json
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from harness.cli import options
 from harness.cli.commands.split import Contained, Near, TextFields, advising_text, rules, show_leaks
+from harness.cli.display import run
+from harness.cli.display.meter import Meter
+from harness.text.containment import BENCHMARK
+from harness.training_data import leaks as leakage
 
 GROUP = "data"
 
@@ -27,14 +32,6 @@ def leaks(
 
     Exit code 1 where there are any.
     """
-    # measured: datasketch (with scipy), numpy, pydantic and rich take 1.2 s, which --help need not wait for
-    from rich.text import Text
-
-    from harness.cli.display import run
-    from harness.cli.display.meter import Meter
-    from harness.text.containment import BENCHMARK
-    from harness.training_data import leaks as leakage
-
     given = rules(text, near, BENCHMARK if contained is None else contained)
     cache = options.cache_folder()
     with advising_text(), contextlib.ExitStack() as opened, Meter(quiet=as_json) as meter:

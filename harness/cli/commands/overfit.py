@@ -6,17 +6,25 @@ import contextlib
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from harness.cli import options
 from harness.cli.commands.split import TextFields, advising_text
-
-if TYPE_CHECKING:
-    from harness.engines import Engine
-    from harness.overfit.examine import OverfitReport
-    from harness.overfit.loss_curve import Point
+from harness.cli.display import run
+from harness.cli.display.meter import Meter
+from harness.engines import Engine
+from harness.engines._selection import EngineCache, find_model
+from harness.errors import InputError
+from harness.overfit import curve_files, examine, loss_curve, loss_plot
+from harness.overfit.examine import OverfitReport
+from harness.overfit.loss_curve import Point, sparkline
+from harness.tasks import load_config
+from harness.training_data.leaks import open_rows
+from harness.types import SamplingParams
 
 GROUP = "inspect"
 
@@ -59,13 +67,6 @@ def overfit(
     given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe,
     3 where nothing could be measured.
     """
-    # measured: numpy, pydantic and rich take 0.5 s, which --help need not wait for
-    from harness.cli.display import run
-    from harness.cli.display.meter import Meter
-    from harness.errors import InputError
-    from harness.overfit import curve_files, examine, loss_curve
-    from harness.types import SamplingParams
-
     _check_given(train, validation, model or base_url, outputs, curve)
     try:
         sampling = SamplingParams(n=1, temperature=temperature, max_tokens=max_tokens, seed=seed)
@@ -104,8 +105,6 @@ def overfit(
 def _check_given(
     train: str | None, validation: str | None, model: str | None, outputs: Path | None, curve: Path | None
 ) -> None:
-    from harness.errors import InputError
-
     if (train is None) != (validation is None):
         raise InputError("--train and --validation go together")
     if train is None and (curve is None or outputs is not None or model is not None):
@@ -115,8 +114,6 @@ def _check_given(
 
 
 def _open(name: str | Path | None, opened: contextlib.ExitStack) -> Any:
-    from harness.training_data.leaks import open_rows  # measured: datasketch with scipy, 0.8 s
-
     return None if name is None else opened.enter_context(open_rows(str(name), options.cache_folder()))
 
 
@@ -125,19 +122,12 @@ def _outputs(path: Path | None) -> Path | None:
 
 
 def _engine(flags: dict[str, Any], opened: contextlib.ExitStack, *, quiet: bool) -> Engine:
-    from harness.cli.display import run
-    from harness.engines._selection import EngineCache, find_model
-    from harness.tasks import load_config
-
     config = load_config(None, {**flags, "n": 1}, options.environment())
     engines = opened.enter_context(EngineCache(run.RunDisplay(quiet=quiet)))
     return engines.get(config, find_model(config))
 
 
 def _write(folder: Path, record: dict[str, Any], points: list[Point], report: OverfitReport) -> None:
-    from harness.errors import InputError
-    from harness.overfit import loss_plot
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "overfit.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -148,10 +138,6 @@ def _write(folder: Path, record: dict[str, Any], points: list[Point], report: Ov
 
 
 def _show(report: OverfitReport, points: list[Point]) -> None:
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     if report.gap or report.contrast:
         _show_losses(report)
     for each in report.copies:
@@ -175,11 +161,6 @@ def _show(report: OverfitReport, points: list[Point]) -> None:
 
 
 def _show_losses(report: OverfitReport) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     table = Table("", "value", "95 % interval", "texts", header_style="bold")
     if report.gap:
         gap = report.gap
@@ -200,11 +181,6 @@ def _show_losses(report: OverfitReport) -> None:
 
 
 def _show_copies(copies: Any) -> None:
-    from rich.text import Text
-
-    from harness.cli.display import run
-    from harness.overfit import examine
-
     run.out.print(Text(examine.copy_lines(copies), style="red" if copies.excessive else ""), soft_wrap=True)
     for example in copies.examples[:1] if copies.longest else ():
         line = f"  {example.tokens} tokens: {example.excerpt}"
@@ -212,10 +188,6 @@ def _show_copies(copies: Any) -> None:
 
 
 def _show_diversity(report: OverfitReport) -> None:
-    from rich.table import Table
-
-    from harness.cli.display import run
-
     assert report.diversity is not None
     table = Table("", "distinct-1", "distinct-2", "distinct-3", "self-BLEU", "repeated", "texts", header_style="bold")
     for name, each in zip(("outputs", "validation texts"), report.diversity, strict=True):
@@ -226,9 +198,6 @@ def _show_diversity(report: OverfitReport) -> None:
 
 
 def _show_curve(report: OverfitReport, points: list[Point]) -> None:
-    from harness.cli.display import run
-    from harness.overfit.loss_curve import sparkline
-
     for name in ("train", "validation"):
         losses = [loss for point in points if (loss := getattr(point, name)) is not None]
         if losses:

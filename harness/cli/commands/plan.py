@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.stats.power import Ability, Design
+from harness.cli.display import run as display
+from harness.compare import pairs as comparison
+from harness.errors import InputError
+from harness.stats import power as planning
+from harness.stats.power import Ability, Design
 
 GROUP = "compare"
 
@@ -45,9 +48,6 @@ def plan(
 
     Paired: both systems answer the same problems. Unpaired: each has as many of its own. See README for the model.
     """
-    # measured: numpy, pydantic and rich take 0.4 s, which --help need not wait for
-    from harness.errors import InputError
-
     if effect is None and problems is None:
         raise InputError("plan needs --effect (points of pass@1), --problems (how many there are), or both")
     design, ability = _design(power, alpha, pairs), _ability(baseline, spread, correlation, run or [])
@@ -67,9 +67,6 @@ def plan(
 
 
 def _design(power: float, alpha: float, pairs: int) -> Design:
-    from harness.errors import InputError
-    from harness.stats.power import Design
-
     try:
         return Design(power=power, alpha=alpha, pairs=pairs)
     except ValueError as error:
@@ -77,10 +74,6 @@ def _design(power: float, alpha: float, pairs: int) -> Design:
 
 
 def _ability(baseline: float | None, spread: float | None, correlation: float | None, runs: list[Path]) -> Ability:
-    from harness.compare import pairs as comparison
-    from harness.errors import InputError
-    from harness.stats import power as planning
-
     if len(runs) > 2:
         raise InputError("--run is taken once or twice")
     if baseline is not None and 0 < baseline < 1:
@@ -98,8 +91,6 @@ def _ability(baseline: float | None, spread: float | None, correlation: float | 
 
 
 def _counts(text: str | None) -> tuple[int, ...]:
-    from harness.errors import InputError
-
     counts = SAMPLES if text is None else options.parse_numbers("--n", text)
     if min(counts) < 1:
         raise InputError(f"--n must be at least 1, not {min(counts)}")
@@ -122,10 +113,6 @@ def _row(design: Design, ability: Ability, effect: float | None, problems: int |
 def _show(
     design: Design, ability: Ability, effect: float | None, problems: int | None, rows: list[dict[str, Any]]
 ) -> None:
-    from rich.table import Table
-
-    from harness.cli.display import run as display
-
     table = Table("samples per problem", header_style="bold")
     titles = {
         "problems_paired": f"problems for {effect or 0:g} points: paired", "problems_unpaired": "unpaired, each",
@@ -149,8 +136,6 @@ def _show(
 
 
 def _show_samples(effect: float, problems: int, needed: int | None) -> None:
-    from harness.cli.display import run as display
-
     if needed is None:
         said = f"{problems} problems do not show {effect:g} points with any number of samples: more problems are needed"
     else:

@@ -6,14 +6,15 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.trackers._send import SentReport
+from harness.cli.display import run as display
+from harness.trackers import _send
+from harness.trackers._send import SentReport
 
 GROUP = "inspect"
 
@@ -24,9 +25,6 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Send a run's numbers, table of problems and figure to trackers. Exit code 3 where one did not take them."""
-    # measured: pydantic and rich take 0.3 s, which --help need not wait for
-    from harness.trackers import _send
-
     names = options.parse_names(to) or ()
     _send.check(names)
     sent = _send.report(run, names)
@@ -45,10 +43,6 @@ def with_reports(summary: Mapping[str, Any], sent: Sequence[SentReport]) -> Mapp
 
 def show(sent: Sequence[SentReport]) -> None:
     """A line for each report, on stderr: it is no result."""
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-
     for each in sent:
         line = f"reported to {each.to}: {each.place}"
         if each.error:

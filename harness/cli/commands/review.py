@@ -6,15 +6,25 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.review.sources import Source
-    from harness.review.study import Study
+from harness.cli.display import run as display
+from harness.cli.display.meter import Meter
+from harness.cli.display.voting import vote_here
+from harness.engines._selection import EngineCache, find_model
+from harness.errors import InputError, did_you_mean
+from harness.files.atomic import replacing
+from harness.review import exports, model_judge, pairs, report, results, sheets, text
+from harness.review import study as studies
+from harness.review.sheet_import import import_sheet
+from harness.review.sources import STRATA, Source, read_source
+from harness.review.study import Study, open_study
+from harness.tasks import load_config
 
 GROUP = "people"
 
@@ -39,17 +49,12 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is fre
 
 
 def _sources(runs: Sequence[Path], index: int, by: str | None) -> list[Source]:
-    from harness.errors import InputError, did_you_mean
-    from harness.review.sources import STRATA, read_source
-
     if by is not None and by not in STRATA:
         raise InputError(f"--by takes {', '.join(STRATA)}, not {by!r}{did_you_mean(by, STRATA)}")
     return [read_source(run, index, options.cache_folder()) for run in runs]
 
 
 def _text(path: Path | None, default: str) -> str:
-    from harness.errors import InputError
-
     if path is None:
         return default
     try:
@@ -73,8 +78,6 @@ def ab(
     both_bad: Annotated[bool, typer.Option("--both-bad/--no-both-bad", help="Offer `both bad` beside `tie`.")] = True,
 ) -> None:
     """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
-    from harness.review import pairs
-
     asked = pairs.Asked(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
         guidelines=_text(guidelines, pairs.GUIDELINES), both_bad=both_bad,
@@ -102,8 +105,6 @@ def sheet(
     guidelines: Guidelines = None,
 ) -> None:
     """Make a rating sheet. It is JSON, CSV or an offline HTML form that also prints; models mix unnamed."""
-    from harness.review import pairs, sheets
-
     asked = pairs.Asked(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(raters, "rater"), checks=0.0,
         guidelines=_text(guidelines, sheets.GUIDELINES),
@@ -128,9 +129,6 @@ def import_(
     ] = False,
 ) -> None:
     """Read a rated sheet. The same file twice changes nothing; conflicts are listed and nothing is read."""
-    from harness.review.sheet_import import import_sheet
-    from harness.review.study import open_study
-
     found = import_sheet(open_study(study), file, rater, replace=replace)
     _say(f"{file}: {found.added} answers rated by {rater} are new, {found.same} were there, {found.empty} are empty")
 
@@ -146,8 +144,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a study: prints a link for each judge and the owner's. Votes are on the disk before they are answered."""
-    from harness.review import app as server
-    from harness.review.study import open_study
+    from harness.review import app as server  # measured: fastapi, 0.4 s
 
     opened = open_study(study)
     with server.open_server(opened, host, port, allow_host or []) as running:
@@ -166,23 +163,17 @@ def vote(
     judge: Annotated[str, typer.Option(help="Who votes.")],
 ) -> None:
     """Vote in the terminal. Keys: a, b, t (tie), x (both bad), z (undo), q (quit)."""
-    from harness.cli.display.voting import vote_here
-    from harness.review.study import open_study
-
     vote_here(open_study(study), judge)
 
 
 @app.command("close")
 def close(study: StudyFolder, as_json: options.Json = False) -> None:
     """End the vote and show who won. A closed study takes no more votes."""
-    from harness.review import results
-    from harness.review.study import open_study
-
     _print(results.close(open_study(study)), as_json=as_json)
 
 
 @app.command("results")
-def results(
+def show_results(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder, or a JSONL file of arena votes.")],
     as_json: options.Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of tables.")] = False,
@@ -195,10 +186,6 @@ def results(
     within: Annotated[bool, typer.Option("--within", help="Strengths within each group that votes connect.")] = False,
 ) -> None:
     """Who won, how sure that is, and whether judges agree. An open study is not shown, but with --peek."""
-    from harness.errors import InputError
-    from harness.review import exports, report, results, text
-    from harness.review import study as studies
-
     if as_json + as_csv + markdown > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
     look = results.Look(peek=peek, exclude_failed=exclude_failed, within=within)
@@ -229,14 +216,6 @@ def judge(
     engine_arg: options.EngineArgs = None,
 ) -> None:
     """Let a model judge every pair in both orders. It is kept apart from people, and held against them."""
-    from harness.cli.display import run as display
-    from harness.cli.display.meter import Meter
-    from harness.engines._selection import EngineCache, find_model
-    from harness.errors import InputError
-    from harness.review import model_judge
-    from harness.review.study import open_study
-    from harness.tasks import load_config
-
     if model is None and base_url is None:
         raise InputError("name the judge: --model, or --base-url for a server")
     opened = open_study(study)
@@ -262,10 +241,6 @@ def export(
     peek: Peek = False,
 ) -> None:
     """Write votes for other tools. The study must be closed, for an export names models."""
-    from harness.files.atomic import replacing
-    from harness.review import exports
-    from harness.review.study import open_study
-
     text, notes = exports.export(open_study(study), format_, peek=peek)
     if out is None:
         sys.stdout.write(text)
@@ -277,12 +252,6 @@ def export(
 
 
 def _print(result: dict[str, Any], *, as_json: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-    from harness.review import text
-
     if as_json:
         print(json.dumps(result, ensure_ascii=True))
         return
@@ -306,6 +275,4 @@ def _warn(study: Study) -> None:
 
 
 def _say(message: str) -> None:
-    from harness.cli.display import run as display
-
     display.err.print(display.printable(message), soft_wrap=True, markup=False, highlight=False)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.rule import Rule
+from rich.text import Text
 
 from harness.cli import options
 from harness.cli.commands import report as report_
-
-if TYPE_CHECKING:
-    from harness.config import RunConfig
-    from harness.engines._selection import EngineCache
+from harness.cli.display import run as display
+from harness.cli.display import sections
+from harness.config import RunConfig
+from harness.engines._selection import EngineCache
+from harness.errors import InputError
+from harness.pipeline import preview
+from harness.pipeline import run as pipeline
+from harness.tasks import load_config
+from harness.tasks._preview import messages_of
+from harness.trackers import _send
 
 GROUP = "run and score"
 
@@ -87,13 +95,6 @@ def run(
         "thinking_tokens": thinking_tokens, "price": price, "price_per_hour": price_per_hour,
         "report_to": options.parse_names(report_to),
     }  # fmt: skip
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.engines._selection import EngineCache
-    from harness.errors import InputError
-    from harness.tasks import load_config
-    from harness.trackers import _send
-
     tasks = task.split(",") if task else [None]
     given = options.parse_sets(task_set, [each for each in tasks if each])
     parsed = [
@@ -114,11 +115,6 @@ def run(
 
 def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:
     """One task's run, shown; whether it is complete."""
-    from harness.cli.display import run as display
-    from harness.cli.display import sections
-    from harness.pipeline import run as pipeline
-    from harness.trackers import _send
-
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(config, observer, engines)
     sent = _send.report(result.run, config.report_to)
@@ -135,13 +131,6 @@ def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:
 
 
 def _print_prompt(config: RunConfig, problem: str | None, as_json: bool) -> None:
-    from rich.rule import Rule
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-    from harness.pipeline import preview
-    from harness.tasks._preview import messages_of
-
     shown = preview.preview(config, problem)
     found = shown.record()
     if as_json:

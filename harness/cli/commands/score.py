@@ -6,15 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from harness.cli import options
 from harness.cli.commands import report as report_
-
-if TYPE_CHECKING:
-    from harness.pipeline.job import RunResult
+from harness.cli.display import run as display
+from harness.cli.display import sections
+from harness.errors import InputError
+from harness.pipeline import rescore
+from harness.pipeline import results_file as sample_files
+from harness.pipeline import run as pipeline
+from harness.pipeline.job import RunResult
+from harness.tasks import load_config
+from harness.trackers import _send
 
 GROUP = "run and score"
 
@@ -54,11 +60,6 @@ def score(
         "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
         "isolation": isolation, "dedup": None if dedup else False, "report_to": options.parse_names(report_to),
     }  # fmt: skip
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from harness.cli.display import run as display
-    from harness.cli.display import sections
-    from harness.trackers import _send
-
     if samples.is_dir():
         scored = _run(samples, flags, out, config, as_json)
     else:
@@ -90,18 +91,10 @@ class _Scored:
 
 
 def _beside(samples: Path) -> Path:
-    from harness.pipeline import results_file as sample_files
-
     return sample_files.results_path(samples)
 
 
 def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | None, quiet: bool) -> _Scored:
-    from harness.cli.display import run as display
-    from harness.pipeline import results_file as sample_files
-    from harness.pipeline import run as pipeline
-    from harness.tasks import load_config
-    from harness.trackers import _send
-
     sample_files.check_writable(target)
     given = {**flags, "samples": samples, "engine": "replay"}
     parsed = load_config(config, given, {"problems": "humaneval", **options.environment()})
@@ -113,12 +106,6 @@ def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | Non
 
 
 def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool) -> _Scored:
-    from harness.cli.display import run as display
-    from harness.errors import InputError
-    from harness.pipeline import rescore
-    from harness.tasks import load_config
-    from harness.trackers import _send
-
     if out is not None:
         raise InputError("--out is for a file of samples; a run that is scored again is a run directory of its own")
     own = rescore.settings(run)

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import sandbox as boxes
 from harness.cli import options
+from harness.cli.display import run
+from harness.engines import _vllm_arguments, _vllm_server
 from harness.errors import InputError
+from harness.models import NAMES, model_dir
+from sandbox import Pool
 
 if TYPE_CHECKING:
     from harness.service import Settings
-    from sandbox import Pool
 
 GROUP = "serve"
 
@@ -38,11 +42,6 @@ def model(
 
     The key that clients must send is $OPENAI_API_KEY, or a random one.
     """
-    # measured: pydantic and rich take 0.3 s, which --help need not wait for
-    from harness.cli.display import run
-    from harness.engines import _vllm_arguments, _vllm_server
-    from harness.models import NAMES, model_dir
-
     given = options.environment()
     python = vllm_python or (Path(given["vllm_python"]) if "vllm_python" in given else None)
     embedded = name in NAMES
@@ -94,9 +93,6 @@ def sandbox(
         from harness.service.settings import read_keys
     except ModuleNotFoundError as error:
         raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
-    import sandbox as boxes
-    from harness.cli.display import run
-
     settings = service.Settings(
         host=host,
         port=port,
@@ -142,9 +138,6 @@ def mcp(
 
 def _pool(settings: Settings, backend: str | None, isolation: str | None, runtime: str | None) -> Pool:
     """An open pool that can hold what the settings allow."""
-    import sandbox as boxes
-    from harness.cli.display import run
-
     try:
         name = boxes.choose_backend(backend or os.environ.get("HARNESS_SANDBOX", "auto"))
     except ValueError as error:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
 
 from harness.cli import options
-
-if TYPE_CHECKING:
-    from harness.runs.manifest import Manifest
-    from harness.types import Score
+from harness.cli.display import run as display
+from harness.cli.display import sections
+from harness.errors import InputError, did_you_mean
+from harness.runs import reader
+from harness.runs.manifest import Manifest
+from harness.types import Score
 
 GROUP = "inspect"
 
@@ -24,9 +30,6 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Show a run: its numbers and its problems, or the completions of one problem with their verdicts."""
-    # measured: pydantic and rich take 0.3 s, which --help need not wait for
-    from harness.runs import reader
-
     manifest = reader.read_manifest(run)
     if problem is None:
         _show_run(run, manifest, as_json)
@@ -35,13 +38,6 @@ def show(
 
 
 def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-    from harness.cli.display import sections
-    from harness.runs import reader
-
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     beside = set()
     for record in reader.read_executions(run):
@@ -74,9 +70,6 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
 
 
 def _show_problem(run: Path, problem: str, as_json: bool) -> None:
-    from harness.errors import InputError, did_you_mean
-    from harness.runs import reader
-
     wanted, known = [], set()
     for record in reader.read_completion_records(run):
         known.add(record["problem_id"])
@@ -102,12 +95,6 @@ def _worth(score: Score | None) -> dict[str, Any] | None:
 
 
 def _show_completion(row: dict[str, Any]) -> None:
-    from rich.rule import Rule
-    from rich.syntax import Syntax
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-
     execution = row["execution"]
     title = Text(f"{display.printable(row['problem_id'])} [{row['index']}]  ")
     if execution:
@@ -137,11 +124,6 @@ def _show_completion(row: dict[str, Any]) -> None:
 
 def _show_reply(text: str, extractor: str, span: list[int] | None) -> None:
     """A reply with its program in colour and the rest dim."""
-    from rich.syntax import Syntax
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-
     start, end = span or (len(text), len(text))
     where = f"characters {start} to {end} of {len(text)}" if span else "no program found"
     display.out.print(Text(f"extractor {extractor}: {where}", style="dim"))

@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from harness.cli import options
+from harness.cli.display import run
+from harness.cli.display.meter import Meter
+from harness.errors import InputError
+from harness.errors import did_you_mean as similar
+from harness.files.row_text import UnknownTextError
+from harness.files.rows import SUFFIXES, RowFile
+from harness.training_data import split as splitting
+from harness.training_data.leaks import LeakRules
 
 GROUP = "data"
 
@@ -47,13 +57,6 @@ def split(
 
     Rows are written byte for byte. The same seed gives the same parts, however the rows are ordered.
     """
-    # measured: datasketch (with scipy), numpy, pydantic and rich take 1.2 s, which --help need not wait for
-    from harness.cli.display.meter import Meter
-    from harness.errors import InputError
-    from harness.errors import did_you_mean as similar
-    from harness.files.rows import SUFFIXES, RowFile
-    from harness.training_data import split as splitting
-
     known = [each.value for each in splitting.Strategy]
     if strategy not in known:
         raise InputError(f"unknown strategy {strategy!r}{similar(strategy, known)}; known: {', '.join(known)}")
@@ -79,9 +82,6 @@ def split(
 @contextlib.contextmanager
 def advising_text() -> Iterator[None]:
     """Adds what to do to the error of a row whose text is not found."""
-    from harness.errors import InputError
-    from harness.files.row_text import UnknownTextError
-
     try:
         yield
     except UnknownTextError as error:
@@ -90,9 +90,6 @@ def advising_text() -> Iterator[None]:
 
 def rules(text: str | None, near: float | None, contained: float | None) -> Any:
     """The options as `leaks.LeakRules`. Raises InputError."""
-    from harness.errors import InputError
-    from harness.training_data.leaks import LeakRules
-
     given = {"near": near, "contained": contained}
     names = tuple(name.strip() for name in text.split(",")) if text else ()
     try:
@@ -103,11 +100,6 @@ def rules(text: str | None, near: float | None, contained: float | None) -> Any:
 
 def show_leaks(leaks: list[dict[str, Any]]) -> None:
     """A table of counts, and the closest pairs."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     table = Table("rows of", "also in", "exact", "near", "contained", "share", header_style="bold")
     for each in leaks:
         style = "red" if each["share"] else "green"
@@ -121,11 +113,6 @@ def show_leaks(leaks: list[dict[str, Any]]) -> None:
 
 
 def _show(folder: Path, report: dict[str, Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     table = Table("part", "rows", "share", header_style="bold")
     if "dates" in report:
         table.add_column("first")

@@ -5,18 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
 
+import sandbox as boxes
 from harness.cli import options
+from harness.cli.display import run
+from harness.cli.display.strength import show_strength, strength_record
+from harness.config import RunConfig
+from harness.datasets import ProblemSet, load_set
 from harness.errors import InputError
-
-if TYPE_CHECKING:
-    from harness.config import RunConfig
-    from harness.datasets import ProblemSet
-    from harness.pipeline.verify import Check
-    from harness.strength.measure import ProblemStrength
+from harness.pipeline import verify as verification
+from harness.pipeline.execute import SandboxSettings
+from harness.pipeline.verify import Check
+from harness.strength.measure import ProblemStrength, StrengthOptions, measure_set
+from harness.strength.programs import accepted_completions
+from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
+from harness.tasks import load_config
 
 GROUP = "data"
 
@@ -53,17 +62,6 @@ def verify(
 ) -> None:
     """Run every reference and every wrong solution of a set. Exit code 1 where one does not end as it must."""
     _check_strength(strength, runs, write)
-    # measured: pydantic, numpy and rich take 0.4 s, which --help need not wait for
-    from rich.progress import Progress
-    from rich.text import Text
-
-    import sandbox as boxes
-    from harness.cli.display import run
-    from harness.datasets import load_set
-    from harness.pipeline import verify as verification
-    from harness.pipeline.execute import SandboxSettings
-    from harness.tasks import load_config
-
     flags = {
         "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
         "memory_mib": memory_mib, "isolation": isolation,
@@ -91,8 +89,6 @@ def verify(
     else:
         _show(loaded, checks)
     if measured is not None and not as_json:
-        from harness.cli.display.strength import show_strength
-
         show_strength(measured, shown=shown)
     if failed:
         raise typer.Exit(1)
@@ -103,18 +99,11 @@ def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemS
     failed = sum(not check.right for check in checks)
     record: dict[str, Any] = {"problems": loaded.version(), "checked": len(checks), "failed": failed}
     if measured is not None:
-        from harness.cli.display.strength import strength_record
-
         record["strength"] = strength_record(measured)
     print(json.dumps({**record, "checks": rows}))
 
 
 def _show(loaded: ProblemSet, checks: list[Check]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run
-
     failed = [check for check in checks if not check.right]
     if failed:
         table = Table("problem", "solution", "verdict", "detail")
@@ -146,12 +135,6 @@ def _measure(
     loaded: ProblemSet, config: RunConfig, backend: str, asked: dict[str, int], runs: list[Path], *, quiet: bool
 ) -> list[ProblemStrength]:
     """How strong the tests of each problem are, in the set's order."""
-    from rich.progress import Progress
-
-    from harness.cli.display import run
-    from harness.strength.measure import StrengthOptions, measure_set
-    from harness.strength.programs import accepted_completions
-
     completions = accepted_completions(runs)
     if runs and not any(problem.id in completions for problem in loaded.problems):
         raise InputError(f"no accepted completion of {loaded.name} is in {', '.join(map(str, runs))}")
@@ -171,11 +154,6 @@ def _measure(
 
 def _write(loaded: ProblemSet, found: list[ProblemStrength], path: Path) -> None:
     """The set with its telling inputs."""
-    from rich.text import Text
-
-    from harness.cli.display import run
-    from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
-
     problems = {problem.id: problem for problem in loaded.problems}
     text = "".join(stronger_rows(problems, {each.problem_id: each for each in found}, own_rows(loaded.path)))
     path.write_text(text, encoding="utf-8")

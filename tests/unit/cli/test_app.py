@@ -69,3 +69,13 @@ def test_a_command_that_does_not_exist_is_answered_with_a_near_one(harness: Harn
 def test_the_help_of_a_command_cuts_off_no_sub_command(name: str, harness: Harness) -> None:
     answer = harness(name, "--help")
     assert answer.returncode == 0 and "..." not in answer.stdout.partition("Commands:")[2]
+
+
+def test_no_command_waits_for_a_heavy_library_to_show_its_help() -> None:
+    code = (
+        "import sys\nfrom harness import registry\n"
+        "for name in registry.names('harness.cli.commands'): registry.load('harness.cli.commands', name, 'command')\n"
+        "heavy = {'torch', 'transformers', 'vllm', 'datasketch', 'sklearn', 'fastapi', 'mcp', 'sacrebleu'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
