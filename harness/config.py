@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import InputError, did_you_mean
+from harness.files.limits import limits
+from harness.files.opened import read_text
+from harness.text.printable import clipped
 from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
 PROMPTING = ("stop", "shots", "shots_file", "system_prompt", "prompt_file", "thinking_tokens")
 BUSY_SAMPLES = 512  # in flight: twice what vLLM works on at once unless told otherwise (max_num_seqs 256)
+# Dotted names in a row: the TOML reader takes time in the square of their number. No run of parts is looked at twice.
+_LONG_NAME = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
 LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
 
 
@@ -209,17 +215,22 @@ def parse_config(
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    text = read_text(file, limits().config_bytes)
+    if found := _LONG_NAME.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise InputError(f"the configuration {file}, line {line}: a name of more than {limits().depth} parts")
     try:
-        with open(file, "rb") as opened:
-            values = tomllib.load(opened)
-    except OSError as error:
-        raise InputError(f"the configuration {file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise InputError(f"the configuration {file} is nested too deeply; its keys take plain values") from error
+    except ValueError as error:  # TOMLDecodeError, and an integer of more digits than Python reads
         raise InputError(f"the configuration {file} is not TOML: {error}") from error
     for key in values:
         if key not in RunConfig.model_fields:
             known = RunConfig.model_fields
-            raise InputError(f"{file}: unknown key {key!r}{did_you_mean(key, known)}; known: {', '.join(known)}")
+            raise InputError(
+                f"{file}: unknown key {clipped(key, 80)!r}{did_you_mean(key, known)}; known: {', '.join(known)}"
+            )
     return values
 
 
@@ -229,4 +240,12 @@ def _fault(fault: Any, given: Mapping[str, Any], file: Path | None) -> str:
         return message
     key = str(fault["loc"][0])
     place = f"--{key.replace('_', '-')}" if key in given or file is None else f"{file}: {key}"
-    return f"{place}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"
+    return f"{place}: {message[0].lower()}{message[1:]}, not {_shown(fault['input'])}"
+
+
+def _shown(value: object) -> str:
+    """A value in a message: Python does not write an integer of more digits than it reads."""
+    try:
+        return clipped(repr(value), 200)
+    except (ValueError, RecursionError):
+        return f"{type(value).__name__} of more digits, or deeper, than can be shown"

@@ -24,8 +24,11 @@ import typer.main
 
 from harness import __version__, registry
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
+from harness.files.limits import allow
+from harness.text.printable import printable
 from sandbox.errors import SandboxError
 
+LONGEST_MESSAGE = 2000  # characters
 PACKAGE = "harness.cli.commands"
 FOLDER = Path(__file__).with_name("commands")
 GROUPS = ("run and score", "inspect", "compare", "data", "sandbox", "images", "people", "serve", "maintain")
@@ -123,8 +126,17 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def harness(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+def harness(
+    version: Annotated[  # noqa: ARG001 - its callback reads it
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
+    input_limits: Annotated[
+        float, typer.Option(min=1, max=1024, help="Read files this many times larger than the usual limits.")
+    ] = 1,
+) -> None:
     """How good is this code model, and can the number be trusted?"""
+    if input_limits > 1:
+        allow(input_limits)
 
 
 def main() -> None:
@@ -152,6 +164,8 @@ def _command() -> str:
 
 def _fail(error: object, code: int) -> None:
     text = str(error)
-    safe = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
-    print(f"harness: {safe}", file=sys.stderr)
+    if len(text) > LONGEST_MESSAGE:  # it names something that somebody made a megabyte long
+        half = LONGEST_MESSAGE // 2
+        text = f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
+    print(f"harness: {printable(text)}", file=sys.stderr)
     sys.exit(code)

@@ -11,7 +11,7 @@ from harness import registry
 from harness.datasets._download import fetch
 from harness.datasets._text_fields import RowPlace
 from harness.errors import ProblemError, did_you_mean
-from harness.files.jsonl import read_json_lines
+from harness.files.jsonl import read_json_lines, whole
 from harness.types import Problem, ProblemSet
 
 OWN_FORMAT = "own"
@@ -93,8 +93,10 @@ def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
         module = module or _format_of(row, path)
         name = name or _set_name(module, path)
         try:
+            if whole(row, line) != row:
+                raise ValueError("half a surrogate pair is in a text; no program and no model can be given that")
             problem: Problem = module.problem(row, name)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             what = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
             raise ProblemError(f"{path}, line {number}: {what}") from error
         if problem.id in problems:
@@ -115,7 +117,7 @@ def _read_texts(path: Path, task: RowReader) -> ProblemSet:
         place = RowPlace(path=path, number=number)
         try:
             problem = task.read_row(row, name, place)
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             raise ProblemError(f"{place}: {error}") from error
         if problem.id in problems:
             raise ProblemError(f"{place}: the id {problem.id!r} is there twice")

@@ -8,22 +8,18 @@ into a temporary file first, for a packed one cannot be read from the middle.
 from __future__ import annotations
 
 import array
-import gzip
 import hashlib
-import json
-import shutil
-import tempfile
 import threading
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from harness.engines import valid_text
 from harness.errors import SamplesError
 from harness.files.jsonl import parse_object
 from harness.files.offsets import filled_lines
+from harness.files.opened import open_seekable
 from harness.types import Completion, Form, ProblemSet, Request
 
 
@@ -42,7 +38,7 @@ class ReplayEngine:
 
     def __init__(self, options: Options) -> None:
         self._path = options.samples
-        self._file = _open(options.samples)
+        self._file = open_seekable(options.samples, SamplesError)
         self._lock = threading.Lock()  # protects the file's position
         self._places: dict[str, array.array[int]] = {}
         try:
@@ -65,7 +61,8 @@ class ReplayEngine:
         for index, offset in enumerate(places[request.first : end], start=request.first):
             with self._lock:
                 self._file.seek(offset)
-                row = json.loads(self._file.readline())
+                line = self._file.readline()
+            row = parse_object(line, f"{self._path}, at byte {offset}", SamplesError)
             form, text = _answer(row)
             text = valid_text(text)
             completions.append(Completion(problem_id=request.problem_id, index=index, text=text, form=form))
@@ -74,7 +71,7 @@ class ReplayEngine:
     def rows(self, problems: ProblemSet) -> Iterator[tuple[str, int, dict[str, Any]]]:
         """(problem id, index among its completions, row) of every row, in the file's order."""
         seen: dict[str, int] = {}
-        for number, _, line in filled_lines(self._file):
+        for number, _, line in filled_lines(self._file, str(self._path), SamplesError):
             problem_id, _, row = self._parse(line, number, problems)
             index = seen.get(problem_id, 0)
             seen[problem_id] = index + 1
@@ -87,7 +84,7 @@ class ReplayEngine:
     def _index(self, problems: ProblemSet) -> str:
         """Note the place of every row; the sha256 of them all."""
         digest = hashlib.sha256()
-        for number, offset, line in filled_lines(self._file):
+        for number, offset, line in filled_lines(self._file, str(self._path), SamplesError):
             digest.update(line)
             problem_id, _, _ = self._parse(line, number, problems)
             self._places.setdefault(problem_id, array.array("q")).append(offset)
@@ -118,18 +115,6 @@ def _answer(row: dict[str, Any]) -> tuple[Form, str]:
     if not isinstance(text, str):
         raise TypeError(f"{form.value}: text is expected, not {type(text).__name__}")
     return form, text
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        if path.suffix != ".gz":
-            return open(path, "rb")
-        unpacked = tempfile.TemporaryFile()
-        with gzip.open(path, "rb") as packed:
-            shutil.copyfileobj(packed, unpacked)
-        return unpacked
-    except (OSError, EOFError, zlib.error) as error:
-        raise SamplesError(f"the samples {path} cannot be read: {error}") from error
 
 
 def open_engine(options: Options) -> ReplayEngine:

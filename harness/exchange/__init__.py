@@ -8,6 +8,7 @@ nothing is executed here. `harness.exchange.import_` makes a run directory of it
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -16,10 +17,12 @@ from typing import Any
 from harness import registry
 from harness.errors import InputError, SamplesError, did_you_mean
 from harness.exchange.input_file import InputFile
+from harness.files.limits import limits
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 PACKAGE = "harness.exchange.formats"
+LARGEST = 1_000_000_000  # problems or completions that a file may speak of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,10 @@ class ImportedSample:
     form: Form = Form.SOLUTION
     verdict: Verdict | None = None
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not isinstance(self.detail, str):
+            raise TypeError("a completion and its detail are texts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,12 @@ class ReportedMetric:
     n_problems: int | None = None
     n_completions: int | None = None
 
+    def __post_init__(self) -> None:
+        _check_name("a metric", self.metric)
+        for size in (self.n_problems, self.n_completions):
+            if size is not None and (type(size) is not int or not 0 <= size < LARGEST):
+                raise ValueError(f"{self.metric}: a number of problems or completions is no whole number from 0")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedSet:
@@ -66,6 +79,18 @@ class ImportedSet:
     claimed: tuple[ReportedMetric, ...] = ()
     sampling: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_name("the problem set", self.dataset)
+        if self.model is not None:
+            _check_name("the model", self.model)
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {what} is {type(name).__name__}, not text")
+    if len(name) > limits().name_chars:
+        raise ValueError(f"the name of {what} has {len(name):,} characters, more than {limits().name_chars:,}")
 
 
 def format_names(ability: str) -> list[str]:
@@ -117,10 +142,24 @@ def text(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def number(value: object) -> float | None:
-    """A finite number, else None: results files hold "N/A" and NaN beside them."""
+    """A finite number, None for any other value: results files hold "N/A" and NaN. Raises ValueError: too large."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < float("inf") else None
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise ValueError(f"a number of {value.bit_length() * 3 // 10:,} digits")
+    return float(value) if -sys.float_info.max <= value <= sys.float_info.max else None
+
+
+def sampling_label(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """`T:0.2|top_p:0.95`, as in a signature, of those of `names` (theirs -> ours) that are there.
+
+    Raises ValueError for one that is no number: it would stand in the signature of every number of the run.
+    """
+    found = {ours: values[theirs] for theirs, ours in names.items() if values.get(theirs) is not None}
+    for ours, value in found.items():
+        if number(value) is None:
+            raise ValueError(f"{ours} is no number")
+    return "|".join(f"{ours}:{value}" for ours, value in found.items())
 
 
 __all__ = [
@@ -134,5 +173,6 @@ __all__ = [
     "number",
     "problem_id",
     "recognize",
+    "sampling_label",
     "text",
 ]

@@ -41,6 +41,8 @@ from harness.types import Completion, Estimate, ProblemSet, Score
 from sandbox.types import Execution, Verdict
 
 DEFAULT_KS = (1, 10, 100)
+# What reading a value of another shape raises.
+NOT_AS_WRITTEN = (KeyError, TypeError, AttributeError, IndexError, ValueError, ArithmeticError, RecursionError)
 AGREE = 1e-6  # two systems' values of one estimator over the same verdicts
 
 _execution: TypeAdapter[Execution] = TypeAdapter(Execution)
@@ -78,7 +80,7 @@ def import_runs(request: ImportRequest, note: Callable[[str], None]) -> list[Map
     name = recognize(source) if request.format == "auto" else request.format
     try:
         found = find_format(name, "read").read(source)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except NOT_AS_WRITTEN as error:
         raise SamplesError(f"{request.path} is not as {name} writes it: {type(error).__name__} {error}") from error
     if not found:
         raise SamplesError(f"{request.path} holds no samples and no numbers")
@@ -211,7 +213,7 @@ def _checked(groups: Iterator[ImportedProblem], path: Path) -> Iterator[Imported
                 raise SamplesError(f"{path}: the task {answers.problem_id!r} is there twice")
             seen.add(answers.problem_id)
             yield answers
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except NOT_AS_WRITTEN as error:
         raise SamplesError(f"{path} is not as its format has it: {type(error).__name__} {error}") from error
 
 

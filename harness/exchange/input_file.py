@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import array
 import contextlib
-import gzip
 import hashlib
-import json
-import shutil
-import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from harness.errors import SamplesError
-from harness.files.jsonl import parse_object
+from harness.files.jsonl import parse_json, parse_object, read_document, whole
 from harness.files.offsets import filled_lines
+from harness.files.opened import bounded_lines, open_input, open_seekable
 
 Row = dict[str, Any]
 
@@ -35,6 +31,8 @@ class InputFile:
         self.fault = ""
         if not path.exists():
             raise SamplesError(f"{path} does not exist")
+        if not path.is_dir():
+            open_input(path, SamplesError).close()  # no pipe, no device
 
     @cached_property
     def is_zip(self) -> bool:
@@ -74,7 +72,7 @@ class InputFile:
         for path in [self.path] if self.path.is_file() else self.files("**/*"):
             if self.path.is_dir():
                 digest.update(f"{path.relative_to(self.path)}\0".encode())
-            with open(path, "rb") as file:
+            with open_input(path, SamplesError) as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()
@@ -85,10 +83,10 @@ class InputFile:
         Only the places of the rows are held in memory. Raises SamplesError: what, file and line.
         """
         places: dict[str, array.array[int]] = {}
-        with contextlib.closing(_seekable(self.path)) as file:
-            for number, offset, line in filled_lines(file):
+        with contextlib.closing(open_seekable(self.path, SamplesError)) as file:
+            for number, offset, line in filled_lines(file, str(self.path), SamplesError):
                 where = f"{self.path}, line {number}"
-                row = parse_object(line, where, SamplesError)
+                row = whole(parse_object(line, where, SamplesError), line)
                 if key(row) is None:
                     raise SamplesError(f"{where}: the task's id is missing")
                 places.setdefault(str(key(row)), array.array("q")).extend((number, offset))
@@ -98,43 +96,33 @@ class InputFile:
                 rows = []
                 for number, offset in zip(flat[::2], flat[1::2], strict=True):
                     file.seek(offset)
-                    rows.append((number, parse_object(file.readline(), f"{self.path}, line {number}", SamplesError)))
+                    line = file.readline()
+                    row = parse_object(line, f"{self.path}, line {number}", SamplesError)
+                    rows.append((number, whole(row, line)))
                 yield task, rows
 
     def _first_lines(self, most: int) -> Iterator[bytes]:
         if self.path.is_dir() or self.is_zip:
             return
-        with contextlib.closing(_seekable(self.path)) as file:
-            filled = (line for line in file if line.strip())
+        with open_input(self.path, SamplesError) as file:
+            filled = (line for line in bounded_lines(file, str(self.path), SamplesError) if line.strip())
             for _, line in zip(range(most), filled, strict=False):
                 yield line
 
     def _load(self, path: Path) -> Any:
-        with contextlib.closing(_seekable(path)) as file:
-            try:
-                return json.load(file)
-            except (ValueError, RecursionError) as error:
-                self.fault = f"not JSON: {error}"
-                return None
+        try:
+            return read_document(path, NotJSONError)
+        except NotJSONError as error:
+            self.fault = str(error).removeprefix(f"{path}: ")
+            return None
+
+
+class NotJSONError(SamplesError):
+    """A file holds no JSON value."""
 
 
 def _parsed(line: bytes | None) -> Any:
     try:
-        return json.loads(line) if line else None
-    except (ValueError, RecursionError):
+        return whole(parse_json(line, "", NotJSONError), line) if line else None
+    except NotJSONError:
         return None
-
-
-def _seekable(path: Path) -> IO[bytes]:
-    """The file's plain bytes; one that is packed is unpacked, for it cannot be read from the middle."""
-    try:
-        if path.suffix != ".gz":
-            return open(path, "rb")
-        with gzip.open(path, "rb") as packed, contextlib.ExitStack() as on_error:
-            unpacked = on_error.enter_context(tempfile.TemporaryFile())
-            shutil.copyfileobj(packed, unpacked)
-            unpacked.seek(0)
-            on_error.pop_all()
-            return unpacked
-    except (OSError, EOFError, zlib.error) as error:
-        raise SamplesError(f"{path} cannot be read: {error}") from error

@@ -1,47 +1,104 @@
-"""JSON lines: one object a line, plain or packed with gzip; every fault is named by file and line."""
+"""JSON within the limits, and JSON lines: one object a line, plain or packed; every fault is named by file and line."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, ProblemError
+from harness.files.limits import HINT, limits
+from harness.files.opened import not_utf8, read_lines, read_whole
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half a pair, or a whole one
+__all__ = ["not_utf8", "parse_json", "parse_object", "read_document", "read_json_lines", "read_lines", "whole"]
 
 
-def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, unpacked if its name ends in .gz. Raises ProblemError where it cannot be read."""
+def parse_json(data: bytes, where: str, error: type[InputError] = InputError) -> Any:
+    """The value in UTF-8 bytes; `where` names it in a message.
+
+    Raises `error`: not UTF-8, not JSON, too deep, too many values, an integer of too many digits.
+    """
+    most = limits()
+    nested = data.count(b"[") + data.count(b"{")
+    if data.count(b",") + nested > most.values:
+        raise error(f"{where}: more than {most.values:,} values in one; {HINT}")
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            yield from file
-    except (OSError, EOFError, zlib.error) as error:
-        raise ProblemError(f"{path} cannot be read: {error}") from error
+        value = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise error(not_utf8(where, fault)) from fault
+    except RecursionError as fault:
+        raise error(_too_deep(where)) from fault
+    except ValueError as fault:
+        digits = "Exceeds the limit" in str(fault)  # of Python's own: its message names a function of Python
+        reason = f"an integer of more than {most.digits} digits" if digits else f"not JSON ({fault})"
+        raise error(f"{where}: {reason}") from fault
+    if nested > most.depth and _deeper(value, most.depth):
+        raise error(_too_deep(where))
+    return value
 
 
 def parse_object(line: bytes, where: str, error: type[InputError] = InputError) -> dict[str, Any]:
-    """The JSON object in a line; `where` names it in a message. Raises `error`: not UTF-8, not JSON, no object."""
-    try:
-        found = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as fault:
-        raise error(not_utf8(where, fault)) from fault
-    except (ValueError, RecursionError) as fault:
-        raise error(f"{where}: not JSON ({fault})") from fault
+    """As `parse_json`, for what should be an object."""
+    found = parse_json(line, where, error)
     if not isinstance(found, dict):
         raise error(f"{where}: a JSON object is expected, not {type(found).__name__}")
     return found
 
 
-def not_utf8(where: str, fault: UnicodeDecodeError) -> str:
-    """What to say of bytes that are no text."""
-    byte = fault.object[fault.start]
-    return f"{where}: not UTF-8 (byte 0x{byte:02x} at {fault.start}); convert it: iconv -f ENCODING -t UTF-8"
+def read_document(path: Path, error: type[InputError] = InputError) -> Any:
+    """The value that a whole file is, with texts that can be written. Raises `error`, with the file's name."""
+    data = read_whole(path, error=error)
+    return whole(parse_json(data, str(path), error), data)
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """(line number, object, raw line) of each line that is not blank. Raises ProblemError: what, file and line."""
-    for number, line in enumerate(read_lines(path), start=1):
+def read_json_lines(path: Path, error: type[InputError] = ProblemError) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """(line number, object, raw line) of each line that is not blank. Raises `error`: what, file and line."""
+    for number, line in enumerate(read_lines(path, error), start=1):
         if line.strip():
-            yield number, parse_object(line, f"{path}, line {number}", ProblemError), line
+            yield number, parse_object(line, f"{path}, line {number}", error), line
+
+
+def whole(value: Any, data: bytes) -> Any:
+    """The value of `data` with texts that can be written: half a surrogate pair in them becomes U+FFFD."""
+    return _whole(value) if _SURROGATE.search(data) else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if _is_whole(value) else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return value
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _too_deep(where: str) -> str:
+    return f"{where}: lists and objects are in each other more than {limits().depth} deep"
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects are nested deeper than `depth`; level by level, so that nothing recurses."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner.extend(each.values())
+            elif isinstance(each, list):
+                inner.extend(each)
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True

@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as ProgressTask
+from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -26,8 +27,25 @@ from harness.text.printable import printable
 from harness.types import Completion
 from sandbox import Verdict
 
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
+
+class PrintableConsole(Console):
+    """A console on which no text can act: whatever is shown, its escapes and controls are written out.
+
+    Styles and cursor movements are segments of their own and pass. `printable` before a table is filled keeps its
+    columns straight; this makes it safe where somebody forgot.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The segments of what is shown, made printable."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
+out = PrintableConsole(highlight=False, markup=False)
+err = PrintableConsole(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
 __all__ = ["RunDisplay", "err", "out", "printable", "show_summary", "verdict_text"]
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
+from harness.exchange import (
+    ImportedProblem,
+    ImportedSample,
+    ImportedSet,
+    InputFile,
+    ReportedMetric,
+    number,
+    problem_id,
+    sampling_label,
+)
 from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
 from harness.types import ProblemSet
@@ -75,9 +84,7 @@ def read(source: InputFile) -> list[ImportedSet]:
 
 def _numbers(document: dict[str, Any]) -> list[ImportedSet]:
     config = document["config"]
-    sampling = [
-        f"{label}:{config[name]}" for name, label in (("temperature", "T"), ("top_p", "top_p")) if name in config
-    ]
+    sampling = sampling_label(config, {"temperature": "T", "top_p": "top_p"})
     found = []
     for task, metrics in document.items():
         if task == "config":
@@ -92,7 +99,7 @@ def _numbers(document: dict[str, Any]) -> list[ImportedSet]:
                 dataset=task,
                 model=config.get("model"),
                 claimed=tuple(claimed),
-                sampling="|".join(sampling),
+                sampling=sampling,
                 metadata={"config": config},
             )
         )

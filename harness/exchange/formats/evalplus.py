@@ -30,6 +30,8 @@ from harness.exchange import (
 )
 from harness.exchange.saved_run import ProgramRun, Sample
 from harness.files.atomic import replacing
+from harness.files.opened import read_whole
+from harness.text.printable import clipped
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
@@ -115,8 +117,8 @@ def _evaluated(samples: dict[str, Any], path: Path, problems: ProblemSet | None)
 def _judged(row: dict[str, Any], plus: bool, where: str) -> ImportedSample:
     base, more = row.get("base_status"), row.get("plus_status")
     for status in (base, more):
-        if status is not None and status not in STATUSES:
-            raise SamplesError(f"{where}: the status {status!r} is none of {', '.join(STATUSES)}")
+        if status is not None and status not in tuple(STATUSES):
+            raise SamplesError(f"{where}: the status {clipped(repr(status), 80)} is none of {', '.join(STATUSES)}")
     deciding = base
     if plus and more is not None:
         deciding = more if base in ("pass", None) else base
@@ -151,7 +153,7 @@ def _directory(source: InputFile, problems: ProblemSet | None) -> Iterator[Impor
     for task, paths in folders.items():
         found = []
         for path in sorted(paths, key=lambda path: int(path.stem)):
-            found.append(ImportedSample(text=path.read_bytes().decode("utf-8", "replace")))
+            found.append(ImportedSample(text=read_whole(path, error=SamplesError).decode("utf-8", "replace")))
         yield ImportedProblem(problem_id=problem_id(problems, task, str(paths[0].parent)), answers=tuple(found))
 
 

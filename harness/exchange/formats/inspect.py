@@ -11,6 +11,7 @@ put back.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -23,9 +24,21 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.errors import SamplesError
-from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
+from harness.exchange import (
+    ImportedProblem,
+    ImportedSample,
+    ImportedSet,
+    InputFile,
+    ReportedMetric,
+    number,
+    problem_id,
+    sampling_label,
+)
 from harness.exchange.saved_run import ProgramRun, Sample, Solved
 from harness.files.atomic import replacing, replacing_path
+from harness.files.jsonl import parse_json, whole
+from harness.files.limits import HINT, limits, size_label
+from harness.files.opened import UNREADABLE, reason_of
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
@@ -45,7 +58,7 @@ ROUND_TRIP = "verdicts"
 def recognizes(source: InputFile) -> bool:
     """Whether it is an Inspect log."""
     if source.is_zip:
-        with zipfile.ZipFile(source.path) as archive:
+        with _archive(source.path) as archive:
             return bool({HEADER, "_journal/start.json"} & set(archive.namelist()))
     document = source.document
     return (
@@ -67,18 +80,14 @@ def read(source: InputFile) -> list[ImportedSet]:
         if name in ("accuracy", "mean") and (value := number(each.get("value"))) is not None
     ]
     generation = task.get("model_generate_config") or {}
-    sampling = [
-        f"{label}:{generation[key]}"
-        for key, label in (("temperature", "T"), ("top_p", "top_p"), ("max_tokens", "max"))
-        if generation.get(key) is not None
-    ]
+    sampling = sampling_label(generation, {"temperature": "T", "top_p": "top_p", "max_tokens": "max"})
     return [
         ImportedSet(
             dataset=str(task.get("task", "")).rpartition("/")[2],
             model=task.get("model"),
             answers=lambda problems: _answers(source, scorer, problems),
             claimed=tuple(claimed[:1]),
-            sampling="|".join(sampling),
+            sampling=sampling,
             metadata={key: task[key] for key in ("task", "task_id", "created", "packages", "revision") if task.get(key)}
             | {"status": header["status"], "scorer": scorer},
         )
@@ -88,7 +97,7 @@ def read(source: InputFile) -> list[ImportedSet]:
 def _header(source: InputFile) -> dict[str, Any]:
     header = source.document
     if source.is_zip:
-        with zipfile.ZipFile(source.path) as archive:
+        with _archive(source.path) as archive:
             if HEADER not in archive.namelist():
                 raise SamplesError(f"{source.path} was not ended: it has no {HEADER}; `inspect log recover` mends it")
             header = _member(archive, HEADER, source.path)
@@ -98,10 +107,29 @@ def _header(source: InputFile) -> dict[str, Any]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
+    most = limits().document_bytes
     try:
-        return json.loads(archive.read(name))
-    except (ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise SamplesError(f"{path}, {name}: cannot be read: {error}") from error
+        with archive.open(name) as member:
+            data = member.read(most + 1)
+    except (*UNREADABLE, zipfile.BadZipFile) as error:
+        raise SamplesError(f"{path}, {name}: cannot be read: {reason_of(error)}") from error
+    if len(data) > most:
+        raise SamplesError(f"{path}, {name}: larger than {size_label(most)}; {HINT}")
+    return whole(parse_json(data, f"{path}, {name}", SamplesError), data)
+
+
+@contextlib.contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip. Raises SamplesError where it is damaged, and where it says that it unpacks to more than is allowed."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (*UNREADABLE, zipfile.BadZipFile) as error:
+        raise SamplesError(f"{path} cannot be read: {reason_of(error)}") from error
+    with archive:
+        most = max(limits().unpacked_bytes, path.stat().st_size * limits().unpacked_ratio)
+        if sum(each.file_size for each in archive.infolist()) > most:
+            raise SamplesError(f"{path} unpacks to more than {size_label(most)}; {HINT}")
+        yield archive
 
 
 def _answers(source: InputFile, scorer: str | None, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
@@ -110,7 +138,7 @@ def _answers(source: InputFile, scorer: str | None, problems: ProblemSet | None)
         places = {_key(sample): partial(_itself, sample) for sample in samples if isinstance(sample, dict)}
         yield from _by_problem(places, source, scorer, problems)
         return
-    with zipfile.ZipFile(source.path) as archive:
+    with _archive(source.path) as archive:
         names = [name for name in archive.namelist() if name.startswith("samples/") and name.endswith(".json")]
         members = {_split(name): partial(_member, archive, name, source.path) for name in names}
         yield from _by_problem(members, source, scorer, problems)
@@ -121,12 +149,20 @@ def _itself(sample: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(sample: dict[str, Any]) -> tuple[str, int]:
-    return str(sample.get("id")), int(sample.get("epoch") or 1)
+    return str(sample.get("id")), _epoch(sample.get("epoch"))
+
+
+def _epoch(value: object) -> int:
+    if value is None:
+        return 1
+    if type(value) is not int or not 0 <= value < limits().index:
+        raise ValueError("an epoch is no whole number from 1")
+    return value or 1
 
 
 def _split(name: str) -> tuple[str, int]:
     task, _, epoch = name.removeprefix("samples/").removesuffix(".json").rpartition("_epoch_")
-    return task, int(epoch) if epoch.isdigit() else 1
+    return task, _epoch(int(epoch)) if epoch.isdecimal() and len(epoch) < 10 else 1
 
 
 def _by_problem(

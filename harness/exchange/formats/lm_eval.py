@@ -10,10 +10,12 @@ it says how many of the n passed, not which. Tasks whose samples are not there a
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +137,8 @@ def _documents(source: InputFile, problems: ProblemSet | None) -> Iterator[Impor
 def _texts(row: dict[str, Any], where: str) -> list[str]:
     """The programs: one response with a list of them, or a response each."""
     flat: list[Any] = []
-    for each in row.get("filtered_resps") or row["resps"]:
+    listed = row.get("filtered_resps") or row["resps"]
+    for each in listed if isinstance(listed, list) else [None]:
         flat.extend(each if isinstance(each, list) else [each])
     if not flat or not all(isinstance(each, str) for each in flat):
         raise SamplesError(f"{where}: filtered_resps: a list of texts is expected")
@@ -148,9 +151,12 @@ def _passed(row: dict[str, Any], n: int, where: str) -> int | None:
     if not values:
         return None
     for k, value in sorted(values.items()):
-        fits = [c for c in range(n + 1) if k <= n and value is not None and abs(pass_at_k(n, c, k) - value) < 1e-6]
-        if len(fits) == 1:
-            return fits[0]
+        if value is None or k > n:
+            continue
+        at_least = partial(pass_at_k, n, k=k)  # which grows with c
+        first = bisect.bisect_left(range(n + 1), value - 1e-6, key=at_least)
+        if first <= n and abs(at_least(first) - value) < 1e-6 and (first == n or at_least(first + 1) > value + 1e-6):
+            return first
     named = ", ".join(f"pass@{k} {value}" for k, value in values.items())
     raise SamplesError(
         f"{where}: {named} does not say how many of {n} programs passed; import the results_*.json for its numbers"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SamplesError
-from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id
+from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id, sampling_label
 from harness.exchange.saved_run import ProgramRun, Sample, Solved
 from harness.files.atomic import replacing
 from harness.types import Problem, ProblemSet
@@ -51,16 +51,12 @@ def read(source: InputFile) -> list[ImportedSet]:
     first = _document(source, None)
     name, language = str(first["name"]), str(first["language"])
     set_name = name.partition("_")[0]
-    sampling = [
-        f"{label}:{first[key]}"
-        for key, label in (("temperature", "T"), ("top_p", "top_p"), ("max_tokens", "max"))
-        if first.get(key) is not None
-    ]
+    sampling = sampling_label(first, {"temperature": "T", "top_p": "top_p", "max_tokens": "max"})
     return [
         ImportedSet(
             dataset=set_name if language in ("py", "python") else f"{set_name}-{language}",
             answers=lambda problems: _answers(source, problems),
-            sampling="|".join(sampling),
+            sampling=sampling,
             metadata={"language": language},
         )
     ]

@@ -14,7 +14,7 @@ from harness.files.offsets import filled_lines, offset_of, sample_offsets
 @given(st.binary())
 def test_every_line_that_is_not_blank_begins_at_its_offset(data: bytes) -> None:
     file = io.BytesIO(data)
-    found = list(filled_lines(file))
+    found = list(filled_lines(file, "f"))
     assert [line for _, _, line in found] == [line for line in io.BytesIO(data) if line.strip()]
     assert all(data[offset : offset + len(line)] == line for _, offset, line in found)
     assert all(data[:offset].count(b"\n") == number - 1 for number, offset, _ in found)

@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from harness.errors import InputError
-from harness.files.rows import Row, RowFile, zstd
+from harness.files.opened import zstd
+from harness.files.rows import Row, RowFile
 
 ROWS = [{"id": 1, "text": "one\ntwo"}, {"id": 2, "text": 'quoted "é", comma'}, {"id": 3, "text": "三"}]
 
