@@ -10,6 +10,7 @@ mistake keeps it: nothing inside a block is mended, and what was cut off in the 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 import re
 import textwrap
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from harness.extractors import _markdown, _python
 from harness.extractors._markdown import Block
 from harness.extractors._python import BUILTINS, SHOW, Reader, Statement
+from harness.extractors._wrapped import in_json, without_marks
 
 RUNS = 100  # of unfenced program text that are looked at
 WHOLE, METHOD, BROKEN, BODY, STUB, NOTHING = 5, 4, 3, 2, 1, 0
@@ -55,8 +57,16 @@ class _Candidate:
 
 def find(raw: str, prompt: str, entry_point: str) -> Found | None:
     """The program in a reply; None where there is none."""
+    inner = in_json(_markdown.answer(raw), entry_point)
+    if inner is not None:
+        found = _find(inner, prompt, entry_point)
+        return None if found is None else dataclasses.replace(found, start=0, end=len(raw))
+    return _find(raw, prompt, entry_point)
+
+
+def _find(raw: str, prompt: str, entry_point: str) -> Found | None:
     reader = Reader()
-    answer = _markdown.answer(raw)
+    answer = without_marks(_markdown.answer(raw))
     # a bare program's fences are in its strings
     blocks = [] if _is_program(answer, reader) else _markdown.blocks(
         answer, lambda text: _understood(text, True, entry_point, reader)[1] is not None
