@@ -1,8 +1,10 @@
 """ROUGE (Lin 2004) by Google's `rouge-score`, beside it what ROUGE does not see: length, copying, emptiness.
 
 `rouge-score` is imported here alone and when first used (measured: 1.1 s, nltk). Without it there is an error and no
-number. Words are those of its tokenizer: lower case, letters and digits of ASCII; texts in other scripts have none, and
-score 0. rougeLsum takes each line of a text for a sentence.
+number. Words are those of every script (`harness.text.words`; characters where a script writes no spaces), in lower
+case and without underscores: of texts in ASCII the very words of rouge-score, which knows no others and gives any other
+text a score of 0. Tokenizer `rouge` is rouge-score's own, for numbers that were made with it. rougeLsum takes each line
+of a text for a sentence.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
 from harness.metrics._metric import Direction, Metric, Unit, mean_of, share
+from harness.text.words import words
 
 TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 PARTS = ("precision", "recall")
@@ -27,6 +30,8 @@ METRICS = (
     share("copied"),
     share("empty", Direction.LOWER),
 )
+UNICODE, ROUGE = "unicode", "rouge"  # tokenizers
+SHORT = 3  # letters: rouge-score stems longer words only
 PAYS = 500  # pairs, 3 s of work, before processes pay for their start (1 to 4 s each: rouge-score imports nltk)
 
 
@@ -39,7 +44,7 @@ class SummaryPair:
     source: str
 
 
-def score(pair: SummaryPair, *, stemmer: bool, copied_n: int) -> dict[str, float]:
+def score(pair: SummaryPair, *, stemmer: bool, copied_n: int, tokenizer: str = UNICODE) -> dict[str, float]:
     """The measures of one summary, each a share of 1 but for `length_ratio`.
 
     `rouge1` ... `rougeLsum`: F1, with `_precision` and `_recall` beside it; of several references the one with the best
@@ -47,18 +52,19 @@ def score(pair: SummaryPair, *, stemmer: bool, copied_n: int) -> dict[str, float
     several the one of the nearest length. copied: the share of the summary's n-grams, n = `copied_n`, that are in
     the source (1 - the novel n-grams of See et al. 2017). empty: 1 for a summary without words.
     """
-    scorer = _scorer(stemmer)
+    scorer = _scorer(stemmer, tokenizer)
     found = scorer.score_multi(pair.references, pair.summary)
     values = {name: float(found[name].fmeasure) for name in TYPES}
     for part in PARTS:
         values |= {f"{name}_{part}": float(getattr(found[name], part)) for name in TYPES}
-    words = _words(pair.summary)
-    ratios = [len(words) / max(len(_words(reference)), 1) for reference in pair.references]
+    split = _tokenizer(False, tokenizer).tokenize
+    own = split(pair.summary)
+    ratios = [len(own) / max(len(split(reference)), 1) for reference in pair.references]
     return {
         **values,
         "length_ratio": min(ratios, key=lambda ratio: (abs(ratio - 1), ratio)),
-        "copied": _copied(words, _words(pair.source), copied_n),
-        "empty": float(not words),
+        "copied": _copied(own, split(pair.source), copied_n),
+        "empty": float(not own),
     }
 
 
@@ -70,8 +76,8 @@ class RougePool:
     latest with this process; what comes later begins anew. Thread-safe.
     """
 
-    def __init__(self, *, stemmer: bool, copied_n: int, workers: int) -> None:
-        self._score = functools.partial(score, stemmer=stemmer, copied_n=copied_n)
+    def __init__(self, *, stemmer: bool, copied_n: int, workers: int, tokenizer: str = UNICODE) -> None:
+        self._score = functools.partial(score, stemmer=stemmer, copied_n=copied_n, tokenizer=tokenizer)
         self._workers = workers
         self._seen = 0
         self._pool: ProcessPoolExecutor | None = None
@@ -98,15 +104,31 @@ class RougePool:
             return self._pool
 
 
-@functools.lru_cache(maxsize=2)
-def _scorer(stemmer: bool) -> Any:
+class _UnicodeTokenizer:
+    """rouge-score's rules for words of any script: stems are those of words in ASCII of more than three letters."""
+
+    def __init__(self, stem: Callable[[str], str] | None) -> None:
+        self._stem = stem
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text, in its order."""
+        found = words(text.replace("_", " "))
+        if self._stem is None:
+            return found
+        return [self._stem(word) if len(word) > SHORT and word.isascii() else word for word in found]
+
+
+@functools.lru_cache(maxsize=4)
+def _scorer(stemmer: bool, tokenizer: str) -> Any:
     # A tokenizer is given since the scorer, left to choose one, says so to the root logger and sets that up.
-    return _package().rouge_scorer.RougeScorer(list(TYPES), tokenizer=_tokenizer(stemmer))
+    return _package().rouge_scorer.RougeScorer(list(TYPES), tokenizer=_tokenizer(stemmer, tokenizer))
 
 
-@functools.lru_cache(maxsize=2)
-def _tokenizer(stemmer: bool) -> Any:
-    return _package().tokenizers.DefaultTokenizer(use_stemmer=stemmer)
+@functools.lru_cache(maxsize=4)
+def _tokenizer(stemmer: bool, tokenizer: str) -> Any:
+    if tokenizer == ROUGE:
+        return _package().tokenizers.DefaultTokenizer(use_stemmer=stemmer)
+    return _UnicodeTokenizer(_package().tokenizers.porter.PorterStemmer().stem if stemmer else None)
 
 
 def _package() -> Any:
@@ -128,8 +150,3 @@ def _copied(words: Sequence[str], source: Sequence[str], n: int) -> float:
 
 def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[place : place + n]) for place in range(len(words) - n + 1)]
-
-
-def _words(text: str) -> list[str]:
-    found: list[str] = _tokenizer(False).tokenize(text)
-    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,15 +24,19 @@ from harness.types import Completion, Form, Problem, Request, SamplingParams, Sc
 from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
-VERSION = "summarization.v1"  # raised by every change that can move a number
+VERSION = "summarization.v2"  # raised by every change that can move a number
 INSTRUCTION = "Summarize the following text in one or two sentences."
 METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
 
 
 class SummarizationOptions(TaskOptions):
-    """stemmer: compare words by their stems (Porter). copied_n: the n of the n-grams that count as copied."""
+    """stemmer: compare words by their stems (Porter). copied_n: the n of the n-grams that count as copied.
+
+    tokenizer: `unicode` for words of every script, `rouge` for rouge-score's own, which knows ASCII only.
+    """
 
     stemmer: bool = True
+    tokenizer: Literal["unicode", "rouge"] = "unicode"
     copied_n: Annotated[int, Field(ge=1, le=20)] = 4
 
 
@@ -47,11 +51,14 @@ class Summarization:
     def __init__(self, options: SummarizationOptions) -> None:
         self.options = options
         workers = os.cpu_count() or 1
-        self._pool = rouge.RougePool(stemmer=options.stemmer, copied_n=options.copied_n, workers=workers)
+        self._pool = rouge.RougePool(
+            stemmer=options.stemmer, copied_n=options.copied_n, tokenizer=options.tokenizer, workers=workers
+        )
 
     def label(self) -> str:
         """The options; of several references the best counts."""
-        return f"stemmer:{'yes' if self.options.stemmer else 'no'}|copied_n:{self.options.copied_n}|refs:best"
+        stemmer = "yes" if self.options.stemmer else "no"
+        return f"stemmer:{stemmer}|tokenizer:{self.options.tokenizer}|copied_n:{self.options.copied_n}|refs:best"
 
     def metrics(self) -> Sequence[Metric]:
         """ROUGE and what stands beside it."""

@@ -54,7 +54,17 @@ def test_rouge_is_that_of_rouge_score_with_the_best_of_the_references(pair: roug
 @given(TEXT, st.lists(TEXT, min_size=1, max_size=3), st.booleans())
 def test_rouge_is_that_of_rouge_score_for_any_texts(summary: str, references: list[str], stemmer: bool) -> None:
     pair = rouge.SummaryPair(summary=summary, references=tuple(references), source="")
-    assert same(rouge.score(pair, stemmer=stemmer, copied_n=2), direct(pair, stemmer))
+    assert same(rouge.score(pair, stemmer=stemmer, copied_n=2, tokenizer="rouge"), direct(pair, stemmer))
+
+
+@settings(deadline=None)
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=3), st.booleans())
+def test_of_ascii_texts_both_tokenizers_give_the_same(summary: str, references: list[str], stemmer: bool) -> None:
+    plain = [text.replace("Œ", "oe_x") for text in (summary, *references)]
+    pair = rouge.SummaryPair(summary=plain[0], references=tuple(plain[1:]), source=plain[-1])
+    assert rouge.score(pair, stemmer=stemmer, copied_n=2) == rouge.score(
+        pair, stemmer=stemmer, copied_n=2, tokenizer="rouge"
+    )
 
 
 def test_the_order_of_the_references_changes_nothing() -> None:
@@ -100,3 +110,32 @@ def test_a_missing_library_is_an_error_and_never_a_zero(monkeypatch: pytest.Monk
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match="pip install rouge-score"):
         rouge.score(PAIRS[0], stemmer=True, copied_n=4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "这座桥花费三百万",
+        "это новый мост",
+        "نص قصير جدا",
+        "यह एक छोटा पाठ है",
+        "ข้อความสั้น",
+        "ένα μικρό κείμενο",
+        "짧은 글 입니다",
+    ],
+)
+def test_a_summary_equal_to_its_reference_is_right_in_every_script(text: str) -> None:
+    values = rouge.score(rouge.SummaryPair(summary=text, references=(text,), source=text), stemmer=True, copied_n=2)
+    assert (values["rouge1"], values["rougeL"], values["empty"], values["length_ratio"]) == (1.0, 1.0, 0.0, 1.0)
+
+
+def test_accents_do_not_split_words() -> None:
+    pair = rouge.SummaryPair(summary="un café fermé", references=("un caf ferm",), source="x")
+    assert rouge.score(pair, stemmer=False, copied_n=2)["rouge1"] == pytest.approx(1 / 3)
+    assert rouge.score(pair, stemmer=False, copied_n=2, tokenizer="rouge")["rouge1"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("stemmer", [True, False])
+def test_the_tokenizer_rouge_gives_rouge_scores_own_numbers_for_any_text(stemmer: bool) -> None:
+    pair = rouge.SummaryPair(summary="Le café était_fermé, naïve!", references=("Un café ouvert était là",), source="x")
+    assert same(rouge.score(pair, stemmer=stemmer, copied_n=4, tokenizer="rouge"), direct(pair, stemmer))
