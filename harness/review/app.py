@@ -203,6 +203,10 @@ def make_app(study: Study, hosts: Sequence[str]) -> fastapi.FastAPI:
     async def nothing(request: fastapi.Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's signature
         return JSONResponse({"detail": "there is nothing here"}, 404)
 
+    @app.get("/favicon.ico")  # every browser asks for one
+    def icon() -> Response:
+        return Response(status_code=204)
+
     app.include_router(_judge_routes(served))
     app.include_router(_owner_routes(served))
     app.state.served = served

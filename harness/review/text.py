@@ -165,15 +165,16 @@ def headline(result: Mapping[str, Any]) -> str:
     for row in result["comparisons"]:
         decided = row["wins"] + row["losses"]
         if row["verdict"] == "no evidence":
-            text = f"no evidence that {row['a']} or {row['b']} is preferred"
+            text = f"There is no evidence that {row['a']} or {row['b']} is preferred"
             if row["items_needed"]:
                 text += f"; if this share holds, {row['items_needed']:,} items would show it"
         else:
-            text = row["verdict"]
+            better, worse = (row["a"], row["b"]) if row["wins"] > row["losses"] else (row["b"], row["a"])
+            text = f"Judges prefer {better} to {worse}"
         said.append(
             f"{text} ({row['wins']} to {row['losses']} of {decided} decided items, p {p_text(row['p_adjusted'])})."
         )
-    return " ".join(each[0].upper() + each[1:] for each in said)
+    return " ".join(said)
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:

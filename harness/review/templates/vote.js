@@ -57,7 +57,8 @@
         if (reply.ok) {
           const answer = await reply.json();
           if (answer.client_id !== first.client_id) { broken = true; break; }
-          state.waiting.shift(); keep(); take(answer); online(true);
+          state.waiting.shift(); keep(); take(answer);
+          if (!state.waiting.length) online(true); else if (!$("net").hidden) online(false, `sending: ${state.waiting.length} left`);
         } else if (reply.status === 409) { state.waiting = []; keep(); state.closed = true; online(true); finish("The study is closed", "Its votes stand. Thank you."); break; }
         else if (reply.status === 422 || reply.status === 404) { state.waiting.shift(); keep(); online(false, "a vote was not taken: reload the page"); break; }
         else broken = true;

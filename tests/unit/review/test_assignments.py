@@ -11,7 +11,7 @@ import pytest
 from harness.errors import InputError
 from harness.review.assignments import LEASE_S, REPEAT_AFTER, Desk, passed
 from harness.review.study import Study
-from tests.unit.review.conftest import honest, vote_of, work
+from tests.fixtures.review import honest, vote_of, work
 
 Make = Callable[..., Study]
 
@@ -120,7 +120,7 @@ def test_equal_answers_are_ties_that_nobody_is_asked_about(
     make: Make, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from harness.review import pairs
-    from tests.unit.review.conftest import answers, read
+    from tests.fixtures.review import answers, read
 
     folder = tmp_path_factory.mktemp("equal")
     one = answers(folder / "a.jsonl", {"p1": "same\n", "p2": "x"})

@@ -13,7 +13,7 @@ from harness.review.study import Study
 from tests.fixtures.commands import Harness
 from tests.fixtures.places import EXAMPLE
 from tests.fixtures.problems import write_rows
-from tests.unit.review.conftest import answers
+from tests.fixtures.review import answers
 
 Make = Callable[..., Study]
 

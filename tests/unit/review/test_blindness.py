@@ -16,7 +16,7 @@ from harness.review.pairs import Asked
 from harness.review.study import Study
 from harness.runs import layout, manifest
 from tests.fixtures.places import EXAMPLE
-from tests.unit.review.conftest import SECRET, Reply, answers, ask, read, serving, vote_of
+from tests.fixtures.review import SECRET, Reply, answers, ask, read, serving, vote_of
 
 BASE = EXAMPLE.parent / "nano-base-T0.8"
 JUDGES = ("ana", "ben", "cem")

@@ -22,7 +22,7 @@ from harness.review.study import Study
 from harness.review.votes import Lease
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import read_rows, write_rows
-from tests.unit.review.conftest import honest, work
+from tests.fixtures.review import honest, work
 
 Make = Callable[..., Study]
 KEYS = {"study", "kind", "signature", "design", "models", "items", "comparisons", "strengths", "position", "length",
@@ -146,7 +146,7 @@ def test_close_tells_who_won_and_closing_twice_changes_nothing(won: Study, harne
     first = harness("review", "close", won.path, "--json")
     again = harness("review", "close", won.path, "--json")
     assert first.returncode == 0 and first.stdout == again.stdout
-    assert "Model-a is preferred (30 to 0 of 30 decided items" in " ".join(
+    assert "Judges prefer model-a to model-b (30 to 0 of 30 decided items" in " ".join(
         harness("review", "results", won.path).stdout.split()
     )
 
@@ -159,7 +159,7 @@ def test_every_table_is_in_the_csv(won: Study, harness: Harness) -> None:
 
 def test_strata_are_compared_apart_and_adjusted_together(tmp_path: Path) -> None:
     from harness.review import pairs
-    from tests.unit.review.conftest import SECRET, read
+    from tests.fixtures.review import SECRET, read
 
     for name in ("model-a", "model-b"):
         write_rows(tmp_path / f"{name}.jsonl", *({"id": f"p{n}", "prompt": f"t{n}", "generated": f"{name} {n}",
@@ -192,7 +192,7 @@ def test_exports_hold_each_vote_and_arena_votes_come_back_with_the_same_result(
 
 def test_flagged_answers_are_shown_with_and_without(tmp_path: Path) -> None:
     from harness.review import pairs
-    from tests.unit.review.conftest import SECRET, answers, read
+    from tests.fixtures.review import SECRET, answers, read
 
     one = answers(tmp_path / "model-a.jsonl", {f"p{n}": "I am ChatGPT" if n < 3 else f"a {n}" for n in range(12)})
     other = answers(tmp_path / "model-b.jsonl", {f"p{n}": f"b {n}" for n in range(12)})

@@ -21,7 +21,7 @@ from harness.review.sheet_import import import_sheet
 from harness.review.study import VOTES, Study
 from harness.review.votes import Votes
 from tests.fixtures.commands import Harness
-from tests.unit.review.conftest import SECRET, answers, read
+from tests.fixtures.review import SECRET, answers, read
 
 NAMES = ["accuracy", "relevance", "fluency", "format"]
 HOSTILE = [

@@ -23,7 +23,7 @@ from harness.review.results import close
 from harness.review.study import VOTES, Study, open_study
 from harness.review.votes import Votes
 from tests.fixtures.commands import Harness
-from tests.unit.review.conftest import ask, serving, vote_of
+from tests.fixtures.review import ask, serving, vote_of
 
 Make = Callable[..., Study]
 
