@@ -80,6 +80,11 @@ def _line(one: Series, x: _Scale, y: _Scale) -> list[str]:
         ends = [*zip(one.x, one.high, strict=True), *reversed(list(zip(one.x, one.low, strict=True)))]
         area = " ".join(f"{x.at(px)},{y.at(py)}" for px, py in ends)
         parts.append(f'<polygon class="area {one.style}" points="{area}"/>')
+        parts += [
+            f'<line class="line {one.style}" x1="{x.at(px)}" x2="{x.at(px)}" y1="{y.at(low)}" y2="{y.at(high)}"/>'
+            for px, low, high in zip(one.x, one.low, one.high, strict=True)
+            if len(one.x) == 1
+        ]
     points = " ".join(f"{x.at(px)},{y.at(py)}" for px, py in zip(one.x, one.y, strict=True))
     parts.append(f'<polyline class="line {one.style}" points="{points}"/>')
     titles = one.titles or [f"{one.name}: {py:.4g} at {px:g}" for px, py in zip(one.x, one.y, strict=True)]

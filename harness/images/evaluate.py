@@ -29,6 +29,7 @@ from harness.images.sampling import EMBEDDED, MODELS
 from harness.images.scoring import ClipResult, ClipScorer
 from harness.models import shapes_world
 from harness.models.shapes_networks import load_diffusion
+from harness.runs.summary import Coverage
 
 Progress = Callable[[str, int, int], None]
 SAMPLE = "sample.json"
@@ -90,7 +91,10 @@ def evaluate(request: Request, results: Path, progress: Progress | None = None) 
     identity["model"] = {"name": model, **{k: v for k, v in sampled.items() if k != "model"}}
     name = library.name if library else "pictures"
     run = run_directory.begin(results, name, model, identity, _config(request))
-    summary = _write(run, found, identity, skipped)
+    counts = run_directory.coverage(
+        found.values.values, found.clip, prompts=len(library.prompts) if library else 0, pictures=len(pictures)
+    )
+    summary = _write(run, found, identity, counts, skipped)
     report.write(run, summary, found.pictures, found.copies)
     return run, summary
 
@@ -183,7 +187,7 @@ def _config(request: Request) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write(run: Path, found: _Found, identity: dict[str, Any], skipped: list[str]) -> dict[str, Any]:
+def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage, skipped: list[str]) -> dict[str, Any]:
     copied = found.copies.record() if found.copies else None
     clip = found.clip.record() if found.clip else None
     said = (
@@ -207,7 +211,7 @@ def _write(run: Path, found: _Found, identity: dict[str, Any], skipped: list[str
     rows = [row.record() for row in found.clip.rows] if found.clip else []
     run_directory.write_samples(run, rows)
     line = run_directory.signature(identity)
-    return run_directory.write_summary(run, found.values.values, found.clip, line, sections)
+    return run_directory.write_summary(run, found.values.values, found.clip, line, counts, sections)
 
 
 def _info(found: _Found) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ STYLE = """
 --a:#0969da;--b:#bc4c00;--c:#1a7f37}figure,svg,table,.say{break-inside:avoid}h2,h3{break-after:avoid}
 .wide{overflow:visible}table{font-size:9px}th,td{padding:3px 4px}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1080px;padding:24px 16px;background:var(--bg);color:var(--fg);
+body{margin:0 auto;max-width:1120px;padding:24px 16px;background:var(--bg);color:var(--fg);
 font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:32px 0 8px}
 h3{font-size:1rem;margin:16px 0 6px}p{margin:6px 0;max-width:75ch;overflow-wrap:anywhere}
@@ -30,7 +30,9 @@ h3{font-size:1rem;margin:16px 0 6px}p{margin:6px 0;max-width:75ch;overflow-wrap:
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child,td.text,th.text{text-align:left}
+.wrap th{white-space:normal;vertical-align:bottom;max-width:9em}
 td.text{white-space:normal;min-width:16em;overflow-wrap:anywhere}
+@media (max-width:640px){.wide table{font-size:12px}.wide th,.wide td{padding:3px 6px}}
 .say{border-left:4px solid var(--a);padding:6px 12px;background:var(--soft);margin:8px 0;max-width:80ch}
 .say.caution{border-color:var(--warn)}.say.note{border-color:var(--line)}
 svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:.6}.axis{stroke:var(--dim)}
@@ -72,8 +74,14 @@ def paragraph(text: str, style: str = "") -> str:
     return f'<p class="{style}">{escape(text)}</p>' if style else f"<p>{escape(text)}</p>"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], text_columns: Sequence[int] = ()) -> str:
-    """A table; the first column and `text_columns` are text, the others numbers."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    text_columns: Sequence[int] = (),
+    *,
+    narrow_heads: bool = False,
+) -> str:
+    """A table; the first column and `text_columns` are text, the others numbers. narrow_heads: long heads may wrap."""
 
     def cell(tag: str, place: int, value: Any) -> str:
         style = ' class="text"' if place in text_columns else ""
@@ -81,7 +89,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], text_columns: S
 
     head = "".join(cell("th", place, name) for place, name in enumerate(columns))
     lines = ["<tr>" + "".join(cell("td", place, value) for place, value in enumerate(row)) + "</tr>" for row in rows]
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    style = "wide wrap" if narrow_heads else "wide"
+    return f'<div class="{style}" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def picture_uri(pixels: Pixels, largest: int = 192) -> str:

@@ -20,9 +20,9 @@ from harness.metrics.precision_recall import PrecisionRecall
 LOW_SHARE, HIGH_SHARE = 0.6, 0.8  # of what the reference scores against itself
 NEAR_FLOOR = 2.0  # times the noise floor
 WORTH = {
-    "shapes": "The features of `shapes` come from a small classifier that was taught to name attributes. They see what "
-    "a picture shows, less how it looks: blank gray pictures have a precision of 1.00 at k = 5. Precision on them is "
-    "weak evidence; look at the pictures.",
+    "shapes": "The extractor shapes is a small classifier that was taught to name attributes. It sees what a picture "
+    "shows, less how it looks: blank gray pictures have a precision of 1.00 at k = 5. Its precision is "
+    "weak evidence: look at the pictures.",
     "clip": "CLIP features see what a picture shows more than how well it is drawn; nearness in them is about content.",
     "inception": "Inception features were taught to tell the classes of ImageNet: for other kinds of pictures (faces, "
     "art, medical) they see less, and DINOv2 agrees better with people (Stein et al. 2023, arXiv 2306.04675).",

@@ -14,14 +14,15 @@ from harness.images import charts, page
 from harness.images.copies import CopyReport
 from harness.images.metric_value import WARNINGS
 from harness.images.pictures import PictureSet
-from harness.images.run_directory import REPORT, read_samples
+from harness.images.run_directory import REPORT
+from harness.runs.reader import read_pictures
 
 GRID = 48
 
 
 def write(run: Path, summary: Mapping[str, Any], pictures: Mapping[str, PictureSet], copies: CopyReport | None) -> Path:
     """Write report.html: one file that needs nothing else."""
-    samples = read_samples(run)
+    samples = read_pictures(run)
     generated = pictures.get("generated")
     body = [
         f"<h1>{page.escape(run.parent.name)}</h1>",
@@ -30,6 +31,7 @@ def write(run: Path, summary: Mapping[str, Any], pictures: Mapping[str, PictureS
         _grids(pictures),
         _metrics(summary),
         _plane(summary),
+        _by_number(summary),
         _clip(summary, samples, generated),
         _copies(copies, pictures),
         _likelihood(summary),
@@ -60,38 +62,38 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _metrics(summary: Mapping[str, Any]) -> str:
-    rows: list[list[Any]] = []
-    codes: dict[str, None] = {}
-    for one in summary["metrics"]:
-        interval = "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
-        band = one["band"]["label"] if one["band"]["applied"] else "–"
-        rows.append(
-            [
-                one["name"], number(one["value"]), number(one["bias_corrected"]), interval,
-                number(one["noise_floor"], 3),
-                "higher" if one["higher_is_better"] else "lower", one["n_real"] or "–", one["n_gen"] or "–",
-                one["extractor"], band,
-            ]
-        )  # fmt: skip
-        codes |= dict.fromkeys(one["warnings"])
+    rows = [_metric(one) for one in summary["metrics"]]
     if not rows:
         return ""
-    columns = (
-        "metric",
-        "value",
-        "without bias",
-        "95 % interval",
-        "noise floor",
-        "better",
-        "N real",
-        "N generated",
+    columns = [
+        "metric", "better", "value", "without bias", "95 % interval", "reference against itself", "N real / generated",
         "extractor",
-        "rule of thumb",
-    )
+    ]  # fmt: skip
+    if any(one["band"]["applied"] for one in summary["metrics"]):
+        columns.append("rule of thumb")
+        for row, one in zip(rows, summary["metrics"], strict=True):
+            row.append(one["band"]["label"] if one["band"]["applied"] else "–")
+    codes = dict.fromkeys(code for one in summary["metrics"] for code in one["warnings"])
     notes = [page.paragraph(f"{code}: {WARNINGS.get(code, '')}.", "dim") for code in codes]
     bands = dict.fromkeys(one["band"]["reason"] for one in summary["metrics"] if not one["band"]["applied"])
     notes += [page.paragraph(f"No rule of thumb: {reason}.", "dim") for reason in bands if "no rule" not in reason]
-    return page.section("Distances from the reference", page.table(columns, rows), *notes)
+    about = (
+        "Reference against itself: what another sample of the reference gets in place of the generated pictures. For a "
+        "distance this is its noise floor."
+    )
+    table = page.table(columns, rows, narrow_heads=True)
+    return page.section("Distances from the reference", table, page.paragraph(about, "dim"), *notes)
+
+
+def _metric(one: Mapping[str, Any]) -> list[Any]:
+    """A row of the table."""
+    interval = "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
+    own = one["params"].get("of_reference") if one["noise_floor"] is None else one["noise_floor"]
+    counts = f"{one['n_real'] or '–'} / {one['n_gen'] or '–'}"
+    return [
+        one["name"], "higher" if one["higher_is_better"] else "lower", number(one["value"]),
+        number(one["bias_corrected"]), interval, number(own, 3), counts, one["extractor"],
+    ]  # fmt: skip
 
 
 def _plane(summary: Mapping[str, Any]) -> str:
@@ -110,26 +112,35 @@ def _plane(summary: Mapping[str, Any]) -> str:
     )
 
 
+def _by_number(summary: Mapping[str, Any]) -> str:
+    """FID over 1/N: how much of the value is bias."""
+    one = next((each for each in summary["metrics"] if each["params"].get("by_n")), None)
+    if one is None:
+        return ""
+    points = one["params"]["by_n"]
+    x, titles = [1 / n for n, _ in points], [f"{value:.4g} at N = {n:,}" for n, value in points]
+    series = [charts.Series(name="raw", x=x, y=[value for _, value in points], titles=titles)]
+    entries = [(f"raw, N = {points[-1][0]:,} to {points[0][0]:,}", "a")]
+    if one["low"] is not None:
+        fair = {"y": [one["bias_corrected"]], "low": [one["low"]], "high": [one["high"]]}
+        series.append(charts.Series(name="without bias", x=[0.0], **fair, style="b"))
+        entries.append(("without bias, at 1/N = 0", "b"))
+    chart = charts.lines(series, "1/N", one["name"], label=f"{one['name']} over 1/N")
+    caveat = "Bias falls with 1/N: the steeper the line, the less a value says without its N."
+    return page.section(f"{one['name']} over 1/N", chart, charts.legend(entries), page.paragraph(caveat, "dim"))
+
+
 def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: PictureSet | None) -> str:
     clip = summary["clip"]
     if not clip or generated is None:
         return ""
-    names = (
-        "mean",
-        "low",
-        "high",
-        "min",
-        "p05",
-        "p95",
-        "max",
-        "std",
-        "r_at_1",
-        "r_at_1_low",
-        "r_at_1_high",
-        "n_prompts",
-        "n_pictures",
-    )
-    parts = [page.table(names, [[number(clip[name]) for name in names]])]
+    names = ("min", "p05", "p95", "max", "std")
+    intervals = [f"{number(clip[low], 3)} to {number(clip[high], 3)}" for low, high in
+                 (("low", "high"), ("r_at_1_low", "r_at_1_high"))]  # fmt: skip
+    columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures")
+    row = [number(clip["mean"]), intervals[0], *(number(clip[name], 3) for name in names), number(clip["r_at_1"], 3),
+           intervals[1], clip["n_prompts"], clip["n_pictures"]]  # fmt: skip
+    parts = [page.table(columns, [row])]
     parts.append(
         page.paragraph(
             f"Cosines; prefix {clip['prefix']!r}; {clip['truncated']} prompts were cut. A score of "

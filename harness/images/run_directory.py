@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from harness.images.metric_value import MetricValue
 from harness.images.scoring import ClipResult
 from harness.runs import manifest as manifests
 from harness.runs import store
+from harness.runs.layout import SAMPLES, SUMMARY
+from harness.runs.summary import Coverage, Summary
 from harness.types import Estimate
 
-SAMPLES, SUMMARY, REPORT = "samples.jsonl", "summary.json", "report.html"
+REPORT = "report.html"
 TASK = "images"
 
 
@@ -83,20 +84,36 @@ def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_whole(run / SAMPLES, text.encode())
 
 
+def coverage(values: Sequence[MetricValue], clip: ClipResult | None, *, prompts: int, pictures: int) -> Coverage:
+    """What the numbers are of. Problems are the prompts of the library where CLIP scored them, else the pictures."""
+    if clip is None:
+        n = pictures if values else 0
+        return Coverage(
+            problems=pictures, problems_scored=n, completions=pictures, completions_scored=n, complete=n == pictures
+        )
+    scored = clip.summary.n_prompts
+    return Coverage(
+        problems=prompts, problems_scored=scored, completions=pictures, completions_scored=len(clip.rows),
+        complete=scored == prompts and len(clip.rows) == pictures,
+    )  # fmt: skip
+
+
 def write_summary(
-    run: Path, values: Sequence[MetricValue], clip: ClipResult | None, line: str, sections: Mapping[str, Any]
+    run: Path,
+    values: Sequence[MetricValue],
+    clip: ClipResult | None,
+    line: str,
+    counts: Coverage,
+    sections: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Replace summary.json; it is there only when all is."""
-    found = estimates(values, clip, line)
-    rows = problems(clip)
-    n = len(clip.rows) if clip else (values[0].n_gen or 0 if values else 0)
-    summary = {
-        "run": str(run), "task": TASK, "estimates": [asdict(one) for one in found],
-        "coverage": {"complete": True, "expected": n, "completions": n, "scored": n}, **sections,
-        "metrics": [one.record() for one in values], "clip": clip.record() if clip else None, "problems": rows,
-    }  # fmt: skip
-    write_whole(run / SUMMARY, (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
-    return summary
+    numbers = {"metrics": [one.record() for one in values], "clip": clip.record() if clip else None}
+    summary = Summary(
+        run=str(run), task=TASK, estimates=tuple(estimates(values, clip, line)), coverage=counts,
+        sections={**sections, **numbers}, problems=problems(clip),
+    )  # fmt: skip
+    write_whole(run / SUMMARY, summary.dump())
+    return summary.record()
 
 
 def read_summary(run: Path) -> dict[str, Any]:
@@ -108,14 +125,6 @@ def read_summary(run: Path) -> dict[str, Any]:
     if summary.get("task") != TASK:
         raise InputError(f"{run} is a run of the task {summary.get('task')!r}, not of pictures")
     return summary
-
-
-def read_samples(run: Path) -> list[dict[str, Any]]:
-    """The rows of samples.jsonl; [] where there are none."""
-    path = run / SAMPLES
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def scalars(summary: Mapping[str, Any]) -> dict[str, float]:

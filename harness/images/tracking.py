@@ -23,8 +23,10 @@ from harness.errors import InputError
 from harness.files.atomic import write_whole
 from harness.images import charts, page, run_directory
 from harness.images.pictures import Entry, Pixels, array_set, decode, png
+from harness.runs.layout import SAMPLES
+from harness.runs.reader import read_pictures
 
-POINTS, SAMPLES = "points.jsonl", "samples.jsonl"
+POINTS = "points.jsonl"
 BANDS = ((0.18, 0.22, "poor"), (0.22, 0.39, "usual"))  # of a rule of thumb for CLIP L/14-336 alone
 STRIP = 6
 OTHER_PROMPTS = "The prompt libraries differ between steps: minimum, maximum and R@1 do not compare."
@@ -153,7 +155,7 @@ def gather(places: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str,
 
 def _run_point(run: Path) -> dict[str, Any]:
     summary = run_directory.read_summary(run)
-    steps = {row["step"] for row in run_directory.read_samples(run)}
+    steps = {row["step"] for row in read_pictures(run)}
     if len(steps) != 1 or None in steps or not summary.get("clip"):
         raise InputError(
             f"{run} has no CLIP scores of one training step; sample with --step N and evaluate with --prompts"

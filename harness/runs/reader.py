@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.errors import InputError, StoreError
-from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY, model_folder
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SAMPLES, SCORES, SUMMARY, model_folder
 from harness.runs.manifest import Manifest
 from harness.runs.summary import CODEGEN
 from harness.types import Completion, Score
@@ -87,6 +87,11 @@ def read_executions(run: Path) -> Iterator[dict[str, Any]]:
 def read_completion_records(run: Path) -> Iterator[dict[str, Any]]:
     """The records of read_completion_records.jsonl; a torn last line is left out."""
     return _records(run / COMPLETIONS)
+
+
+def read_pictures(run: Path) -> list[dict[str, Any]]:
+    """The rows of samples.jsonl, which runs on pictures have; [] where there are none."""
+    return list(_records(run / SAMPLES))
 
 
 def read_scores(run: Path) -> Iterator[Score]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display import sections
 from harness.cli.display.meter import Meter
 from harness.errors import InputError, did_you_mean
 from harness.trackers import _send, find_tracker
@@ -382,21 +382,9 @@ def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, 
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
     else:
-        table = Table(box=None, pad_edge=False)
-        for name in ("metric", "value", "without bias", "95 % interval", "noise floor"):
-            table.add_column(name, justify="left" if name == "metric" else "right")
-        for one in summary["metrics"]:
-            numbers = [_number(one[name]) for name in ("value", "bias_corrected", "noise_floor")]
-            interval = "" if one["low"] is None else f"{one['low']:.4g} to {one['high']:.4g}"
-            table.add_row(one["name"], numbers[0], numbers[1], interval, numbers[2])
-        display.out.print(table)
-        for one in summary["reading"]:
-            display.out.print(display.printable(one["text"]), soft_wrap=True, markup=False)
+        sections.show_metrics(summary["metrics"])
+        sections.show_reading(summary["reading"])
     _judge(summary, conditions)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:

@@ -75,7 +75,12 @@ def _show_problem(run: Path, problem: str, as_json: bool) -> None:
         known.add(record["problem_id"])
         if record["problem_id"] == problem:
             wanted.append(record)
+    pictures = reader.read_pictures(run)
+    if drawn := [row for row in pictures if row["name"] == problem]:
+        _show_pictures(run, problem, drawn, as_json)
+        return
     if not wanted:
+        known |= {row["name"] for row in pictures}
         raise InputError(f"{run} has no completions of {problem!r}{did_you_mean(problem, known)}")
     executions = {record["index"]: record for record in reader.read_executions(run) if record["problem_id"] == problem}
     scores = {each.index: each for each in reader.read_scores(run) if each.problem_id == problem}
@@ -88,6 +93,24 @@ def _show_problem(run: Path, problem: str, as_json: bool) -> None:
         return
     for row in rows:
         _show_completion(row)
+
+
+def _show_pictures(run: Path, problem: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    """The pictures of a prompt with their scores: where they are, not what they show."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.cli.display import run as display
+
+    if as_json:
+        print(json.dumps({"run": str(run), "problem": problem, "pictures": rows}))
+        return
+    display.out.print(Text(display.printable(f"{problem}: {rows[0]['prompt']}")), soft_wrap=True)
+    table = Table("picture", "seed", "CLIP cosine", "rank", header_style="bold")
+    for row in rows:
+        seed = "" if row["seed"] is None else str(row["seed"])
+        table.add_row(Text(display.printable(row["image"])), seed, f"{row['clip_cosine']:.4f}", str(row["rank"]))
+    display.out.print(table)
 
 
 def _worth(score: Score | None) -> dict[str, Any] | None:

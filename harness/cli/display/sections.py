@@ -1,8 +1,9 @@
-"""What a task says beside its estimates: the classes of a classification, the size of a perplexity's texts."""
+"""What a task says beside its estimates: the classes of a classification, the size of a perplexity's texts, the metrics
+and the reading of pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -22,6 +23,34 @@ def show_sections(summary: Mapping[str, Any]) -> None:
             f"{found['texts']:,} texts: {found['tokens']:,} predicted tokens, {found['words']:,} words, "
             f"{found['bytes']:,} bytes"
         )
+    if summary.get("task") == "images":
+        show_metrics(summary["metrics"])
+        show_reading(summary["reading"])
+
+
+def show_metrics(metrics: Sequence[Mapping[str, Any]]) -> None:
+    """Distances of pictures with their intervals, and what the reference scores against itself."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("metric", "value", "without bias", "95 % interval", "reference against itself"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for one in metrics:
+        interval = "" if one["low"] is None else f"{one['low']:.4g} to {one['high']:.4g}"
+        own = one["params"].get("of_reference") if one["noise_floor"] is None else one["noise_floor"]
+        table.add_row(
+            Text(one["name"]), *(_number(one[key]) for key in ("value", "bias_corrected")), interval, _number(own)
+        )
+    if metrics:
+        out.print(table)
+
+
+def show_reading(reading: Sequence[Mapping[str, str]]) -> None:
+    """What the numbers say, a sentence a line."""
+    for one in reading:
+        out.print(Text(printable(one["text"])), soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _show_classification(found: Mapping[str, Any]) -> None:

@@ -81,7 +81,10 @@ def test_a_run_has_its_files_and_the_same_numbers_twice(real, harness, tmp_path)
     assert {"fid/shapes", "precision@k3", "recall@k3", "is", "vendi"} <= names
     assert found[0]["clip"]["r_at_1"] > 0.8 and found[0]["clip"]["n_prompts"] == 256
     assert {"clip", "r_at_1", "fid/shapes"} <= {one["metric"] for one in found[0]["estimates"]}
+    for condition in (("problems", 256), ("problems_scored", 256), ("completions", 300), ("completions_scored", 300)):
+        assert summary["coverage"][condition[0]] == condition[1]
     html = (run / "report.html").read_text()
+    assert "fid/shapes over 1/N" in html
     assert "http" not in html.replace("http-equiv", "") and "<script" not in html
 
 
@@ -102,6 +105,22 @@ def test_two_runs_are_compared_by_prompt(real, harness, tmp_path):
     assert answer.returncode == 0, answer.stderr
     text = json.dumps(json.loads(answer.stdout))
     assert "r_at_1" in text and "clip" in text
+    _every_other_command_reads_them(runs, harness, tmp_path)
+
+
+def _every_other_command_reads_them(runs, harness, folder):
+    ranked = harness("leaderboard", "results", "--json", cwd=folder)
+    (table,) = json.loads(ranked.stdout)["tables"]
+    first = {one["model"]: one["rank_best"] for one in table["numbers"] if one["metric"] == "r_at_1"}
+    assert ranked.returncode == 0 and first == {"real": 1, "noise": 2}
+    shown = harness("show", runs[0], cwd=folder)
+    assert "coverage: 256 of 256 problems, 300 of 300 completions" in shown.stdout and "vendi" in shown.stdout
+    one = harness("show", runs[0], "p003", cwd=folder)
+    assert one.returncode == 0 and PROMPTS["p003"] in one.stdout
+    unknown = harness("show", runs[0], "p0033", cwd=folder)
+    assert unknown.returncode == 2 and "did you mean" in unknown.stderr
+    sent = harness("report", runs[0], "--to", "tensorboard", cwd=folder)
+    assert sent.returncode == 0 and list((runs[0] / "tensorboard").iterdir())
 
 
 def test_fail_if_is_exit_code_1_and_an_unknown_number_2(real, harness, tmp_path):
