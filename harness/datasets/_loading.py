@@ -91,7 +91,7 @@ def _read(path: Path, name: str | None, module: Any = None) -> ProblemSet:
     for number, row, line in read_json_lines(path):
         digest.update(line)
         module = module or _format_of(row, path)
-        name = name or _set_name(module, path)
+        name = name or _set_name(module, path, row)
         try:
             if whole(row, line) != row:
                 raise ValueError("half a surrogate pair is in a text; no program and no model can be given that")
@@ -136,9 +136,13 @@ def read_code_row(row: Mapping[str, Any], dataset: str, where: RowPlace) -> Prob
     return problem
 
 
-def _set_name(module: Any, path: Path) -> str:
+def _set_name(module: Any, path: Path, row: Mapping[str, Any]) -> str:
+    """The published set's name for its own problems; the file's for a set of one's own, whatever its columns."""
     own: str = module.__name__.rpartition(".")[2]
-    return path.name.removesuffix(".gz").removesuffix(".jsonl") if own == OWN_FORMAT else own
+    published = getattr(module, "PUBLISHED", None)
+    if own == OWN_FORMAT or (published is not None and not published.fullmatch(str(row.get("task_id")))):
+        return path.name.removesuffix(".gz").removesuffix(".jsonl")
+    return own
 
 
 def _format_of(row: Mapping[str, Any], path: Path) -> Any:

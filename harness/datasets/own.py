@@ -60,8 +60,8 @@ class _Row(_Strict):
     prompt: str
     entry_point: str = ""
     tests: Annotated[_Call | _Stdio, Field(discriminator="kind")]
-    reference: str
-    wrong: Annotated[tuple[str, ...], Field(min_length=2)]
+    reference: str | None = None
+    wrong: tuple[str, ...] = ()
     limits: _Limits | None = None
     metadata: dict[str, Any] = {}
 
@@ -81,7 +81,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         prompt=parsed.prompt,
         tests=_tests(parsed),
         entry_point=parsed.entry_point,
-        references=(parsed.reference,),
+        references=() if parsed.reference is None else (parsed.reference,),
         wrong=parsed.wrong,
         limits=Limits(**parsed.limits.model_dump()) if parsed.limits else None,
         stop=STOP if parsed.tests.kind == "call" else ("\n```",),

@@ -98,9 +98,17 @@ def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemS
     rows = [{**dataclasses.asdict(check), "right": check.right} for check in checks]
     failed = sum(not check.right for check in checks)
     record: dict[str, Any] = {"problems": loaded.version(), "checked": len(checks), "failed": failed}
+    record["not_checked"] = _not_checked(loaded, checks)
     if measured is not None:
         record["strength"] = strength_record(measured)
     print(json.dumps({**record, "checks": rows}))
+
+
+def _not_checked(loaded: ProblemSet, checks: list[Check]) -> dict[str, list[str]]:
+    """Kind of solution -> the problems that have none of it."""
+    kinds = {"reference": "reference", "wrong solution": "wrong"}
+    have = {name: {check.problem_id for check in checks if check.kind == kind} for name, kind in kinds.items()}
+    return {name: [each.id for each in loaded.problems if each.id not in those] for name, those in have.items()}
 
 
 def _show(loaded: ProblemSet, checks: list[Check]) -> None:
@@ -118,6 +126,12 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
         f"{loaded.version()}: {sum(check.right for check in references)} of {len(references)} references pass, "
         f"{sum(check.right for check in wrong)} of {len(wrong)} wrong solutions fail"
     )
+    for kind, names in _not_checked(loaded, checks).items():
+        if names:
+            line = (
+                f"not checked: {len(names)} of {len(loaded.problems)} problems have no {kind}: {', '.join(names[:5])}"
+            )
+            run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
     beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}
     if beside:
         run.out.print(Text(f"integrity in-sandbox, tests beside the program: {', '.join(sorted(beside))}", "yellow"))

@@ -16,6 +16,7 @@ import pytest
 from harness.datasets import Download, fetch, load_set, shipped, shipped_folder
 from harness.errors import ProblemError
 from sandbox import CallTests
+from tests.fixtures.problems import write_rows
 
 GOOD: dict[str, Any] = {
     "id": "x/1",
@@ -58,9 +59,8 @@ FAULTS: dict[str, tuple[list[object], str]] = {
     "not JSON": ([GOOD, "{"], "line 2: not JSON"),
     "not an object": (["[1]"], "line 1: a JSON object is expected"),
     "the same id twice": ([GOOD, GOOD], "line 2: the id 'x/1' is there twice"),
-    "a key is missing": ([{**GOOD, "reference": None}], "line 1: reference"),
+    "a key is missing": ([{**GOOD, "prompt": None}], "line 1: prompt"),
     "an unknown key": ([{**GOOD, "refrence": ""}], "line 1: refrence"),
-    "one wrong solution": ([{**GOOD, "wrong": ["x"]}], "line 1: wrong"),
     "no function name": ([{**GOOD, "entry_point": "f()"}], "line 1: entry_point"),
     "a limit of 0": ([{**GOOD, "limits": {"cpu_s": 0}}], "line 1: limit cpu_s must be above 0"),
     "nothing": ([""], "holds no problems"),
@@ -156,3 +156,29 @@ def test_other_bytes_than_the_published_ones_are_never_used(server: tuple[str, l
 def test_without_network_the_message_says_how_to_pass_a_path(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="--problems PATH"):
         fetch(source("http://127.0.0.1:9", "0" * 64), tmp_path)
+
+
+def test_a_set_of_ones_own_in_human_evals_columns_has_its_files_name_and_the_integrity_of_its_tests(
+    tmp_path: Path,
+) -> None:
+    row = {"prompt": "def f(x):\n", "entry_point": "f", "canonical_solution": "    return x\n"}
+    tests = {
+        "data": ("def check(candidate):\n    assert candidate(1) == 1\n", "judged"),
+        "code": ("def check(candidate):\n    assert candidate(lambda v: v)\n", "in-sandbox"),
+        "suite": ("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(1), 1)\n", "in-sandbox"),
+        "plain": ("assert f(1) == 1\n", "judged"),
+    }  # fmt: skip
+    path = write_rows(
+        tmp_path / "acme.jsonl",
+        *({**row, "task_id": f"acme/{name}", "test": test} for name, (test, _) in tests.items()),
+    )
+    found = load_set(str(path), tmp_path)
+    assert found.name == "acme" and all(problem.limits is None for problem in found.problems)
+    assert [problem.integrity() for problem in found.problems] == [integrity for _, integrity in tests.values()]
+    assert "check(f)" not in found.problems[3].tests.source
+
+
+def test_a_problem_needs_neither_a_reference_nor_wrong_solutions(tmp_path: Path) -> None:
+    row = {key: value for key, value in GOOD.items() if key not in ("reference", "wrong")}
+    (problem,) = load_set(str(write_rows(tmp_path / "mine.jsonl", row)), tmp_path).problems
+    assert problem.references == () and problem.wrong == ()
