@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -25,61 +28,138 @@ _LONG_NAME = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
 LARGEST = 10_000_000  # of any count or number of seconds: what is above is a slip
 
 
-class RunConfig(BaseModel):
-    """One run. Frozen; an invalid one cannot exist.
+class Group(StrEnum):
+    """What a field is about: commands take the fields of whole groups."""
 
-    task, task_options: what is asked, and how it is scored. k: the ks of pass@k. n: samples per problem; max(k, 10)
-    where it is not given. cpu_s, wall_s, memory_mib: in place of the problem set's own limits. isolation: what programs
-    share. dedup: equal programs of a problem are executed once. workers: sandboxes at once. concurrency: requests at
-    once to a server; None for as many as keep it busy. extractor: how a chat model's reply becomes a program.
-    same_server: go on with a run of a server that was at another address. vllm_python, engine_args: of engine vllm:
-    the interpreter that has it, and more arguments for it. stop to
-    thinking_tokens: how problems are put, see `harness.prompts.template`. price: per million prompt and completion
-    tokens,
-    `0.15/0.60`. report_to: trackers.
+    MODEL = "model"
+    SAMPLING = "sampling"
+    PROMPTING = "prompting"
+    SANDBOX = "sandbox"
+    SCORING = "scoring"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a field is given on the command line, as `--the-field` where `name` is None, else as `--name`.
+
+    several: given once for each value; a field of several values takes them with commas between otherwise.
+    """
+
+    group: Group
+    help: str
+    name: str | None = None
+    metavar: str | None = None
+    several: bool = False
+
+
+_model, _sampling, _prompting, _sandbox, _scoring, _output = (functools.partial(Flag, group) for group in Group)
+
+
+class RunConfig(BaseModel):
+    """One run. Frozen; an invalid one cannot exist. A field with a `Flag` is an option of commands; see its help text.
+
+    task_options: of the task, by name. k: the ks of pass@k; empty for the task's usual ones. n: None for max(k, 10).
+    api_key: of a server. concurrency: None for as many requests as keep a server busy. cpu_s, wall_s, memory_mib: in
+    place of the problem set's own limits. stop to thinking_tokens: see `harness.prompts.template`. cache: of downloads.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    task: str = "codegen"
-    task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
-    problems: str = "starter"
-    model: str | None = None
-    engine: Literal["auto", "transformers", "vllm", "openai", "replay"] = "auto"
-    vllm_python: Path | None = None
-    engine_args: tuple[str, ...] = ()
-    base_url: str | None = None
-    same_server: bool = False
+    # model
+    model: Annotated[
+        str | None, _model("nano, nano-base, a directory, a hub id, or the name on a server. Default: nano.")
+    ] = None
+    engine: Annotated[
+        Literal["auto", "transformers", "vllm", "openai", "replay"],
+        _model("auto, transformers, vllm, openai or replay."),
+    ] = "auto"
+    vllm_python: Annotated[
+        Path | None, _model("The Python that has vLLM, where it is not this one; $HARNESS_VLLM_PYTHON.")
+    ] = None
+    engine_args: Annotated[
+        tuple[str, ...],
+        _model(
+            "An argument for vLLM, such as max-num-seqs=64; may be given several times.", "engine-arg", several=True
+        ),
+    ] = ()
+    base_url: Annotated[str | None, _model("A compatible server, such as http://127.0.0.1:8000/v1.")] = None
+    same_server: Annotated[bool, _model("The server was restarted at another address: go on with its run.")] = False
     api_key: str = Field(default="EMPTY", repr=False)
-    form: Literal["auto", "completion", "chat"] = "auto"
-    extractor: Literal["auto", "first", "last", "longest", "whole"] = "auto"
-    samples: Path | None = None
-    k: tuple[int, ...] = ()
-    n: int | None = None
-    temperature: float = 0.8
-    top_p: float = 0.95
-    top_k: int = 0
-    max_tokens: int = 512
-    seed: int = 0
-    stop: tuple[str, ...] | None = None
-    shots: int | None = None
-    shots_file: Path | None = None
-    system_prompt: str | None = None
-    prompt_file: Path | None = None
-    thinking_tokens: int = 0
-    price: str | None = None
-    price_per_hour: float | None = None
-    sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
-    runtime: str | None = None
-    isolation: Isolation = Isolation.POOL
-    dedup: bool = True
-    workers: int | None = None
-    concurrency: int | None = None
-    cpu_s: float | None = None
-    wall_s: float | None = None
-    memory_mib: int | None = None
-    report_to: tuple[str, ...] = ()
-    results: Path = Path("results")
+    samples: Annotated[Path | None, _model("Saved completions, for engine replay.")] = None
+    form: Annotated[Literal["auto", "completion", "chat"], _model("auto, completion or chat.")] = "auto"
+    concurrency: Annotated[int | None, _model("Requests at once to a server. Default: what keeps it busy.")] = None
+
+    # sampling
+    n: Annotated[int | None, _sampling("Samples per problem. Default: max(k, 10).")] = None
+    temperature: Annotated[float, _sampling("Default: 0.8.")] = 0.8
+    top_p: Annotated[float, _sampling("Default: 0.95.")] = 0.95
+    top_k: Annotated[int, _sampling("Default: 0, every token.")] = 0
+    max_tokens: Annotated[int, _sampling("Per completion. Default: 512.")] = 512
+    seed: Annotated[int, _sampling("Default: 0.")] = 0
+
+    # prompting
+    stop: Annotated[
+        tuple[str, ...] | None,
+        _prompting("In place of the problem's stop sequences. Several times for several.", several=True),
+    ] = None
+    shots: Annotated[
+        int | None, _prompting("Examples in the prompt. MBPP has three of its own, others need --shots-file.")
+    ] = None
+    shots_file: Annotated[
+        Path | None, _prompting("JSONL of examples: prompt, completion. Default of --shots: all.")
+    ] = None
+    system_prompt: Annotated[str | None, _prompting("For chat models, before all else. Default: none.")] = None
+    prompt_file: Annotated[
+        Path | None, _prompting("A template in place of the prompt or instruction: {prompt}, {entry_point}, ...")
+    ] = None
+    thinking_tokens: Annotated[int, _prompting("What a reasoning model may use beyond --max-tokens. Default: 0.")] = 0
+
+    # sandbox
+    sandbox: Annotated[
+        Literal["auto", "docker", "bubblewrap"],
+        _sandbox("auto, docker or bubblewrap. Code never runs without one."),
+    ] = "auto"
+    runtime: Annotated[str | None, _sandbox("An OCI runtime of the Docker engine, such as runsc.")] = None
+    isolation: Annotated[
+        Isolation,
+        _sandbox("pool: sandboxes are cleaned between programs; container: each program has its own."),
+    ] = Isolation.POOL
+    dedup: Annotated[bool, _sandbox("Execute equal programs of a problem once, and share the verdict.")] = True
+    workers: Annotated[int | None, _sandbox("Sandboxes at once. Default: 3 for 2 cores.")] = None
+    cpu_s: Annotated[float | None, _sandbox("CPU seconds per program. Default: the problem set's own; 5 for exec.")] = (
+        None
+    )
+    wall_s: Annotated[
+        float | None, _sandbox("Seconds per program by the clock. Default: the set's own; 10 for exec.")
+    ] = None
+    memory_mib: Annotated[int | None, _sandbox("Memory per program in MiB. Default: the set's own; 512 for exec.")] = (
+        None
+    )
+
+    # scoring
+    task: Annotated[str, _scoring("codegen, summarization, classification, perplexity, continuation; or several.")] = (
+        "codegen"
+    )
+    task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
+    problems: Annotated[
+        str, _scoring("A set's name (starter, core, humaneval, humaneval+, mbpp, mbpp+) or a JSONL file.")
+    ] = "starter"
+    k: Annotated[tuple[int, ...], _scoring("The ks of pass@k, such as 1,10.", metavar="K,K")] = ()
+    extractor: Annotated[
+        Literal["auto", "first", "last", "longest", "whole"],
+        _scoring("How a chat model's reply becomes a program: auto, first, last, longest or whole."),
+    ] = "auto"
+
+    # output
+    price: Annotated[
+        str | None, _output("Per million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
+    ] = None
+    price_per_hour: Annotated[float | None, _output("Of hardware of one's own, while it generates.")] = None
+    report_to: Annotated[
+        tuple[str, ...], _output("Trackers to send the result to: tensorboard, wandb, mlflow.", metavar="NAME,NAME")
+    ] = ()
+    results: Annotated[Path, _output("Where run directories are kept. Default: results.")] = Path("results")
     cache: Path = Path(".cache")
 
     @field_validator("stop", mode="before")
@@ -189,6 +269,16 @@ class RunConfig(BaseModel):
             processes=own.processes,
             open_files=own.open_files,
         )
+
+
+def command_line_flags() -> dict[str, Flag]:
+    """Field -> its option, of the fields that have one, in the order of their groups."""
+    return {
+        name: flag
+        for name, field in RunConfig.model_fields.items()
+        for flag in field.metadata
+        if isinstance(flag, Flag)
+    }
 
 
 def parse_config(

@@ -1,55 +1,123 @@
-"""Options that several commands share, and where their defaults come from. The one place that reads the environment."""
+"""The options of commands, made of `RunConfig`'s fields. The one place that reads the environment.
+
+A command takes fields, or all fields of a group, as one dictionary:
+
+    @options.takes("problems", Group.SANDBOX)
+    def verify(flags: options.Flags, as_json: options.Json = False) -> None: ...
+
+On the command line it then has `--problems`, `--sandbox` and the others in the place of `flags`, each with the help
+text of its field. `flags` holds what was given, by field, and None for what was not: what `load_config` takes.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
+import types
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from harness.config import Flag, Group, RunConfig, command_line_flags
 from harness.errors import InputError, did_you_mean
 
-Problems = Annotated[
-    str | None, typer.Option(help="A set's name (starter, core, humaneval, humaneval+, mbpp, mbpp+) or a JSONL file.")
-]
-Ks = Annotated[str | None, typer.Option("--k", help="The ks of pass@k, such as 1,10.", metavar="K,K")]
-Sandbox = Annotated[str | None, typer.Option(help="auto, docker or bubblewrap. Code never runs without one.")]
-Runtime = Annotated[str | None, typer.Option(help="An OCI runtime of the Docker engine, such as runsc.")]
-Isolation = Annotated[
-    str | None, typer.Option(help="pool: sandboxes are cleaned between programs; container: each program has its own.")
-]
-Dedup = Annotated[
-    bool, typer.Option("--dedup/--no-dedup", help="Execute equal programs of a problem once, and share the verdict.")
-]
-Extractor = Annotated[
-    str | None, typer.Option(help="How a chat model's reply becomes a program: auto, first, last, longest or whole.")
-]
-Workers = Annotated[int | None, typer.Option(help="Sandboxes at once. Default: 3 for 2 cores.")]
-CpuS = Annotated[
-    float | None, typer.Option(help="CPU seconds per program. Default: the problem set's own; 5 for exec.")
-]
-WallS = Annotated[
-    float | None, typer.Option(help="Seconds per program by the clock. Default: the set's own; 10 for exec.")
-]
-MemoryMib = Annotated[int | None, typer.Option(help="Memory per program in MiB. Default: the set's own; 512 for exec.")]
-VllmPython = Annotated[
-    Path | None, typer.Option(help="The Python that has vLLM, where it is not this one; $HARNESS_VLLM_PYTHON.")
-]
-EngineArgs = Annotated[
-    list[str] | None, typer.Option(help="An argument for vLLM, such as max-num-seqs=64; may be given several times.")
-]
-ReportTo = Annotated[
-    str | None, typer.Option(help="Trackers to send the result to: tensorboard, wandb, mlflow.", metavar="NAME,NAME")
-]
-Results = Annotated[Path | None, typer.Option(help="Where run directories are kept. Default: results.")]
+Flags = dict[str, Any]
+Command = Callable[..., None]
+
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-
 TaskSet = Annotated[
     list[str] | None,
     typer.Option("--set", help="An option of the task, such as by=logprob; with several tasks TASK.by=logprob."),
 ]
+
+
+def takes(*chosen: Group | str, without: tuple[str, ...] = (), **helps: str) -> Callable[[Command], Command]:
+    """Give a command the options of fields and groups, in place of its parameter `flags`.
+
+    without: fields of the groups that it does not take. helps: field -> help text, in place of the field's own.
+    """
+    fields = [name for name in dict.fromkeys(_fields(chosen)) if name not in without]
+
+    def decorate(command: Command) -> Command:
+        def called(**values: Any) -> None:
+            flags = {name: _value(name, values.pop(name)) for name in fields}
+            command(flags=flags, **values)
+
+        made = _signature(command, {name: helps.get(name) for name in fields})
+        called.__name__, called.__doc__, called.__module__ = command.__name__, command.__doc__, command.__module__
+        called.__signature__ = made  # type: ignore[attr-defined]  # what typer reads
+        called.__annotations__ = {name: each.annotation for name, each in made.parameters.items()}
+        return called
+
+    return decorate
+
+
+def help_of(field: str) -> str:
+    """The help text of a field, for an option of another name."""
+    return command_line_flags()[field].help
+
+
+def _fields(chosen: tuple[Group | str, ...]) -> Iterator[str]:
+    flags = command_line_flags()
+    for each in chosen:
+        found = [
+            name for name, flag in flags.items() if name == each or (isinstance(each, Group) and flag.group is each)
+        ]
+        assert found, f"no option of RunConfig is called {each}"
+        yield from found
+
+
+def _signature(command: Command, fields: dict[str, str | None]) -> inspect.Signature:
+    """Of the command, with the fields' options where `flags` stands. fields: name -> help text, None for its own."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name == "flags":
+            parameters += [_parameter(field, text) for field, text in fields.items()]
+        else:
+            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+    return inspect.Signature(parameters)
+
+
+def _parameter(field: str, text: str | None) -> inspect.Parameter:
+    """A field's option, of which None says that it was not given; a switch stands as it does without it."""
+    flag, default = command_line_flags()[field], RunConfig.model_fields[field].default
+    name = f"--{flag.name or field.replace('_', '-')}"
+    switch = _kind(field) is bool
+    option = typer.Option(f"{name}/--no-{name[2:]}" if default is True else name, help=text or flag.help,
+                          metavar=flag.metavar)  # fmt: skip
+    kind: Any = list[str] if flag.several else _kind(field)
+    annotation = Annotated[bool, option] if switch else Annotated[kind | None, option]
+    return inspect.Parameter(
+        field, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default if switch else None
+    )
+
+
+def _kind(field: str) -> type:
+    """What typer parses: a number, a path or a switch; any other text is for the configuration to check."""
+    annotation = RunConfig.model_fields[field].annotation
+    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    kinds: list[type] = [kind for kind in (bool, int, float, Path) if any(each is kind for each in members)]
+    return kinds[0] if kinds else str
+
+
+def _value(field: str, given: Any) -> Any:
+    """What was given as the configuration takes it; None for nothing. Raises InputError."""
+    flag: Flag = command_line_flags()[field]
+    if flag.several:
+        return tuple(given) if given else None
+    if _kind(field) is bool:
+        return None if given is RunConfig.model_fields[field].default else given
+    if not isinstance(given, str) or _kind(field) is not str:
+        return given
+    values = typing.get_args(RunConfig.model_fields[field].annotation)
+    if values == (int, ...):
+        return parse_numbers(f"--{field}", given)
+    return parse_names(given) if values == (str, ...) else given
 
 
 def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:
@@ -68,35 +136,6 @@ def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str,
             )
         found.setdefault(task or tasks[0], {})[option] = value.strip()
     return found
-
-
-Stop = Annotated[
-    list[str] | None, typer.Option(help="In place of the problem's stop sequences. Several times for several.")
-]
-Shots = Annotated[
-    int | None, typer.Option(help="Examples in the prompt. MBPP has three of its own, others need --shots-file.")
-]
-ShotsFile = Annotated[Path | None, typer.Option(help="JSONL of examples: prompt, completion. Default of --shots: all.")]
-SystemPrompt = Annotated[str | None, typer.Option(help="For chat models, before all else. Default: none.")]
-PromptFile = Annotated[
-    Path | None, typer.Option(help="A template in place of the prompt or instruction: {prompt}, {entry_point}, ...")
-]
-ThinkingTokens = Annotated[
-    int | None, typer.Option(help="What a reasoning model may use beyond --max-tokens. Default: 0.")
-]
-Price = Annotated[
-    str | None, typer.Option(help="Per million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
-]
-PricePerHour = Annotated[float | None, typer.Option(help="Of hardware of one's own, while it generates.")]
-PrintPrompt = Annotated[bool, typer.Option("--print-prompt", help="Show what is sent for PROBLEM, and send nothing.")]
-PromptProblem = Annotated[
-    str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
-]
-
-
-def parse_ks(text: str | None) -> tuple[int, ...] | None:
-    """`1,10` as numbers. Raises InputError."""
-    return None if text is None else parse_numbers("--k", text)
 
 
 def parse_numbers(option: str, text: str) -> tuple[int, ...]:

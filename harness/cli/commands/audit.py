@@ -15,6 +15,7 @@ from rich.text import Text
 import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
+from harness.config import Group
 from harness.datasets import load_set
 from harness.engines import replay
 from harness.pipeline import audit as auditing
@@ -25,14 +26,10 @@ from harness.tasks import load_config
 GROUP = "inspect"
 
 
+@options.takes("problems", Group.SANDBOX, without=("runtime", "isolation", "dedup"))
 def audit(
     samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
-    problems: options.Problems = None,
-    sandbox: options.Sandbox = None,
-    workers: options.Workers = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Report programs that forge verdicts or reach for what is not theirs, by what they do in a sandbox.
@@ -40,11 +37,9 @@ def audit(
     Each is run judged, observed, and with its tests in its own process. Exit code 1 where one was accepted only there.
     The default problem set is humaneval.
     """
-    flags = {
-        "samples": samples, "engine": "replay", "problems": problems, "sandbox": sandbox, "workers": workers,
-        "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib,
-    }  # fmt: skip
-    config = load_config(None, flags, {"problems": "humaneval", **options.environment()})
+    config = load_config(
+        None, {**flags, "samples": samples, "engine": "replay"}, {"problems": "humaneval", **options.environment()}
+    )
     loaded = load_set(config.problems, config.cache)
     engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
     backend = boxes.choose_backend(config.sandbox)

@@ -21,7 +21,12 @@ from harness.errors import InputError
 GROUP = "compare"
 
 
+@options.takes(
+    "k", "n", "engine", "vllm_python", "engine_args", "sandbox", "results", "seed",
+    n="Samples per programming problem. Default: max(k, 10).", engine="auto, transformers or vllm.",
+)  # fmt: skip
 def checkup(
+    *,
     base: Annotated[str | None, typer.Option(help="The model before tuning: a directory, a hub id, nano-base.")] = None,
     tuned: Annotated[str | None, typer.Option(help="The model after tuning.")] = None,
     base_url: Annotated[str | None, typer.Option(help="A compatible server of the model before tuning.")] = None,
@@ -33,17 +38,10 @@ def checkup(
             "classification.jsonl, perplexity.jsonl, trainer_state.json. Default: the shipped sets."
         ),
     ] = None,
-    k: options.Ks = None,
-    n: Annotated[int | None, typer.Option("--n", help="Samples per programming problem. Default: max(k, 10).")] = None,
     limit: Annotated[int, typer.Option(help="Items of each part, drawn by the seed.")] = 500,
     prompts: Annotated[int, typer.Option(min=0, help="Texts of each file for the models to go on from.")] = 32,
-    engine: Annotated[str | None, typer.Option(help="auto, transformers or vllm.")] = None,
-    vllm_python: options.VllmPython = None,
-    engine_arg: options.EngineArgs = None,
-    sandbox: options.Sandbox = None,
-    results: options.Results = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder of the report.")] = Path("checkup"),
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Compare a model with the one it was tuned from: perplexity, task scores, memorisation, leaks, examples to read.
@@ -52,17 +50,16 @@ def checkup(
     """
     if (base is None and base_url is None) or (tuned is None and tuned_url is None):
         raise InputError("give the two models: --base and --tuned, or --base-url and --tuned-url for servers")
-    common = {
-        "vllm_python": vllm_python, "engine_args": tuple(engine_arg) if engine_arg else None, "seed": seed,
-        "sandbox": sandbox, "results": results,
-    }  # fmt: skip
+    engine, seed = flags["engine"], flags["seed"] or 0
+    if seed < 0:
+        raise InputError(f"--seed must be at least 0, not {seed}")
     asked = run.CheckupOptions(
         sides={
             "base": {"model": base, "base_url": base_url, "engine": None if base_url else engine},
             "tuned": {"model": tuned, "base_url": tuned_url, "engine": None if tuned_url else engine},
         },
-        common=common,
-        codegen={"k": options.parse_ks(k), "n": n},
+        common={name: flags[name] for name in ("vllm_python", "engine_args", "seed", "sandbox", "results")},
+        codegen={"k": flags["k"], "n": flags["n"]},
         environment=options.environment(),
         folder=data,
         choice=ItemSelection(

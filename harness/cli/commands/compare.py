@@ -21,11 +21,12 @@ from harness.errors import InputError
 GROUP = "compare"
 
 
+@options.takes("k")
 def compare(
     runs: Annotated[
         list[Path], typer.Argument(help="Two run directories, or more: then every pair.", metavar="RUN...")
     ],
-    k: options.Ks = None,
+    flags: options.Flags,
     vary: Annotated[
         str | None,
         typer.Option(help="Fields that are what you compare, such as temperature,engine.", metavar="FIELD,.."),
@@ -46,7 +47,7 @@ def compare(
     if len(runs) < 2:
         raise InputError("compare takes two run directories or more")
     fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
-    ks = options.parse_ks(k) or ()
+    ks = flags["k"] or ()
     with Progress(console=run.err, transient=True, disable=not run.err.is_terminal) as progress:
         task = progress.add_task("compare", total=None)
         found = pairs.compare(

@@ -13,26 +13,24 @@ import typer
 import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
+from harness.config import Group
 from harness.errors import InputError
 from harness.tasks import load_config
 
 GROUP = "sandbox"
 
 
+@options.takes(Group.SANDBOX, without=("isolation", "dedup", "workers"))
 def execute(
     source: Annotated[str, typer.Argument(help="A Python file, or - for standard input.", metavar="FILE|-")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The program's own arguments, after --.")] = None,
     stdin: Annotated[Path | None, typer.Option(help="A file that the program reads as standard input.")] = None,
     file: Annotated[list[Path] | None, typer.Option(help="A file to put beside the program; may be repeated.")] = None,
-    sandbox: options.Sandbox = None,
-    runtime: options.Runtime = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
+    *,
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Run an untrusted Python program safely. Exit code 1 where it did not end well."""
-    flags = {"sandbox": sandbox, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib}
     config = load_config(None, flags)
     program = boxes.Program(
         source=_decoded(sys.stdin.buffer.read(), "standard input") if source == "-" else _text(Path(source)),
@@ -43,7 +41,7 @@ def execute(
     backend = boxes.choose_backend(config.sandbox)
     boxes.prepare(backend, lambda message: run.err.print(message, style="dim"))
     limits = config.limits(None)
-    with boxes.open(backend, workers=1, ceiling=limits, runtime=runtime) as box:
+    with boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime) as box:
         execution = box.run(program, limits=limits)
     if as_json:
         print(json.dumps(_record(execution)))

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run
+from harness.config import Group
 from harness.datasets import load_set
 from harness.pipeline import compare_extractors, rescore
 from harness.pipeline.compare_extractors import Comparison
@@ -24,6 +25,7 @@ GROUP = "inspect"
 SHOWN = 20  # of the replies that change sides; --json has them all
 
 
+@options.takes("problems", Group.SANDBOX, without=("dedup",))
 def extract(
     replies: Annotated[
         Path,
@@ -32,26 +34,15 @@ def extract(
             metavar="RUN|FILE",
         ),
     ],
-    problems: options.Problems = None,
-    sandbox: options.Sandbox = None,
-    runtime: options.Runtime = None,
-    isolation: options.Isolation = None,
-    workers: options.Workers = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Compare the extractors on one set of replies: pass@1 under each, and the replies that change sides.
 
     Only programs that differ are executed. Of a file the default problem set is humaneval.
     """
-    flags = {
-        "problems": problems, "sandbox": sandbox, "runtime": runtime, "isolation": isolation, "workers": workers,
-        "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "extractor": "auto", "k": (1,),
-    }  # fmt: skip
     own = rescore.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
-    config = load_config(None, flags, {**own, **options.environment()})
+    config = load_config(None, {**flags, "extractor": "auto", "k": (1,)}, {**own, **options.environment()})
     loaded = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
     quiet = as_json or not run.err.is_terminal

@@ -16,7 +16,9 @@ from harness.exchange import import_ as importing
 GROUP = "data"
 
 
+@options.takes("k", "results")
 def import_(
+    *,
     path: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="What the other system wrote.")],
     format_: Annotated[
         str,
@@ -26,14 +28,13 @@ def import_(
         str | None, typer.Option(help="A set's name or a JSONL file. Default: the one that the file is of.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model's name, in place of the file's own.")] = None,
-    k: options.Ks = None,
-    results: options.Results = None,
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Make a run directory of another system's samples and verdicts, marked as imported; nothing is executed."""
     request = importing.ImportRequest(
-        path=path, format=format_, problems=problems, model=model, k=options.parse_ks(k) or (),
-        results=results or Path("results"), cache=options.cache_folder(),
+        path=path, format=format_, problems=problems, model=model, k=flags["k"] or (),
+        results=flags["results"] or Path("results"), cache=options.cache_folder(),
     )  # fmt: skip
     runs = importing.import_runs(request, lambda message: run.err.print(Text(run.printable(message), "dim")))
     if as_json:

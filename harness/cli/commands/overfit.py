@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,16 +29,18 @@ from harness.types import SamplingParams
 
 GROUP = "inspect"
 
+MODEL_FIELDS = ("model", "base_url", "engine", "vllm_python", "seed")
 
+
+@options.takes(
+    *MODEL_FIELDS, "temperature", "max_tokens",
+    model="A directory, a hub id, an embedded model, or the server's.", engine="auto, transformers, vllm or openai.",
+    temperature="Of what the model goes on to write. Default: 0.8.", max_tokens="The same, per output. Default: 256.",
+)  # fmt: skip
 def overfit(
+    *,
     train: Annotated[str | None, typer.Option(help="Texts it was trained on: .jsonl, .jsonl.gz, .csv, .json.")] = None,
     validation: Annotated[str | None, typer.Option(help="Texts like them that it was not trained on.")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A directory, a hub id, an embedded model, or the server's.")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="A compatible server, such as http://127.0.0.1:8000/v1.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, transformers, vllm or openai.")] = None,
-    vllm_python: options.VllmPython = None,
     outputs: Annotated[
         Path | None, typer.Option(help="Saved outputs to search for copies: a file of rows, or a run directory.")
     ] = None,
@@ -55,10 +58,8 @@ def overfit(
     ] = None,
     text: TextFields = None,
     limit: Annotated[int, typer.Option(help="Texts of each file whose loss is asked for, drawn by the seed.")] = 1000,
-    temperature: Annotated[float, typer.Option(help="Of what the model goes on to write.")] = 0.8,
-    max_tokens: Annotated[int, typer.Option(help="The same, per output.")] = 256,
-    seed: Annotated[int, typer.Option()] = 0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write overfit.json and curve.svg here.")] = None,
+    flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
     """Loss on validation against training texts, verbatim copies, diversity, and the training curve.
@@ -67,49 +68,72 @@ def overfit(
     given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe,
     3 where nothing could be measured.
     """
-    _check_given(train, validation, model or base_url, outputs, curve)
-    try:
-        sampling = SamplingParams(n=1, temperature=temperature, max_tokens=max_tokens, seed=seed)
-    except ValueError as error:
-        raise InputError(f"--{str(error).replace('_', '-', 1)}") from error
-    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    asks = flags["model"] is not None or flags["base_url"] is not None
+    _check_given(train, validation, outputs, curve, asks=asks)
+    texts = _Texts(train=train, validation=validation, outputs=outputs)
     asked = examine.OverfitOptions(
-        sampling=sampling, text=names, limit=limit, prompts=prompts, score=score, seed=seed
+        sampling=_sampling(flags), text=options.parse_names(text) or (), limit=limit, prompts=prompts, score=score,
+        seed=flags["seed"] or 0,
     )  # fmt: skip
     read = curve_files.read_curve(curve) if curve else loss_curve.Curve(points=())
-    points = list(read.points)
-    with advising_text(), contextlib.ExitStack() as opened:
-        files = [_open(name, opened) for name in (train, validation, _outputs(outputs))]
-        flags = {"model": model, "base_url": base_url, "engine": engine, "vllm_python": vllm_python, "seed": seed}
-        asks = model is not None or base_url is not None
-        source = _engine(flags, opened, quiet=as_json) if asks and train else None
-        with Meter(quiet=as_json) as meter:
-            report = examine.measure_overfitting(files[0], files[1], source, files[2], points, asked, meter)
-    record = {"model": model, "train": train, "validation": validation, **dataclasses.asdict(report)}
+    report = _measure(texts, flags if asks and train else None, list(read.points), asked, quiet=as_json)
+    record = {"model": flags["model"], "train": train, "validation": validation, **dataclasses.asdict(report)}
     if out is not None:
-        _write(out, record, points, report)
+        _write(out, record, list(read.points), report)
     if as_json:
         print(json.dumps(record))
     else:
-        for note in read.notes:
-            run.out.print(run.printable(note), style="dim", soft_wrap=True)
-        _show(report, points)
-        if out is not None:
-            run.out.print(f"written: {run.printable(str(out))}", soft_wrap=True)
+        _show_all(report, read, out)
     if report.level == "severe":
         raise typer.Exit(1)
     if not report.measured:
         raise typer.Exit(3)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Texts:
+    """The files that were given."""
+
+    train: str | None
+    validation: str | None
+    outputs: Path | None
+
+
+def _sampling(flags: options.Flags) -> SamplingParams:
+    given = {name: flags[name] for name in ("temperature", "max_tokens", "seed") if flags[name] is not None}
+    try:
+        return SamplingParams(n=1, **{"temperature": 0.8, "max_tokens": 256, "seed": 0, **given})
+    except ValueError as error:
+        raise InputError(f"--{str(error).replace('_', '-', 1)}") from error
+
+
+def _measure(
+    texts: _Texts, flags: options.Flags | None, points: list[Point], asked: examine.OverfitOptions, *, quiet: bool
+) -> OverfitReport:
+    """flags: of the model; None where none is asked."""
+    with advising_text(), contextlib.ExitStack() as opened:
+        files = [_open(name, opened) for name in (texts.train, texts.validation, _outputs(texts.outputs))]
+        engine = _engine(flags, opened, quiet=quiet) if flags is not None else None
+        with Meter(quiet=quiet) as meter:
+            return examine.measure_overfitting(files[0], files[1], engine, files[2], points, asked, meter)
+
+
+def _show_all(report: OverfitReport, read: loss_curve.Curve, out: Path | None) -> None:
+    for note in read.notes:
+        run.out.print(run.printable(note), style="dim", soft_wrap=True)
+    _show(report, list(read.points))
+    if out is not None:
+        run.out.print(f"written: {run.printable(str(out))}", soft_wrap=True)
+
+
 def _check_given(
-    train: str | None, validation: str | None, model: str | None, outputs: Path | None, curve: Path | None
+    train: str | None, validation: str | None, outputs: Path | None, curve: Path | None, *, asks: bool
 ) -> None:
     if (train is None) != (validation is None):
         raise InputError("--train and --validation go together")
-    if train is None and (curve is None or outputs is not None or model is not None):
+    if train is None and (curve is None or outputs is not None or asks):
         raise InputError("give --train and --validation, and --model or --outputs to examine; or --curve alone")
-    if train is not None and model is None and outputs is None and curve is None:
+    if train is not None and not asks and outputs is None and curve is None:
         raise InputError("nothing to examine: give --model, --outputs or --curve")
 
 
@@ -121,8 +145,8 @@ def _outputs(path: Path | None) -> Path | None:
     return path / "completions.jsonl" if path is not None and path.is_dir() else path
 
 
-def _engine(flags: dict[str, Any], opened: contextlib.ExitStack, *, quiet: bool) -> Engine:
-    config = load_config(None, {**flags, "n": 1}, options.environment())
+def _engine(flags: options.Flags, opened: contextlib.ExitStack, *, quiet: bool) -> Engine:
+    config = load_config(None, {**{name: flags[name] for name in MODEL_FIELDS}, "n": 1}, options.environment())
     engines = opened.enter_context(EngineCache(run.RunDisplay(quiet=quiet)))
     return engines.get(config, find_model(config))
 

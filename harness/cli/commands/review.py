@@ -214,26 +214,21 @@ def show_results(
 
 
 @app.command("judge")
+@options.takes(
+    "model", "base_url", "engine", "form", "concurrency", "vllm_python", "engine_args",
+    model="A directory, a hub id, an embedded model, or the server's.",
+    engine="auto, openai, transformers or vllm.",
+)  # fmt: skip
 def judge(
     study: StudyFolder,
-    model: Annotated[str | None, typer.Option(help="A directory, a hub id, or an embedded model.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="A compatible server.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, openai, transformers or vllm.")] = None,
-    form: Annotated[str | None, typer.Option(help="auto, chat or completion.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight.")] = None,
-    vllm_python: options.VllmPython = None,
-    engine_arg: options.EngineArgs = None,
+    flags: options.Flags,
 ) -> None:
     """Let a model judge every pair in both orders. It is kept apart from people, and held against them."""
-    if model is None and base_url is None:
+    if flags["model"] is None and flags["base_url"] is None:
         raise InputError("name the judge: --model, or --base-url for a server")
     opened = open_study(study)
-    flags: dict[str, Any] = {
-        "model": model, "base_url": base_url, "engine": engine, "form": form, "concurrency": concurrency,
-        "vllm_python": vllm_python, "engine_args": tuple(engine_arg) if engine_arg else None,
-        "max_tokens": model_judge.SAMPLING.max_tokens,
-    }  # fmt: skip
-    config = load_config(None, {key: value for key, value in flags.items() if value is not None}, options.environment())
+    tokens = model_judge.SAMPLING.max_tokens
+    config = load_config(None, {**flags, "max_tokens": tokens}, options.environment())
     found = find_model(config)
     with display.RunDisplay(quiet=False) as teller, EngineCache(teller) as engines:
         opened_engine = engines.get(config, found)

@@ -14,7 +14,7 @@ from harness.cli import options
 from harness.cli.commands import report as report_
 from harness.cli.display import run as display
 from harness.cli.display import sections
-from harness.config import RunConfig
+from harness.config import Group, RunConfig
 from harness.engines._selection import EngineCache
 from harness.errors import InputError
 from harness.pipeline import preview
@@ -26,55 +26,16 @@ from harness.trackers import _send
 GROUP = "run and score"
 
 
+@options.takes("k", "model", "problems", "n", "task", *Group)
 def run(
-    problem: options.PromptProblem = None,
-    k: options.Ks = None,
-    model: Annotated[
-        str | None, typer.Option(help="nano, nano-base, a directory, a hub id, or the name on a server. Default: nano.")
-    ] = None,
-    problems: options.Problems = None,
-    n: Annotated[int | None, typer.Option("--n", help="Samples per problem. Default: max(k, 10).")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="codegen, summarization, classification, perplexity, continuation; or several.")
+    flags: options.Flags,
+    problem: Annotated[
+        str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
     ] = None,
     task_set: options.TaskSet = None,
-    engine: Annotated[str | None, typer.Option(help="auto, transformers, vllm, openai or replay.")] = None,
-    vllm_python: options.VllmPython = None,
-    engine_arg: options.EngineArgs = None,
-    base_url: Annotated[str | None, typer.Option(help="A compatible server, such as http://127.0.0.1:8000/v1.")] = None,
-    same_server: Annotated[
-        bool, typer.Option("--same-server", help="The server was restarted at another address: go on with its run.")
+    print_prompt: Annotated[
+        bool, typer.Option("--print-prompt", help="Show what is sent for PROBLEM, and send nothing.")
     ] = False,
-    samples: Annotated[Path | None, typer.Option(help="Saved completions, for engine replay.")] = None,
-    form: Annotated[str | None, typer.Option(help="auto, completion or chat.")] = None,
-    extractor: options.Extractor = None,
-    temperature: Annotated[float | None, typer.Option(help="Default: 0.8.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Default: 0.95.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Default: 0, every token.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Per completion. Default: 512.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: 0.")] = None,
-    stop: options.Stop = None,
-    shots: options.Shots = None,
-    shots_file: options.ShotsFile = None,
-    system_prompt: options.SystemPrompt = None,
-    prompt_file: options.PromptFile = None,
-    thinking_tokens: options.ThinkingTokens = None,
-    print_prompt: options.PrintPrompt = False,
-    price: options.Price = None,
-    price_per_hour: options.PricePerHour = None,
-    concurrency: Annotated[
-        int | None, typer.Option(help="Requests at once to a server. Default: what keeps it busy.")
-    ] = None,
-    sandbox: options.Sandbox = None,
-    runtime: options.Runtime = None,
-    isolation: options.Isolation = None,
-    dedup: options.Dedup = True,
-    workers: options.Workers = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
-    report_to: options.ReportTo = None,
-    results: options.Results = None,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
@@ -82,25 +43,7 @@ def run(
 
     Run the same command again after an interruption: it goes on from where it was.
     """
-    flags = {
-        "k": options.parse_ks(k), "model": model, "problems": problems, "n": n, "engine": engine, "base_url": base_url,
-        "same_server": same_server or None,
-        "samples": samples, "form": form, "temperature": temperature, "top_p": top_p, "top_k": top_k,
-        "extractor": extractor, "max_tokens": max_tokens, "seed": seed, "concurrency": concurrency,
-        "sandbox": sandbox, "runtime": runtime, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
-        "memory_mib": memory_mib, "results": results, "isolation": isolation, "dedup": None if dedup else False,
-        "vllm_python": vllm_python,
-        "engine_args": tuple(engine_arg) if engine_arg else None, "stop": stop or None, "shots": shots,
-        "shots_file": shots_file, "system_prompt": system_prompt, "prompt_file": prompt_file,
-        "thinking_tokens": thinking_tokens, "price": price, "price_per_hour": price_per_hour,
-        "report_to": options.parse_names(report_to),
-    }  # fmt: skip
-    tasks = task.split(",") if task else [None]
-    given = options.parse_sets(task_set, [each for each in tasks if each])
-    parsed = [
-        load_config(config, {**flags, "task": each, "task_options": given.get(each or "")}, options.environment())
-        for each in tasks
-    ]
+    parsed = _configurations(flags, task_set, config)
     if print_prompt:
         _print_prompt(parsed[0], problem, as_json)
         return
@@ -111,6 +54,16 @@ def run(
         complete = [_one(each, engines, as_json) for each in parsed]
     if not all(complete):
         raise typer.Exit(3)
+
+
+def _configurations(flags: options.Flags, task_set: list[str] | None, file: Path | None) -> list[RunConfig]:
+    """One for each of the tasks."""
+    tasks = flags["task"].split(",") if flags["task"] else [None]
+    given = options.parse_sets(task_set, [each for each in tasks if each])
+    return [
+        load_config(file, {**flags, "task": each, "task_options": given.get(each or "")}, options.environment())
+        for each in tasks
+    ]
 
 
 def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:

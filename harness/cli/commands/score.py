@@ -14,6 +14,7 @@ from harness.cli import options
 from harness.cli.commands import report as report_
 from harness.cli.display import run as display
 from harness.cli.display import sections
+from harness.config import Group
 from harness.errors import InputError
 from harness.pipeline import rescore
 from harness.pipeline import results_file as sample_files
@@ -25,6 +26,7 @@ from harness.trackers import _send
 GROUP = "run and score"
 
 
+@options.takes("problems", "k", "extractor", Group.SANDBOX, "report_to", "results")
 def score(
     samples: Annotated[
         Path,
@@ -33,20 +35,8 @@ def score(
             metavar="SAMPLES|RUN",
         ),
     ],
-    problems: options.Problems = None,
-    k: options.Ks = None,
+    flags: options.Flags,
     out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
-    extractor: options.Extractor = None,
-    sandbox: options.Sandbox = None,
-    runtime: options.Runtime = None,
-    isolation: options.Isolation = None,
-    dedup: options.Dedup = True,
-    workers: options.Workers = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
-    report_to: options.ReportTo = None,
-    results: options.Results = None,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
@@ -55,11 +45,6 @@ def score(
     Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
     scored again, in a new run directory, with the options that are given in place of its own.
     """
-    flags = {
-        "problems": problems, "k": options.parse_ks(k), "extractor": extractor, "sandbox": sandbox, "runtime": runtime,
-        "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s, "memory_mib": memory_mib, "results": results,
-        "isolation": isolation, "dedup": None if dedup else False, "report_to": options.parse_names(report_to),
-    }  # fmt: skip
     if samples.is_dir():
         scored = _run(samples, flags, out, config, as_json)
     else:

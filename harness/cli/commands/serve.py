@@ -23,6 +23,8 @@ GROUP = "serve"
 
 SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
 
+Backend = Annotated[str | None, typer.Option(help=options.help_of("sandbox"))]
+
 app = typer.Typer(help="Keep a model server or a sandbox service up.", no_args_is_help=True)
 
 
@@ -32,24 +34,25 @@ def serve() -> None:
 
 
 @app.command("model")
+@options.takes("vllm_python", "engine_args")
 def model(
+    *,
     name: Annotated[str, typer.Argument(metavar="MODEL", help="nano, nano-base, a directory or a hub id.")],
     port: Annotated[int | None, typer.Option(help="Default: a free one.")] = None,
-    vllm_python: options.VllmPython = None,
-    engine_arg: options.EngineArgs = None,
+    flags: options.Flags,
 ) -> None:
     """Serve a model with vLLM on loopback, until Ctrl-C.
 
     The key that clients must send is $OPENAI_API_KEY, or a random one.
     """
     given = options.environment()
-    python = vllm_python or (Path(given["vllm_python"]) if "vllm_python" in given else None)
+    python = flags["vllm_python"] or (Path(given["vllm_python"]) if "vllm_python" in given else None)
     embedded = name in NAMES
     served = _vllm_arguments.ServerOptions(
         model=str(model_dir(name)) if embedded else name,
         name=name if embedded or not Path(name).is_dir() else Path(name).resolve().name,
         python=python,
-        arguments=tuple(engine_arg or ()),
+        arguments=flags["engine_args"] or (),
         port=port,
         key=os.environ.get("OPENAI_API_KEY") or None,
     )
@@ -67,10 +70,11 @@ def model(
 
 
 @app.command("sandbox")
+@options.takes("workers", "isolation", "runtime")
 def sandbox(
+    *,
     host: Annotated[str, typer.Option(help="Where to listen. Others than this machine need --key-file.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 for a free one.")] = 8080,
-    workers: options.Workers = None,
     queue_s: Annotated[float, typer.Option(help="How long a request may wait for a sandbox.")] = 5.0,
     memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
     max_memory_mib: Annotated[int, typer.Option(help="The most that a program may ask for.")] = 4096,
@@ -79,9 +83,8 @@ def sandbox(
     key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one a line.")] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody in who can reach it.")] = False,
     cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
-    backend: options.Sandbox = None,
-    isolation: options.Isolation = None,
-    runtime: options.Runtime = None,
+    backend: Backend = None,
+    flags: options.Flags,
 ) -> None:
     """Answer with verdicts and rewards over HTTP. Clients of SandboxFusion, Piston and Judge0 can use it.
 
@@ -96,7 +99,7 @@ def sandbox(
     settings = service.Settings(
         host=host,
         port=port,
-        workers=boxes.default_workers() if workers is None else workers,
+        workers=boxes.default_workers() if flags["workers"] is None else flags["workers"],
         queue_s=queue_s,
         memory_mib=memory_mib,
         max_memory_mib=max_memory_mib,
@@ -106,7 +109,7 @@ def sandbox(
         no_key=no_key,
         cache=cache,
     )
-    with _pool(settings, backend, isolation, runtime) as pool:
+    with _pool(settings, backend, flags) as pool:
 
         def started(address: str) -> None:
             run.out.print(address, soft_wrap=True)
@@ -116,13 +119,13 @@ def sandbox(
 
 
 @app.command("mcp")
+@options.takes("workers", "isolation", "runtime")
 def mcp(
-    workers: options.Workers = None,
+    *,
     memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
     cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
-    backend: options.Sandbox = None,
-    isolation: options.Isolation = None,
-    runtime: options.Runtime = None,
+    backend: Backend = None,
+    flags: options.Flags,
 ) -> None:
     """Offer run_code and judge to one agent over MCP. It talks on standard input and output."""
     # measured: mcp and pydantic take 0.8 s, which --help need not wait for
@@ -131,12 +134,12 @@ def mcp(
     except ModuleNotFoundError as error:
         raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
 
-    settings = Settings(workers=workers or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
-    with _pool(settings, backend, isolation, runtime) as pool:
+    settings = Settings(workers=flags["workers"] or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
+    with _pool(settings, backend, flags) as pool:
         mcp_tools.serve_stdio(settings, pool)
 
 
-def _pool(settings: Settings, backend: str | None, isolation: str | None, runtime: str | None) -> Pool:
+def _pool(settings: Settings, backend: str | None, flags: options.Flags) -> Pool:
     """An open pool that can hold what the settings allow."""
     try:
         name = boxes.choose_backend(backend or os.environ.get("HARNESS_SANDBOX", "auto"))
@@ -147,6 +150,6 @@ def _pool(settings: Settings, backend: str | None, isolation: str | None, runtim
         name,
         workers=settings.workers,
         ceiling=settings.ceiling(),
-        isolation=boxes.Isolation(isolation or boxes.Isolation.POOL),
-        runtime=runtime,
+        isolation=boxes.Isolation(flags["isolation"] or boxes.Isolation.POOL),
+        runtime=flags["runtime"],
     )

@@ -16,7 +16,7 @@ import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
 from harness.cli.display.strength import show_strength, strength_record
-from harness.config import RunConfig
+from harness.config import Group, RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.errors import InputError
 from harness.pipeline import verify as verification
@@ -43,14 +43,10 @@ Seed = Annotated[int, typer.Option(min=0, help="With --strength: the seed of mut
 Shown = Annotated[int, typer.Option(min=0, help="With --strength: problems whose accepted wrong programs are shown.")]
 
 
+@options.takes(Group.SANDBOX, without=("runtime", "dedup"))
 def verify(
     problems: Annotated[str, typer.Argument(help="A set's name or a JSONL file.")],
-    sandbox: options.Sandbox = None,
-    isolation: options.Isolation = None,
-    workers: options.Workers = None,
-    cpu_s: options.CpuS = None,
-    wall_s: options.WallS = None,
-    memory_mib: options.MemoryMib = None,
+    flags: options.Flags,
     strength: Strength = False,
     runs: Runs = None,
     mutants: Mutants = 50,
@@ -62,11 +58,7 @@ def verify(
 ) -> None:
     """Run every reference and every wrong solution of a set. Exit code 1 where one does not end as it must."""
     _check_strength(strength, runs, write)
-    flags = {
-        "problems": problems, "sandbox": sandbox, "workers": workers, "cpu_s": cpu_s, "wall_s": wall_s,
-        "memory_mib": memory_mib, "isolation": isolation,
-    }  # fmt: skip
-    config = load_config(None, flags, options.environment())
+    config = load_config(None, {**flags, "problems": problems}, options.environment())
     loaded = load_set(config.problems, config.cache)
     backend = boxes.choose_backend(config.sandbox)
     boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")))
