@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.compare import flips
-from harness.compare.pairs import ComparedRun, Comparison
+from harness.comparison import flips
+from harness.comparison.pairs import ComparedRun, Comparison
 from harness.datasets import load_set
 from harness.leaderboard.prompts import asked_messages
 from harness.metrics import Metric

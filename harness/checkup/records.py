@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.checkup.data import ADD
 from harness.checkup.run import STEPS, Checkup
-from harness.compare.pairs import record
+from harness.comparison.pairs import record
 from harness.files import atomic
 
 

@@ -17,7 +17,7 @@ from harness.checkup import verdicts
 from harness.checkup.data import ADD, CheckupPart
 from harness.checkup.run import STEPS, Checkup
 from harness.checkup.verdicts import MetricDetail, MetricResult
-from harness.compare.pairs import Comparison
+from harness.comparison.pairs import Comparison
 from harness.errors import InputError
 from harness.files import atomic
 from harness.html import highlight

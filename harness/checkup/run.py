@@ -19,8 +19,8 @@ from harness.checkup.data import CheckupData, CheckupPart, ItemSelection
 from harness.checkup.examples import ReadingExample
 from harness.checkup.memorization import Memorization
 from harness.checkup.verdicts import MetricResult
-from harness.compare import pairs
-from harness.compare.pairs import Comparison
+from harness.comparison import pairs
+from harness.comparison.pairs import Comparison
 from harness.config import RunConfig
 from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.errors import InputError

@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.compare.pairs import FAR, ComparedRun, Comparison
-from harness.compare.pairs import PairResult as Compared
+from harness.comparison.pairs import FAR, ComparedRun, Comparison
+from harness.comparison.pairs import PairResult as Compared
 from harness.overfit.measures import Level, Sign
 from harness.stats import bootstrap, paired
 from harness.training_data.leaks import Leaks

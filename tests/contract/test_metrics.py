@@ -15,7 +15,7 @@ import pytest
 from harness import registry
 from harness.cli.display import comparison as comparison_display
 from harness.cli.display import run as run_display
-from harness.compare import pairs
+from harness.comparison import pairs
 from harness.datasets import ProblemSets
 from harness.files import atomic
 from harness.leaderboard import charts, tables

@@ -12,10 +12,10 @@ from rich.progress import Progress
 from harness.cli import options
 from harness.cli.display import comparison as compare_display
 from harness.cli.display import run
-from harness.compare import flips as flipping
-from harness.compare import pairs
-from harness.compare.flips import Flip
-from harness.compare.pairs import Comparison
+from harness.comparison import flips as flipping
+from harness.comparison import pairs
+from harness.comparison.flips import Flip
+from harness.comparison.pairs import Comparison
 from harness.errors import InputError
 
 GROUP = "compare"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from harness.cli import options
 from harness.cli.display import run as display
-from harness.compare import pairs as comparison
+from harness.comparison import pairs as comparison
 from harness.errors import InputError
 from harness.metrics import preference
 from harness.stats import power as planning

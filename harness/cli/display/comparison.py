@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.display import run as display
-from harness.compare.conditions import MismatchKind, describe
-from harness.compare.flips import Flip, FlipExample
-from harness.compare.pairs import ComparedRun, Comparison, PairResult
+from harness.comparison.conditions import MismatchKind, describe
+from harness.comparison.flips import Flip, FlipExample
+from harness.comparison.pairs import ComparedRun, Comparison, PairResult
 from harness.metrics import Metric
 from harness.stats import bootstrap
 

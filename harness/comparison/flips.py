@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.compare.pairs import ComparedRun
+from harness.comparison.pairs import ComparedRun
 from harness.metrics import Metric
 from harness.runs import reader
 from sandbox.types import Verdict

@@ -12,7 +12,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from harness.compare import flips, pairs
+from harness.comparison import flips, pairs
 from harness.errors import InputError
 from harness.files import atomic
 from harness.runs import layout, manifest, store

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.compare.conditions import HARMLESS, MismatchKind, find_mismatches, recorded_fields, refusal
+from harness.comparison.conditions import HARMLESS, MismatchKind, find_mismatches, recorded_fields, refusal
 from harness.errors import InputError
 from harness.runs import manifest
 from harness.runs.manifest import Manifest

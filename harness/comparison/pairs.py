@@ -4,7 +4,7 @@
     metrics   what a summary holds per problem -> one value per problem (and its weight, for perplexity)
     pairs     every pair of runs on its common problems (paired); Holm's correction over the pairs of a metric
 
-Flipped problems with their programs are `harness.compare.flips`.
+Flipped problems with their programs are `harness.comparison.flips`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.conditions import Mismatch, MismatchKind, find_mismatches, refusal
+from harness.comparison.conditions import Mismatch, MismatchKind, find_mismatches, refusal
 from harness.errors import InputError, did_you_mean
 from harness.metrics import Metric, Unit, metric_or_guess, pass_at_k, perplexity
 from harness.runs.manifest import Manifest
