@@ -97,11 +97,6 @@ def _show_problem(run: Path, problem: str, as_json: bool) -> None:
 
 def _show_pictures(run: Path, problem: str, rows: list[dict[str, Any]], as_json: bool) -> None:
     """The pictures of a prompt with their scores: where they are, not what they show."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.cli.display import run as display
-
     if as_json:
         print(json.dumps({"run": str(run), "problem": problem, "pictures": rows}))
         return
