@@ -46,7 +46,7 @@ bench: .venv/.dev .venv-vllm/.installed
 soak: .venv/.dev
 	$(BIN)/python -m tests.bench.soak
 
-# The documentation as a site, in site/; nothing is fetched, and search works without a server.
+# The documentation as a site, in site/. Nothing is fetched. To read it with search: .venv/bin/mkdocs serve
 docs: .venv/.dev
 	$(BIN)/mkdocs build --strict --quiet
 
