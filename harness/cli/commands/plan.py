@@ -46,7 +46,7 @@ def plan(
 ) -> None:
     """Plan a comparison: --effect 3 asks how many problems show 3 points, --problems 164 what 164 problems can show.
 
-    Paired: both systems answer the same problems. Unpaired: each has as many of its own. docs/compare.md explains the model.
+    Paired: both systems answer the same problems. Unpaired: each has as many of its own. See docs/compare.md.
     """
     if effect is None and problems is None:
         raise InputError("plan needs --effect (points of pass@1), --problems (how many there are), or both")
