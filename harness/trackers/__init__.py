@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,11 @@ PROJECT = "codegen-harness"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedRun:
-    """What is sent of a run. summary: as summary.json has it. signature: without the metric's name."""
+    """What is sent of a run. summary: as summary.json has it. signature: without the metric's name.
+
+    step: of training, which numbers and pictures are filed under. numbers: by name, besides the estimates. pictures:
+    by name, (height, width, 3) arrays in 8 bits.
+    """
 
     run: Path
     model: str
@@ -34,6 +38,9 @@ class TrackedRun:
     signature: str
     summary: Mapping[str, Any]
     config: Mapping[str, Any]
+    step: int = 0
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -41,8 +48,8 @@ class TrackedRun:
         return f"{self.dataset}/{self.model}/{self.run.name}"
 
     def scalars(self) -> dict[str, float]:
-        """Every estimate with its interval's ends: `pass@1`, `pass@1/low`, `pass@1/high`."""
-        found: dict[str, float] = {}
+        """The other numbers, and every estimate with its interval's ends: `pass@1`, `pass@1/low`, `pass@1/high`."""
+        found = dict(self.numbers)
         for each in self.summary["estimates"]:
             metric = each["metric"]
             found |= {metric: each["value"], f"{metric}/low": each["low"], f"{metric}/high": each["high"]}

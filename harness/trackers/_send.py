@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.runs import store
 from harness.runs.reader import SavedRun
 from harness.trackers import TrackedRun, find_tracker
 
 log = logging.getLogger("harness")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What a run on pictures sends besides its estimates: see `TrackedRun`."""
+
+    step: int = 0
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +39,19 @@ def check(names: Sequence[str]) -> None:
         find_tracker(name)
 
 
-def report(run: Path, names: Sequence[str]) -> list[SentReport]:
+def report(run: Path, names: Sequence[str], additions: Additions | None = None) -> list[SentReport]:
     """Send a run to each tracker; a failure is noted in the run's log and does not keep it from the next.
 
     Raises InputError where there is no run that has come to its end.
     """
     if not names:
         return []
-    found = _report(run)
+    found = _report(run, additions or Additions())
     with store.logging_to(run):
         return [_send(name, found) for name in names]
 
 
-def _report(run: Path) -> TrackedRun:
+def _report(run: Path, additions: Additions) -> TrackedRun:
     saved = SavedRun(run)
     return TrackedRun(
         run=run,
@@ -50,6 +60,9 @@ def _report(run: Path) -> TrackedRun:
         signature=saved.manifest.signature,
         summary=saved.summary,
         config=saved.manifest.config,
+        step=additions.step,
+        numbers=additions.numbers,
+        pictures=additions.pictures,
     )
 
 

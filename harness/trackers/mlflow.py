@@ -30,7 +30,9 @@ def send(report: TrackedRun) -> str:
         if value is not None:
             client.log_param(identity, key, str(value)[:PARAMETER_CHARS])
     for metric, value in report.scalars().items():
-        client.log_metric(identity, metric.replace("@", "_at_").replace("/", "_"), value)
+        client.log_metric(identity, metric.replace("@", "_at_").replace("/", "_"), value, step=report.step)
+    for picture, pixels in report.pictures.items():
+        client.log_image(identity, pixels, f"{picture}-{report.step}.png")
     rows = report.rows()
     table = {column: [row[place] for row in rows] for place, column in enumerate(report.columns())}
     client.log_dict(identity, table, "problems.json")

@@ -23,7 +23,9 @@ def send(report: TrackedRun) -> str:
             old.unlink()
     with SummaryWriter(log_dir=str(folder)) as writer:
         for name, value in report.scalars().items():
-            writer.add_scalar(name, value, 0)
+            writer.add_scalar(name, value, report.step)
+        for name, pixels in report.pictures.items():
+            writer.add_image(name, pixels, report.step, dataformats="HWC")
         writer.add_text("signature", f"`{report.signature}`", 0)
         writer.add_text("problems", _table(report), 0)
         figure = report.figure()

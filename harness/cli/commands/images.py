@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
+from harness.cli.commands.report import show as show_reports
 from harness.cli.display import run as display
 from harness.cli.display import sections
 from harness.cli.display.meter import Meter
@@ -59,7 +60,9 @@ def sample(
     seeds: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 4,
     first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the sampler.")] = 20,
-    guidance: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 is none.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance, 3 for the embedded models; 1 is none.")
+    ] = None,
     step: Annotated[int | None, typer.Option(help="Training step of the model, kept with every picture.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for the pictures; samples/MODEL by default.")
@@ -96,7 +99,9 @@ def evaluate(
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     skip_unreadable: Annotated[bool, typer.Option(help="Leave out files that cannot be read, and say so.")] = False,
     results: Results = Path("results"),
-    report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow.")] = "",
+    report_to: Annotated[
+        str, typer.Option("--report-to", "--report_to", help="Trackers: tensorboard,wandb,mlflow, or none.")
+    ] = "",
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
@@ -104,6 +109,7 @@ def evaluate(
     from harness.images import evaluate as evaluation
 
     conditions = [_condition(text) for text in fail_if or ()]
+    _trackers(report_to)
     names = ("reference", "prompts", "clip", "train", "holdout")
     given = {
         name: value
@@ -190,6 +196,9 @@ def clip(
     ],
     prefix: Annotated[str, typer.Option(help='Put before every prompt, such as "A photo depicts ".')] = "",
     scale: Annotated[str, typer.Option(help="How scores are printed: cosine, 100 or 2.5.")] = "cosine",
+    evaluation_type: Annotated[
+        str, typer.Option("--evaluation-type", "--evaluation_type", help="As SimpleTuner has it: clip.")
+    ] = "clip",
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     fail_if: FailIf = None,
     as_json: options.Json = False,
@@ -203,6 +212,8 @@ def clip(
     from harness.images.scoring import ClipScorer
     from harness.metrics.clip_score import SCALES, scaled
 
+    if evaluation_type != "clip":
+        raise InputError(f"--evaluation_type {evaluation_type}: this command measures clip; the others have their own")
     if scale not in SCALES:
         raise InputError(f"--scale {scale}: the scales are {', '.join(SCALES)}")
     conditions = [_condition(text) for text in fail_if or ()]
@@ -305,12 +316,15 @@ def track(
         list[Path], typer.Argument(help="Runs of `harness images`, or a folder that a TrainingCallback wrote.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("track.html"),
-    report_to: Annotated[str, typer.Option(help="Trackers: tensorboard,wandb,mlflow; every point with its step.")] = "",
+    report_to: Annotated[
+        str,
+        typer.Option("--report-to", "--report_to", help="Trackers: tensorboard,wandb,mlflow; every point at its step."),
+    ] = "",
 ) -> None:
     """Draw scores over training steps. The same prompts and seeds are shown as a film strip."""
     from harness.images import tracking
 
-    names = [name.strip() for name in report_to.split(",") if name.strip()]
+    names = _trackers(report_to)
     modules = [find_tracker(name) for name in names]
     tracking.write_page(runs, out)
     for name, module in zip(names, modules, strict=True):
@@ -387,11 +401,19 @@ def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, 
     _judge(summary, conditions)
 
 
-def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:
-    names = [name.strip() for name in report_to.split(",") if name.strip()]
+def _trackers(report_to: str) -> list[str]:
+    """Names of trackers, checked; `none` is none. Raises InputError for an unknown one and a missing library."""
+    names = [name.strip() for name in report_to.split(",") if name.strip() not in ("", "none")]
     _send.check(names)
-    for sent in _send.report(run, names):
-        display.err.print(f"{sent.to}: {sent.place or sent.error}", soft_wrap=True, markup=False)
+    return names
+
+
+def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:
+    from harness.images.sending import additions
+
+    names = _trackers(report_to)
+    if names:
+        show_reports(_send.report(run, names, _send.Additions(**additions(run, summary))))
     if not as_json:
         display.out.print(f"{run / 'report.html'}", soft_wrap=True, markup=False)
     _show(summary, conditions, as_json=as_json)
