@@ -1,9 +1,9 @@
 """A model as judge: each pair in both orders, kept apart from people, and held against them.
 
 A pair that flips when its sides are swapped is a tie. Replies are kept raw in `judge-<model>.jsonl`, a line as soon as
-it is there, so that a judge that was stopped goes on. What its verdicts are worth is how far they agree with people's
-majority, with ties as a class (S1 of the MT-bench paper, arXiv 2306.05685, section 4.2) and without (S2), beside how
-far each person agrees with the majority of the others.
+it is there, so that a judge that was stopped goes on; a request that failed is asked again. What its verdicts are worth
+is how far they agree with people's majority, with ties as a class (S1 of the MT-bench paper, arXiv 2306.05685, section
+4.2) and without (S2), beside how far each person agrees with the majority of the others.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def ask(study: Study, model: str, engine: Engine, form: Form, progress: Progress
     if study.kind != AB:
         raise InputError("a model judges pairs; this is a study of ratings")
     path = file_of(study, model)
-    done = {(row["item"], row["order"]) for row in _rows(path)}
+    done = {(row["item"], row["order"]) for row in _rows(path) if "error" not in row}
     owed = [
         (task.item, order)
         for task in tasks_of(study)[0]
@@ -150,8 +150,10 @@ def read_model_judges(study: Study, votes: Sequence[PairVote]) -> list[dict[str,
     found = []
     for path in sorted(study.path.glob("judge-*.jsonl")):
         with open(path, "rb") as file:
-            header = json.loads(file.readline())
-        found.append(_record(study, header, list(_rows(path)), votes))
+            line = file.readline()
+        if line.endswith(b"\n"):  # else it was stopped before its first reply
+            latest = {(row["item"], row["order"]): row for row in _rows(path)}
+            found.append(_record(study, json.loads(line), list(latest.values()), votes))
     return found
 
 

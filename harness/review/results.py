@@ -150,7 +150,8 @@ def _ab(study: Study, latest: Sequence[Vote], look: Look) -> dict[str, Any]:
         made["without_failed"] = {
             "judges": sorted(failed), "comparisons": _without(votes, ties, models, seed, set(), failed) or []
         }  # fmt: skip
-    made["warnings"] = _warnings(made)
+    said = [f"judge {each['judge']}: {warning}" for each in made["model_judges"] for warning in each["warnings"]]
+    made["warnings"] = [*_warnings(made), *said]
     return made
 
 
