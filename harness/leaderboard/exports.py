@@ -12,11 +12,10 @@ from typing import Any
 
 from harness.leaderboard.results import LeftOut, created_label
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
-from harness.text.printable import printable
+from harness.text.printable import printable, spreadsheet_cell
 from harness.types import Estimate
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
-_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def columns(table: Table) -> list[str]:
@@ -77,7 +76,7 @@ def as_csv(tables: Sequence[Table]) -> str:
     if rows:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: spreadsheet_cell(value) for key, value in row.items()} for row in rows)
     return file.getvalue()
 
 
@@ -129,11 +128,3 @@ def _numbers(table: Table) -> list[dict[str, Any]]:
 def _plain(text: str) -> str:
     """Text that Markdown shows as it stands, in one line."""
     return _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", printable(text)))
-
-
-def _no_formula(value: object) -> object:
-    """A text that a spreadsheet does not take for a formula: an apostrophe before it, as OWASP advises."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

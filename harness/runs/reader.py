@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import InputError, StoreError
+from harness.files.jsonl import parse_object, read_lines
+from harness.files.offsets import sample_of
+from harness.files.opened import read_whole
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SAMPLES, SCORES, SUMMARY, model_folder
 from harness.runs.manifest import Manifest
-from harness.runs.summary import CODEGEN
+from harness.runs.summary import CODEGEN, parse_summary
 from harness.types import Completion, Score
+from sandbox.types import Verdict
 
+T = TypeVar("T")
+VERDICTS = frozenset(Verdict)
+AGAIN = "the file was changed or damaged: run the command of this run again"
 COMPLETION: TypeAdapter[Completion] = TypeAdapter(Completion)
 SCORE: TypeAdapter[Score] = TypeAdapter(Score)
 MANIFEST_JSON: TypeAdapter[Manifest] = TypeAdapter(Manifest)
@@ -54,22 +61,35 @@ def _fingerprint(path: Path) -> str | None:
 
 def read_manifest(run: Path) -> Manifest:
     """Raises InputError where the folder is no run directory."""
-    try:
-        return MANIFEST_JSON.validate_json((run / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
+    path = run / MANIFEST
+    if not path.is_file():
         what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
-        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{run / MANIFEST} cannot be read: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>")
+    data = read_whole(path)
+    try:
+        return MANIFEST_JSON.validate_json(data)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:
-    """The summary of a run that came to its end, None for one that has not."""
-    try:
-        summary: dict[str, Any] = json.loads((run / SUMMARY).read_bytes())
-    except FileNotFoundError:
+    """The summary of a run that came to its end, None for one that has not. Raises InputError for one of another shape.
+
+    Its warnings are ours, and shown as they stand: one that holds a control character was put there by somebody else.
+    """
+    path = run / SUMMARY
+    if not path.exists():
         return None
-    return summary
+    data = read_whole(path)
+    record = parse_object(data, str(path))
+    try:
+        found = parse_summary(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not what a run writes: {_first_line(error)}; {AGAIN}") from error
+    warnings = (found.sampling or {}).get("warnings", [])
+    if not isinstance(warnings, list) or not all(isinstance(each, str) and each.isprintable() for each in warnings):
+        raise InputError(f"{path} is not what a run writes: a warning holds control characters, or is no text; {AGAIN}")
+    return record
 
 
 def parse_score(line: bytes, path: Path) -> Score:
@@ -80,46 +100,63 @@ def parse_score(line: bytes, path: Path) -> Score:
 
 
 def read_executions(run: Path) -> Iterator[dict[str, Any]]:
-    """The records of read_executions.jsonl; a torn last line is left out."""
-    return _records(run / EXECUTIONS)
+    """The records of executions.jsonl. Raises InputError, with file and line, for a line that is none."""
+    for where, line in _whole_lines(run / EXECUTIONS):
+        record = parse_object(line, where)
+        sample_of(record, where)
+        if record.get("verdict") not in VERDICTS or not isinstance(record.get("detail", ""), str):
+            raise InputError(f"{where}: a verdict and its detail are expected; {AGAIN}")
+        yield record
 
 
 def read_completion_records(run: Path) -> Iterator[dict[str, Any]]:
-    """The records of read_completion_records.jsonl; a torn last line is left out."""
-    return _records(run / COMPLETIONS)
+    """The records of completions.jsonl. Raises InputError, with file and line, for a line that is none."""
+    for where, line in _whole_lines(run / COMPLETIONS):
+        record = parse_object(line, where)
+        sample_of(record, where)
+        _checked(COMPLETION.validate_python, record, where)
+        yield record
 
 
 def read_pictures(run: Path) -> list[dict[str, Any]]:
     """The rows of samples.jsonl, which runs on pictures have; [] where there are none."""
-    return list(_records(run / SAMPLES))
+    return [parse_object(line, where) for where, line in _whole_lines(run / SAMPLES)]
 
 
 def read_scores(run: Path) -> Iterator[Score]:
-    """The read_scores of read_scores.jsonl; a torn last line is left out. Raises StoreError for a line that is none."""
-    path = run / SCORES
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield parse_score(line, path)
+    """The scores of scores.jsonl. Raises InputError, with file and line, for a line that is none."""
+    for where, line in _whole_lines(run / SCORES):
+        yield _checked(SCORE.validate_json, line, where)
 
 
 def read_completions(run: Path) -> Iterator[Completion]:
-    """The read_completion_records of read_completion_records.jsonl; a torn last line is left out."""
-    with open(run / COMPLETIONS, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield COMPLETION.validate_json(line)
+    """The completions of completions.jsonl. Raises InputError, with file and line, for a line that is none."""
+    for where, line in _whole_lines(run / COMPLETIONS):
+        yield _checked(COMPLETION.validate_json, line, where)
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
+def _whole_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(file and line, line) of each; a torn last line is left out, a file that does not exist has none."""
     if not path.exists():
         return
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+    for number, line in enumerate(read_lines(path), start=1):
+        if line.endswith(b"\n"):
+            yield f"{path}, line {number}", line
+
+
+def _checked(check: Callable[[Any], T], value: object, where: str) -> T:
+    try:
+        return check(value)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: {_first_line(error)}; {AGAIN}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What pydantic says of the first fault, and where in the value it is."""
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 class SavedRun:
@@ -131,10 +168,7 @@ class SavedRun:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = read_manifest(path)
-        try:
-            found = read_summary(path)
-        except ValueError as error:
-            raise InputError(f"{path / SUMMARY} is not JSON; run the command of this run again") from error
+        found = read_summary(path)
         if found is None:
             raise InputError(f"{path} has not come to its end; the command that began it goes on with it")
         self.summary = found

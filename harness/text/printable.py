@@ -23,3 +23,15 @@ def printable(text: str) -> str:
 def clipped(text: str, most: int) -> str:
     """`text`, cut to `most` characters with an ellipsis where it is longer."""
     return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+# What begins a formula in a spreadsheet, the wide forms too (Excel reads them so in East Asian locales).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def spreadsheet_cell(value: object) -> object:
+    """A value for a CSV file: text that a spreadsheet would run as a formula gets an apostrophe, as OWASP advises."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

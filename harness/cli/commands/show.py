@@ -17,7 +17,7 @@ from harness.cli import options
 from harness.cli.display import run as display
 from harness.cli.display import sections
 from harness.errors import InputError, did_you_mean
-from harness.runs import reader
+from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.types import Score
 
@@ -60,8 +60,12 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
     if verdicts:
         display.out.print(table)
     if summary:
-        display.show_summary(summary)
-        sections.show_sections(summary)
+        try:
+            display.show_summary(summary)
+            sections.show_sections(summary)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise InputError(f"{run / layout.SUMMARY} is not what a run writes ({what}); {reader.AGAIN}") from error
         about = {**manifest.host, **manifest.engine}
         begun = display.printable(", ".join(f"{name} {value}" for name, value in about.items()))
         display.out.print(Text(f"begun on: {begun}"), soft_wrap=True)
@@ -124,7 +128,7 @@ def _show_completion(row: dict[str, Any]) -> None:
         title.append("not scored", style="dim")
     if execution and execution.get("integrity") == "in-sandbox":
         title.append("  integrity: in-sandbox", style="yellow")
-    if row["finish_reason"] == "length":
+    if row.get("finish_reason") == "length":
         title.append("  cut at max_tokens", style="yellow")
     display.out.print(Rule(title, align="left"))
     if execution and "extractor" in execution:
@@ -136,13 +140,22 @@ def _show_completion(row: dict[str, Any]) -> None:
         display.out.print(Syntax(text, "python", theme="ansi_dark", background_color="default"))
     else:
         display.out.print(Text("(empty)", style="dim"))
-    if execution and execution["detail"]:
+    if execution and execution.get("detail"):
         display.out.print(Text(display.printable(execution["detail"]), style="dim"))
+
+
+def _span(span: object, length: int) -> tuple[int, int]:
+    """Where the program is; at the end where there is none. Raises InputError for what is no span of the reply."""
+    if not span:
+        return length, length
+    if isinstance(span, list) and len(span) == 2 and all(type(each) is int and 0 <= each <= length for each in span):
+        return span[0], span[1]
+    raise InputError(f"an execution's span is {display.clipped(repr(span), 80)}, which is no part of its reply")
 
 
 def _show_reply(text: str, extractor: str, span: list[int] | None) -> None:
     """A reply with its program in colour and the rest dim."""
-    start, end = span or (len(text), len(text))
+    start, end = _span(span, len(text))
     where = f"characters {start} to {end} of {len(text)}" if span else "no program found"
     display.out.print(Text(f"extractor {extractor}: {where}", style="dim"))
     if text[:start].strip():

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.metrics import metric_or_guess
-from harness.text.printable import printable
+from harness.text.printable import clipped, printable
 from harness.types import Completion
 from sandbox import Verdict
 
@@ -47,7 +47,7 @@ class PrintableConsole(Console):
 out = PrintableConsole(highlight=False, markup=False)
 err = PrintableConsole(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
-__all__ = ["RunDisplay", "err", "out", "printable", "show_summary", "verdict_text"]
+__all__ = ["RunDisplay", "clipped", "err", "out", "printable", "show_summary", "verdict_text"]
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
 
 

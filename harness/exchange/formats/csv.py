@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
 from harness.runs import reader
+from harness.text.printable import spreadsheet_cell
 from sandbox.types import Verdict
 
 NEEDS_PROBLEMS = False
@@ -27,9 +28,10 @@ def write(run: ProgramRun, out: Path) -> list[Path]:
         table.writerow(["run", "model", "problems", "imported", "problem", "n", "c", "values", *columns])
         for problem_id, counts in run.summary["problems"].items():
             rest = {key: value for key, value in counts.items() if key not in ("n", "c")}
-            table.writerow(
+            cells = (
                 [run.path.name, run.model, run.dataset, *imported, problem_id, counts.get("n"), counts.get("c")]
                 + [json.dumps(rest) if rest else ""]
                 + [verdicts[problem_id][column] for column in columns]
             )
+            table.writerow(map(spreadsheet_cell, cells))
     return [out]

@@ -21,7 +21,8 @@ Values = dict[str, dict[str, float]]
 
 
 def estimate(metric: str, value: float = 0.5) -> dict[str, Any]:
-    return {"metric": metric, "value": value, "low": 0.0, "high": 1.0, "n_problems": 3, "n_completions": 3}
+    return {"metric": metric, "value": value, "low": 0.0, "high": 1.0, "n_problems": 3, "n_completions": 3,
+            "method": "m", "signature": f"{metric}|n:1"}  # fmt: skip
 
 
 def write(place: Path, model: str, problems: Values, task: str | None = None, metrics: tuple[str, ...] = ()) -> Path:
@@ -32,7 +33,8 @@ def write(place: Path, model: str, problems: Values, task: str | None = None, me
     done = sum(1 for each in problems.values() if each["n"])
     summary = {
         "run": str(run), **({"task": task} if task else {}), "estimates": [estimate(name) for name in metrics],
-        "coverage": {"completions": len(problems), "completions_scored": done, "complete": done == len(problems)},
+        "coverage": {"problems": len(problems), "problems_scored": done, "completions": len(problems),
+                     "completions_scored": done, "complete": done == len(problems)},
         "problems": problems,
     }  # fmt: skip
     atomic.write_whole(run / layout.SUMMARY, json.dumps(summary).encode())

@@ -49,10 +49,10 @@ def test_a_run_that_has_not_ended_is_refused_with_what_to_do(run: Path) -> None:
 
 def test_a_summary_that_is_not_json_is_refused_by_its_name(run: Path) -> None:
     (run / layout.SUMMARY).write_text("{")
-    with pytest.raises(InputError, match=r"summary\.json is not JSON"):
+    with pytest.raises(InputError, match=r"summary\.json: not JSON"):
         SavedRun(run)
 
 
 def test_a_torn_last_line_is_left_out(run: Path) -> None:
-    (run / layout.EXECUTIONS).write_bytes(b'{"index": 0}\n{"ind')
-    assert list(reader.read_executions(run)) == [{"index": 0}]
+    (run / layout.EXECUTIONS).write_bytes(b'{"problem_id": "a", "index": 0, "verdict": "ACCEPTED"}\n{"ind')
+    assert [each["index"] for each in reader.read_executions(run)] == [0]
