@@ -23,12 +23,13 @@ from harness.engines._selection import EngineCache
 from harness.errors import InputError, Interrupted
 from harness.pipeline import results_file
 from harness.pipeline.job import Job, RunObserver, RunResult
-from harness.pipeline.plan import open_samples, plan
+from harness.pipeline.plan import extracts_replies, open_samples, plan
 from harness.pipeline.stream import Stream
 from harness.pipeline.summary import close
 from harness.runs import manifest, reader, store
 from harness.runs.store import Store
-from harness.tasks import open_task
+from harness.tasks import code_task, open_task
+from harness.types import Completion
 
 log = logging.getLogger("harness")
 
@@ -69,6 +70,15 @@ def _run(config: RunConfig, observer: RunObserver, engines: EngineCache, stack: 
     return resume_run(job, found, engine, observer)
 
 
+def _program_of(job: Job) -> Callable[[Completion], str] | None:
+    """The program in a reply, by which equal ones are told; None where a completion's text says it already."""
+    if not job.dedup or not extracts_replies(job.task, job.model.form):
+        return None
+    problems = {problem.id: problem for problem in job.problems.problems}
+    task = code_task(job.task)
+    return lambda completion: task.candidate(problems[completion.problem_id], completion).program.source
+
+
 def check_same_model(run: Path, engine: Engine) -> None:
     """Raises InputError where a server now has another model under the name that the run was begun with."""
     about = engine.describe() if isinstance(engine, SupportsDescription) else {}
@@ -82,7 +92,7 @@ def check_same_model(run: Path, engine: Engine) -> None:
 
 def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: RunObserver) -> RunResult:
     """Do what the run directory `found` still owes, and close it."""
-    with Store(found, job.expected, executes=job.task.executes) as opened:
+    with Store(found, job.expected, executes=job.task.executes, program_of=_program_of(job)) as opened:
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
         with store.logging_to(found):

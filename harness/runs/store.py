@@ -20,7 +20,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -63,14 +63,47 @@ def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> P
     return path
 
 
+class _Firsts:
+    """For each completion the first of its problem that is equal to it, by 4 bytes each. Not thread-safe by itself."""
+
+    def __init__(self, expected: Mapping[str, int]) -> None:
+        self._expected = expected
+        self._places: dict[str, array.array[int]] = {}
+        self._known: dict[str, dict[bytes, int]] = {}  # of problems whose completions are not all there
+
+    def note(self, problem_id: str, index: int, text: str, *, last: bool) -> None:
+        """One more completion; `last` of its problem, after which no text of it is looked for."""
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        places = self._places.setdefault(problem_id, array.array("I", range(self._expected[problem_id])))
+        places[index] = self._known.setdefault(problem_id, {}).setdefault(key, index)
+        if last:
+            del self._known[problem_id]
+
+    def of(self, problem_id: str) -> array.array[int]:
+        """Index -> the first equal one's index."""
+        return self._places[problem_id]
+
+    def all(self) -> Iterable[tuple[str, array.array[int]]]:
+        """Problem id -> the same."""
+        return self._places.items()
+
+
 class Store:
     """An open run directory: what is done, what is expected, and the appending of more. Thread-safe.
 
     expected: problem id -> how many completions the run is to have. executes: whether a score comes with an execution.
-    refused: problem id -> why it will not be answered. Raises StoreError where another process has the run.
+    program_of: the program in a reply; None where a completion's text says which program it is. refused: problem id ->
+    why it will not be answered. Raises StoreError where another process has the run.
     """
 
-    def __init__(self, run: Path, expected: Mapping[str, int], *, executes: bool = True) -> None:
+    def __init__(
+        self,
+        run: Path,
+        expected: Mapping[str, int],
+        *,
+        executes: bool = True,
+        program_of: Callable[[Completion], str] | None = None,
+    ) -> None:
         self.run = run
         self._owed = expected
         self._broken = False
@@ -78,8 +111,8 @@ class Store:
         self._guard = _lock(run)
         names = (COMPLETIONS, EXECUTIONS, SCORES, REFUSALS) if executes else (COMPLETIONS, SCORES, REFUSALS)
         self._files = {name: open(run / name, "ab", buffering=0) for name in names}
-        self._duplicates: dict[str, array.array[int]] = {}
-        self._firsts: dict[str, dict[bytes, int]] = {}  # of problems whose completions are not all there
+        self._program_of = program_of
+        self._texts, self._programs = _Firsts(expected), _Firsts(expected)
         self._present = {problem_id: bytearray(n) for problem_id, n in expected.items()}
         self._repair_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in expected.items()}
@@ -126,10 +159,11 @@ class Store:
     def add_completions(self, read_completion_records: list[Completion]) -> None:
         """What one request for a problem's completions brought, in one write."""
         rows = [COMPLETION.dump_python(each, mode="json") for each in read_completion_records]
+        programs = {each.index: self._program(each) for each in read_completion_records}
         with self._writing():
             _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
             for each in read_completion_records:
-                self._note_completion(each.problem_id, each.index, each.text)
+                self._note_completion(each, programs[each.index])
 
     def add_refusal(self, problem_id: str, reason: str) -> None:
         """The problem's missing completions will never come."""
@@ -138,28 +172,31 @@ class Store:
             self.refused[problem_id] = reason
 
     def duplicate_of(self, problem_id: str, index: int) -> int:
-        """The first completion of the problem that has the same text: its own index where there is none before it."""
-        return self._duplicates[problem_id][index]
+        """The first completion of the problem with the same program: its own index where there is none before it."""
+        return (self._programs if self._program_of else self._texts).of(problem_id)[index]
 
     def distinct(self) -> dict[str, int]:
         """Problem id -> how many different texts its completions have."""
         return {
             name: sum(first == index and self._present[name][index] for index, first in enumerate(firsts))
-            for name, firsts in self._duplicates.items()
+            for name, firsts in self._texts.all()
         }
 
     def repeated(self) -> int:
-        """How many completions have the same text as an earlier one of their problem."""
-        return sum(first != index for firsts in self._duplicates.values() for index, first in enumerate(firsts))
+        """How many completions have the same program as an earlier one of their problem."""
+        firsts = self._programs if self._program_of else self._texts
+        return sum(first != index for _, places in firsts.all() for index, first in enumerate(places))
 
-    def _note_completion(self, problem_id: str, index: int, text: str) -> None:
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        known = self._duplicates.setdefault(problem_id, array.array("I", range(self._owed[problem_id])))
-        firsts = self._firsts.setdefault(problem_id, {})
-        known[index] = firsts.setdefault(key, index)
+    def _program(self, completion: Completion) -> str | None:
+        return None if self._program_of is None else self._program_of(completion)
+
+    def _note_completion(self, completion: Completion, program: str | None) -> None:
+        problem_id, index = completion.problem_id, completion.index
         self._present[problem_id][index] = 1
-        if 0 not in self._present[problem_id]:
-            del self._firsts[problem_id]
+        last = 0 not in self._present[problem_id]
+        self._texts.note(problem_id, index, completion.text, last=last)
+        if program is not None:
+            self._programs.note(problem_id, index, program, last=last)
 
     def add_score(self, score: Score) -> None:
         """What one completion is worth, where nothing is executed."""
@@ -224,7 +261,8 @@ class Store:
             for line in file:
                 row = _parsed(line, path)
                 if row["problem_id"] in self._owed:
-                    self._note_completion(row["problem_id"], row["index"], row["text"])
+                    noted = COMPLETION.validate_python(row)
+                    self._note_completion(noted, self._program(noted))
 
     def _read_refusals(self) -> dict[str, str]:
         path = self.run / REFUSALS

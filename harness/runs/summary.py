@@ -21,7 +21,8 @@ Count = Annotated[int, Field(ge=0)]
 class Coverage:
     """What the numbers are of. refused, failed: problem id -> why requests for it were not answered.
 
-    omitted: metrics that were asked for and could not be estimated. repeated: completions with an earlier one's text.
+    omitted: metrics that were asked for and could not be estimated. repeated: completions with an earlier one's
+    program.
     """
 
     problems: Count

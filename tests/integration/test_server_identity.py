@@ -81,3 +81,20 @@ def test_same_server_without_a_run_to_go_on_with_says_so(harness: Harness, probl
     with serving(answering("    return 1\n")) as (url, _):
         code, _, said = run(harness, problems, url, "--same-server")
     assert code == 2 and "no run of this model" in said
+
+
+def test_replies_that_hold_one_program_are_executed_once(harness: Harness, problems: Path) -> None:
+    def respond(wanted: dict[str, Any], _: int) -> Answer:
+        texts = [f"Reply {index}:\n```python\ndef f():\n    return 1\n```" for index in range(wanted["n"])]
+        made = [
+            {"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+            for index, text in enumerate(texts)
+        ]
+        return 200, {"id": "1", "object": "chat.completion", "model": "m", "choices": made}
+
+    with serving(respond) as (url, _):
+        code, summary, _ = run(harness, problems, url, "--form", "chat", "--n", "6")
+    rows = (problems.parent / summary["run"] / "executions.jsonl").read_text().splitlines()
+    details = [json.loads(row)["detail"] for row in rows]
+    assert code == 0 and summary["coverage"]["repeated"] == 5
+    assert sum(detail.startswith("the same program as") for detail in details) == 5

@@ -130,3 +130,14 @@ def test_long_output_is_cut_and_marked(run: Path) -> None:
         opened.add_result(Execution(verdict=execution.verdict, stdout="x" * 10_000), score)
     record = json.loads((run / layout.EXECUTIONS).read_text())
     assert len(record["stdout"]) == store.KEPT_OUTPUT_CHARS and record["truncated"]
+
+
+def test_replies_with_the_same_program_are_told_by_it_and_counted_as_different_texts(run: Path) -> None:
+    texts = ["Sure: x", "Here: x", "y"]
+    completions = [Completion(problem_id="a", index=index, text=text) for index, text in enumerate(texts)]
+    for _ in range(2):  # a store that is opened again tells the same
+        with Store(run, {"a": 3}, program_of=lambda each: each.text.rpartition(": ")[2]) as opened:
+            if not opened.generated("a"):
+                opened.add_completions(completions)
+            assert [opened.duplicate_of("a", index) for index in range(3)] == [0, 0, 2]
+            assert opened.repeated() == 1 and opened.distinct() == {"a": 3}
