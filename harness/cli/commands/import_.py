@@ -22,7 +22,11 @@ def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="What the other system wrote.")],
     format_: Annotated[
         str,
-        typer.Option("--format", help="auto, human-eval, evalplus, bigcode, lm-eval, inspect or multipl-e."),
+        typer.Option(
+            "--format",
+            help="auto, human-eval, evalplus, bigcode, lm-eval, inspect, multipl-e; of pictures: geneval, geneval2, "
+            "t2i-compbench, vbench.",
+        ),
     ] = "auto",
     problems: Annotated[
         str | None, typer.Option(help="A set's name or a JSONL file. Default: the one that the file is of.")

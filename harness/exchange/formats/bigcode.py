@@ -37,7 +37,11 @@ def recognizes(source: InputFile) -> bool:
     """Whether it is a list of lists of texts, results with a config, or a directory that has such files."""
     if source.path.is_dir():
         return bool(source.files("generations*.json") or (source.path / RESULTS).is_file())
-    return _is_generations(source.document) or _is_results(source.document)
+    return (_is_generations(source.document) and _has_no_numbers(source.document)) or _is_results(source.document)
+
+
+def _has_no_numbers(document: list[Any]) -> bool:
+    return not any(isinstance(text, int | float) for each in document[:100] for text in each or ())
 
 
 def _is_generations(document: Any) -> bool:
