@@ -42,6 +42,8 @@ bench: .venv/.dev .venv-vllm/.installed
 	$(BIN)/python -m tests.bench.overlap
 	$(BIN)/python -m tests.bench.server_tokens
 	$(BIN)/python -m tests.bench.leaderboard_site
+	$(BIN)/python -m tests.bench.review_votes
+	$(BIN)/python -m tests.bench.review_votes --davidson
 
 soak: .venv/.dev
 	$(BIN)/python -m tests.bench.soak

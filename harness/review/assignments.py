@@ -79,7 +79,8 @@ class Desk:
         """How many tasks and checks this judge has before and behind, as far as can be told."""
         with self._lock:
             state = self._state(judge)
-            mine = len(state.seen) + sum(1 for _ in self._open(judge, state))
+            everything = self.study.design.votes_per_item >= len(self.study.design.judges)
+            mine = len(self.tasks) if everything else len(state.seen) + len(self._open(judge, state))
             return mine + max(len(state.checks), self._checks(mine))
 
     def done(self, judge: str) -> int:
@@ -209,8 +210,11 @@ class Desk:
         if lease.check is None and lease.judge not in self._voters[lease.task]:
             self._holders[lease.task][lease.judge] = lease.leased_at
 
-    def _open(self, judge: str, state: _Judge) -> list[int]:
-        """Tasks that want this judge's vote, in the judge's order; where all are leased to others, those."""
+    def _open(self, judge: str, state: _Judge, enough: int | None = None) -> list[int]:
+        """Tasks that want this judge's vote, in the judge's order; where all are leased to others, those.
+
+        enough: how many will do, where every judge sees every task; None for all.
+        """
         now, most = self._clock(), self.study.design.votes_per_item
         while state.cursor < len(state.order) and self.tasks[state.order[state.cursor]].name in state.done:
             state.cursor += 1
@@ -223,6 +227,8 @@ class Desk:
                 continue
             if everyone:
                 free.append(number)
+                if len(free) == enough:
+                    break
                 continue
             votes = len(self._voters[name])
             held = sum(who != judge and now - at < LEASE_S for who, at in self._holders[name].items())
@@ -244,7 +250,7 @@ class Desk:
     def _upcoming(self, judge: str, count: int) -> list[Lease]:
         """The next tasks and checks, as if each before were done."""
         state, found = self._state(judge), list[Lease]()
-        open_tasks = self._open(judge, state)
+        open_tasks = self._open(judge, state, count)
         seen, checks, place = list(state.seen), list(state.checks), 0
         while len(found) < count:
             due = self._checks(len(seen)) > len(checks)
