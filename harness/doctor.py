@@ -8,11 +8,14 @@ import platform
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sandbox
 from harness.models import NAMES, model_dir
 from sandbox import SandboxError
+from sandbox.languages import PYTHON
+from sandbox.languages import find as find_language
 
 DEFAULT_SERVER = "http://127.0.0.1:8000/v1"
 
@@ -27,9 +30,15 @@ class MachineCheck:
     mend: str = ""
 
 
-def check_machine(*, fix: bool) -> list[MachineCheck]:
-    """Every check. `fix` makes the sandbox image first where it is missing."""
-    return [_python(), *_backends(), *_sandbox(fix), _models(), _torch(), _server()]
+def check_machine(
+    *, fix: bool, languages: Sequence[str] = (), note: Callable[[str], None] = lambda _: None
+) -> list[MachineCheck]:
+    """Every check. `fix` makes the sandbox image first where it is missing, and those of `languages`.
+
+    `note` is called with what is being made.
+    """
+    checks = [_python(), *_backends(), *_sandbox(fix)]
+    return [*checks, *(_language(name, fix, note) for name in languages), _models(), _torch(), _server()]
 
 
 def can_run(checks: list[MachineCheck]) -> bool:
@@ -39,9 +48,21 @@ def can_run(checks: list[MachineCheck]) -> bool:
 
 def rebuild_image() -> None:
     """Make the docker sandbox's image anew. Raises SandboxError."""
-    from sandbox.backends import docker
+    from sandbox.backends import _docker_images
 
-    docker.make_image()
+    _docker_images.make_image()
+
+
+def rebuild_languages(names: Sequence[str], note: Callable[[str], None]) -> None:
+    """Make the images of languages anew, from today's packages. Raises SandboxError."""
+    from sandbox import debian
+    from sandbox.backends import _docker_images
+
+    docker_works = importlib.import_module("sandbox.backends.docker").available() is None
+    for family in sorted({find_language(name).family for name in names} - {PYTHON}):
+        tree = debian.make(family, note, anew=True)
+        if docker_works:
+            _docker_images.make_family_image(tree, note)
 
 
 def _python() -> MachineCheck:
@@ -74,10 +95,25 @@ def _sandbox(fix: bool) -> list[MachineCheck]:
     return [MachineCheck(name="sandbox", state="ok", detail=f"{backend} with {contents}"), _denials(backend)]
 
 
-def _denials(backend: str) -> MachineCheck:
+def _language(name: str, fix: bool, note: Callable[[str], None]) -> MachineCheck:
+    """Whether programs of a language run here, seen by asking its family's sandbox for what it must deny."""
+    try:
+        backend = sandbox.choose_backend()
+        if fix:
+            sandbox.prepare(backend, note, name)
+        contents = sandbox.environment_label(backend, name)
+    except SandboxError as error:
+        return MachineCheck(name=name, state="missing", detail=str(error))
+    denied = _denials(backend, name)
+    if denied.state != "ok":
+        return MachineCheck(name=name, state=denied.state, detail=denied.detail)
+    return MachineCheck(name=name, state="ok", detail=f"{backend} with {contents}; it denies what it must")
+
+
+def _denials(backend: str, language: str = PYTHON) -> MachineCheck:
     """That the sandbox denies what it must, seen by asking for it."""
     try:
-        with sandbox.open(backend, workers=1) as box:
+        with sandbox.open(backend, workers=1, language=language) as box:
             findings = box.prove_denials()
     except SandboxError as error:
         return MachineCheck(name="isolation", state="broken", detail=str(error))

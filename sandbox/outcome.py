@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.types import CallTests, Execution, Integrity, StdioTests, Tests, Verdict
+from sandbox.types import CallTests, Execution, Integrity, Limits, StdioTests, Tests, Verdict
 
 DETAIL_CHARS = 1000
+COMPILER_LINES = 4
+SIGN_CHARS = 4000  # of the end of stderr, where a runtime says why it ended
+AT_LIMIT = 0.9  # of the memory limit: a peak from which an abnormal end is for want of memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,13 @@ def files(fetched: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
-    """The Execution of a program from its runs: one per case of stdio tests, else one. Raises KeyError, ValueError."""
+    """The Execution of a program from its runs: one per case of stdio tests, else one. Raises KeyError, ValueError.
+
+    Compiling may come before them; where that failed it is all there is.
+    """
+    if runs[-1].measured["compiles"]:
+        return _not_compiled(runs[-1], tests, worker)
+    runs = [run for run in runs if not run.measured["compiles"]]
     last = runs[-1]
     verdict, detail = _verdict(last, tests)
     cases: tuple[Verdict, ...] = ()
@@ -56,6 +65,51 @@ def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Ex
         stderr=str(last.finding.get("stderr", "")),
         truncated=bool(last.finding.get("truncated", False)),
         files=last.files,
+        worker=worker,
+    )
+
+
+def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Execution:
+    """Of a program that ended itself because it was refused memory: MEMORY_LIMIT, else `execution` as it is.
+
+    Runtimes end in ways of their own: by SIGABRT, or with an exit code of 1, 2 or 255. It counts that the peak was at
+    the limit, or what the program said last; it can say so falsely, and has failed all the same.
+    """
+    if execution.verdict is not Verdict.RUNTIME_ERROR or (execution.signal is None and not execution.exit_code):
+        return execution
+    said = execution.stderr[-SIGN_CHARS:]
+    if execution.peak_memory_bytes < AT_LIMIT * limits.memory_bytes and not any(sign in said for sign in signs):
+        return execution
+    case = f"case {len(execution.cases)}: " if execution.cases else ""
+    return replace(
+        execution,
+        verdict=Verdict.MEMORY_LIMIT,
+        detail=f"{case}it was refused memory beyond {limits.memory_bytes >> 20} MiB, and ended",
+        cases=(*execution.cases[:-1], Verdict.MEMORY_LIMIT) if execution.cases else (),
+    )
+
+
+def _not_compiled(run: RunResult, tests: Tests | None, worker: str) -> Execution:
+    """COMPILE_ERROR, with the compiler's first lines; INTERNAL_ERROR where it was ours to give it what it needs."""
+    verdict, detail = _verdict(run, None)
+    said = str(run.finding.get("stderr", "")) + str(run.finding.get("stdout", ""))
+    if verdict is not Verdict.INTERNAL_ERROR:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        limited = verdict is not Verdict.RUNTIME_ERROR or not lines
+        detail = f"compiling: {detail}" if limited else _line("; ".join(lines[:COMPILER_LINES]))
+        verdict = Verdict.COMPILE_ERROR
+    return Execution(
+        verdict=verdict,
+        detail=detail,
+        integrity=_integrity(tests),
+        exit_code=run.measured["exit_code"],
+        signal=run.measured["signal"],
+        wall_s=float(run.measured["wall_s"]),
+        cpu_s=float(run.measured["cpu_s"]),
+        peak_memory_bytes=int(run.measured["peak_memory_bytes"]),
+        stdout=str(run.finding.get("stdout", "")),
+        stderr=str(run.finding.get("stderr", "")),
+        truncated=bool(run.finding.get("truncated", False)),
         worker=worker,
     )
 

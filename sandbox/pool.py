@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
-from sandbox import preflight
+from sandbox import languages, preflight
 from sandbox.errors import Cancelled, MachineTooBusy, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker
@@ -77,7 +77,7 @@ class Cancellation:
 class Pool:
     """Sandboxes of one backend behind `run`. A context manager: leaving it destroys every worker.
 
-    start: the backend. uids: whether it can give each program a uid of its own.
+    start: the backend. uids: whether it can give each program a uid of its own. family: whose languages it runs.
     After kill -9 of this process no sandbox stays: each supervisor ends at the end of its stream. A folder of a sandbox
     that was just starting may; the next pool removes it.
     """
@@ -91,12 +91,14 @@ class Pool:
         ceiling: Limits,
         uids: bool,
         programs_per_worker: int = PROGRAMS_PER_WORKER,
+        family: str = languages.PYTHON,
     ) -> None:
         if workers < 1:
             raise ValueError(f"a sandbox needs at least 1 worker, not {workers}")
         self.backend = backend
         self.workers = workers
         self.ceiling = ceiling
+        self.family = family
         self._start = start
         self._uids = uids
         self._life = min(programs_per_worker, PROGRAMS_PER_WORKER)
@@ -128,13 +130,16 @@ class Pool:
     ) -> Execution:
         """Run `program`, with `tests` if any; blocks while all workers are busy. Thread-safe.
 
-        Raises ValueError where `limits` ask for more than the pool was opened for, SandboxError where no worker can
-        be started, Cancelled after `cancellation.cancel()`. Workers that are lost for our own reasons are
-        INTERNAL_ERROR in the Execution.
+        Raises ValueError where `limits` ask for more than the pool was opened for, or the language is of another family
+        than the pool's; SandboxError where no worker can be started; Cancelled after `cancellation.cancel()`. Workers
+        that are lost for our own reasons are INTERNAL_ERROR in the Execution.
         """
         limits = limits or self.ceiling
         if not limits.within(self.ceiling):
             raise ValueError(f"limits {limits} are above those that the sandbox was opened for: {self.ceiling}")
+        if languages.find(program.language).family != self.family:
+            known = ", ".join(languages.of_family(self.family))
+            raise ValueError(f"this sandbox was opened for {known}; open one with language={program.language!r}")
         self._run_preflight()
         try:
             return self._run_with_one_retry(program, tests, limits, cancellation)

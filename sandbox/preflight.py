@@ -37,6 +37,7 @@ _ASKED = {
     "new namespaces": "call((272, 97), 0x10000000)",
     "mounts": "call((165, 40), b'x', b'/tmp', b'tmpfs', 0, None)",
     "other users": "os.setuid(0)",
+    "compiled programs": "open('/build/harness-preflight', 'w')",
     "the root file system": "open('/usr/harness-preflight', 'w')",
     "the supervisor's memory": "open('/proc/1/mem', 'rb').read(1)",
     "the supervisor's environment": "open('/proc/1/environ', 'rb').read(1)",
@@ -45,6 +46,7 @@ _ASKED = {
     "signals to the judge": "none(lambda pid: os.kill(pid, 0))",
     "limits of the judge": "none(lambda pid: resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 1)))",
 }
+NEED_UIDS = ("signals to the judge", "compiled programs")
 _PRELUDE = """
 import ctypes, errno, os, platform, resource, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -129,10 +131,10 @@ class Finding:
 def prove_denials(run: Run, ceiling: Limits, uids: bool) -> list[Finding]:
     """Every property, asked for through `run`, which takes limits within `ceiling`. Raises as `run` does.
 
-    uids: whether each program has a user of its own. Without, it may signal its judge, which gains it nothing: a judge
-    that is gone accepts nobody, and the sandbox serves one program.
+    uids: whether each program has a user of its own. Without, it may signal its judge and change its own compiled
+    program, which gains it nothing: a judge that is gone accepts nobody, and the sandbox serves one program.
     """
-    asked = {name: what for name, what in _ASKED.items() if uids or name != "signals to the judge"}
+    asked = {name: what for name, what in _ASKED.items() if uids or name not in NEED_UIDS}
     limits = dataclasses.replace(
         LIMITS,
         memory_bytes=min(LIMITS.memory_bytes, ceiling.memory_bytes),

@@ -3,9 +3,9 @@
 A backend is a module of `sandbox.backends` and says everything about itself:
 
     available() -> str | None       None where it works; else what is missing and how to get it
-    prepare(note) -> None           make what it needs and does not have
-    environment_label() -> str      what programs find inside, as it stands in a signature
-    open_pool(...) -> Pool          a pool of its sandboxes
+    prepare(note, family) -> None           make what it needs for a family of languages and does not have
+    environment_label(family) -> str        what programs find inside, as it stands in a signature
+    open_pool(...) -> Pool                  a pool of its sandboxes
 
 Only the module that is used is imported: docker's client takes 0.25 s.
 """
@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from sandbox import languages
 from sandbox.errors import SandboxUnavailable
 from sandbox.pool import Pool
 from sandbox.types import Isolation, Limits
@@ -32,13 +33,18 @@ class Backend(Protocol):
     def available(self) -> str | None:
         """None where it works here; else what is missing and how to get it."""
 
-    def prepare(self, note: Callable[[str], None]) -> None:
-        """Make what it needs and does not have; `note` is called before anything slow. Raises SandboxError."""
+    def prepare(self, note: Callable[[str], None], family: str) -> None:
+        """Make what it needs for a family of languages and does not have. Raises SandboxError.
 
-    def environment_label(self) -> str:
+        `note` is called before anything slow.
+        """
+
+    def environment_label(self, family: str) -> str:
         """What programs find inside, such as `py3.11.7+numpy2.4.6`. Raises SandboxError."""
 
-    def open_pool(self, *, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None) -> Pool:
+    def open_pool(
+        self, *, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None, family: str
+    ) -> Pool:
         """A pool of its sandboxes. Raises SandboxError."""
 
 
@@ -72,17 +78,22 @@ def choose_backend(backend: str = "auto") -> str:
     raise SandboxUnavailable("no sandbox works here, and code is never run without one\n  " + "\n  ".join(problems))
 
 
-def prepare(backend: str, note: Callable[[str], None] = lambda _: None) -> None:
-    """Make what a backend needs and does not have: for docker the image, from an interpreter at hand, in seconds.
+def prepare(backend: str, note: Callable[[str], None] = lambda _: None, language: str = "python") -> None:
+    """Make what a backend needs and does not have for the family of `language`.
 
-    `note` is called before anything slow. Raises ImageError, SandboxUnavailable.
+    For Python that is docker's image, from an interpreter at hand, in seconds; for others a file system of Debian's
+    packages (`sandbox.debian`), in ten seconds to a minute. `note` is called before anything slow.
+    Raises ImageError, SandboxUnavailable, ValueError for an unknown language.
     """
-    find_backend(backend).prepare(note)
+    find_backend(backend).prepare(note, languages.find(language).family)
 
 
-def environment_label(backend: str) -> str:
-    """What programs find inside a backend's sandbox, such as `py3.11.7+numpy2.4.6`. Raises ImageError."""
-    return find_backend(backend).environment_label()
+def environment_label(backend: str, language: str = "python") -> str:
+    """What programs of a language find inside a backend's sandbox, such as `py3.11.7+numpy2.4.6`.
+
+    Raises ImageError, ValueError for an unknown language.
+    """
+    return find_backend(backend).environment_label(languages.find(language).family)
 
 
 def guest_digest() -> str:
@@ -97,11 +108,12 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
     ceiling: Limits | None = None,
     isolation: Isolation = Isolation.POOL,
     runtime: str | None = None,
+    language: str = "python",
 ) -> Pool:
     """A pool of sandboxes. Nothing is started until the first program runs.
 
     ceiling: the largest limits that a program may ask for. isolation: what programs share. runtime: the OCI runtime of
-    the docker backend, such as runsc.
+    the docker backend, such as runsc. language: of the programs; those of its family run there too.
     Raises SandboxUnavailable, ImageError, ValueError.
     """
     return find_backend(choose_backend(backend)).open_pool(
@@ -109,4 +121,5 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
         ceiling=ceiling or Limits(),
         isolation=isolation,
         runtime=runtime,
+        family=languages.find(language).family,
     )

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from sandbox import outcome
+from sandbox import languages, outcome
 from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.monitor import LOAD_FACTOR
@@ -25,7 +25,7 @@ from sandbox.types import CallTests, Execution, Integrity, Limits, Program, Stdi
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "seccomp", "unittest_suites", "program", "channel", "testcode", "judge",
-    "cleaning", "judge_process", "fetching", "procfs", "monitor", "supervisor",
+    "cleaning", "judge_process", "fetching", "building", "procfs", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
@@ -155,12 +155,16 @@ class Worker:
         self.programs += 1
         runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
         fetch = bool(program.fetch) and runs == 1
+        language = languages.find(program.language)
         ended: list[outcome.RunResult] = []
         try:
             self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
+            longest_s = max(limits.wall_s, languages.COMPILE_LIMITS.wall_s if language.compile else 0.0)
             while not ended or not ended[-1].measured["last"]:
-                ended.append(self._run_result(limits.wall_s * LOAD_FACTOR + GRACE_S, fetch))
+                ended.append(self._run_result(longest_s * LOAD_FACTOR + GRACE_S, fetch))
             execution = outcome.execution(ended, tests, self.name)
+            if language.run:
+                execution = outcome.of_memory(execution, limits, language.memory_signs)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {error}") from error
@@ -222,6 +226,7 @@ class Worker:
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": preload[1] if preload else None,
+            "language": languages.find(program.language).commands(limits),
         }
         return wire.encode(order) + wire.frame(body)
 

@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox import image, interpreter
+from sandbox import debian, image, interpreter, languages
 from sandbox.backends import _bwrap
-from sandbox.errors import SandboxUnavailable, WorkerLost
+from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
 from sandbox.pool import PROGRAMS_PER_WORKER, Pool
 from sandbox.types import Isolation, Limits
 from sandbox.worker import BOOTSTRAP
@@ -31,6 +31,17 @@ from sandbox.worker import BOOTSTRAP
 UIDS = os.geteuid() == 0
 CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]
 GUEST_PACKAGES = "/opt/guest"
+PYTHON = "/usr/bin/python3"  # of a family's file system
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TOP_PAD_": "1048576",
+    "PYTHONPATH": GUEST_PACKAGES,
+}
 
 
 class BubblewrapStream:
@@ -119,18 +130,23 @@ def notice() -> str | None:
 
 
 class Starter:
-    """Starts sandboxes for programs within `ceiling`. Raises SandboxUnavailable."""
+    """Starts sandboxes for programs within `ceiling`. Raises SandboxUnavailable.
 
-    def __init__(self, ceiling: Limits) -> None:
+    tree: their file system; None for this machine's /usr with its interpreter.
+    """
+
+    def __init__(self, ceiling: Limits, tree: debian.Tree | None = None) -> None:
         problem = available()
         if problem is not None:
             raise SandboxUnavailable(problem)
         self._ceiling = ceiling
+        self._tree = tree
+        self._python = str(interpreter.chosen().path) if tree is None else PYTHON
         self._bwrap = _bwrap.find().path
 
     def __call__(self) -> BubblewrapStream:
         """A started sandbox."""
-        command = [*_command(self._ceiling, self._bwrap), str(interpreter.chosen().path), "-s", "-P", "-c", BOOTSTRAP]
+        command = [*_command(self._ceiling, self._bwrap, self._tree), self._python, "-s", "-P", "-c", BOOTSTRAP]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={}
         )
@@ -140,7 +156,7 @@ class Starter:
         """Nothing is held between sandboxes."""
 
 
-def _command(ceiling: Limits, bwrap: str) -> list[str]:
+def _command(ceiling: Limits, bwrap: str, tree: debian.Tree | None = None) -> list[str]:
     # --as-pid-1: the supervisor must be the first process. --new-session: CVE-2017-5226. --die-with-parent: kill -9.
     command = [bwrap, "--unshare-all", "--as-pid-1", "--new-session", "--die-with-parent", "--cap-drop", "ALL"]
     if UIDS:
@@ -150,6 +166,19 @@ def _command(ceiling: Limits, bwrap: str) -> list[str]:
         for capability in CAPABILITIES:
             command += ["--cap-add", capability]
     command += ["--hostname", "sandbox"] if not UIDS else []
+    command += _machine() if tree is None else _tree(tree)
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm"):
+        command += ["--perms", "1777", "--size", str(ceiling.disk_bytes), "--tmpfs", path]
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
+    for name, value in ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    return command
+
+
+def _machine() -> list[str]:
+    """Read-only binds of this machine's /usr, with the interpreter and numpy."""
+    command: list[str] = []
     for path in ("/usr", "/bin", "/lib", "/lib64", "/sbin"):
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
@@ -158,23 +187,18 @@ def _command(ceiling: Limits, bwrap: str) -> list[str]:
     command += _interpreter_binds()
     for path in ("/etc/ld.so.cache", "/etc/localtime"):
         command += ["--ro-bind-try", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):
-        command += ["--perms", "1777", "--size", str(ceiling.disk_bytes), "--tmpfs", path]
-    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "MALLOC_TOP_PAD_": "1048576",
-        "PYTHONPATH": GUEST_PACKAGES,
-    }
-    for name, value in environment.items():
-        command += ["--setenv", name, value]
     return command
+
+
+def _tree(tree: debian.Tree) -> list[str]:
+    """Read-only binds of a family's file system, and the place for what compilers make: as a tmpfs not noexec."""
+    command: list[str] = []
+    for entry in sorted(tree.root.iterdir()):
+        if entry.is_symlink():
+            command += ["--symlink", os.readlink(entry), f"/{entry.name}"]
+        elif entry.name in ("usr", "etc", "var"):
+            command += ["--ro-bind", str(entry), f"/{entry.name}"]
+    return [*command, "--perms", "0755", "--size", str(languages.COMPILE_LIMITS.disk_bytes), "--tmpfs", languages.BUILD]
 
 
 def _interpreter_binds() -> list[str]:
@@ -206,26 +230,41 @@ def _folders(path: Path) -> list[str]:
     return [part for parent in parents for part in ("--perms", "0755", "--dir", parent)]
 
 
-def prepare(note: Callable[[str], None]) -> None:
-    """Nothing is made; `note` is called with what a person should know. Raises SandboxUnavailable."""
+def prepare(note: Callable[[str], None], family: str = languages.PYTHON) -> None:
+    """Make the family's file system where it is missing; for Python nothing is. `note` has what a person should know.
+
+    Raises SandboxUnavailable, ImageError.
+    """
     if text := notice():
         note(text)
+    if family != languages.PYTHON:
+        debian.make(family, note)
 
 
-def open_pool(*, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None) -> Pool:
-    """A pool of bwrap processes. Raises SandboxUnavailable."""
+def open_pool(
+    *, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None, family: str = languages.PYTHON
+) -> Pool:
+    """A pool of bwrap processes. Raises SandboxUnavailable, ImageError."""
     if runtime is not None:
         raise SandboxUnavailable(f"a runtime ({runtime}) is an option of the docker sandbox, not of bubblewrap")
     return Pool(
-        Starter(ceiling),
+        Starter(ceiling, None if family == languages.PYTHON else _made(family)),
         backend="bubblewrap",
         workers=workers,
         ceiling=ceiling,
         uids=UIDS,
         programs_per_worker=1 if isolation is Isolation.CONTAINER or not UIDS else PROGRAMS_PER_WORKER,
+        family=family,
     )
 
 
-def environment_label() -> str:
-    """What programs find inside, such as `py3.11.7+numpy2.4.6`."""
-    return image.environment_label()
+def environment_label(family: str = languages.PYTHON) -> str:
+    """What programs find inside, such as `py3.11.7+numpy2.4.6`. Raises ImageError."""
+    return image.environment_label() if family == languages.PYTHON else _made(family).label()
+
+
+def _made(family: str) -> debian.Tree:
+    tree = debian.find(family)
+    if tree is None:
+        raise ImageError(debian.missing(family))
+    return tree

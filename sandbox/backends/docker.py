@@ -13,9 +13,7 @@ against: a bug in the shared kernel.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import os
 import secrets
 import select
@@ -32,21 +30,19 @@ import docker.errors
 import requests.exceptions
 
 import docker
-from sandbox import image as files
-from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
+from sandbox import languages
+from sandbox.backends import _docker_images as images
+from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.pool import PROGRAMS_PER_WORKER, Pool
 from sandbox.types import MIB, Isolation, Limits
 from sandbox.worker import BOOTSTRAP
 
 UIDS = True
-IMAGE = "codegen-harness-sandbox"
 LABEL = "codegen-harness.sandbox"
-CONTENTS_LABEL = "codegen-harness.contents"
 SUPERVISOR_BYTES = 128 * MIB  # the supervisor and the kernel's accounts of it, beside what the program may use
 SHM_BYTES = 32 * MIB
 # SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
-INSTALL = "install one (Debian: apt-get install docker.io) and start it (dockerd, or systemctl start docker)"
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
 FOLDERS = "codegen-harness-"
@@ -190,44 +186,10 @@ class Rendezvous:
         self._folder.cleanup()
 
 
-@functools.cache
-def _connect() -> docker.DockerClient:
-    """The one client of this process. Raises SandboxUnavailable; a failure is not remembered."""
-    try:
-        _look()
-        client = docker.from_env(timeout=60, max_pool_size=64)
-        client.ping()
-    except (OSError, docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise SandboxUnavailable(f"no Docker engine answers ({_short(error)}); {INSTALL}") from error
-    atexit.register(client.close)
-    return client
-
-
-def _look() -> None:
-    """Connect to the engine's socket on this machine. Raises OSError.
-
-    The client would find out too, but keeps a socket open for each attempt at which nothing listens.
-    """
-    host = os.environ.get("DOCKER_HOST") or docker.constants.DEFAULT_UNIX_SOCKET.removeprefix("http+")
-    if host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(60)
-            probe.connect(host.removeprefix("unix://"))
-
-
-def _short(error: Exception) -> str:
-    text = str(error)
-    if "Connection refused" in text or "No such file or directory" in text or "FileNotFoundError" in text:
-        return "nothing listens at its socket"
-    if "Permission denied" in text or "PermissionError" in text:
-        return "permission denied at its socket: join the docker group"
-    return text.splitlines()[0][:200] if text else type(error).__name__
-
-
 def available() -> str | None:
     """None where an engine answers; else what is missing and how to mend it."""
     try:
-        _connect().ping()
+        images.connect().ping()
     except (SandboxUnavailable, docker.errors.DockerException, requests.exceptions.RequestException) as error:
         return str(error)
     return None
@@ -235,10 +197,14 @@ def available() -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """image: the image's name or id; runtime: an OCI runtime that the engine knows (`runsc`), None for its default."""
+    """image: the image's name or id; runtime: an OCI runtime that the engine knows (`runsc`), None for its default.
 
-    image: str = IMAGE
+    compiles: whether programs are translated there, which needs a place and memory for it.
+    """
+
+    image: str = images.PYTHON_IMAGE
     runtime: str | None = None
+    compiles: bool = False
 
 
 class Starter:
@@ -247,8 +213,8 @@ class Starter:
     def __init__(self, ceiling: Limits, options: Options | None = None) -> None:
         self._ceiling = ceiling
         self._options = options or Options()
-        self._client = _connect()
-        _image(self._client, self._options.image)
+        self._client = images.connect()
+        images.find(self._client, self._options.image)
         self._prune()
         # Beside an engine on this machine; a container elsewhere finds an empty folder, and the attached stdio serves.
         self._local = self._client.api.base_url.startswith("http+docker")
@@ -283,6 +249,13 @@ class Starter:
     def _config(self, rendezvous: Rendezvous | None) -> dict[str, Any]:
         # the program's memory, and as much again for the judge, which holds what the program returns
         memory_bytes = 2 * self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES
+        processes = self._ceiling.processes
+        tmpfs = {"/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev"}
+        if self._options.compiles:
+            least = languages.COMPILE_LIMITS
+            memory_bytes = max(memory_bytes, least.memory_bytes + SUPERVISOR_BYTES) + 2 * least.disk_bytes
+            processes = max(processes, least.processes)
+            tmpfs[languages.BUILD] = f"size={least.disk_bytes},nr_inodes=16k,mode=755,nosuid,nodev,exec"
         host = self._client.api.create_host_config(
             network_mode="none",
             read_only=True,
@@ -291,12 +264,12 @@ class Starter:
             security_opt=["no-new-privileges"],
             mem_limit=memory_bytes,
             memswap_limit=memory_bytes,
-            pids_limit=self._ceiling.processes + 8,
+            pids_limit=processes + 8,
             nano_cpus=1_000_000_000,
             ipc_mode="private",
             binds=None if rendezvous is None else [rendezvous.bind],
             shm_size=SHM_BYTES,
-            tmpfs={"/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev"},
+            tmpfs=tmpfs,
             ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
             log_config=docker.types.LogConfig(type="none"),
             auto_remove=True,
@@ -357,70 +330,30 @@ def _explain(error: Exception) -> str:
     return text
 
 
-def prepare(note: Callable[[str], None]) -> None:
-    """Make the image where the engine has none. Raises ImageError, SandboxUnavailable."""
-    if not has_image():
-        note("making the sandbox image from an interpreter of this machine (once, about 10 s)")
-        make_image()
+def prepare(note: Callable[[str], None], family: str = languages.PYTHON) -> None:
+    """Make the family's image where the engine has none. Raises ImageError, SandboxUnavailable."""
+    images.prepare(note, family)
 
 
-def open_pool(*, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None) -> Pool:
+def open_pool(
+    *, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None, family: str = languages.PYTHON
+) -> Pool:
     """A pool of containers. Raises SandboxUnavailable, ImageError."""
+    options = Options(image=images.name_of(family), runtime=runtime, compiles=family != languages.PYTHON)
     return Pool(
-        Starter(ceiling, Options(runtime=runtime)),
+        Starter(ceiling, options),
         backend="docker",
         workers=workers,
         ceiling=ceiling,
         uids=UIDS,
         programs_per_worker=1 if isolation is Isolation.CONTAINER else PROGRAMS_PER_WORKER,
+        family=family,
     )
 
 
-def environment_label(image: str = IMAGE) -> str:
+def environment_label(family: str = languages.PYTHON) -> str:
     """What programs find inside, such as `py3.11.7+numpy2.4.6`: the image's label, else the start of its id.
 
     Raises ImageError where the image is missing, SandboxUnavailable.
     """
-    found = _image(_connect(), image)
-    return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
-
-
-def _image(client: docker.DockerClient, image: str) -> Any:
-    try:
-        return client.images.get(image)
-    except docker.errors.ImageNotFound as error:
-        raise ImageError(f"the sandbox image {image!r} is missing; make it with: harness doctor --fix") from error
-
-
-def has_image(image: str = IMAGE) -> bool:
-    """Whether the engine has the image. Raises SandboxUnavailable."""
-    try:
-        _image(_connect(), image)
-    except ImageError:
-        return False
-    return True
-
-
-def make_image() -> str:
-    """Make the image from an interpreter at hand; its id. Raises ImageError, SandboxUnavailable."""
-    with tempfile.TemporaryDirectory() as folder:
-        tar = os.path.join(folder, "root.tar")
-        try:
-            files.write_tar(Path(tar))
-        except (OSError, RuntimeError) as error:
-            raise ImageError(f"the sandbox image cannot be made here: {error}") from error
-        return import_image(tar, files.environment_label())
-
-
-def import_image(tar: str, label: str, image: str = IMAGE) -> str:
-    """Make an image of a root file system in a tar file; its id. `label` tells what is in it.
-
-    Raises SandboxUnavailable, ImageError.
-    """
-    changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
-    client = _connect()
-    try:
-        client.api.import_image_from_file(tar, repository=image, tag="latest", changes=changes)
-        return str(client.images.get(image).id)
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise ImageError(f"the engine did not take the sandbox image: {error}") from error
+    return images.environment_label(family)

@@ -127,7 +127,7 @@ class JudgeSession:
             if order.get("tests", "") != self._key:
                 os._exit(0)
             order, fds = _receive(self._control)
-            if order["run"] == 0:
+            if order["first"]:
                 self._job = {**self._job, **_read_program(self._body)}
 
     def _small(self) -> bool:
@@ -137,15 +137,16 @@ class JudgeSession:
     def _judge(self, order: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """One run: its finding, which goes to the supervisor."""
         limits = order["limits"]
-        tests: Tests | None = self._job["tests"]
+        job = _for_compiler(self._job) if order["compile"] else self._job
+        tests: Tests | None = job["tests"]
         cases = tests.about["cases"] if tests and tests.about["kind"] == "stdio" else None
-        text = cases[order["run"]]["stdin"] if cases else self._job["program"]["stdin"]
+        text = cases[order["run"]]["stdin"] if cases else job["program"]["stdin"]
         data = text.encode("utf-8", "surrogatepass")
         channel = socket.socket(fileno=fds[0])
         talk = Conversation(channel, *fds[1:], data=data, room=limits["output_bytes"])
         finding: dict[str, Any] = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
         try:
-            _try(self._job, tests, talk, order["run"])
+            _try(job, tests, talk, order["run"])
         except _Verdict as found:
             finding.update(verdict=found.args[0], detail=found.args[1])
         except _BadTests as error:
@@ -184,6 +185,11 @@ class JudgeSession:
         }
         self._control.send(json.dumps(message).encode())
         wire.write_all(self._result, payload)
+
+
+def _for_compiler(job: dict[str, Any]) -> dict[str, Any]:
+    """The job of translating a program: its text and files, and nothing of what it is to read or to print."""
+    return {**job, "tests": None, "program": {**job["program"], "argv": [], "stdin": ""}}
 
 
 def _set_back(limits: dict[str, Any]) -> None:
@@ -256,6 +262,8 @@ def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
         return "MEMORY_LIMIT", "MemoryError: over its memory limit"
     if phase == "compile":
         return "COMPILE_ERROR", detail
+    if phase == "start":
+        return "INTERNAL_ERROR", detail
     if phase == "tests" and error == "AssertionError":
         return "WRONG_ANSWER", detail
     return "RUNTIME_ERROR", detail

@@ -20,7 +20,7 @@ import signal
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sandbox.guest import codec, seccomp, unittest_suites, wire
@@ -117,7 +117,9 @@ def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | Non
             peer.send(fault)
         (job,) = peer.receive()
         _write_files(job["files"])
-        if job["mode"] == "script":
+        if start.command:
+            execute(start, job, peer)
+        elif job["mode"] == "script":
             script = _load_script(job, peer)
             if script is not None:
                 return script
@@ -132,10 +134,21 @@ def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | Non
 class Start:
     """What every process of a job begins with, worked out before the fork.
 
-    limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`.
+    limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`. command: what is run in this
+    process's place; empty for the interpreter that is here. source_file: the name of its source text. environment:
+    variables beside ours. folder: made beside the source text, for what a compiler makes; empty for none.
     """
 
-    def __init__(self, limits: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        limits: dict[str, Any],
+        command: Sequence[str] = (),
+        source_file: str = "",
+        environment: Mapping[str, str] | None = None,
+        folder: str = "",
+    ) -> None:
+        self.command, self.source_file, self.environment = command, source_file, environment or {}
+        self.folder = folder
         cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
         memory = limits["memory_bytes"]
         wanted = [
@@ -385,6 +398,24 @@ def compile_as_file(source: str, path: str) -> types.CodeType:
     Raises SyntaxError, ValueError, and what else a source text can end the compiler with.
     """
     return compile(source.encode("utf-8", "surrogatepass"), path, "exec", dont_inherit=True)
+
+
+def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
+    """Become the compiler, or a program that is not Python. Returns only where that cannot be started.
+
+    The channel ends here: it is closed as the command begins, and so is all that the supervisor's memory held.
+    """
+    os.umask(0o022)
+    if start.folder:
+        os.makedirs(start.folder, exist_ok=True)
+    with open(start.source_file, "wb") as file:
+        file.write(job["source"].encode("utf-8", "surrogatepass"))
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by our interpreter, and a command would inherit it
+        signal.signal(ignored, signal.SIG_DFL)
+    try:
+        os.execve(start.command[0], [*start.command, *job["argv"]], {**os.environ, **start.environment})
+    except (OSError, ValueError) as error:
+        channel.send("failed", "start", type(error).__name__, f"{start.command[0]} cannot be started: {error}")
 
 
 def _load_script(job: dict[str, Any], channel: _Channel) -> Script | None:

@@ -23,13 +23,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from sandbox.guest import cleaning, fetching, procfs, program, seccomp, testcode, wire
+from sandbox.guest import building, cleaning, fetching, procfs, program, seccomp, testcode, wire
 from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
@@ -38,6 +40,7 @@ INTERPRETER_BYTES = 64 * 2**20  # of a peak: the interpreter's own pages and num
 DOUBT = 0.5
 TICK_S = 0.05  # what the measures of CPU time may differ by
 SO_PASSRIGHTS = 83
+UIDS = 1024  # of one sandbox: `pool.UID_BLOCK`
 CGROUP = "/sys/fs/cgroup"
 OOM_FILES = (f"{CGROUP}/memory/memory.oom_control", f"{CGROUP}/memory.events")
 OFTEN = 3  # programs of one sandbox that import a package before it is loaded for all
@@ -71,10 +74,10 @@ def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> 
     gc.freeze()
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))
     judge = JudgeProcess(first_uid)
-    uid = first_uid
+    # a user's processes are gone and its files wiped before its number comes again
+    uids = itertools.repeat(None) if first_uid is None else itertools.cycle(range(first_uid + 1, first_uid + UIDS))
     while (order := wire.receive(wire.HOST_IN)) is not None:
-        uid = None if uid is None else uid + 1
-        _serve(order, uid, judge)
+        _serve(order, uids, judge)
 
 
 def _move(rendezvous_path: str) -> None:
@@ -101,15 +104,46 @@ def _hello() -> dict[str, object]:
     return {"python": ".".join(map(str, sys.version_info[:3])), "packages": versions}
 
 
-def _serve(order: dict[str, Any], uid: int | None, judge: JudgeProcess) -> None:
-    """All runs of a job, up to the first that is not accepted."""
+class _Step(NamedTuple):
+    """One process of a job. number: of the case; first: the job comes with it; compiles: it makes what others run."""
+
+    number: int
+    first: bool
+    last: bool
+    compiles: bool
+    limits: dict[str, Any]
+    start: program.Start
+
+
+def _serve(order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess) -> None:
+    """All steps of a job, up to the first that is not accepted; each has a user of its own."""
     if order["preload"] in testcode.PRELOADABLE:
         _preload(order["preload"])
-    limits = {**order["limits"], "cgroup": os.path.isdir(CGROUP)}
-    for run in range(order["runs"]):
-        last = run + 1 == order["runs"]
-        if not _run(order, limits, uid, judge, run, last) or last:
-            return
+    for step in _steps(order):
+        if not _run(order, step, next(uids), judge) or step.last:
+            break
+    if order["language"]:
+        building.clear()
+
+
+def _steps(order: dict[str, Any]) -> Iterator[_Step]:
+    """Compiling first, where there is a compiler; then each run."""
+    cgroup = os.path.isdir(CGROUP)
+    language = order["language"]
+    compiles = bool(language and language["compile"])
+    if compiles:
+        limits = {**language["compile_limits"], "cgroup": cgroup}
+        start = program.Start(
+            limits, language["compile"], language["source_file"], language["environment"], building.MADE
+        )
+        yield _Step(number=0, first=True, last=False, compiles=True, limits=limits, start=start)
+    limits = {**order["limits"], "cgroup": cgroup}
+    start = program.Start(limits)
+    if language:
+        start = program.Start(limits, language["run"], language["source_file"], language["environment"])
+    for number in range(order["runs"]):
+        first, last = number == 0 and not compiles, number + 1 == order["runs"]
+        yield _Step(number=number, first=first, last=last, compiles=False, limits=limits, start=start)
 
 
 def _preload(name: str) -> None:
@@ -123,12 +157,10 @@ def _preload(name: str) -> None:
         pass
 
 
-def _run(
-    order: dict[str, Any], limits: dict[str, Any], uid: int | None, judge: JudgeProcess, run: int, last: bool
-) -> bool:
-    """One run: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
+def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> bool:
+    """One step: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
     oom_before = _oom_kills()
-    watch = _start(order, limits, uid, judge, run, last)
+    watch = _start(order, step, uid, judge)
     watch.until_end()
     watch.kill()
     cleaning.kill_program(uid, {judge.pid})
@@ -140,18 +172,20 @@ def _run(
         watch.over_time = True
         judge.kill()
     gone = judge.alive and cleaning.all_gone(uid, judge.pids)
-    if last and order["fetch"]:
+    kept = building.keep(program.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
+    if step.last and order["fetch"]:
         fetching.send(order["fetch"] if gone else [], uid, program.WORKDIR)
-    clean = gone and cleaning.wipe(program.WORKDIR, program.SCRIPT)
+    clean = gone and cleaning.wipe(program.WORKDIR, step.start.source_file or program.SCRIPT)
     cpu_s = watch.cpu_s + leftovers_s
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))
     oom = watch.over_memory or _oom_kills() != oom_before  # of any of its processes
-    passed = _limit_passed(limits, watch, cpu_s, oom) or judge.fault
+    passed = _limit_passed(step.limits, watch, cpu_s, oom) or judge.fault or kept
     if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
     go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
     measured = {
+        "compiles": step.compiles,
         "limit": passed,
         "exit_code": watch.exit_code,
         # our own kill of a program that waits for more questions is no end of its own
@@ -160,10 +194,10 @@ def _run(
         "cpu_s": round(cpu_s, 4),
         "judge_cpu_s": round(judge.run_cpu_s, 4),
         "peak_memory_bytes": watch.peak_memory_bytes,
-        "doubtful": watch.over_time and watch.waited_for_disk and cpu_s < DOUBT * limits["wall_s"],
+        "doubtful": watch.over_time and watch.waited_for_disk and cpu_s < DOUBT * step.limits["wall_s"],
         "starved": watch.starved,
         "dirty": not clean,
-        "last": last or not go_on,
+        "last": step.last or not go_on,
     }
     watch.close()
     os.sched_setaffinity(0, PROCESSORS)
@@ -171,9 +205,7 @@ def _run(
     return go_on
 
 
-def _start(
-    order: dict[str, Any], limits: dict[str, Any], uid: int | None, judge: JudgeProcess, run: int, last: bool
-) -> Watch:
+def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Watch:
     """Hand the judge its ends, and the job with the first run; then fork the program.
 
     Both are kept on the processor that this one is on: a question and its answer then cost 20 µs, and 110 where each
@@ -189,21 +221,23 @@ def _start(
     for fd in (stdin_read, out_write, err_write):
         os.fchmod(fd, 0o666)  # /dev/stdin and its kin are opened by the program's own user
     cpu = _stay()
-    about = {"run": run, "more": not last, "tests": order["tests"], "limits": limits, "cpu": cpu}
+    about = {
+        "run": step.number, "first": step.first, "compile": step.compiles, "more": not step.last,
+        "tests": order["tests"], "limits": step.limits, "cpu": cpu,
+    }  # fmt: skip
     judge.order(about, [ours.fileno(), stdin_write, out_read, err_read])
     for fd in (ours.detach(), stdin_write, out_read, err_read):
         os.close(fd)
-    start = program.Start(limits)
     cgroup_start = outside_cpu()
     pid = os.fork()
     if pid == 0:
-        raise program.Forked(start, (stdin_read, out_write, err_write), theirs.detach(), uid)
+        raise program.Forked(step.start, (stdin_read, out_write, err_write), theirs.detach(), uid)
     for fd in (theirs.detach(), stdin_read, out_write, err_write):
         os.close(fd)
     # only now: not even the length of the tests is in the memory of a process that was forked before
-    if run == 0 and not wire.splice_frame(wire.HOST_IN, judge.body):
+    if step.first and not wire.splice_frame(wire.HOST_IN, judge.body):
         sys.exit(0)
-    return Watch(pid, limits, judge, cgroup_start)
+    return Watch(pid, step.limits, judge, cgroup_start)
 
 
 def _stay() -> int | None:

@@ -2,15 +2,23 @@
 
 A file `<name>.py` here defines `LANGUAGE`, a `Language`, and the name is the value of `Program.language`. What
 serves several of them has an underscore. Nothing outside this package names a language.
+
+Languages of one family share a sandbox image: the packages of all of them. A pool of sandboxes serves one family.
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 
-from sandbox.types import LANGUAGES
+from sandbox.types import LANGUAGES, MIB, Limits
+
+PYTHON = "python"  # the family whose image holds an interpreter of this machine and numpy, and no Debian package
+BUILD = "/build"  # where the result of a compiler lies in the sandbox, read-only
+
+COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=40.0, memory_bytes=2048 * MIB, disk_bytes=64 * MIB, processes=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,35 +26,106 @@ class Language:
     """How programs of one language are made and started.
 
     source_file: the name under which the source text stands in the program's working directory.
-    compile: the command that checks or translates it, run in the working directory under the program's limits; empty
-        where there is none. A command that fails is COMPILE_ERROR.
-    run: the command that runs it; arguments of the program follow. Empty: the guest's own interpreter runs it, in the
-        process that is forked for each program.
+    suffixes: what names of its files end with, the usual one first.
     fence_names: what a Markdown fence calls it, the first one being what we write.
+    other_names: what other systems call it, in lower case.
+    family: whose image has its tools.
+    packages: the Debian packages that these are in.
+    version_of: the package whose version stands in a signature.
+    compile: the command that translates or checks it, run in a directory of its own as a user of its own; what it
+        leaves in `out/` is there, read-only, when the program runs. Empty where there is none. A command that fails
+        is COMPILE_ERROR.
+    run: the command that runs it; arguments of the program follow. Empty: the guest's own interpreter runs it, in the
+        process that is forked for each program. In both `{build}` stands for the directory of what was compiled, and
+        `{memory_mib}` for the memory limit.
+    environment: variables beside those that every program has.
+    memory_signs: what a program's last words on stderr hold where it was refused memory and ended.
     limits_factor: how many times the limits of a problem for Python this language gets.
-    image: the sandbox image that has its tools; empty for the one that every program has.
     """
 
     source_file: str
+    suffixes: tuple[str, ...]
     fence_names: tuple[str, ...]
+    other_names: tuple[str, ...] = ()
+    family: str = PYTHON
+    packages: tuple[str, ...] = ()
+    version_of: str = ""
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    memory_signs: tuple[str, ...] = ()
     limits_factor: float = 1.0
-    image: str = ""
+
+    def commands(self, limits: Limits) -> dict[str, object]:
+        """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does."""
+        if not self.run:
+            return {}
+        places = {"build": BUILD, "memory_mib": limits.memory_bytes // MIB}
+        return {
+            "source_file": self.source_file,
+            "compile": [part.format(**places) for part in self.compile],
+            "run": [part.format(**places) for part in self.run],
+            "environment": self.environment,
+            "compile_limits": asdict(compile_limits(limits)),
+        }
 
     def __post_init__(self) -> None:
         if not self.source_file or "/" in self.source_file:
             raise ValueError(f"source file {self.source_file!r}: a name without a folder is expected")
-        if not self.fence_names:
-            raise ValueError("a language has at least one name of a fence")
+        if not self.fence_names or not self.suffixes:
+            raise ValueError("a language has at least one name of a fence and one suffix")
         if self.limits_factor <= 0:
             raise ValueError(f"limits factor {self.limits_factor}: must be above 0")
+        if (self.family == PYTHON) != (not self.run) or bool(self.packages) != bool(self.run):
+            raise ValueError("a language with a command to run it has a family of its own kind, and packages")
+
+
+def compile_limits(limits: Limits) -> Limits:
+    """What a compiler may use for a program under `limits`; it may say as much as the program may print."""
+    return replace(COMPILE_LIMITS, output_bytes=limits.output_bytes)
 
 
 @functools.cache
 def find(name: str) -> Language:
     """The language of a name. Raises ValueError for one that is not there."""
     if name not in LANGUAGES:
-        raise ValueError(f"unknown language {name!r}; known: {', '.join(LANGUAGES)}")
+        raise ValueError(unknown(name))
     language: Language = importlib.import_module(f"sandbox.languages.{name}").LANGUAGE
     return language
+
+
+def resolve(name: str) -> str:
+    """Our name of a language that may be called as another system or a Markdown fence calls it. Raises ValueError."""
+    lower = name.lower()
+    ours = lower if lower in LANGUAGES else _names().get(lower)
+    if ours is None:
+        raise ValueError(unknown(name))
+    return ours
+
+
+def of_suffix(suffix: str) -> str | None:
+    """The language whose files end with `suffix`, such as `.cpp`; None for none."""
+    return next((name for name in LANGUAGES if suffix in find(name).suffixes), None)
+
+
+def of_family(family: str) -> tuple[str, ...]:
+    """The names of a family's languages. Empty for a family that is not there."""
+    return tuple(name for name in LANGUAGES if find(name).family == family)
+
+
+def aliases(name: str) -> list[str]:
+    """What else a language may be called."""
+    return sorted({*find(name).fence_names, *find(name).other_names} - {name})
+
+
+def unknown(name: str) -> str:
+    """What to say of a name that is no language's: those that are near, and all."""
+    names = {**{ours: ours for ours in LANGUAGES}, **_names()}
+    near = list(dict.fromkeys(names[each] for each in difflib.get_close_matches(name.lower(), names, 3, 0.5)))
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"unknown language {name[:100]!r}{hint}; known: {', '.join(LANGUAGES)}"
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    return {alias: name for name in LANGUAGES for alias in aliases(name)}

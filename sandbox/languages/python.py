@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from sandbox.languages import Language
 
-LANGUAGE = Language(source_file="main.py", fence_names=("python", "py", "python3", "py3"))
+LANGUAGE = Language(
+    source_file="main.py",
+    suffixes=(".py", ".pyw"),
+    fence_names=("python", "py", "python3", "py3"),
+)

@@ -13,19 +13,33 @@ from harness import doctor as diagnosis
 from harness.cli import options
 from harness.cli.display import run
 from harness.doctor import MachineCheck
+from harness.errors import InputError
+from sandbox.languages import resolve
 
 GROUP = "maintain"
 
 
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Make the sandbox image where it is missing.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the sandbox image anew.")] = False,
+    languages: Annotated[
+        str, typer.Option(help="Languages to look at too, such as cpp,ruby. With --fix their images are made.")
+    ] = "",
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the sandbox image anew; with --languages theirs.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check engine, image, sandbox, model and GPU. Exit code 1 where a run could not start."""
-    if rebuild:
+
+    def note(message: str) -> None:
+        run.err.print(message, style="dim")
+
+    names = _names(languages)
+    if rebuild and names:
+        diagnosis.rebuild_languages(names, note)
+    elif rebuild:
         diagnosis.rebuild_image()
-    checks = diagnosis.check_machine(fix=fix)
+    checks = diagnosis.check_machine(fix=fix, languages=names, note=note)
     usable = diagnosis.can_run(checks)
     if as_json:
         rows = [{"name": each.name, "state": each.state, "detail": each.detail, "mend": each.mend} for each in checks]
@@ -34,6 +48,14 @@ def doctor(
         _show(checks, usable)
     if not usable:
         raise typer.Exit(1)
+
+
+def _names(listed: str) -> list[str]:
+    """Our names of languages that are listed with commas. Raises InputError for one that is not there."""
+    try:
+        return [resolve(name.strip()) for name in listed.split(",") if name.strip()]
+    except ValueError as error:
+        raise InputError(f"--languages: {error}") from error
 
 
 def _show(checks: list[MachineCheck], usable: bool) -> None:

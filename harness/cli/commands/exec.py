@@ -16,32 +16,43 @@ from harness.cli.display import run
 from harness.config import Group
 from harness.errors import InputError
 from harness.tasks import load_config
+from sandbox import languages
+from sandbox.types import LANGUAGES
 
 GROUP = "sandbox"
 
 
 @options.takes(Group.SANDBOX, without=("isolation", "dedup", "workers"))
 def execute(
-    source: Annotated[str, typer.Argument(help="A Python file, or - for standard input.", metavar="FILE|-")],
+    source: Annotated[str, typer.Argument(help="A source file, or - for standard input.", metavar="FILE|-")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The program's own arguments, after --.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Its language, where the file's name does not tell. Default for -: python.")
+    ] = None,
     stdin: Annotated[Path | None, typer.Option(help="A file that the program reads as standard input.")] = None,
     file: Annotated[list[Path] | None, typer.Option(help="A file to put beside the program; may be repeated.")] = None,
     *,
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
-    """Run an untrusted Python program safely. Exit code 1 where it did not end well."""
+    """Run an untrusted program safely. Exit code 1 where it did not end well.
+
+    The file's name tells its language. The first program that is not Python makes the image of its language, which
+    takes up to a minute.
+    """
     config = load_config(None, flags)
+    name = _language(source, language)
     program = boxes.Program(
+        language=name,
         source=_decoded(sys.stdin.buffer.read(), "standard input") if source == "-" else _text(Path(source)),
         argv=tuple(arguments or ()),
         stdin=_text(stdin) if stdin else "",
         files=_files(file or []),
     )
     backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(message, style="dim"))
+    boxes.prepare(backend, lambda message: run.err.print(message, style="dim", highlight=False), name)
     limits = config.limits(None)
-    with boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime) as box:
+    with boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime, language=name) as box:
         execution = box.run(program, limits=limits)
     if as_json:
         print(json.dumps(_record(execution)))
@@ -55,6 +66,22 @@ def execute(
         raise typer.Exit(3)
     if execution.verdict is not boxes.Verdict.ACCEPTED:
         raise typer.Exit(1)
+
+
+def _language(source: str, named: str | None) -> str:
+    """The language that is asked for, else that of the file's suffix; Python for a file without one."""
+    if named is not None:
+        try:
+            return languages.resolve(named)
+        except ValueError as error:
+            raise InputError(f"--language: {error}") from error
+    suffix = Path(source).suffix.lower() if source != "-" else ""
+    found = languages.of_suffix(suffix) if suffix else "python"
+    if found is None:
+        raise InputError(
+            f"{source}: no language's files end with {suffix}; name it with --language: {', '.join(LANGUAGES)}"
+        )
+    return found
 
 
 def _record(execution: object) -> dict[str, object]:

@@ -21,11 +21,11 @@ from pydantic import Field
 
 from harness.service.admission import InternalError, Patience, Refused
 from harness.service.judging import BadRequest, Candidate
+from harness.service.languages import known_languages
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import Body
 from sandbox import Execution, Program, StdioCase, StdioTests, Verdict
-from sandbox.types import LANGUAGES
 
 if TYPE_CHECKING:
     from harness.service.state import Service
@@ -152,7 +152,8 @@ def router(service: Service) -> APIRouter:
     @routes.get("/languages")
     async def languages() -> list[LanguageResult]:
         """The languages that are here, with Judge0's ids."""
-        return [LanguageResult(id=number, name=name) for number, name in IDS.items() if name in LANGUAGES]
+        here = known_languages()
+        return [LanguageResult(id=number, name=name) for number, name in IDS.items() if name in here]
 
     @routes.get("/statuses")
     async def statuses() -> list[StatusBody]:
@@ -164,8 +165,9 @@ def router(service: Service) -> APIRouter:
 
 def _candidate(service: Service, body: SubmissionBody, encoded: bool) -> Candidate:
     language = IDS.get(body.language_id)
-    if language not in LANGUAGES:
-        here = ", ".join(f"{number} ({name})" for number, name in IDS.items() if name in LANGUAGES)
+    known = known_languages()
+    if language not in known:
+        here = ", ".join(f"{number} ({name})" for number, name in IDS.items() if name in known)
         raise BadRequest(f"language_id: {body.language_id} is not here; here are: {here}")
     try:
         source, stdin, expected = (

@@ -1,0 +1,17 @@
+"""C17, by gcc with -O2 and the library of mathematics."""
+
+from __future__ import annotations
+
+from sandbox.languages import Language
+
+LANGUAGE = Language(
+    source_file="main.c",
+    suffixes=(".c",),
+    fence_names=("c",),
+    other_names=("gcc",),
+    family="native",
+    packages=("gcc", "libc6-dev"),
+    version_of="gcc",
+    compile=("/usr/bin/gcc", "-std=gnu17", "-O2", "-o", "out/main", "main.c", "-lm"),
+    run=("{build}/main",),
+)

@@ -1,0 +1,18 @@
+"""C++17, by g++ with -O2: what the field's judges compile with."""
+
+from __future__ import annotations
+
+from sandbox.languages import Language
+
+LANGUAGE = Language(
+    source_file="main.cpp",
+    suffixes=(".cpp", ".cc", ".cxx"),
+    fence_names=("cpp", "c++", "cc", "cxx"),
+    other_names=("g++", "cplusplus"),
+    family="native",
+    packages=("g++", "libc6-dev"),
+    version_of="g++",
+    compile=("/usr/bin/g++", "-std=c++17", "-O2", "-o", "out/main", "main.cpp"),
+    run=("{build}/main",),
+    memory_signs=("std::bad_alloc", "std::bad_array_new_length"),
+)

@@ -1,0 +1,157 @@
+"""What every language must do, in every backend. The expected verdict stands beside each program.
+
+The image of the family `native` is made once, in some ten seconds; those of the others are for `make test-all`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import sandbox
+from sandbox import Limits, Pool, Program, StdioCase, StdioTests, Verdict, languages
+from sandbox.types import LANGUAGES
+from tests.fixtures.language_programs import ENDS, SUMS
+from tests.fixtures.sandboxes import own_uids
+
+LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=128 * 2**20, output_bytes=100_000)
+QUICK = ("native",)  # families whose image is made for every run of the suite
+ADD = StdioTests(cases=tuple(StdioCase(stdin=f"{i} {i + 1}\n", stdout=f"{2 * i + 1}\n") for i in range(3)))
+
+
+def _marked(name: str, *values: object) -> object:
+    slow = languages.find(name).family not in QUICK
+    return pytest.param(name, *values, marks=[pytest.mark.slow] if slow else [], id="-".join([name, *map(str, values)]))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of `language` runs for each, in the order of their families; one of `end` for each of its programs."""
+    names = sorted(SUMS, key=lambda name: (languages.find(name).family, name))
+    if "end" in metafunc.fixturenames:
+        metafunc.parametrize(("language", "end"), [_marked(name, end) for name in names for end in ENDS[name]])
+    elif "language" in metafunc.fixturenames:
+        metafunc.parametrize("language", [_marked(name) for name in names])
+
+
+@pytest.fixture(scope="session")
+def pools(backend: str) -> Iterator[dict[str, Pool]]:
+    """An open pool of one worker for each family that was asked for."""
+    opened: dict[str, Pool] = {}
+    yield opened
+    for pool in opened.values():
+        pool.close()
+
+
+@pytest.fixture
+def pool(backend: str, pools: dict[str, Pool], language: str) -> Pool:
+    """A pool of the language's family; consecutive programs share its one worker."""
+    family = languages.find(language).family
+    if family not in pools:
+        sandbox.prepare(backend, language=language)
+        pools[family] = sandbox.open(backend, workers=1, ceiling=LIMITS, language=language)
+    return pools[family]
+
+
+def test_a_program_ends_as_it_must_and_leaves_nothing_to_the_next(pool: Pool, language: str, end: str) -> None:
+    source, verdict = ENDS[language][end]
+    execution = pool.run(Program(source=source, language=language), limits=LIMITS)
+    assert execution.verdict is verdict, execution
+    right, wrong = SUMS[language]
+    assert pool.run(Program(source=right, language=language), ADD, LIMITS).verdict is Verdict.ACCEPTED
+    assert pool.run(Program(source=wrong, language=language), ADD, LIMITS).verdict is Verdict.WRONG_ANSWER
+
+
+def test_each_case_is_judged_and_the_first_wrong_one_ends_them(pool: Pool, language: str) -> None:
+    cases = (*ADD.cases[:1], StdioCase(stdin="1 1\n", stdout="3\n"), *ADD.cases[1:])
+    execution = pool.run(Program(source=SUMS[language][0], language=language), StdioTests(cases=cases), LIMITS)
+    assert execution.cases == (Verdict.ACCEPTED, Verdict.WRONG_ANSWER)
+    assert execution.detail.startswith("case 2: ")
+    assert execution.integrity is sandbox.Integrity.JUDGED
+
+
+def test_a_compile_error_has_the_first_lines_of_the_compiler(pool: Pool, language: str) -> None:
+    source = next(source for source, verdict in ENDS[language].values() if verdict is Verdict.COMPILE_ERROR)
+    execution = pool.run(Program(source=source, language=language), ADD, LIMITS)
+    assert execution.verdict is Verdict.COMPILE_ERROR and execution.cases == ()
+    assert "main." in execution.detail and "\n" not in execution.detail
+    assert execution.exit_code not in (0, None)
+
+
+def test_a_program_says_nothing_that_it_was_not_told_to(pool: Pool, language: str) -> None:
+    execution = pool.run(Program(source=SUMS[language][0], language=language, stdin="3 4\n"), limits=LIMITS)
+    assert (execution.stdout, execution.stderr) == ("7\n", "")
+
+
+def test_a_sandbox_of_one_family_refuses_programs_of_another(pool: Pool, language: str) -> None:
+    with pytest.raises(ValueError, match="open one with language='python'"):
+        pool.run(Program(source="print(1)"))
+
+
+def test_the_label_names_the_languages_and_their_versions(pool: Pool, language: str) -> None:
+    label = sandbox.environment_label(pool.backend, language)
+    assert f"{language}{''.join(char for char in label.partition(language)[2][:1] if char.isdigit())}" in label
+    assert len(label.split("+")) == len(languages.of_family(pool.family)) + 1
+
+
+class TestNative:
+    """What only programs can do that were compiled, and what compilers can be asked."""
+
+    @pytest.fixture
+    def language(self) -> str:
+        return "cpp"
+
+    def test_each_case_has_a_user_of_its_own_and_an_empty_directory(self, pool: Pool, backend: str) -> None:
+        source = (
+            "#include <bits/stdc++.h>\n#include <unistd.h>\nint main() { std::cout << getuid() << ' ' << "
+            'std::distance(std::filesystem::directory_iterator("."), {}); std::ofstream("left") << 1;\n'
+            'std::ofstream("/dev/shm/left") << 1; std::cout << access("/dev/shm/left2", F_OK); }'
+        )
+        compare = StdioTests(cases=(StdioCase(stdin="", stdout="0"),) * 2)
+        seen = []
+        for _ in range(2):
+            execution = pool.run(Program(source=source, language="cpp"), compare, LIMITS)
+            seen.append(execution.stdout.split())
+        if own_uids(backend):
+            assert seen[0][0] != seen[1][0]
+        assert all(files == "1-1" for _, files in seen)  # its source text, and nothing of an earlier one
+
+    def test_a_compiler_reads_no_standard_input_and_no_arguments(self, pool: Pool) -> None:
+        source = (
+            '#include <cstdio>\nint main(int c, char **v) { char s[9]; scanf("%8s", s); printf("%s %s", s, v[1]); }'
+        )
+        program = Program(source=source, language="cpp", argv=("-fno-such-option",), stdin="in")
+        assert pool.run(program, limits=LIMITS).stdout == "in -fno-such-option"
+
+    def test_files_of_a_program_are_there_for_the_compiler_and_for_the_program(self, pool: Pool) -> None:
+        program = Program(
+            source='#include <bits/stdc++.h>\n#include "lib/one.h"\nint main() { std::ifstream f("two"); std::cout << ONE << f.rdbuf(); }',
+            language="cpp",
+            files={"lib/one.h": b"#define ONE 1\n", "two": b"2"},
+        )
+        assert pool.run(program, limits=LIMITS).stdout == "12"
+
+    def test_a_program_has_no_channel_to_its_judge(self, pool: Pool) -> None:
+        source = (
+            "#include <bits/stdc++.h>\n#include <unistd.h>\nint main() {\n"
+            '  for (int fd = 3; fd < 256; fd++) if (write(fd, "{}", 2) == 2) std::cout << fd; }'
+        )
+        assert pool.run(Program(source=source, language="cpp"), limits=LIMITS).stdout == ""
+
+    def test_a_broken_pipe_ends_a_program_as_it_does_elsewhere(self, pool: Pool) -> None:
+        source = "#include <bits/stdc++.h>\n#include <unistd.h>\nint main() { int p[2]; pipe(p); close(p[0]); write(p[1], p, 1); }"
+        execution = pool.run(Program(source=source, language="cpp"), limits=LIMITS)
+        assert execution.detail == "killed by signal 13 (SIGPIPE)"
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_languages_own_names_lead_to_it_and_to_no_other(name: str) -> None:
+    for each in (name, *languages.aliases(name)):
+        assert languages.resolve(each.upper()) == name
+    for suffix in languages.find(name).suffixes:
+        assert languages.of_suffix(suffix) == name
+
+
+def test_an_unknown_language_is_named_with_those_that_are_near() -> None:
+    with pytest.raises(ValueError, match="unknown language 'javascrip'; did you mean javascript"):
+        languages.resolve("javascrip")
