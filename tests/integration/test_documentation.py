@@ -20,7 +20,7 @@ from harness.cli import app as line
 from tests.fixtures.commands import COMMAND, Harness
 from tests.fixtures.documentation import Example, examples, pages
 from tests.fixtures.places import EXAMPLE, ROOT
-from tests.fixtures.problems import write_rows
+from tests.fixtures.problems import CALL, write_rows
 
 pytestmark = pytest.mark.xdist_group("documentation")
 
@@ -77,6 +77,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(
         folder / "tickets.jsonl", *({"id": f"t/{n}", "text": f"It fails {n} times", "label": "bug"} for n in range(3))
     )
+    write_rows(folder / "mini.jsonl", CALL)
+    write_rows(folder / "mini_samples.jsonl", {"task_id": CALL["id"], "completion": CALL["reference"]})
     history = [{"step": n * 10, "loss": 2.0 / n, "eval_loss": 2.5 / n} for n in range(1, 6)]
     (folder / "trainer_state.json").write_text(json.dumps({"log_history": history}))
     subprocess.run([COMMAND, "export", EXAMPLE, "--format", "evalplus", "-o", "samples.jsonl"], cwd=folder, check=True)
@@ -110,6 +112,40 @@ def test_the_options_of_an_example_exist(example: Example) -> None:
     command = getattr(command, "commands", {}).get(words[1] if len(words) > 1 else "", command)
     known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
     assert {word for word in words if re.match(r"-{1,2}[a-z]", word)} <= known
+
+
+# One quick call of each command that prints JSON, in the folder of `place`.
+JSON = {
+    "compare": ["results/example/nano-T0.8", "results/example/nano-base-T0.8"],
+    "doctor": [],
+    "exec": ["main.py", "--file", "data.csv"],
+    "export": ["results/example/nano-T0.8", "--format", "csv", "-o", "out.csv"],
+    "import": ["samples.eval_results.json", "--model", "org/model"],
+    "leaks": ["train.jsonl", "validation.jsonl"],
+    "overfit": ["--curve", "trainer_state.json"],
+    "plan": ["--effect", "3"],
+    "run": ["--problems", "mini.jsonl", "--n", "2", "--k", "1"],
+    "score": ["mini_samples.jsonl", "--problems", "mini.jsonl"],
+    "show": ["results/example/nano-T0.8"],
+    "split": ["data.jsonl", "-o", "parts"],
+    "verify": ["mini.jsonl"],
+}
+
+
+def _explained(command: str) -> set[str]:
+    """The words in code of the sections of docs/json.md that are about a command."""
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)\n((?:(?!^## ).*\n)*)", text, re.MULTILINE)
+    return {
+        word for title, body in sections if command in re.split(r",? ", title) for word in re.findall(r"`(\w+)`", body)
+    }
+
+
+@pytest.mark.parametrize("command", JSON)
+def test_every_key_that_a_command_prints_is_explained(harness: Harness, place: Path, command: str) -> None:
+    answer = harness(command, *JSON[command], "--json", cwd=place)
+    printed = json.loads(answer.stdout.splitlines()[-1])
+    assert printed.keys() - _explained(command) == set()
 
 
 def test_the_readme_is_one_page_that_names_every_command() -> None:
