@@ -22,12 +22,12 @@ _STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow",
 
 def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> None:
     """Everything, to stdout."""
-    for line in _cautions(found):
+    for line in cautions(found):
         display.out.print(Text(line, style="bold yellow"), soft_wrap=True)
-    display.out.print(_table(*_runs(found)))
-    display.out.print(_table(*_pairs(found)))
+    display.out.print(rich_table(*run_rows(found)))
+    display.out.print(rich_table(*pair_rows(found)))
     for row in found.rows:
-        display.out.print(Text(_words(found, row), style=_STYLES[row.verdict]), soft_wrap=True)
+        display.out.print(Text(in_words(found, row), style=_STYLES[row.verdict]), soft_wrap=True)
     for line in _notes(found, changed):
         display.out.print(Text(line, style="dim"), soft_wrap=True)
     for flip in flips:
@@ -36,14 +36,15 @@ def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> No
 
 def markdown(found: Comparison, changed: Sequence[str]) -> str:
     """The same without programs, as Markdown."""
-    parts = [f"> **{_cell(line)}**" for line in _cautions(found)]
-    parts += [_grid(*_runs(found)), _grid(*_pairs(found))]
-    parts.append("\n".join(f"- {_cell(_words(found, row))}" for row in found.rows))
+    parts = [f"> **{_cell(line)}**" for line in cautions(found)]
+    parts += [_grid(*run_rows(found)), _grid(*pair_rows(found))]
+    parts.append("\n".join(f"- {_cell(in_words(found, row))}" for row in found.rows))
     parts.append("\n".join(f"- {_cell(line)}" for line in _notes(found, changed)))
     return "\n\n".join(parts)
 
 
-def _runs(found: Comparison) -> tuple[list[str], list[list[str]]]:
+def run_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the table of runs."""
     metrics = list({row.metric.name: row.metric for row in found.rows}.values())
     varied = [each for each in found.mismatches if each.kind in (MismatchKind.VARIED, MismatchKind.CONFLICT)]
     rows = []
@@ -61,7 +62,8 @@ def _estimate(estimate: dict[str, float] | None, metric: Metric) -> str:
     return form.format(estimate["value"], estimate["low"], estimate["high"])
 
 
-def _pairs(found: Comparison) -> tuple[list[str], list[list[str]]]:
+def pair_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the table of pairs."""
     units = {row.metric.difference_unit for row in found.rows}
     difference = f"difference ({units.pop().split()[0]})" if len(units) == 1 and units != {""} else "difference"
     p_value = "p (Holm)" if len(found.runs) > 2 else "p"
@@ -87,7 +89,7 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
-def _words(found: Comparison, row: PairResult) -> str:
+def in_words(found: Comparison, row: PairResult) -> str:
     """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
     first, second = _name(found, row.first), _name(found, row.second)
     size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.difference_unit}".strip()
@@ -114,7 +116,8 @@ def _name(found: Comparison, run: ComparedRun) -> str:
     return display.printable(f"{run.label} ({', '.join((run.model, *parts))})")
 
 
-def _cautions(found: Comparison) -> list[str]:
+def cautions(found: Comparison) -> list[str]:
+    """What a reader must know before the numbers."""
     labels = [run.label for run in found.runs]
     lines = []
     if found.forced:
@@ -189,7 +192,8 @@ def _program(example: FlipExample | None, code: bool) -> Syntax | Text:
     return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True) if code else Text(text)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def rich_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Of rows, with nothing in them that acts."""
     table = Table(header_style="bold")
     for name in header:
         table.add_column(Text(name), overflow="fold", no_wrap=name in ("pair", "p", "p (Holm)"))

@@ -47,7 +47,17 @@ class PrintableConsole(Console):
 out = PrintableConsole(highlight=False, markup=False)
 err = PrintableConsole(stderr=True, highlight=False, markup=False)
 PLAIN_EVERY_S = 5.0
-__all__ = ["RunDisplay", "clipped", "err", "out", "printable", "show_summary", "verdict_text"]
+__all__ = [
+    "RunDisplay",
+    "clipped",
+    "err",
+    "estimate_rows",
+    "out",
+    "printable",
+    "show_summary",
+    "summary_table",
+    "verdict_text",
+]
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.WRONG_ANSWER: "red", Verdict.INTERNAL_ERROR: "bold magenta"}
 
 
@@ -181,16 +191,29 @@ def _show_import(summary: Mapping[str, Any]) -> None:
         out.print(Text(f"{metric}: the file itself says {theirs}, which its own verdicts do not give", "bold red"))
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
-    """The result table of a run."""
+def estimate_rows(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a run's table of results."""
+    rows = [
+        [each["metric"], *_estimate(each), str(each["n_problems"]), str(each["n_completions"])]
+        for each in summary["estimates"]
+    ]
+    return ["metric", "value", "95 % interval", "problems", "completions"], rows
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """A run's table of results."""
+    header, rows = estimate_rows(summary)
     table = Table(title=None, header_style="bold")
-    for name in ("metric", "value", "95 % interval", "problems", "completions"):
+    for name in header:
         table.add_column(name, justify="left" if name == "metric" else "right")
-    for each in summary["estimates"]:
-        value, interval = _estimate(each)
-        counts = (str(each["n_problems"]), str(each["n_completions"]))
-        table.add_row(each["metric"], Text(value, style="bold"), interval, *counts)
-    out.print(table)
+    for metric, value, *others in rows:
+        table.add_row(Text(printable(metric)), Text(value, style="bold"), *others)
+    return table
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """The results of a run, and what they are of."""
+    out.print(summary_table(summary))
     if summary.get("imported"):
         _show_import(summary)
     _show_coverage(summary)
