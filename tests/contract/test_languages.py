@@ -153,5 +153,5 @@ def test_a_languages_own_names_lead_to_it_and_to_no_other(name: str) -> None:
 
 
 def test_an_unknown_language_is_named_with_those_that_are_near() -> None:
-    with pytest.raises(ValueError, match="unknown language 'javascrip'; did you mean javascript"):
-        languages.resolve("javascrip")
+    with pytest.raises(ValueError, match="unknown language 'rubby'; did you mean ruby"):
+        languages.resolve("rubby")
