@@ -237,6 +237,39 @@ def clip(
 
 
 @app.command()
+def score(
+    pictures: Annotated[str, typer.Option("--images", help="A folder, .zip or manifest.jsonl.")],
+    prompts: Annotated[str, typer.Option("--prompts", help="The prompt library.")],
+    scorer: Annotated[str, typer.Option("--scorer", help="py:module:Class, a class with score(images, prompts).")],
+    allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
+    fail_if: FailIf = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score pictures for their prompts with a scorer of yours. HPSv3, VQAScore and ImageReward fit in a few lines."""
+    from harness.images import scorers
+    from harness.images.pictures import open_set
+    from harness.images.prompts import open_library
+
+    conditions = [_condition(text) for text in fail_if or ()]
+    name, opened = scorers.open_scorer(scorer)
+    with Meter(quiet=as_json) as meter:
+        found = scorers.score_pictures(
+            opened, name, open_set(pictures), open_library(prompts), allow_missing=allow_missing, progress=meter
+        )
+    if as_json:
+        print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
+    else:
+        worst = min(found.rows, key=lambda row: row.score)
+        display.out.print(
+            f"{name}: {found.mean:.4g} ({found.low:.4g} to {found.high:.4g}) over {found.n_prompts} prompts, "
+            f"{len(found.rows)} pictures; lowest {worst.score:.4g} ({display.printable(worst.id)}). "
+            "It compares for the same prompts only.",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+    _judge({"metrics": [{"name": name, "value": found.mean}]}, conditions)
+
+
+@app.command()
 def copies(
     train: Annotated[str, typer.Option(help="Training pictures (or .npz).")],
     gen: Annotated[str, typer.Option(help="Generated pictures (or .npz).")],
