@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.checkup.data import ADD
+from harness.checkup.people import PeopleResult
 from harness.checkup.run import STEPS, Checkup
 from harness.comparison.pairs import record
 from harness.files import atomic
 
 
-def as_json(found: Checkup) -> dict[str, Any]:
+def as_json(found: Checkup, people: Sequence[PeopleResult] = ()) -> dict[str, Any]:
     """What checkup.json holds and `--json` prints."""
     memory = found.memorization
     return {
@@ -27,6 +29,7 @@ def as_json(found: Checkup) -> dict[str, Any]:
         "incomplete": list(found.incomplete),
         "complete": not found.incomplete,
         "steps": list(STEPS),
+        "people": [dataclasses.asdict(each) for each in people],
         "data": {
             "folder": str(found.data.folder) if found.data.folder else None,
             "limit": found.limit,

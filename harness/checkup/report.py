@@ -6,6 +6,7 @@ page has no script, and its policy allows none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness import __version__
 from harness.checkup import examples as reading
 from harness.checkup import verdicts
 from harness.checkup.data import ADD, CheckupPart
+from harness.checkup.people import PeopleResult
 from harness.checkup.run import STEPS, Checkup
 from harness.checkup.verdicts import MetricDetail, MetricResult
 from harness.comparison.pairs import Comparison
@@ -61,8 +63,8 @@ class Whisker:
     high: float
 
 
-def render(found: Checkup) -> str:
-    """The page."""
+def render(found: Checkup, people: Sequence[PeopleResult] = ()) -> str:
+    """The page. people: what studies say of the two models."""
     style = "".join(path.read_text("utf-8") for path in STYLES)
     environment = make_environment(TEMPLATES, SHARED)
     return environment.get_template("report.html.j2").render(
@@ -79,6 +81,7 @@ def render(found: Checkup) -> str:
         parts=reading.parts(found.examples),
         add=ADD,
         steps=STEPS,
+        people=people,
         amount=verdicts.amount,
         size=verdicts.size,
         span=verdicts.span,
@@ -86,12 +89,12 @@ def render(found: Checkup) -> str:
     )  # fmt: skip
 
 
-def write(found: Checkup, folder: Path) -> Path:
+def write(found: Checkup, folder: Path, people: Sequence[PeopleResult] = ()) -> Path:
     """report.html, replaced at once. Raises InputError where it cannot be written."""
     path = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        atomic.write_whole(path, render(found).encode("utf-8", "backslashreplace"))
+        atomic.write_whole(path, render(found, people).encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise InputError(f"the report cannot be written to {folder}: {error.strerror}; name another with -o") from error
     return path

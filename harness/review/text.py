@@ -163,17 +163,17 @@ def headline(result: Mapping[str, Any]) -> str:
         return f"{items['votes']} scores of {items['judged']} answers ({items['n']} in the study)."
     said = []
     for row in result["comparisons"]:
-        decided = row["wins"] + row["losses"]
+        won, lost = row["wins"], row["losses"]
+        decided = won + lost
         if row["verdict"] == "no evidence":
             text = f"There is no evidence that {row['a']} or {row['b']} is preferred"
             if row["items_needed"]:
                 text += f"; if this share holds, {row['items_needed']:,} items would show it"
         else:
-            better, worse = (row["a"], row["b"]) if row["wins"] > row["losses"] else (row["b"], row["a"])
+            better, worse = (row["a"], row["b"]) if won > lost else (row["b"], row["a"])
+            won, lost = max(won, lost), min(won, lost)  # the winner's first, as in the sentence
             text = f"Judges prefer {better} to {worse}"
-        said.append(
-            f"{text} ({row['wins']} to {row['losses']} of {decided} decided items, p {p_text(row['p_adjusted'])})."
-        )
+        said.append(f"{text} ({won} to {lost} of {decided} decided items, p {p_text(row['p_adjusted'])}).")
     return " ".join(said)
 
 

@@ -12,11 +12,15 @@ from rich.text import Text
 
 from harness.checkup import records, report, run, verdicts
 from harness.checkup.data import ItemSelection
+from harness.checkup.people import PeopleResult
 from harness.checkup.run import Checkup
 from harness.cli import options
 from harness.cli.display import run as display
 from harness.cli.display.meter import Meter
 from harness.errors import InputError
+from harness.review import results
+from harness.review.study import open_study
+from harness.review.text import headline
 
 GROUP = "compare"
 
@@ -41,6 +45,10 @@ def checkup(
     limit: Annotated[int, typer.Option(help="Items of each part, drawn by the seed.")] = 500,
     prompts: Annotated[int, typer.Option(min=0, help="Texts of each file for the models to go on from.")] = 32,
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder of the report.")] = Path("checkup"),
+    review: Annotated[
+        list[Path] | None,
+        typer.Option(help="A closed study of these models (harness review), to stand in the report. May be repeated."),
+    ] = None,
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
@@ -53,6 +61,7 @@ def checkup(
     engine, seed = flags["engine"], flags["seed"] or 0
     if seed < 0:
         raise InputError(f"--seed must be at least 0, not {seed}")
+    people = [_people(each) for each in review or []]
     asked = run.CheckupOptions(
         sides={
             "base": {"model": base, "base_url": base_url, "engine": None if base_url else engine},
@@ -68,15 +77,29 @@ def checkup(
     )
     with Meter(quiet=as_json) as meter:
         found = run.run_checkup(asked, lambda: display.RunDisplay(quiet=as_json), meter)
-    page = report.write(found, out)
-    record = records.as_json(found)
+    page = report.write(found, out, people)
+    record = records.as_json(found, people)
     records.write(record, out)
     if as_json:
         print(json.dumps(record))
     else:
         _show(found, page)
+        for each in people:
+            display.out.print(Text(display.printable(f"people: {each.headline}")), soft_wrap=True)
     if found.incomplete:
         raise typer.Exit(3)
+
+
+def _people(path: Path) -> PeopleResult:
+    """Raises InputError for a folder that is no study, and one that is not closed."""
+    found = results.results(open_study(path))
+    return PeopleResult(
+        study=found["study"],
+        headline=headline(found),
+        comparisons=tuple(found["comparisons"]),
+        warnings=tuple(found["warnings"]),
+        signature=found["signature"],
+    )
 
 
 STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green",
