@@ -252,10 +252,7 @@ def load(run: str | Path) -> Run:
     """The finished run in a run directory. Raises InputError where there is none, or where it has not ended."""
     path = Path(run)
     saved = reader.SavedRun(path)
-    try:
-        summary = parse_summary((path / layout.SUMMARY).read_bytes())
-    except ValueError as error:
-        raise InputError(f"{path / layout.SUMMARY} cannot be read: {str(error).splitlines()[0]}") from error
+    summary = parse_summary((path / layout.SUMMARY).read_bytes())  # SavedRun has checked it
     return Run(path=path, manifest=saved.manifest, summary=summary, record=saved.summary)
 
 

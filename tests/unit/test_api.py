@@ -137,7 +137,7 @@ def test_bad_input_is_an_error_that_says_what_to_change(call: object, message: s
 
 def test_a_summary_that_is_none_is_named(tmp_path: Path) -> None:
     run = copy(EXAMPLE, tmp_path / "run", estimates="many")
-    with pytest.raises(InputError, match=r"summary\.json cannot be read"):
+    with pytest.raises(InputError, match=r"summary\.json is not what a run writes"):
         harness.load(run)
 
 
