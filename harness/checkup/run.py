@@ -188,10 +188,24 @@ def _said(found: Comparison) -> list[str]:
 
 
 def _incomplete(results: Mapping[str, Mapping[str, RunResult]]) -> list[str]:
+    """What is missing of which run, and what helps: asking again, or only another model or other data."""
     return [
-        f"{side}, {part}: {result.summary['coverage']['completions_scored']} of "
-        f"{result.summary['coverage']['completions']} completions"
+        f"{side}, {part}: {_missing(result.summary['coverage'])}"
         for side, every in results.items()
         for part, result in every.items()
         if not result.complete
     ]
+
+
+def _missing(coverage: Mapping[str, Any]) -> str:
+    said = f"{coverage['completions_scored']} of {coverage['completions']} completions"
+    refused = coverage.get("refused") or {}
+    if not refused:
+        return f"{said}; the same command asks for the rest"
+    name, why = next(iter(refused.items()))
+    others = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    rest = "; the same command asks for the rest" if coverage.get("failed") else ""
+    return (
+        f"{said}; {name}{others} will not be answered ({why}): leave such items out of the data, or take a model "
+        f"with a longer context{rest}"
+    )

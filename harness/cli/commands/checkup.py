@@ -120,7 +120,7 @@ def _show(found: Checkup, page: Path) -> None:
     display.out.print(Text(display.printable(found.headline)), soft_wrap=True)
     display.out.print(f"report: {display.printable(str(page))}", soft_wrap=True)
     for each in found.incomplete:
-        display.err.print(Text(f"incomplete: {display.printable(each)}; the same command asks again"), soft_wrap=True)
+        display.err.print(Text(f"incomplete: {display.printable(each)}"), soft_wrap=True)
 
 
 def _table(found: Checkup) -> Table:
