@@ -12,7 +12,7 @@ import os
 import signal
 import time
 
-from sandbox.guest import seccomp
+from sandbox.guest import procfs, seccomp
 
 TEMPORARY = ("/tmp", "/dev/shm", "/dev/mqueue")
 MAX_ENTRIES = 10_000
@@ -90,9 +90,12 @@ def wipe(workdir: str, script: str) -> bool:
     workdir: the one directory that each program has; most leave nothing else, and in it at most their source `script`.
     """
     try:
-        with contextlib.suppress(OSError):  # whatever is in its place is looked at below
-            _remove_script(workdir, script)
+        try:
             os.rmdir(workdir)
+        except OSError:  # a script is in it, or more
+            with contextlib.suppress(OSError):  # whatever is in its place is looked at below
+                _remove_script(workdir, script)
+                os.rmdir(workdir)
         empty = all(_is_empty(root) or _empty(root) for root in _temporary())
         for root in _temporary():  # when it was last written to is nothing that the next program may read
             os.utime(root, (0, 0))
@@ -130,11 +133,8 @@ def _others() -> list[int]:
 
 
 def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    fields = procfs.of_process(str(pid), "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
 
 
 def _empty(root: str) -> bool:

@@ -282,7 +282,9 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
         namespace[name] = _proxy(name, talk)
         before = dict(namespace)
         exec(tests.source, namespace)
-        unittest_suites.run(namespace, before, tests.source, lambda: before[name], lambda: talk.answered > 0)
+        unittest_suites.run(
+            namespace, before, testcode.TESTS_FILE, tests.names, lambda: before[name], lambda: talk.answered > 0
+        )
         talk.finish()
     except unittest_suites.NothingAsked as error:
         raise _BadTests(f"{testcode.ASKS_NOTHING}: {error}") from None

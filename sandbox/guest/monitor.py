@@ -197,11 +197,7 @@ def _last_pid() -> int:
 
 def _stat(pid: str) -> list[bytes]:
     """The fields of /proc/PID/stat after the name: state, parent, ...; empty where the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    return procfs.of_process(pid, "stat").rpartition(b")")[2].split()
 
 
 def _cpu_of(pids: list[str]) -> float:
@@ -225,9 +221,5 @@ def _scheduled(pid: str) -> tuple[float, float]:
 
     The first two fields of /proc/PID/schedstat, in nanoseconds; 0 on kernels without it.
     """
-    try:
-        with open(f"/proc/{pid}/schedstat", "rb") as file:
-            ran, waited, *_ = file.read().split()
-            return int(ran) / 1e9, int(waited) / 1e9
-    except (OSError, ValueError):
-        return 0.0, 0.0
+    ran, waited, *_ = procfs.of_process(pid, "schedstat").split() or (0, 0)
+    return int(ran) / 1e9, int(waited) / 1e9

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import functools
 import gc
 import linecache
 import os
@@ -49,14 +50,6 @@ _decode = codec.Decoder(iter)
 SCRIPT = "main.py"
 SCRIPT_PATH = f"{WORKDIR}/{SCRIPT}"
 SOURCES = ("program.py", "tests.py", SCRIPT_PATH)
-
-
-class Forked(BaseException):
-    """In a new fork, raised: it ends every frame of the supervisor. args: those of `main`.
-
-    A program then runs as deep in the interpreter's stack as `python main.py` would have it, but for one frame, and
-    can look into no frame of ours.
-    """
 
 
 class Script:
@@ -163,8 +156,13 @@ class Start:
         self.limits = [(what, (_at_most(what, soft), _at_most(what, hard))) for what, soft, hard in wanted]
 
 
+@functools.cache
+def _highest(what: int) -> int:
+    return resource.getrlimit(what)[1]
+
+
 def _at_most(what: int, value: int) -> int:
-    hard = resource.getrlimit(what)[1]
+    hard = _highest(what)
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
@@ -383,7 +381,9 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
         code = compile_as_file(source, "tests.py")
         exec(code, namespace)
         guarded = "__name__" in code.co_names  # nobody sees here whether what is behind such a guard was called
-        unittest_suites.run(namespace, before, code, lambda: namespace.get(job["entry_point"]), lambda: not guarded)
+        names = unittest_suites.names_used(code)
+        find = namespace.get
+        unittest_suites.run(namespace, before, "tests.py", names, lambda: find(job["entry_point"]), lambda: not guarded)
     except BaseException as error:  # as above
         _memory_reserve.clear()
         channel.send("failed", "tests", _kind(error), _describe(error)[0])

@@ -28,7 +28,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 from sandbox.guest import building, cleaning, fetching, procfs, program, seccomp, testcode, wire
@@ -45,6 +45,7 @@ CGROUP = "/sys/fs/cgroup"
 OOM_FILES = (f"{CGROUP}/memory/memory.oom_control", f"{CGROUP}/memory.events")
 OFTEN = 3  # programs of one sandbox that import a package before it is loaded for all
 _wanted: dict[str, int] = {}
+Start = tuple[program.Start, tuple[int, int, int], int, int | None]  # the arguments of `program.main`
 PROCESSORS = os.sched_getaffinity(0)
 # What programs import most: forked children find it loaded. Every other module costs each fork its pages (3 µs a page),
 # and `threading` 0.6 ms: what it does after a fork touches 110 of them.
@@ -54,8 +55,8 @@ WARM = (
 )  # fmt: skip
 
 
-def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> None:
-    """Serve jobs until the host closes the stream.
+def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> Generator[Start, int, None]:
+    """Serve jobs until the host closes the stream. Yields what each program is started with, takes its pid.
 
     first_uid: the judge's uid; each program has a fresh one from there on. None: no uids.
     rendezvous_path: the path of a socket on which the host listens; where it can be reached the stream moves there.
@@ -77,7 +78,8 @@ def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> 
     # a user's processes are gone and its files wiped before its number comes again
     uids = itertools.repeat(None) if first_uid is None else itertools.cycle(range(first_uid + 1, first_uid + UIDS))
     while (order := wire.receive(wire.HOST_IN)) is not None:
-        _serve(order, uids, judge)
+        yield from _serve(order, uids, judge)
+    sys.exit(0)
 
 
 def _move(rendezvous_path: str) -> None:
@@ -115,12 +117,13 @@ class _Step(NamedTuple):
     start: program.Start
 
 
-def _serve(order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess) -> None:
+def _serve(order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess) -> Generator[Start, int, None]:
     """All steps of a job, up to the first that is not accepted; each has a user of its own."""
     if order["preload"] in testcode.PRELOADABLE:
         _preload(order["preload"])
     for step in _steps(order):
-        if not _run(order, step, next(uids), judge) or step.last:
+        go_on = yield from _run(order, step, next(uids), judge)
+        if not go_on or step.last:
             break
     if order["language"]:
         building.clear()
@@ -157,10 +160,10 @@ def _preload(name: str) -> None:
         pass
 
 
-def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> bool:
+def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Generator[Start, int, bool]:
     """One step: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
     oom_before = _oom_kills()
-    watch = _start(order, step, uid, judge)
+    watch = yield from _start(order, step, uid, judge)
     watch.until_end()
     watch.kill()
     cleaning.kill_program(uid, {judge.pid})
@@ -205,8 +208,8 @@ def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProces
     return go_on
 
 
-def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Watch:
-    """Hand the judge its ends, and the job with the first run; then fork the program.
+def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Generator[Start, int, Watch]:
+    """Hand the judge its ends; have the program forked; then splice the job to the judge, with the first run.
 
     Both are kept on the processor that this one is on: a question and its answer then cost 20 µs, and 110 where each
     wakes the other on another processor. The next program may be elsewhere.
@@ -229,10 +232,9 @@ def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProc
     for fd in (ours.detach(), stdin_write, out_read, err_read):
         os.close(fd)
     cgroup_start = outside_cpu()
-    pid = os.fork()
-    if pid == 0:
-        raise program.Forked(step.start, (stdin_read, out_write, err_write), theirs.detach(), uid)
-    for fd in (theirs.detach(), stdin_read, out_write, err_write):
+    theirs_fd = theirs.detach()
+    pid = yield step.start, (stdin_read, out_write, err_write), theirs_fd, uid
+    for fd in (theirs_fd, stdin_read, out_write, err_write):
         os.close(fd)
     # only now: not even the length of the tests is in the memory of a process that was forked before
     if step.first and not wire.splice_frame(wire.HOST_IN, judge.body):

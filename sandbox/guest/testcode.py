@@ -28,7 +28,8 @@ class Tests(NamedTuple):
     """The tests of a problem, and their compiled parts; `fault` says why they do not compile.
 
     lasting: whether a run of them may change more than its own namespace: then no process runs them twice.
-    nothing_asked: why they cannot ask the program anything; empty where they may. numpy: whether they use it.
+    nothing_asked: why they cannot ask the program anything; empty where they may. numpy: whether they use it. names:
+    those that `source` uses.
     """
 
     about: dict[str, Any]
@@ -38,6 +39,7 @@ class Tests(NamedTuple):
     lasting: bool = False
     nothing_asked: str = ""
     numpy: bool = False
+    names: frozenset[str] = frozenset()
 
 
 class TestCache:
@@ -93,7 +95,8 @@ def _uses_numpy(about: dict[str, Any]) -> bool:
 def _prepare_beside(about: dict[str, Any]) -> Tests:
     """Tests that run in the program's process: only looked at here."""
     try:
-        asking = unittest_suites.is_asking(_compile(about["source"], TESTS_FILE), about["entry_point"])
+        code = _compile(about["source"], TESTS_FILE)
+        asking = unittest_suites.is_asking(code, unittest_suites.names_used(code), about["entry_point"])
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where they run
         return Tests(about)
     return Tests(about, nothing_asked="" if asking else _NOTHING.format(about["entry_point"]))
@@ -120,8 +123,10 @@ def prepare(about: dict[str, Any]) -> Tests:
             return Tests(about, fault=f"the setup does not compile: {error}")
     try:
         source = _compile(about["source"], TESTS_FILE)
-        if not unittest_suites.is_asking(source, about["entry_point"]):
+        names = unittest_suites.names_used(source)
+        if not unittest_suites.is_asking(source, names, about["entry_point"]):
             return Tests(about, nothing_asked=_NOTHING.format(about["entry_point"]))
-        return Tests(about, prelude, source, lasting=_lasting(prelude) or _lasting(source), numpy=_uses_numpy(about))
+        lasting = _lasting(prelude) or _lasting(source)
+        return Tests(about, prelude, source, lasting=lasting, numpy=_uses_numpy(about), names=names)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Tests(about, fault=f"the tests do not compile: {error}")

@@ -7,10 +7,20 @@ class `Test*`. Where the source asked nothing at all, they are called although i
 
 from __future__ import annotations
 
+import opcode
 import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
+
+# Instructions that load a name -> by how many bits its number is shifted. With so few names it fits into the
+# instruction's own byte.
+_LOADING = {
+    opcode.opmap[name]: shift
+    for name, shift in (("LOAD_NAME", 0), ("LOAD_GLOBAL", 1), ("IMPORT_NAME", 0), ("LOAD_FROM_DICT_OR_GLOBALS", 0))
+    if name in opcode.opmap
+}
+FEW_NAMES = 127
 
 
 class NothingAsked(Exception):  # noqa: N818
@@ -20,28 +30,34 @@ class NothingAsked(Exception):  # noqa: N818
 def run(
     namespace: dict[str, Any],
     before: dict[str, Any],
-    code: types.CodeType,
+    file: str,
+    names: frozenset[str],
     candidate: Callable[[], Any],
     asked: Callable[[], bool] = lambda: True,
 ) -> None:
     """Run what the tests define and do not call. Raises AssertionError with the first failure, and as the tests do.
 
-    before: the namespace before their source ran: what was there is no test. code: the compiled source. candidate:
-    the entry point. asked: whether the program was asked something by now; where nobody can tell, True.
+    before: the namespace before their source ran: what was there is no test. file: the name that it was compiled with;
+    names: those that it uses (`names_used`). candidate: the entry point. asked: whether the program was asked something
+    by now; where nobody can tell, True.
     Raises NothingAsked for a test that cannot be called.
     """
-    called = set(_names_used(code)) if asked() else set()
+    called = names if asked() else frozenset()
     for name, value in list(namespace.items()):
-        if name in called or before.get(name) is value or not _is_test(name, value, code):
+        if name in called or before.get(name) is value or not _is_test(name, value, file):
             continue
         for function in _functions(value):
             _call(name, function, candidate)
     _run_suites(namespace)
 
 
-def is_asking(code: types.CodeType, entry_point: str) -> bool:
+def names_used(code: types.CodeType) -> frozenset[str]:
+    """Names that the code loads: those it only binds at its top are left out."""
+    return frozenset(_names_used(code))
+
+
+def is_asking(code: types.CodeType, names: frozenset[str], entry_point: str) -> bool:
     """Whether tests could ask: they name the entry point, or define what is called for them."""
-    names = set(_names_used(code))
     defined = {each.co_name for each in _nested(code)}
     return (
         entry_point in names
@@ -58,18 +74,27 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _names_used(code: types.CodeType) -> Iterator[str]:
-    """Names that the code loads: those it only binds at its top are left out."""
+    for each in (code, *_nested(code)):
+        if len(each.co_names) <= FEW_NAMES:
+            for step, at in set(zip(each.co_code[::2], each.co_code[1::2], strict=True)):
+                if step in _LOADING:
+                    yield each.co_names[at >> _LOADING[step]]
+        else:
+            yield from _names_of_many(each)
+
+
+def _names_of_many(code: types.CodeType) -> Iterator[str]:
+    """The same where a name's number takes more than one instruction; `dis` needs 30 times as long."""
     import dis
 
-    for each in (code, *_nested(code)):
-        for step in dis.get_instructions(each):
-            if step.opname.startswith(("LOAD_NAME", "LOAD_GLOBAL", "IMPORT_NAME")) and isinstance(step.argval, str):
-                yield step.argval
+    for step in dis.get_instructions(code):
+        if step.opcode in _LOADING and isinstance(step.argval, str):
+            yield step.argval
 
 
-def _is_test(name: str, value: Any, code: types.CodeType) -> bool:
+def _is_test(name: str, value: Any, file: str) -> bool:
     if isinstance(value, types.FunctionType):
-        own = value.__code__.co_filename == code.co_filename
+        own = value.__code__.co_filename == file
         return own and (name == "check" or name.startswith("test"))
     return isinstance(value, type) and name.startswith("Test") and not _is_suite(value)
 
