@@ -327,7 +327,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _fault(fault: Any, given: Mapping[str, Any], file: Path | None) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:
-        return message
+        return f"{file}, with the options given: {message}" if file else message
     key = str(fault["loc"][0])
     place = f"--{key.replace('_', '-')}" if key in given or file is None else f"{file}: {key}"
     return f"{place}: {message[0].lower()}{message[1:]}, not {_shown(fault['input'])}"

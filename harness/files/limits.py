@@ -35,7 +35,7 @@ class InputLimits:
     values: int = 16 * MIB
     depth: int = 100
     digits: int = 4300  # as many as Python itself reads
-    name_chars: int = 1000
+    name_chars: int = 200  # it becomes a folder
     index: int = 10_000_000
 
 

@@ -9,7 +9,7 @@ project's `loss.json`, and any .csv or .tsv with step or epoch and losses. A los
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
+from harness.files.jsonl import read_document, read_json_lines
+from harness.files.opened import read_text
 from harness.overfit.loss_curve import Curve, Point, find_minimum
 
 NAMES = ("trainer_state.json", "trainer_log.jsonl", "loss.json")
@@ -77,7 +79,7 @@ def _entries(path: Path) -> Iterator[Entry]:
 
 
 def _json_entries(path: Path) -> Iterator[Entry]:
-    state = json.loads(path.read_text(encoding="utf-8-sig"))
+    state = read_document(path)
     log = state if isinstance(state, list) else None
     if isinstance(state, dict):
         log = state.get("log_history", state.get("curve"))
@@ -87,17 +89,12 @@ def _json_entries(path: Path) -> Iterator[Entry]:
 
 
 def _jsonl_entries(path: Path) -> Iterator[Entry]:
-    with open(path, encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                entry = json.loads(line)
-                if not isinstance(entry, dict):
-                    raise InputError(f"{path}, line {number}: a JSON object is expected, not {type(entry).__name__}")
-                yield f"{path}, line {number}", entry
+    for number, entry, _ in read_json_lines(path, InputError):
+        yield f"{path}, line {number}", entry
 
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(read_text(path), newline="") as file:
         reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
         names = {str(name).strip().lower() for name in reader.fieldnames or ()}
         for row in reader:
@@ -117,7 +114,7 @@ def _mlflow_entries(path: Path) -> Iterator[Entry]:
         )
     for file in files:
         name = str(file.relative_to(folder))
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             cells = line.split()
             if len(cells) != 3:
                 raise InputError(f"{file}, line {number}: `timestamp value step` is expected")

@@ -63,7 +63,7 @@ def _show_run(run: Path, manifest: Manifest, as_json: bool) -> None:
         try:
             display.show_summary(summary)
             sections.show_sections(summary)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
             what = f"{type(error).__name__}: {error}"
             raise InputError(f"{run / layout.SUMMARY} is not what a run writes ({what}); {reader.AGAIN}") from error
         about = {**manifest.host, **manifest.engine}
