@@ -34,11 +34,12 @@ from harness.types import Form
 SIDES = ("base", "tuned")
 MAY_DIFFER = ("form", "engine")  # of the two models: told in the report, not refused
 STEPS = (
-    "Rate a sample: take the examples below, cover the names, and give each answer 1 to 5 for right, complete and "
-    "readable. Two people for each answer; where they differ by 2 or more they talk. A rating sheet is not part of "
-    "this program yet.",
-    "Compare blind: show both answers of an item without saying whose they are, in random order, and count which is "
-    "preferred; 50 items or more. This program does not serve such pairs yet.",
+    "Compare blind: `harness review ab BASE_RUN TUNED_RUN -o study`, then `harness review serve study`. Judges say "
+    "which of two nameless answers is better, on 50 items or more. `harness review close study` tells who won, "
+    "and how sure that is.",
+    "Rate a sample: `harness review sheet BASE_RUN TUNED_RUN --raters 2 -o sheet` makes a sheet of nameless answers "
+    "for two people; `harness review import` reads it back, and `harness review results` names the items on which they "
+    "differ by 2 or more.",
     "Read the items on which the tuned model is worse: is it one kind of item? Then it is a gap in the training data.",
 )
 Displays = Callable[[], AbstractContextManager[RunObserver]]

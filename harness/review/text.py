@@ -20,6 +20,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def span(low: float | None, high: float | None, digits: int = 2) -> str:
+    """An interval, or a dash."""
+    return "-" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
 def p_text(value: float) -> str:
     """A p-value."""
     return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
@@ -39,14 +44,14 @@ def tables(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[st
         found.append((title, list(COMPARISON), [_comparison(each) for each in left_out["comparisons"]]))
     if result["strengths"]:
         rows = [[each["model"], _ranks(each), number(each["strength"]),
-                 f"{number(each['low'])} to {number(each['high'])}"]
+                 span(each["low"], each["high"])]
                 for each in result["strengths"]]  # fmt: skip
         found.append(("Strength (Davidson)", ["model", "rank", "log strength", "95 % interval"], rows))
     if result["strata"]:
         rows = [[each["stratum"], *_comparison(each)] for each in result["strata"]]
         found.append(("By stratum", ["stratum", *COMPARISON], rows))
     found += _ratings(result)
-    if result["agreement"]:
+    if any(each["items"] for each in result["agreement"]):
         found.append(("Agreement", list(AGREEMENT), [_agreement(each) for each in result["agreement"]]))
     if result["judges"]:
         found.append(("Judges", list(JUDGE), [_judge(each) for each in result["judges"]]))
@@ -86,10 +91,11 @@ MODEL = (
 
 
 def _comparison(row: Mapping[str, Any]) -> list[str]:
+    interval = "-" if row["low"] is None else f"{percent(row['low'])} to {percent(row['high'])}"
     return [
         row["a"], row["b"], str(row["wins"]), str(row["losses"]), str(row["ties"]), str(row["both_bad"]),
-        percent(row["share"]), f"{percent(row['low'])} to {percent(row['high'])}", p_text(row["p_adjusted"]),
-        row["verdict"], "-" if row["items_needed"] is None else f"{row['items_needed']:,}",
+        percent(row["share"]), interval, p_text(row["p_adjusted"]), row["verdict"],
+        "-" if row["items_needed"] is None else f"{row['items_needed']:,}",
     ]  # fmt: skip
 
 
@@ -100,7 +106,7 @@ def _ranks(row: Mapping[str, Any]) -> str:
 
 def _agreement(row: Mapping[str, Any]) -> list[str]:
     return [
-        row["metric"], number(row["alpha"]), f"{number(row['low'])} to {number(row['high'])}", percent(row["exact"]),
+        row["metric"], number(row["alpha"]), span(row["low"], row["high"]), percent(row["exact"]),
         percent(row["within_one"]), number(row["kappa"]), str(row["items"]), row["words"],
     ]  # fmt: skip
 
@@ -124,7 +130,7 @@ def _ratings(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[
     ratings = result["ratings"]
     if not ratings:
         return []
-    rows = [[each["criterion"], each["model"], number(each["mean"]), f"{number(each['low'])} to {number(each['high'])}",
+    rows = [[each["criterion"], each["model"], number(each["mean"]), span(each["low"], each["high"]),
              percent(each["share_4_5"]), " ".join(map(str, each["distribution"].values())), str(each["items"])]
             for each in ratings["means"]]  # fmt: skip
     found = [("Ratings", ["criterion", "model", "mean", "95 % interval", "4 or 5", "1 2 3 4 5", "items"], rows)]

@@ -14,11 +14,13 @@ from harness.cli import options
 from harness.cli.display import run as display
 from harness.comparison import pairs as comparison
 from harness.errors import InputError
+from harness.metrics import preference
 from harness.stats import power as planning
 from harness.stats.power import Ability, Design
 
 GROUP = "compare"
 
+DECIDED = (100, 80, 60)  # per cent of a vote's items
 SAMPLES = (1, 5, 10, 20, 50)
 
 
@@ -42,12 +44,26 @@ def plan(
     power: Annotated[float, typer.Option(help="Chance to see the difference.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
     pairs: Annotated[int, typer.Option(help="Comparisons that share the level (Holm).")] = 1,
+    share: Annotated[
+        float | None,
+        typer.Option(help="Per cent of a blind vote's decided items for one model. Alone, or with --problems."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Plan a comparison: --effect 3 asks how many problems show 3 points, --problems 164 what 164 problems can show.
 
-    Paired: both systems answer the same problems. Unpaired: each has as many of its own. See docs/compare.md.
+    <<<<<<< ours
+        Paired: both systems answer the same problems. Unpaired: each has as many of its own. See docs/compare.md.
+    =======
+        --share 65 asks how many items of a blind vote (harness review) show that 65 % prefer one model.
+        Paired: both systems answer the same problems. Unpaired: each has as many of its own. See README for the model.
+    >>>>>>> theirs
     """
+    if share is not None:
+        if effect is not None or n is not None or run or (power, alpha, pairs) != (0.8, 0.05, 1):
+            raise InputError("--share plans votes at 80 % power and a level of 5 %; give it alone, or with --problems")
+        _plan_votes(share, problems, as_json=as_json)
+        return
     if effect is None and problems is None:
         raise InputError("plan needs --effect (points of pass@1), --problems (how many there are), or both")
     design, ability = _design(power, alpha, pairs), _ability(baseline, spread, correlation, run or [])
@@ -64,6 +80,27 @@ def plan(
     _show(design, ability, effect, problems, rows)
     if effect is not None and problems is not None:
         _show_samples(effect, problems, needed)
+
+
+def _plan_votes(share: float, items: int | None, *, as_json: bool) -> None:
+    """Items of a blind vote, by how many of them are decided; the rest are ties."""
+    if not 50 < share <= 100:
+        raise InputError(f"--share is above 50 and at most 100 per cent, not {share:g}")
+    needed = {decided: preference.items_needed(share / 100, decided / 100) for decided in DECIDED}
+    shown = None if items is None else preference.smallest_detectable(items)
+    if as_json:
+        print(json.dumps({"share": share, "items": items, "smallest_detectable": shown, "items_needed": needed}))
+        return
+    table = Table(header_style="bold")
+    for name in ("items that are no tie", f"items that show {share:g} %"):
+        table.add_column(name, justify="right")
+    for decided, count in needed.items():
+        table.add_row(f"{decided} %", "-" if count is None else f"{count:,}")
+    display.out.print(table)
+    display.out.print("exact sign test over items, 80 % power, two-sided level 5 %")
+    if items is not None:
+        found = "no share of votes" if shown is None else f"{100 * shown:.1f} % or more"
+        display.out.print(f"{items} decided items show {found}")
 
 
 def _design(power: float, alpha: float, pairs: int) -> Design:

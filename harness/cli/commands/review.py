@@ -147,7 +147,13 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a study: prints a link for each judge and the owner's. Votes are on the disk before they are answered."""
-    from harness.review import app as server  # measured: fastapi, 0.4 s
+    try:
+        from harness.review import app as server  # measured: fastapi, 0.4 s
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the voting page needs more packages: pip install 'codegen-harness[review]' ({error.name} is not "
+            f"installed); without them, vote in a terminal: harness review vote {study} --judge NAME"
+        ) from error
 
     opened = open_study(study)
     with server.open_server(opened, host, port, allow_host or []) as running:

@@ -200,3 +200,13 @@ def test_flagged_answers_are_shown_with_and_without(tmp_path: Path) -> None:
     found = close(judged(study, judge1=honest(study, "model-a")))
     assert found["items"]["flagged"] == 3 and found["comparisons"][0]["wins"] == 12
     assert found["without_flagged"][0]["wins"] == 9
+
+
+def test_a_vote_is_planned_by_its_share(harness: Harness) -> None:
+    said = harness("plan", "--share", "65", "--problems", "90", "--json")
+    found = json.loads(said.stdout)
+    assert found["items_needed"] == {"100": 90, "80": 113, "60": 150}
+    assert found["smallest_detectable"] == pytest.approx(0.65, abs=0.005)
+    assert "90" in harness("plan", "--share", "65").stdout
+    for wrong in (["--share", "40"], ["--share", "65", "--effect", "3"], ["--share", "65", "--power", "0.9"]):
+        assert harness("plan", *wrong).returncode == 2
