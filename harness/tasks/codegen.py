@@ -21,7 +21,7 @@ from harness.types import Completion, Estimate, Form, Problem, Request, Sampling
 from sandbox.types import Execution, Program, StdioTests, Verdict
 
 DEFAULTS: Mapping[str, Any] = {}
-VERSION = "codegen.v3"  # raised by every change that can move a number
+VERSION = "codegen.v4"  # raised by every change that can move a number
 
 
 def request(problem: Problem, sampling: SamplingParams, form: Form, prompting: Prompting = OWN) -> Request:

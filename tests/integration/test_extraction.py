@@ -71,7 +71,7 @@ def run(harness: Harness, server: str, problems: Path, tmp_path_factory: pytest.
     answer = harness("run", "--base-url", server, "--problems", problems, "--n", N, "--k", "1", "--json", cwd=place)
     assert answer.returncode == 0, answer.stderr
     summary = json.loads(answer.stdout)
-    assert "|form:chat|engine:openai|task:codegen.v3|extractor:auto|" in summary["estimates"][0]["signature"]
+    assert "|form:chat|engine:openai|task:codegen.v4|extractor:auto|" in summary["estimates"][0]["signature"]
     assert summary["problems"] == {
         "golden/vowels": {"n": 4, "c": 3},
         "golden/rms": {"n": 4, "c": 4},
