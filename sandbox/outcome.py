@@ -1,7 +1,8 @@
 """What came of a program: the supervisor's measurements and the judge's finding, put together on the host.
 
 A limit that was measured from outside comes first. Then the judge's word; for a script also the exit code, which only
-the supervisor knows. Nothing that the program wrote decides here.
+the supervisor knows. Nothing that the program wrote decides here. Whether a limit was passed is found
+by `guest.supervisor`.
 """
 
 from __future__ import annotations

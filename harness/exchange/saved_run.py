@@ -36,7 +36,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Solved:
+class ProblemSamples:
     """A problem with its samples, by index."""
 
     problem: Problem
@@ -84,7 +84,7 @@ class ProgramRun(SavedRun):
         """Problem id -> number of completions."""
         return {problem_id: len(places) for problem_id, places in self._completions.items()}
 
-    def solved(self) -> Iterator[Solved]:
+    def solved(self) -> Iterator[ProblemSamples]:
         """Problem by problem, in the set's order; problems without completions are left out."""
         executions = self.path / layout.EXECUTIONS
         with contextlib.ExitStack() as stack:
@@ -95,7 +95,7 @@ class ProgramRun(SavedRun):
                 if places:
                     done = self._executions.get(problem.id, array.array("q"))
                     pairs = [(place, done[i] if i < len(done) else -1) for i, place in enumerate(places) if place >= 0]
-                    yield Solved(
+                    yield ProblemSamples(
                         problem=problem,
                         samples=tuple(_sample(problem, texts, records, *pair, self.extractor) for pair in pairs),
                     )

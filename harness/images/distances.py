@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.images.features import FeatureSet
-from harness.images.metric_value import Band, MetricValue
+from harness.images.metric_value import MetricValue, RuleOfThumb
 from harness.metrics import cmmd, fid, inception_score, kid, mind, precision_recall, vendi
 from harness.metrics._features import groups
 from harness.metrics.precision_recall import PrecisionRecall
@@ -204,19 +204,19 @@ def _by_number(given: _Given) -> list[list[float]]:
     return [[int(m), fid.frechet(real[orders[0][:m]], gen[orders[1][:m]])] for m in counts]
 
 
-def _fid_band(given: _Given, value: float) -> Band:
+def _fid_band(given: _Given, value: float) -> RuleOfThumb:
     return band(given, "good" if value < 20 else "poor" if value > 50 else "middling", "FID < 20 good, > 50 poor")
 
 
-def band(given: Any, label: str, rule: str) -> Band:
+def band(given: Any, label: str, rule: str) -> RuleOfThumb:
     """A rule of thumb: applied for Inception-2015 and 10,000 pictures a side, else the reason why not."""
     kind = given.gen.info.kind
     if kind != "inception":
-        return Band(label=None, applied=False, reason=f"{rule}: for Inception-2015 only, and this is {kind}")
+        return RuleOfThumb(label=None, applied=False, reason=f"{rule}: for Inception-2015 only, and this is {kind}")
     fewest = min(n for n in (len(given.real) or math.inf, len(given.gen) or math.inf))
     if fewest < ENOUGH_FOR_BANDS:
-        return Band(label=None, applied=False, reason=f"{rule}: from 10,000 pictures on, and there are {fewest}")
-    return Band(label=label, applied=True, reason=f"{rule}: a rule of thumb")
+        return RuleOfThumb(label=None, applied=False, reason=f"{rule}: from 10,000 pictures on, and there are {fewest}")
+    return RuleOfThumb(label=label, applied=True, reason=f"{rule}: a rule of thumb")
 
 
 def _kid(given: _Given) -> list[MetricValue]:

@@ -14,7 +14,7 @@ from harness.files.atomic import write_whole
 from harness.images.features import weights_sha256
 from harness.images.pictures import MANIFEST, Pixels, png
 from harness.images.prompts import open_library
-from harness.images.sampling import Sampler, Wanted, open_sampler, wanted
+from harness.images.sampling import PictureRequest, Sampler, open_sampler, wanted
 
 SAMPLE = "sample.json"
 
@@ -75,8 +75,8 @@ def _begin(folder: Path, about: dict[str, Any]) -> None:
 def _draw(
     folder: Path,
     sampler: Sampler,
-    missing: list[Wanted],
-    files: dict[Wanted, str],
+    missing: list[PictureRequest],
+    files: dict[PictureRequest, str],
     total: int,
     batch: int,
     progress: Callable[[str, int, int], None] | None,
@@ -96,6 +96,6 @@ def _draw(
                 progress(f"pictures of {sampler.name}", done, total)
 
 
-def _line(row: Wanted, file: str, step: int | None) -> str:
+def _line(row: PictureRequest, file: str, step: int | None) -> str:
     about = {"id": f"{row.name}__{row.seed}", "image": file, "prompt": row.prompt, "seed": row.seed, "step": step}
     return json.dumps(about, ensure_ascii=False) + "\n"

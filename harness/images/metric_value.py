@@ -28,7 +28,7 @@ WARNINGS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+class RuleOfThumb:
     """A rule of thumb, and whether it holds here."""
 
     label: str | None
@@ -53,7 +53,7 @@ class MetricValue:
     noise_floor: float | None = None
     params: dict[str, Any] = field(default_factory=dict)
     higher_is_better: bool = False
-    band: Band = Band(label=None, applied=False, reason="no rule of thumb for this metric")
+    band: RuleOfThumb = RuleOfThumb(label=None, applied=False, reason="no rule of thumb for this metric")
     warnings: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:

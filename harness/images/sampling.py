@@ -29,7 +29,7 @@ MODELS = Path(shapes_world.__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PictureRequest:
     """One picture to make. `noise`: what its random numbers are seeded with."""
 
     name: str
@@ -48,14 +48,14 @@ class Sampler:
     folder: Path
     settings: dict[str, Any]
     workers: int = 1
-    draw: Callable[[list[Wanted]], Pixels]
+    draw: Callable[[list[PictureRequest]], Pixels]
 
 
-def wanted(prompts: dict[str, str], seeds: int, first_seed: int = 0) -> Iterator[Wanted]:
+def wanted(prompts: dict[str, str], seeds: int, first_seed: int = 0) -> Iterator[PictureRequest]:
     """Every prompt with every seed, prompt by prompt."""
     for place, (name, prompt) in enumerate(prompts.items()):
         for seed in range(first_seed, first_seed + seeds):
-            yield Wanted(name=name, prompt=prompt, seed=seed, noise=(seed, place))
+            yield PictureRequest(name=name, prompt=prompt, seed=seed, noise=(seed, place))
 
 
 def open_sampler(model: str, *, steps: int = 20, guidance: float | None = None) -> Sampler:
@@ -83,7 +83,7 @@ def open_sampler(model: str, *, steps: int = 20, guidance: float | None = None) 
 
 
 @torch.inference_mode()
-def sample(network: ShapesDiffusion, rows: list[Wanted], *, steps: int, guidance: float) -> Pixels:
+def sample(network: ShapesDiffusion, rows: list[PictureRequest], *, steps: int, guidance: float) -> Pixels:
     """(N, 32, 32, 3) in 8 bits."""
     alpha_bar = cosine_alpha_bar(network.config.steps)
     times = np.unique(np.linspace(1, network.config.steps, steps).round().astype(int))[::-1]
@@ -118,7 +118,7 @@ def _diffusers(folder: Path, steps: int, guidance: float | None) -> Sampler:
     pipeline.set_progress_bar_config(disable=True)
     extra = {} if guidance is None else {"guidance_scale": guidance}
 
-    def draw(rows: list[Wanted]) -> Pixels:
+    def draw(rows: list[PictureRequest]) -> Pixels:
         generators = [torch.Generator("cpu").manual_seed(row.seed) for row in rows]
         prompts = [row.prompt for row in rows]
         made = pipeline(

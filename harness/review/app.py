@@ -29,7 +29,7 @@ from harness.errors import InputError
 from harness.html.environment import TEMPLATES as SHARED
 from harness.html.environment import make_environment, make_policy
 from harness.review import practice
-from harness.review.assignments import Desk
+from harness.review.assignments import TaskAssigner
 from harness.review.form import TEMPLATES, shown_html, styles
 from harness.review.report import render_report
 from harness.review.results import results
@@ -59,11 +59,11 @@ class VoteBody(BaseModel):
     ahead: Annotated[int, Field(ge=0, le=20)] = AHEAD
 
 
-class Served:
+class StudyView:
     """The study as requests see it."""
 
     def __init__(self, study: Study) -> None:
-        self.study, self.desk = study, Desk(study)
+        self.study, self.desk = study, TaskAssigner(study)
         self.names = self.desk.votes.judges()
         self.owner = hashlib.sha256(study.key.token("").encode()).hexdigest()
         self._environment = make_environment(TEMPLATES, SHARED)
@@ -187,7 +187,7 @@ class Served:
 
 def make_app(study: Study, hosts: Sequence[str]) -> fastapi.FastAPI:
     """The application. hosts: the names by which it may be asked."""
-    served = Served(study)
+    served = StudyView(study)
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     allowed = {each.lower() for each in hosts}
 
@@ -213,7 +213,7 @@ def make_app(study: Study, hosts: Sequence[str]) -> fastapi.FastAPI:
     return app
 
 
-def _judge_routes(served: Served) -> fastapi.APIRouter:
+def _judge_routes(served: StudyView) -> fastapi.APIRouter:
     """What a judge's page asks for."""
     routes = fastapi.APIRouter()
 
@@ -249,7 +249,7 @@ def _judge_routes(served: Served) -> fastapi.APIRouter:
     return routes
 
 
-def _owner_routes(served: Served) -> fastapi.APIRouter:
+def _owner_routes(served: StudyView) -> fastapi.APIRouter:
     """The owner's page."""
     routes = fastapi.APIRouter()
 
@@ -262,7 +262,7 @@ def _owner_routes(served: Served) -> fastapi.APIRouter:
     return routes
 
 
-def _lease(served: Served, judge: str, task: str) -> Lease:
+def _lease(served: StudyView, judge: str, task: str) -> Lease:
     try:
         return served.desk.lease(judge, task)
     except InputError as error:
@@ -275,7 +275,7 @@ def _host(header: str) -> str:
     return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
 
 
-class Running:
+class StudyServer:
     """An open port with the study behind it. Leaving the context closes both; the votes stay."""
 
     def __init__(self, study: Study, host: str, port: int, names: Sequence[str]) -> None:
@@ -324,7 +324,7 @@ class Running:
             pass  # uvicorn raises it again after it has ended well
 
 
-def open_server(study: Study, host: str, port: int, allowed: Sequence[str]) -> Running:
+def open_server(study: Study, host: str, port: int, allowed: Sequence[str]) -> StudyServer:
     """Raises InputError for a host that lets others in without --allow-host, a bad host, and a port that is taken."""
     if not _is_loopback(host) and not allowed:
         raise InputError(
@@ -339,7 +339,7 @@ def open_server(study: Study, host: str, port: int, allowed: Sequence[str]) -> R
     with Votes(study.path / VOTES) as votes:
         if not votes.judges():
             raise InputError(f"{study.path / VOTES} has no judges; it is not the file that this study began with")
-    return Running(study, host, port, [each.lower() for each in allowed])
+    return StudyServer(study, host, port, [each.lower() for each in allowed])
 
 
 def _is_loopback(host: str) -> bool:
@@ -349,4 +349,4 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-__all__ = ["Running", "Served", "make_app", "open_server"]
+__all__ = ["StudyServer", "StudyView", "make_app", "open_server"]

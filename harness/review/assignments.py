@@ -46,7 +46,7 @@ class _Judge:
     cursor: int = 0  # all tasks before it in the order are done by this judge
 
 
-class Desk:
+class TaskAssigner:
     """The study, open for judges: hands out tasks and takes votes. Safe for several threads."""
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.time) -> None:

@@ -1,7 +1,8 @@
 """What of an answer a judge may see, and whether it gives its model away.
 
 Removed: what a reasoning model thought, and tokens of chat templates. Style stays: it cannot be hidden. An answer that
-names a model is not changed but flagged, and results are shown with and without it.
+names a model is not changed but flagged, and results are shown with and without it. Which answer stands on which
+side is drawn in `assignments`.
 """
 
 from __future__ import annotations

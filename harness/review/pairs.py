@@ -25,7 +25,7 @@ GUIDELINES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PairOptions:
     """What the command was given. votes: per item, None for one of each judge."""
 
     samples: int | None = None
@@ -51,7 +51,7 @@ def judge_names(text: str, what: str = "judge") -> tuple[str, ...]:
     return names
 
 
-def make_ab(path: Path, sources: Sequence[Source], asked: Asked, secret: str | None = None) -> Study:
+def make_ab(path: Path, sources: Sequence[Source], asked: PairOptions, secret: str | None = None) -> Study:
     """Make the study's folder. secret: 64 hex digits, random where none is given. Raises InputError."""
     if not 0 <= asked.checks <= 0.5:
         raise InputError(f"--checks is a share from 0 to 0.5, not {asked.checks:g}")
@@ -75,7 +75,7 @@ def make_ab(path: Path, sources: Sequence[Source], asked: Asked, secret: str | N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class BuiltPairs:
     """Items, the key to them, and their pictures by file name."""
 
     items: tuple[Item, ...]
@@ -86,7 +86,7 @@ class Made:
 
 def make_items(
     rows: Sequence[tuple[str, Sequence[Source]]], sources: Sequence[Source], by: str | None, secret: str | None
-) -> Made:
+) -> BuiltPairs:
     """Items of problems, each with the answers of some sources. An answer's id is keyed by the source's place."""
     found = reading.labels(sources)
     key = Key(secret=secret or secrets.token_hex(32), labels=found, answers={}, problems={})
@@ -114,7 +114,7 @@ def make_items(
         problems[number] = name
     whole = Key(secret=key.secret, labels=found, answers=owners, problems=problems, flagged=tuple(sorted(flagged)))
     warnings = [f"{empty} answers are empty, or are thought without end"] if empty else []
-    return Made(items=tuple(items), key=whole, pictures=pictures, warnings=tuple(warnings))
+    return BuiltPairs(items=tuple(items), key=whole, pictures=pictures, warnings=tuple(warnings))
 
 
 def register(study: Study) -> None:

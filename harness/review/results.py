@@ -33,7 +33,7 @@ FAST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ResultOptions:
     """How a result is asked for. peek: before closing. exclude_failed: leave judges out who failed so many checks.
 
     within: strengths within each group of models that votes connect.
@@ -44,7 +44,7 @@ class Look:
     within: bool = False
 
 
-def close(study: Study, look: Look = Look()) -> dict[str, Any]:
+def close(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, Any]:
     """End the vote, keep the result in results.json, and give it. A closed study is closed only once."""
     with Votes(study.path / VOTES) as votes:
         if not votes.looks("close"):
@@ -55,7 +55,7 @@ def close(study: Study, look: Look = Look()) -> dict[str, Any]:
     return result
 
 
-def results(study: Study, look: Look = Look()) -> dict[str, Any]:
+def results(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, Any]:
     """The record. Raises InputError for an open study without `peek`, and where nothing was voted on."""
     with Votes(study.path / VOTES) as votes:
         latest, closed = votes.latest(), votes.looks("close")
@@ -130,7 +130,7 @@ def equal_pairs(study: Study) -> list[tuple[str, str, str, str | None]]:
     ]
 
 
-def _ab(study: Study, latest: Sequence[Vote], look: Look) -> dict[str, Any]:
+def _ab(study: Study, latest: Sequence[Vote], look: ResultOptions) -> dict[str, Any]:
     seed, models = study.design.seed, list(study.key.labels)
     votes, ties = pair_votes(study, latest), equal_pairs(study)
     judged = _judges(latest)
@@ -160,7 +160,7 @@ def _compared(
     ties: Sequence[tuple[str, str, str, str | None]],
     models: Sequence[str],
     seed: int,
-    look: Look,
+    look: ResultOptions,
 ) -> dict[str, Any]:
     items = comparisons.items_of(votes, ties, models)
     strengths: list[dict[str, Any]] = []
@@ -302,7 +302,9 @@ def _ratings(study: Study, latest: Sequence[Vote]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def of_votes(votes: Sequence[PairVote], name: str, look: Look = Look(), seed: int = 0) -> dict[str, Any]:
+def of_votes(
+    votes: Sequence[PairVote], name: str, look: ResultOptions = ResultOptions(), seed: int = 0
+) -> dict[str, Any]:
     """The same record for votes of another arena, which has no study: one item for each question."""
     models = list(dict.fromkeys(each for vote in votes for each in (vote.first, vote.second)))
     items = comparisons.items_of(votes, [], models)
@@ -322,4 +324,4 @@ def of_votes(votes: Sequence[PairVote], name: str, look: Look = Look(), seed: in
     return made
 
 
-__all__ = ["Look", "close", "equal_pairs", "of_votes", "pair_votes", "results", "vote_agreement"]
+__all__ = ["ResultOptions", "close", "equal_pairs", "of_votes", "pair_votes", "results", "vote_agreement"]

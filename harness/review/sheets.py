@@ -19,7 +19,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.files.atomic import write_whole
 from harness.review import sources as reading
-from harness.review.pairs import Asked, make_items, register
+from harness.review.pairs import PairOptions, make_items, register
 from harness.review.sources import Source
 from harness.review.study import RATINGS, Criterion, Design, Study, write_study
 
@@ -75,9 +75,14 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
 
 
 def make_sheet(
-    path: Path, sources: Sequence[Source], asked: Asked, criteria: tuple[Criterion, ...], secret: str | None = None,
-    *, open_names: bool = False,
-) -> Study:  # fmt: skip
+    path: Path,
+    sources: Sequence[Source],
+    asked: PairOptions,
+    criteria: tuple[Criterion, ...],
+    secret: str | None = None,
+    *,
+    open_names: bool = False,
+) -> Study:
     """Make the study's folder with its sheets. Items are single answers, of all models in one keyed order."""
     common = reading.check_together(sources)
     if len(sources) > 1:

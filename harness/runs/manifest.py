@@ -1,4 +1,7 @@
-"""A run's identity: everything that can change its numbers, as one fingerprint and one signature."""
+"""A run's identity: everything that can change its numbers, as one fingerprint and one signature.
+
+`harness.runs.store.create_run` writes it, first of all files.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from harness.review import app, pairs, sheets
-from harness.review.pairs import Asked
+from harness.review.pairs import PairOptions
 from harness.review.report import write_report
 from harness.review.results import close
 from harness.review.sheet_import import import_sheet
@@ -40,7 +40,7 @@ def begin(page: Page) -> None:
 
 
 @contextmanager
-def opened(study: Study, show: Opener, **options: object) -> Iterator[tuple[Page, app.Running]]:
+def opened(study: Study, show: Opener, **options: object) -> Iterator[tuple[Page, app.StudyServer]]:
     with serving(study) as running:
         yield show(running.links()[0][1], network=True, **options), running
 
@@ -161,7 +161,7 @@ def attacked(folder: Path) -> Study:
     paths = [answers(folder / f"{name}.jsonl", {f"p{n} {text}": f"{name} ```python\n{text}\n``` {text}" for n in range(2)},
                      prompt=text, expected=text) for name in ("a", "b")]  # fmt: skip
     return pairs.make_ab(
-        folder / "study", read(*paths), Asked(judges=("ana", "ben"), checks=0.0, guidelines=text), SECRET
+        folder / "study", read(*paths), PairOptions(judges=("ana", "ben"), checks=0.0, guidelines=text), SECRET
     )
 
 
@@ -229,7 +229,7 @@ def test_what_changes_is_told_to_a_screen_reader_and_no_state_is_a_colour_alone(
 
 def make_ratings(folder: Path) -> Study:
     path = answers(folder / "model.jsonl", {f"p{n}": f"text {n} {HOSTILE if n == 1 else ''}" for n in range(3)})
-    asked = Asked(judges=("ana", "ben"), checks=0.0, guidelines=sheets.GUIDELINES)
+    asked = PairOptions(judges=("ana", "ben"), checks=0.0, guidelines=sheets.GUIDELINES)
     return sheets.make_sheet(folder / "sheet", read(path), asked, sheets.CRITERIA, SECRET)
 
 

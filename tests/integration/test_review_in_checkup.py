@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.review.assignments import Desk
+from harness.review.assignments import TaskAssigner
 from harness.review.results import close
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import write_rows
@@ -16,7 +16,7 @@ def test_a_closed_study_stands_in_the_report_and_an_open_one_is_refused_before_a
     harness: Harness, tmp_path: Path
 ) -> None:
     study = make_study(tmp_path, items=12, judges="1", checks=0.0)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     work(desk, "judge1", honest(study, "model-b"))
     desk.close()
     (tmp_path / "data").mkdir()

@@ -320,10 +320,10 @@ def likelihood(
     as_json: options.Json = False,
 ) -> None:
     """Bits per dimension, on unseen pictures and against training."""
-    from harness.images import likelihoods
+    from harness.images import likelihood_lookup
 
     with Meter(quiet=as_json) as meter:
-        found = likelihoods.measure(source, n=n, strata=strata, exact=exact, progress=meter)
+        found = likelihood_lookup.measure(source, n=n, strata=strata, exact=exact, progress=meter)
     if as_json:
         print(json.dumps(found))
         return

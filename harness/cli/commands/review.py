@@ -81,7 +81,7 @@ def ab(
     both_bad: Annotated[bool, typer.Option("--both-bad/--no-both-bad", help="Offer `both bad` beside `tie`.")] = True,
 ) -> None:
     """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
-    asked = pairs.Asked(
+    asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
         guidelines=_text(guidelines, pairs.GUIDELINES), both_bad=both_bad,
     )  # fmt: skip
@@ -108,7 +108,7 @@ def sheet(
     guidelines: Guidelines = None,
 ) -> None:
     """Make a rating sheet. It is JSON, CSV or an offline HTML form that also prints; models mix unnamed."""
-    asked = pairs.Asked(
+    asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(raters, "rater"), checks=0.0,
         guidelines=_text(guidelines, sheets.GUIDELINES),
     )  # fmt: skip
@@ -197,7 +197,7 @@ def show_results(
     """Who won, how sure that is, and whether judges agree. An open study is not shown, but with --peek."""
     if as_json + as_csv + markdown > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
-    look = results.Look(peek=peek, exclude_failed=exclude_failed, within=within)
+    look = results.ResultOptions(peek=peek, exclude_failed=exclude_failed, within=within)
     if study.is_file():
         found = results.of_votes(exports.read_arena(study), study.name, look)
     else:

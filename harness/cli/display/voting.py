@@ -14,7 +14,7 @@ from harness.cli.display import run as display
 from harness.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.review.assignments import Desk
+    from harness.review.assignments import TaskAssigner
     from harness.review.study import Study
     from harness.review.votes import Lease
 
@@ -23,13 +23,13 @@ KEYS = {"a": "first", "b": "second", "t": "tie", "x": "bad"}
 
 def vote_here(study: Study, judge: str) -> None:
     """Ask until nothing is left, or the judge quits. Each vote is on the disk before the next is asked."""
-    from harness.review.assignments import Desk
+    from harness.review.assignments import TaskAssigner
     from harness.review.study import AB
 
     if study.kind != AB:
         raise InputError("the terminal takes votes on pairs; rate on the page (harness review serve) or in the sheet")
     study.judge(judge)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     try:
         if desk.closed:
             raise InputError("the study is closed; its votes stand")
@@ -39,7 +39,7 @@ def vote_here(study: Study, judge: str) -> None:
         desk.close()
 
 
-def _loop(desk: Desk, judge: str) -> None:
+def _loop(desk: TaskAssigner, judge: str) -> None:
     past: list[Lease] = []
     again: Lease | None = None
     while True:
@@ -71,7 +71,7 @@ def _vote(lease: Lease, choice: str, shown_at: float) -> Any:
     )  # fmt: skip
 
 
-def _show(desk: Desk, judge: str, lease: Lease) -> None:
+def _show(desk: TaskAssigner, judge: str, lease: Lease) -> None:
     item, answers = desk.item(lease)
     title = f"{desk.done(judge) + 1} of {max(desk.total(judge), desk.done(judge) + 1)}"
     display.out.rule(title)

@@ -34,7 +34,7 @@ from harness.exchange import (
     problem_id,
     sampling_label,
 )
-from harness.exchange.saved_run import ProgramRun, Sample, Solved
+from harness.exchange.saved_run import ProblemSamples, ProgramRun, Sample
 from harness.files.atomic import replacing, replacing_path
 from harness.files.jsonl import parse_json, whole
 from harness.files.limits import HINT, limits, size_label
@@ -281,7 +281,7 @@ def _log(run: ProgramRun) -> dict[str, Any]:
     }
 
 
-def _sample(solved: Solved, sample: Sample, run: ProgramRun) -> dict[str, Any]:
+def _sample(solved: ProblemSamples, sample: Sample, run: ProgramRun) -> dict[str, Any]:
     completion, problem = sample.completion, solved.problem
     usage = None
     if completion.completion_tokens is not None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, ReportedMetric, number, problem_id
-from harness.exchange.saved_run import ProgramRun, Solved
+from harness.exchange.saved_run import ProblemSamples, ProgramRun
 from harness.files.atomic import replacing
 from harness.metrics import metric_or_guess
 from harness.metrics.pass_at_k import pass_at_k
@@ -180,7 +180,7 @@ def write(run: ProgramRun, out: Path) -> list[Path]:
     return [results_path, samples_path]
 
 
-def _row(doc_id: int, solved: Solved, run: ProgramRun, ks: list[int]) -> dict[str, Any]:
+def _row(doc_id: int, solved: ProblemSamples, run: ProgramRun, ks: list[int]) -> dict[str, Any]:
     problem = solved.problem
     target = getattr(problem.tests, "source", "")
     doc = {"task_id": problem.id, "prompt": problem.prompt, "test": target, "entry_point": problem.entry_point}

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.errors import SamplesError
 from harness.exchange import ImportedProblem, ImportedSample, ImportedSet, InputFile, problem_id, sampling_label
-from harness.exchange.saved_run import ProgramRun, Sample, Solved
+from harness.exchange.saved_run import ProblemSamples, ProgramRun, Sample
 from harness.files.atomic import replacing
 from harness.types import Problem, ProblemSet
 from sandbox.types import Verdict
@@ -135,7 +135,7 @@ def write(run: ProgramRun, out: Path) -> list[Path]:
     return written
 
 
-def _results(run: ProgramRun, solved: Solved) -> dict[str, Any]:
+def _results(run: ProgramRun, solved: ProblemSamples) -> dict[str, Any]:
     tests = getattr(solved.problem.tests, "source", "")
     return {
         "name": _name(solved.problem),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.errors import InputError
-from harness.review.assignments import LEASE_S, REPEAT_AFTER, Desk, passed
+from harness.review.assignments import LEASE_S, REPEAT_AFTER, TaskAssigner, passed
 from harness.review.study import Study
 from tests.fixtures.review import honest, vote_of, work
 
@@ -21,7 +21,7 @@ def test_sides_are_even_within_each_judge_and_each_item_for_every_pair_of_models
     make: Make, models: int, judges: int
 ) -> None:
     study = make(items=15, models=models, judges=str(judges), checks=0.0)
-    desk, of = Desk(study), study.key.answers
+    desk, of = TaskAssigner(study), study.key.answers
     by_judge: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     by_task: dict[str, Counter[str]] = defaultdict(Counter)
     for judge in study.design.judges:
@@ -42,13 +42,13 @@ def test_every_judge_has_an_order_of_their_own_and_it_outlives_a_restart(make: M
     for judge in study.design.judges:
         seen = []
         for _ in range(30):  # the server is started anew before each vote
-            desk = Desk(study)
+            desk = TaskAssigner(study)
             (lease,) = desk.next(judge, 1)
             desk.vote(vote_of(lease, "tie"))
             seen.append((lease.item, lease.order))
             desk.close()
         orders.append(seen)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     assert all(desk.next(judge, 1) == [] for judge in study.design.judges)
     assert len({tuple(item for item, _ in each) for each in orders}) == 3
     assert all(sorted(item for item, _ in each) == list(range(1, 31)) for each in orders)
@@ -57,7 +57,7 @@ def test_every_judge_has_an_order_of_their_own_and_it_outlives_a_restart(make: M
 
 def test_what_is_handed_out_ahead_is_what_comes_one_by_one(make: Make) -> None:
     study = make(items=30, checks=0.3)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     ahead = [each.token for each in desk.next("judge1", 12)]
     assert [each.token for each in work(desk, "judge1", lambda _: "tie", 12)] == ahead
     desk.close()
@@ -66,7 +66,7 @@ def test_what_is_handed_out_ahead_is_what_comes_one_by_one(make: Make) -> None:
 def test_an_item_is_leased_for_thirty_minutes_and_nobody_waits_while_work_remains(make: Make) -> None:
     now = [1000.0]
     study = make(items=6, judges="2", votes=1, checks=0.0)
-    desk = Desk(study, lambda: now[0])
+    desk = TaskAssigner(study, lambda: now[0])
     mine, yours = desk.next("judge1", 3), desk.next("judge2", 3)
     assert not {each.task for each in mine} & {each.task for each in yours}
     for lease in yours:
@@ -82,7 +82,7 @@ def test_an_item_is_leased_for_thirty_minutes_and_nobody_waits_while_work_remain
 
 def test_with_fewer_votes_than_judges_each_item_gets_as_many_as_were_asked_for(make: Make) -> None:
     study = make(items=12, judges="5", votes=2, checks=0.0)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     for _ in range(12):  # one vote each in turn
         for judge in study.design.judges:
             work(desk, judge, lambda _: "tie", 1)
@@ -93,7 +93,7 @@ def test_with_fewer_votes_than_judges_each_item_gets_as_many_as_were_asked_for(m
 
 def test_checks_come_as_often_as_asked_and_a_repeat_is_swapped_and_ten_later_or_more(make: Make) -> None:
     study = make(items=40, checks=0.25)
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     handed = work(desk, "judge1", honest(study, "model-a"))
     checks = [each for each in handed if each.check]
     assert len(handed) == 50 and len(checks) == 10
@@ -125,13 +125,13 @@ def test_equal_answers_are_ties_that_nobody_is_asked_about(
     folder = tmp_path_factory.mktemp("equal")
     one = answers(folder / "a.jsonl", {"p1": "same\n", "p2": "x"})
     other = answers(folder / "b.jsonl", {"p1": "  same".strip() + "  ", "p2": "y"})
-    study = pairs.make_ab(folder / "study", read(one, other), pairs.Asked(checks=0.0))
+    study = pairs.make_ab(folder / "study", read(one, other), pairs.PairOptions(checks=0.0))
     asked, ties = pairs.tasks_of(study)
     assert len(asked) == len(ties) == 1 and study.key.problems[ties[0].item] == "p1"
 
 
 def test_a_token_of_another_judge_opens_nothing(make: Make) -> None:
-    desk = Desk(make())
+    desk = TaskAssigner(make())
     (lease,) = desk.next("judge1", 1)
     with pytest.raises(InputError, match="not handed to this judge"):
         desk.lease("judge2", lease.token)

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from harness.review import pairs, sheets
-from harness.review.assignments import Desk
-from harness.review.pairs import Asked
+from harness.review.assignments import TaskAssigner
+from harness.review.pairs import PairOptions
 from harness.review.study import Study
 from harness.runs import layout, manifest
 from tests.fixtures.places import EXAMPLE
@@ -71,7 +71,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> list[Study]:
         runs = [
             renamed(run, folder / f"{number}-{name}", name) for run, name in zip((EXAMPLE, BASE), names, strict=True)
         ]
-        asked = Asked(judges=JUDGES, samples=30, by="verdict")
+        asked = PairOptions(judges=JUDGES, samples=30, by="verdict")
         made.append(pairs.make_ab(folder / f"study-{number}", read(*runs), asked, SECRET))
     return made
 
@@ -123,7 +123,7 @@ def test_sheets_do_not_change_with_the_names_either(tmp_path: Path) -> None:
         runs = [
             renamed(run, tmp_path / f"{number}-{name}", name) for run, name in zip((EXAMPLE, BASE), names, strict=True)
         ]
-        asked = Asked(judges=("ana", "ben"), samples=10)
+        asked = PairOptions(judges=("ana", "ben"), samples=10)
         study = sheets.make_sheet(tmp_path / f"s{number}", read(*runs), asked, sheets.CRITERIA, SECRET)
         made.append([(study.path / f"{sheets.SHEET}.{suffix}").read_bytes() for suffix in ("json", "csv", "html")])
     assert made[0] == made[1]
@@ -133,8 +133,8 @@ def test_another_secret_gives_other_ids_sides_and_orders(tmp_path: Path) -> None
     paths = [answers(tmp_path / f"{name}.jsonl", {f"p{n}": f"{name} {n}" for n in range(40)}) for name in ("a", "b")]
     seen = []
     for number, secret in enumerate((SECRET, "ab" * 32)):
-        study = pairs.make_ab(tmp_path / f"study{number}", read(*paths), Asked(judges=JUDGES, checks=0.0), secret)
-        desk = Desk(study)
+        study = pairs.make_ab(tmp_path / f"study{number}", read(*paths), PairOptions(judges=JUDGES, checks=0.0), secret)
+        desk = TaskAssigner(study)
         handed = []
         while found := desk.next("ana", 1):
             desk.vote(vote_of(found[0], "tie"))
@@ -150,7 +150,7 @@ def test_thoughts_and_template_tokens_are_hidden_and_an_answer_that_names_a_mode
     odd = "<think>I am Qwen, hm</think>Paris<|im_end|>"
     one = answers(tmp_path / "a.jsonl", {"p1": odd, "p2": "As ChatGPT I say Paris"})
     other = answers(tmp_path / "b.jsonl", {"p1": "Lyon", "p2": "<think>no end"})
-    study = pairs.make_ab(tmp_path / "study", read(one, other), Asked(judges=JUDGES), SECRET)
+    study = pairs.make_ab(tmp_path / "study", read(one, other), PairOptions(judges=JUDGES), SECRET)
     texts = {study.key.problems[n]: {study.key.answers[a.id]: a.text for a in study.item(n).answers} for n in (1, 2)}
     assert texts == {"p1": {"a": "Paris", "b": "Lyon"}, "p2": {"a": "As ChatGPT I say Paris", "b": ""}}
     flagged = [(study.key.answers[each], each) for each in study.key.flagged]
@@ -170,7 +170,7 @@ def test_pictures_lose_their_names_and_all_that_is_written_into_them(tmp_path: P
         row = {"id": "p", "prompt": "a red square", "image": place.name}
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
         rows[name] = tmp_path / f"{name}.jsonl"
-    study = pairs.make_ab(tmp_path / "study", read(*rows.values()), Asked(judges=JUDGES, checks=0.0), SECRET)
+    study = pairs.make_ab(tmp_path / "study", read(*rows.values()), PairOptions(judges=JUDGES, checks=0.0), SECRET)
     found = sorted((study.path / "pictures").iterdir())
     assert len(found) == 2 and {path.suffix for path in found} == {".png"}
     for path in found:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.review.model_judge import read_verdict
-from harness.review.results import Look, results
+from harness.review.results import ResultOptions, results
 from harness.review.study import Study
 from tests.fixtures import servers
 from tests.fixtures.commands import Harness
@@ -52,20 +52,20 @@ def study(make: Make) -> Study:
 
 
 def record(study: Study) -> dict[str, Any]:
-    (found,) = results(study, Look(peek=True))["model_judges"]
+    (found,) = results(study, ResultOptions(peek=True))["model_judges"]
     return dict(found)
 
 
 def test_a_judge_that_agrees_with_people_is_asked_each_pair_in_both_orders(study: Study, harness: Harness) -> None:
-    before = results(study, Look(peek=True))["comparisons"]
+    before = results(study, ResultOptions(peek=True))["comparisons"]
     asked = ask(harness, study, lambda first, _: f"Clear. [[{'A' if first.startswith('a') else 'B'}]]")
     assert len(asked) == 60 and "model-" not in json.dumps(asked)
     found = record(study)
     assert (found["pairs"], found["flip_rate"], found["unreadable"], found["agreement"]) == (30, 0.0, 0, 1.0)
     assert found["comparisons"] == [{"a": "model-a", "b": "model-b", "wins": 30, "losses": 0, "ties": 0}]
     assert found["people_agreement"] == 1.0 and "kind:model|judge:m|prompt:" in found["signature"]
-    assert results(study, Look(peek=True))["comparisons"] == before  # nothing is added to people's numbers
-    assert any("only 30 pairs" in each for each in results(study, Look(peek=True))["warnings"])
+    assert results(study, ResultOptions(peek=True))["comparisons"] == before  # nothing is added to people's numbers
+    assert any("only 30 pairs" in each for each in results(study, ResultOptions(peek=True))["warnings"])
 
 
 def test_a_judge_that_always_takes_the_first_flips_every_time_and_so_says_tie(study: Study, harness: Harness) -> None:
@@ -99,7 +99,9 @@ def test_a_model_that_judges_its_own_answers_is_warned_of(make: Make, harness: H
     with servers.serving(respond(lambda *_: "[[A]]"), models) as (url, _):
         said = harness("review", "judge", made.path, "--base-url", url, "--model", "org/model-a", "--form", "chat")
     assert said.returncode == 0, said.stderr
-    assert any("judges its own answers (model-a)" in each for each in results(made, Look(peek=True))["warnings"])
+    assert any(
+        "judges its own answers (model-a)" in each for each in results(made, ResultOptions(peek=True))["warnings"]
+    )
 
 
 @pytest.mark.parametrize(

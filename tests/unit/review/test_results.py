@@ -15,9 +15,9 @@ import pytest
 
 from harness.errors import InputError
 from harness.review import comparisons, exports
-from harness.review.assignments import Desk
+from harness.review.assignments import TaskAssigner
 from harness.review.comparisons import PairVote
-from harness.review.results import Look, close, of_votes, results
+from harness.review.results import ResultOptions, close, of_votes, results
 from harness.review.study import Study
 from harness.review.votes import Lease
 from tests.fixtures.commands import Harness
@@ -30,7 +30,7 @@ KEYS = {"study", "kind", "signature", "design", "models", "items", "comparisons"
 
 
 def judged(study: Study, **judges: Callable[[Lease], str]) -> Study:
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     for name, choose in judges.items():
         work(desk, name, choose)
     desk.close()
@@ -71,7 +71,7 @@ def test_a_careless_judge_and_one_who_always_takes_the_first_side_are_found_and_
     study = make(items=50, checks=0.2)
     like, draw = honest(study, "model-a"), random.Random(3)
     judged(study, judge1=like, judge2=lambda _: draw.choice(("first", "second")), judge3=lambda _: "first")
-    found = close(study, Look(exclude_failed=2))
+    found = close(study, ResultOptions(exclude_failed=2))
     failed = {each["judge"]: each["checks_failed"] for each in found["judges"]}
     assert failed["judge1"] == 0 and failed["judge2"] >= 2 and failed["judge3"] >= 2
     assert any("judge3 prefers the first side in 100 %" in each or "judge3 prefers the first side in 100%" in each
@@ -125,15 +125,15 @@ def test_votes_that_do_not_connect_the_models_have_no_common_scale() -> None:
              for n in range(8) for first, second in (("a", "b"), ("c", "d"))]  # fmt: skip
     with pytest.raises(InputError, match=r"do not connect \{a, b\} with \{c, d\}"):
         of_votes(votes, "votes")
-    found = of_votes(votes, "votes", Look(within=True))
+    found = of_votes(votes, "votes", ResultOptions(within=True))
     assert {each["group"] for each in found["strengths"]} == {0, 1}
 
 
 def test_a_look_before_closing_is_counted_and_stands_in_every_output(
     won: Study, harness: Harness, tmp_path: Path
 ) -> None:
-    results(won, Look(peek=True))
-    results(won, Look(peek=True))
+    results(won, ResultOptions(peek=True))
+    results(won, ResultOptions(peek=True))
     found = close(won)
     assert found["peeks"] == 2 and any("looked at the result 2 times" in each for each in found["warnings"])
     for option in (["--json"], ["--markdown"], ["-o", tmp_path / "report.html"]):
@@ -165,7 +165,7 @@ def test_strata_are_compared_apart_and_adjusted_together(tmp_path: Path) -> None
         write_rows(tmp_path / f"{name}.jsonl", *({"id": f"p{n}", "prompt": f"t{n}", "generated": f"{name} {n}",
                                                   "category": "even" if n % 2 == 0 else "odd"} for n in range(20)))  # fmt: skip
     runs = read(*(tmp_path / f"{name}.jsonl" for name in ("model-a", "model-b")))
-    study = pairs.make_ab(tmp_path / "s", runs, pairs.Asked(by="category", checks=0.0), SECRET)
+    study = pairs.make_ab(tmp_path / "s", runs, pairs.PairOptions(by="category", checks=0.0), SECRET)
     like, other = honest(study, "model-a"), honest(study, "model-b")
     found = close(judged(study, judge1=lambda each: (like if study.item(each.item).stratum == "even" else other)(each)))
     rows: dict[str, dict[str, Any]] = {each["stratum"]: each for each in found["strata"]}
@@ -196,7 +196,7 @@ def test_flagged_answers_are_shown_with_and_without(tmp_path: Path) -> None:
 
     one = answers(tmp_path / "model-a.jsonl", {f"p{n}": "I am ChatGPT" if n < 3 else f"a {n}" for n in range(12)})
     other = answers(tmp_path / "model-b.jsonl", {f"p{n}": f"b {n}" for n in range(12)})
-    study = pairs.make_ab(tmp_path / "s", read(one, other), pairs.Asked(checks=0.0), SECRET)
+    study = pairs.make_ab(tmp_path / "s", read(one, other), pairs.PairOptions(checks=0.0), SECRET)
     found = close(judged(study, judge1=honest(study, "model-a")))
     assert found["items"]["flagged"] == 3 and found["comparisons"][0]["wins"] == 12
     assert found["without_flagged"][0]["wins"] == 9

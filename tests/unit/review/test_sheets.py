@@ -15,8 +15,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.review import pairs, sheets
-from harness.review.pairs import Asked
-from harness.review.results import Look, results
+from harness.review.pairs import PairOptions
+from harness.review.results import ResultOptions, results
 from harness.review.sheet_import import import_sheet
 from harness.review.study import VOTES, Study
 from harness.review.votes import Votes
@@ -41,7 +41,7 @@ HOSTILE = [
 def sheet(tmp_path: Path) -> Study:
     """Nine answers of one model, each of which a spreadsheet or a browser might run or break."""
     path = answers(tmp_path / "model-a.jsonl", {f"p{n}": text for n, text in enumerate(HOSTILE)})
-    asked = Asked(judges=("ana", "ben"), checks=0.0, guidelines=sheets.GUIDELINES)
+    asked = PairOptions(judges=("ana", "ben"), checks=0.0, guidelines=sheets.GUIDELINES)
     return sheets.make_sheet(tmp_path / "study", read(path), asked, sheets.CRITERIA, SECRET)
 
 
@@ -202,7 +202,9 @@ def test_own_criteria_come_from_a_file(tmp_path: Path, harness: Harness) -> None
 def test_ratings_give_means_differences_severity_and_agreement(tmp_path: Path) -> None:
     """Two models, twelve problems: a is a point better; ben is a point more severe than ana, and disputes one item."""
     paths = [answers(tmp_path / f"{name}.jsonl", {f"p{n}": f"{name} {n}" for n in range(12)}) for name in ("a", "b")]
-    study = sheets.make_sheet(tmp_path / "s", read(*paths), Asked(judges=("ana", "ben")), sheets.CRITERIA[:1], SECRET)
+    study = sheets.make_sheet(
+        tmp_path / "s", read(*paths), PairOptions(judges=("ana", "ben")), sheets.CRITERIA[:1], SECRET
+    )
     for rater, off in (("ana", 0), ("ben", -1)):
         rows = []
         for n in range(1, 25):
@@ -211,7 +213,7 @@ def test_ratings_give_means_differences_severity_and_agreement(tmp_path: Path) -
             rows.append({"id": n, "scores": {"accuracy": score}})
         (tmp_path / f"{rater}.json").write_text(json.dumps(rows))
         import_sheet(study, tmp_path / f"{rater}.json", rater)
-    found = results(study, Look(peek=True))
+    found = results(study, ResultOptions(peek=True))
     means = {each["model"]: each["mean"] for each in found["ratings"]["means"]}
     assert means["a"] - means["b"] == pytest.approx(1.0, abs=0.1)
     (gap,) = found["ratings"]["differences"]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from harness.errors import InputError
-from harness.review.assignments import Desk
+from harness.review.assignments import TaskAssigner
 from harness.review.results import close
 from harness.review.study import VOTES, Study, open_study
 from harness.review.votes import Votes
@@ -43,7 +43,7 @@ def test_a_vote_that_is_sent_again_is_one_vote(make: Make) -> None:
 
 
 def test_the_latest_vote_of_a_judge_counts_and_earlier_ones_are_kept(make: Make) -> None:
-    desk = Desk(make())
+    desk = TaskAssigner(make())
     (lease,) = desk.next("judge1", 1)
     for number, choice in enumerate(("first", "tie", "second")):
         desk.vote(vote_of(lease, choice, number=str(number)))
@@ -55,7 +55,7 @@ def test_the_latest_vote_of_a_judge_counts_and_earlier_ones_are_kept(make: Make)
 
 def test_rows_cannot_be_changed_or_removed_whoever_tries(make: Make) -> None:
     study = make()
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     desk.vote(vote_of(desk.next("judge1", 1)[0], "first"))
     desk.close()
     with sqlite3.connect(study.path / VOTES) as raw:
@@ -88,7 +88,7 @@ def test_a_closed_study_takes_no_vote_from_page_or_terminal(make: Make, harness:
 
 def test_two_processes_on_one_study_see_each_other_s_votes(make: Make) -> None:
     study = make(items=4, checks=0.0)
-    page, terminal = Desk(study), Desk(open_study(study.path))
+    page, terminal = TaskAssigner(study), TaskAssigner(open_study(study.path))
     (lease,) = page.next("judge1", 1)
     page.vote(vote_of(lease, "first"))
     assert terminal.done("judge1") == 0 or terminal.history("judge1")
@@ -218,7 +218,7 @@ def test_votes_in_the_terminal_are_the_page_s(make: Make, harness: Harness, monk
     study = make(items=3, checks=0.0)
     said = harness("review", "vote", study.path, "--judge", "judge1", stdin="a\nw\nz\nb\nt\nq\n")
     assert said.returncode == 0, said.stderr
-    desk = Desk(study)
+    desk = TaskAssigner(study)
     assert [each.choice for each in desk.votes.all()] == ["first", "second", "tie"]
     assert [each.choice for each in desk.history("judge1")] == ["second", "tie"]
     desk.close()
