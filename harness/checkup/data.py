@@ -1,6 +1,7 @@
 """The data of a checkup: a directory of documented file names, or without one the shipped sets.
 
-    train.jsonl, validation.jsonl   texts, or instruction/output pairs: what it was trained on, and texts like them
+    train.jsonl, validation.jsonl   texts, or instruction/output pairs: what it was trained on, and texts like them;
+                                    validation may be called val, valid, eval or dev, and both may be .csv, .parquet ...
     codegen.jsonl, summarization.jsonl, classification.jsonl, perplexity.jsonl   as `harness run --task` takes them
     trainer_state.json              the log of the training run
 
@@ -23,11 +24,14 @@ from harness import datasets
 from harness.errors import InputError
 from harness.files import atomic, jsonl
 from harness.files.row_text import text_of
-from harness.files.rows import Row, RowFile
+from harness.files.rows import SUFFIXES, Row, RowFile
 from harness.overfit import measures
 from harness.tasks import open_task
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(  # what the two files of texts may be called, without ending
+    {TRAIN: ("train", "training"), VALIDATION: ("validation", "val", "valid", "eval", "dev")}
+)
 TASKS = ("codegen", "summarization", "classification", "perplexity")  # the one with the longest answers first: see Plan
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {"codegen": "starter", "summarization": "briefs", "classification": "remarks", "perplexity": "passages"}
@@ -74,7 +78,7 @@ class CheckupPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckupData:
-    """What there is to check. missing: file name -> what it would be for."""
+    """What there is to check. missing: file name -> what it would be for. not_read: names of other files of rows."""
 
     folder: Path | None
     parts: tuple[CheckupPart, ...]
@@ -82,6 +86,7 @@ class CheckupData:
     validation: Path | None
     curve: Path | None
     missing: Mapping[str, str]
+    not_read: tuple[str, ...] = ()
 
     def part(self, name: str) -> CheckupPart | None:
         """The part of a name, if there is one."""
@@ -119,19 +124,36 @@ def open_data(folder: Path | None, choice: ItemSelection) -> CheckupData:
         return CheckupData(folder=None, parts=shipped, train=None, validation=None, curve=None, missing=_missing([]))
     if not folder.is_dir():
         raise InputError(f"{folder} is no directory; --data takes one with {', '.join(ADD)}, or some of them")
-    present = [name for name in ADD if (folder / name).is_file()]
-    if not present:
-        raise InputError(f"{folder} holds none of {', '.join(ADD)}; at least one is needed")
+    files = _find_files(folder)
+    if not files:
+        also = ", ".join(f"{name}.jsonl" for name in NAMES[VALIDATION][1:])
+        raise InputError(
+            f"{folder} holds none of {', '.join(ADD)} ({VALIDATION} may be {also}); at least one is needed"
+        )
     parts = [_task(task, str(path), path, choice) for task in TASKS if (path := folder / f"{task}.jsonl").is_file()]
-    train, validation, curve = (folder / name if name in present else None for name in (TRAIN, VALIDATION, CURVE))
+    train, validation, curve = (files.get(name) for name in (TRAIN, VALIDATION, CURVE))
     for name, file in (("validation", validation), ("train", train)):
         if file is not None:
             parts += _texts(name, file, choice)
     order = ["codegen", "summarization", "classification"]
     parts.sort(key=lambda part: order.index(part.name) if part.name in order else len(order))
     return CheckupData(
-        folder=folder, parts=tuple(parts), train=train, validation=validation, curve=curve, missing=_missing(present)
-    )
+        folder=folder, parts=tuple(parts), train=train, validation=validation, curve=curve,
+        missing=_missing(list(files)),
+        not_read=tuple(path.name for path in sorted(folder.iterdir())
+                       if path.name.endswith(SUFFIXES) and path not in files.values()),
+    )  # fmt: skip
+
+
+def _find_files(folder: Path) -> dict[str, Path]:
+    """Name of ADD -> the file that is it: under that very name, or for texts the first of NAMES with a known ending."""
+    found = {name: folder / name for name in ADD if (folder / name).is_file()}
+    for name, stems in NAMES.items():
+        others = (folder / f"{stem}{ending}" for stem in stems for ending in SUFFIXES)
+        path = next((path for path in others if path.is_file()), None)
+        if name not in found and path is not None:
+            found[name] = path
+    return found
 
 
 def _missing(present: Sequence[str]) -> dict[str, str]:

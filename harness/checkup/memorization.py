@@ -24,7 +24,7 @@ from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import LossMinimum, Point
 from harness.overfit.measures import Copies, Gap, WeightedLoss, WrittenTexts
 from harness.runs import reader
-from harness.text import verbatim
+from harness.text import containment, verbatim
 from harness.training_data import leaks
 from harness.training_data.leaks import LeakRules, Leaks
 
@@ -115,7 +115,7 @@ def _leaks(data: CheckupData, progress: Progress) -> dict[str, Leaks]:
     """Each test file against the training data."""
     if data.train is None:
         return {}
-    rules = LeakRules()
+    rules = LeakRules(contained=containment.BENCHMARK)  # as `harness leaks` has it
     tests = {part.name: part.source for part in data.parts if part.source not in (None, data.train)}
     tests.pop("validation continuation", None)  # the same file as that of the losses
     found = {}

@@ -92,6 +92,7 @@ def run_checkup(options: CheckupOptions, displays: Displays, progress: Progress)
     configs = {side: {part.name: _config(options, side, part, by) for part in data.parts} for side in SIDES}
     results = {side: _run_all(side, data.parts, configs[side], models[side], displays) for side in SIDES}
     comparisons, cautions = _compare(data.parts, results, options.choice.seed)
+    cautions += [f"{data.folder}/{name} is not read: a checkup knows no file of that name" for name in data.not_read]
     runs = {side: {part: each.run for part, each in results[side].items()} for side in SIDES}
     found = memorization.measure_memorization(data, runs["base"], runs["tuned"], points, options.choice.seed, progress)
     lines = verdicts.metric_results(comparisons)

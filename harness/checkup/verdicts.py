@@ -16,18 +16,21 @@ from harness.comparison.pairs import FAR, ComparedRun, Comparison
 from harness.comparison.pairs import PairResult as Compared
 from harness.overfit.measures import Level, Sign
 from harness.stats import bootstrap, paired
+from harness.stats.proportion import Proportion, wilson
 from harness.training_data.leaks import Leaks
 
+LEAKED = 0.05  # of a part's items: with fewer in the training data their score says little about that of the part
 TRAINED = "train"  # the part of no verdict: that a model predicts what it was trained on is no merit
 
 
 class Conclusion(enum.StrEnum):
-    """Of the tuned model. SIGN, NO_SIGN and NOT_MEASURED are those of checks."""
+    """Of the tuned model. From SIGN on they are those of checks; a REMARK is evidence too small to doubt a score."""
 
     BETTER = "better"
     WORSE = "worse"
     NO_EVIDENCE = "no evidence"
     SIGN = "sign"
+    REMARK = "remark"
     NO_SIGN = "no sign"
     NOT_MEASURED = "not measured"
 
@@ -74,12 +77,16 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorizationCheck:
-    """One thing that was looked for in the tuned model. advice: what to do about it, empty for nothing."""
+    """One thing that was looked for in the tuned model. advice: what to do about it, empty for nothing.
+
+    share: of the items that it was found in, with its interval, for what is counted in items.
+    """
 
     name: str
     verdict: Conclusion
     words: str
     advice: str = ""
+    share: Proportion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,28 +225,36 @@ def _words(line: MetricResult) -> str:
 
 
 def check_of_signs(name: str, found: Sequence[Sign], otherwise: str) -> MemorizationCheck:
-    """A check from its signs, of which the first is the worst; otherwise: the words where there is none."""
+    """A check from its signs, of which the first is the worst; otherwise: the words where there is none.
+
+    Signs that are all remarks make a remark.
+    """
     if not found:
         return MemorizationCheck(name=name, verdict=Conclusion.NO_SIGN, words=otherwise)
     return MemorizationCheck(
         name=name,
-        verdict=Conclusion.SIGN,
+        verdict=Conclusion.REMARK if found[0].level is Level.REMARK else Conclusion.SIGN,
         words="; ".join(f"{'severe: ' if each.level is Level.SEVERE else ''}{each.what}" for each in found),
         advice="; ".join(dict.fromkeys(each.advice for each in found)),
     )
 
 
 def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
-    """A check of one test file against the training data."""
+    """A check of one test file against the training data: a sign from LEAKED of its items on, below that a remark."""
     count = found.exact + found.near + found.contained
     if not count:
         words = f"none of {found.rows} items stands in the training data"
         return MemorizationCheck(name=f"leaks: {part}", verdict=Conclusion.NO_SIGN, words=words)
+    size = wilson(count, found.rows)
+    heavy = size.share >= LEAKED
+    meaning = "so that a better score may be memory" if heavy else "too few to move a score much"
     return MemorizationCheck(
         name=f"leaks: {part}",
-        verdict=Conclusion.SIGN,
-        words=f"{count} of {found.rows} items stand in the training data ({found.exact} exact, {found.near} near, "
-        f"{found.contained} contained), so that a better score may be memory",
+        verdict=Conclusion.SIGN if heavy else Conclusion.REMARK,
+        words=f"{count} of {found.rows} items ({size.share:.1%}, 95 % interval {size.low:.1%} to {size.high:.1%}) "
+        f"{'stands' if count == 1 else 'stand'} in the training data ({found.exact} exact, {found.near} near, "
+        f"{found.contained} contained), {meaning}",
+        share=size,
         advice=f"remove them from the test data or train without them: harness leaks {found.found_in} {found.part}",
     )
 
@@ -247,6 +262,8 @@ def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
 def headline(base: str, tuned: str, found: Sequence[MetricResult], checks: Sequence[MemorizationCheck]) -> str:
     """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
     bad = [check for check in checks if check.verdict is Conclusion.SIGN]
+    remarks = [check for check in checks if check.verdict is Conclusion.REMARK]
+    unmeasured = [check for check in checks if check.verdict is Conclusion.NOT_MEASURED]
     parts = [_answer(base, tuned, found, "Not to be trusted yet" if bad else "Yes")]
     losses = [line for line in found if line.part == "validation"]
     for line in losses:
@@ -261,9 +278,15 @@ def headline(base: str, tuned: str, found: Sequence[MetricResult], checks: Seque
             "before you trust a better score."
         )
     elif checks:
-        parts.append(f"None of {len(checks)} checks for memorisation and leaks found anything.")
+        measured = len(checks) - len(unmeasured)
+        anything = "anything that weighs against it" if remarks else "anything"
+        parts.append(f"None of {measured} checks for memorisation and leaks found {anything}.")
     else:
         parts.append("Whether it memorised was not checked: that takes the data it was trained on.")
+    if remarks:
+        parts.append(f"Small, and worth a look: {'; '.join(f'{check.name}: {check.words}' for check in remarks)}.")
+    if unmeasured:
+        parts.append(f"Not measured: {', '.join(check.name for check in unmeasured)}.")
     return " ".join(parts)
 
 

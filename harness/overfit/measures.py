@@ -35,9 +35,10 @@ METHOD = f"ratio of sums over texts; 95 % percentile bootstrap over texts, each 
 
 
 class Level(enum.StrEnum):
-    """How bad it is."""
+    """How bad it is. A remark is there, but too small to speak against a model."""
 
     NONE = "none"
+    REMARK = "remark"
     MODERATE = "moderate"
     SEVERE = "severe"
 
@@ -338,9 +339,9 @@ def find_signs(
     if turn is not None and turn.confirmed:
         at = f"epoch {turn.epoch:g}" if turn.epoch is not None else f"step {turn.step:g}"
         what = f"the validation loss turned up at {at} and rose by {turn.rise:.2f} nats"
-        signs.append(Sign(level=level_of(turn.rise) if turn.rise >= MODERATE else Level.MODERATE, what=what,
-                          advice=f"use the checkpoint of {at}"))  # fmt: skip
-    return sorted(signs, key=lambda sign: sign.level is not Level.SEVERE)
+        level = level_of(turn.rise) if turn.rise >= MODERATE else Level.REMARK
+        signs.append(Sign(level=level, what=what, advice=f"use the checkpoint of {at}"))
+    return sorted(signs, key=lambda sign: list(Level).index(sign.level), reverse=True)
 
 
 def worst_level(signs: Sequence[Sign]) -> Level:

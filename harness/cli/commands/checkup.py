@@ -103,14 +103,15 @@ def _people(path: Path) -> PeopleResult:
 
 
 STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "sign": "bold red", "no sign": "green",
-          "not measured": "yellow"}  # fmt: skip
+          "remark": "yellow", "not measured": "yellow"}  # fmt: skip
 
 
 def _show(found: Checkup, page: Path) -> None:
     display.out.print(_table(found))
     for check in found.memorization.checks:
-        if check.verdict == "sign":
-            said = Text(display.printable(f"{check.name}: {check.words}"), style="red")
+        if check.verdict in ("sign", "remark"):
+            style = "red" if check.verdict == "sign" else "yellow"
+            said = Text(display.printable(f"{check.name}: {check.words}"), style=style)
             display.out.print(said, Text(display.printable(f"  {check.advice}"), style="dim"), sep="\n", soft_wrap=True)
     for caution in found.cautions:
         display.out.print(Text(f"note: {display.printable(caution)}", style="yellow"), soft_wrap=True)

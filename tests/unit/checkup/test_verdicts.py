@@ -11,7 +11,10 @@ from harness.checkup import verdicts as findings
 from harness.checkup.data import ItemSelection, open_data
 from harness.checkup.verdicts import Conclusion, MemorizationCheck, MetricResult, ValueWithInterval
 from harness.errors import InputError
+from harness.overfit.loss_curve import LossMinimum
+from harness.overfit.measures import find_signs
 from harness.tasks.continuation import open_task
+from harness.training_data.leaks import Leaks
 from harness.types import Completion, Problem
 
 WORDS = [f"word{number}" for number in range(40)]
@@ -53,6 +56,56 @@ def test_the_headline_names_the_checks_that_found_something_or_says_that_none_wa
     )
     assert "None of 1 checks" in findings.headline("b", "t", [], [NO_SIGN])
     assert "Whether it memorised was not checked" in findings.headline("b", "t", [], [])
+
+
+def leaks(contained: int, rows: int) -> Leaks:
+    return Leaks(part="test", found_in="train.jsonl", rows=rows, exact=0, near=0, contained=contained,
+                 share=contained / rows, examples=())  # fmt: skip
+
+
+def test_one_leaked_item_of_many_is_a_remark_with_its_size_and_does_not_turn_the_headline() -> None:
+    check = findings.check_of_leaks("codegen", leaks(1, 69))
+    assert (
+        check.verdict is Conclusion.REMARK and "1 of 69 items (1.4%, 95 % interval 0.3% to 7.8%) stands" in check.words
+    )
+    said = findings.headline("b", "t", [line(Conclusion.BETTER)], [check, NO_SIGN])
+    assert said.startswith("Yes: ") and "1 of 69" in said and "weighs against it" in said
+
+
+def test_from_one_item_in_twenty_on_a_leak_is_a_sign() -> None:
+    assert findings.check_of_leaks("codegen", leaks(5, 100)).verdict is Conclusion.SIGN
+    assert findings.check_of_leaks("codegen", leaks(4, 100)).verdict is Conclusion.REMARK
+
+
+def test_a_validation_loss_that_rose_by_hardly_anything_is_a_remark() -> None:
+    def check(rise: float) -> MemorizationCheck:
+        turn = LossMinimum(step=1, epoch=2, loss=1, rise=rise, confirmed=True, train_change=-1)
+        return findings.check_of_signs("training curve", find_signs(None, [], turn), "")
+
+    assert check(0.03).verdict is Conclusion.REMARK and check(0.2).verdict is Conclusion.SIGN
+
+
+@pytest.mark.parametrize("name", ["val.jsonl", "valid.json", "eval.csv", "dev.jsonl", "validation.csv", "dev.parquet"])
+def test_validation_texts_are_found_under_every_common_name(tmp_path: Path, name: str) -> None:
+    texts = ["one two three", "four five six"]
+    if name.endswith("parquet"):
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table({"text": texts}), tmp_path / name)
+    elif name.endswith("csv"):
+        (tmp_path / name).write_text("text\n" + "\n".join(texts) + "\n")
+    elif name.endswith("json"):
+        (tmp_path / name).write_text(json.dumps([{"text": text} for text in texts]))
+    else:
+        (tmp_path / name).write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    data = open_data(tmp_path, ItemSelection(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+    assert data.validation == tmp_path / name and "validation.jsonl" not in data.missing and not data.not_read
+
+
+def test_a_file_that_a_checkup_does_not_know_is_named(tmp_path: Path) -> None:
+    for name in ("val.jsonl", "held_out.jsonl"):
+        (tmp_path / name).write_text('{"text": "a b"}\n' * 2)
+    data = open_data(tmp_path, ItemSelection(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+    assert data.not_read == ("held_out.jsonl",)
 
 
 def test_a_perplexity_is_told_by_its_change_in_per_cent() -> None:

@@ -78,7 +78,7 @@ def test_the_embedded_models_curve_is_read_and_does_not_turn_up() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.json", "{", "is not what its name says"),
+        ("a.json", "{", "a.json: not JSON"),
         ("a.json", "{}", "has no log_history"),
         ("a.json", '{"log_history": [{"loss": "x", "step": 1}]}', "entry 1: loss is no number: 'x'"),
         ("a.json", '{"log_history": [{"loss": 1}]}', "entry 1: a loss without its step or epoch"),

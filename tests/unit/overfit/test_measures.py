@@ -172,7 +172,7 @@ def test_the_worst_sign_comes_first() -> None:
     turn = LossMinimum(step=1, epoch=2, loss=1, rise=0.05, confirmed=True, train_change=-1)
     gap = measures.measure_gap(losses(1.0), losses(2.0, seed=1), rng())
     signs = measures.find_signs(gap, [], turn)
-    assert [sign.level for sign in signs] == [Level.SEVERE, Level.MODERATE] and measures.worst_level(
+    assert [sign.level for sign in signs] == [Level.SEVERE, Level.REMARK] and measures.worst_level(
         signs
     ) is Level.SEVERE
     assert "epoch 2" in signs[1].what and measures.worst_level([]) is Level.NONE
