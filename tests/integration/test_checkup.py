@@ -374,7 +374,9 @@ def test_the_terminal_has_a_row_for_each_verdict_and_the_reports_path(place: Pat
     shown = (place / "stdout").read_text()
     for each in record["lines"]:
         assert each["verdict"] in shown
-    assert "report: checkup/report.html" in shown and "no sign" in shown and "1 of 6 items (16.7%, 95 % interval" in shown
+    assert (
+        "report: checkup/report.html" in shown and "no sign" in shown and "1 of 6 items (16.7%, 95 % interval" in shown
+    )
 
 
 def test_a_limit_takes_items_by_the_seed_from_the_file_as_it_is(
