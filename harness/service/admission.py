@@ -87,7 +87,7 @@ class _Work:
         program = self.program
         files = tuple(sorted(program.files.items()))
         return (program.source, program.language, files, program.argv, program.stdin, tuple(program.fetch),
-                self.tests, self.limits)  # fmt: skip
+                program.loopback, self.tests, self.limits)  # fmt: skip
 
     def runs(self) -> int:
         """How many times the program is started."""

@@ -206,3 +206,19 @@ def test_nothing_is_left_after_a_thousand_programs_of_which_many_hang_up() -> No
         assert not admission._jobs and not admission._queues and not admission._queued and not admission._running
 
     play(scene, workers=3)
+
+
+def test_a_program_that_may_open_sockets_is_not_equal_to_one_that_may_not() -> None:
+    async def scene(admission: Admission, runner: Runner, _: Metrics) -> None:
+        tasks = [
+            asyncio.create_task(
+                admission.run(Program(source="waits", loopback=loopback), None, Limits(), client="a", patience=EVER)
+            )
+            for loopback in (False, True)
+        ]
+        await settled()
+        assert runner.started == ["waits", "waits"]
+        runner.go.set()
+        await asyncio.gather(*tasks)
+
+    play(scene, workers=2)
