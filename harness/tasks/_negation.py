@@ -17,6 +17,7 @@ WORDS_BEFORE, WORDS_AFTER = 4, 3  # how near to a label, in its sentence, a word
 CHARACTERS_BEFORE, CHARACTERS_AFTER = 6, 10  # the same for scripts without spaces
 _WORD = regex.compile(r"[\p{L}\p{N}\p{M}_'’]+")
 _SENTENCE = regex.compile(r"[.!?;\n。！？；।۔؟]")
+_ASIDE = regex.compile(r"[,،(:]|\s[-–—]+\s|—")  # what follows it gives a reason
 _CLAUSE = regex.compile(r"[.!?;\n。！？；，、,]")
 _WORDS = """
 not no never neither nor without non un cannot hardly barely unlikely rather instead except wrong incorrect false
@@ -60,6 +61,10 @@ _NEGATORS = {unicodedata.normalize("NFC", word) for word in _WORDS.split()} - {"
 _STEMS = ("değil", "아니", "아닙", "아닌", "아님", "않", "없", "못하", "못한")
 _CHARACTERS_OF_NEGATION = ("不", "没", "沒", "非", "無", "无", "未", "别", "莫", "ない", "なく", "ません",
                            "ではな", "じゃな", "ไม่", "มิใช่", "หาไม่", "ບໍ່", "មិន", "គ្មាន", "မဟုတ်", "မ")  # fmt: skip
+# Words that hold such a character and negate nothing: very, category, especially, level, doubtless, not bad, right ...
+_INNOCENT = regex.compile(
+    "非常|莫非|类别|級別|级别|特别|分别|区别|识别|判别|鉴别|个别|性别|差别|毫无疑问|无疑|没错|不错|不仅|不但|不只|未来"
+)
 _AFTER_ONLY = ("ない", "なく", "ません", "ではな", "じゃな", "မဟုတ်")
 
 
@@ -70,10 +75,21 @@ def is_negated(text: str, start: int, end: int) -> bool:
     if has_unspaced(text[start:end]):
         return _negated_by_characters(text, start, end)
     before = _WORD.findall(_SENTENCE.split(text[:start])[-1])[-WORDS_BEFORE:]
-    after = _WORD.findall(_SENTENCE.split(text[end:])[0])[:WORDS_AFTER]
+    after = _words_after(_SENTENCE.split(text[end:])[0])
     if negates(text[start:end]):  # the label "no" in "No, it is not"
         after = []
     return any(negates(word) for word in (*before, *after)) or _negated_by_characters(text, start, end)
+
+
+def _words_after(rest: str) -> list[str]:
+    """The words after a label that may negate it: the next few of its clause, and the sentence's last ("x, it is not").
+
+    "Neutral - not enough is said" gives a reason. What is no more than two words ("x, not") is no clause of its own.
+    """
+    words = _WORD.findall(rest)
+    clause, *more = _ASIDE.split(rest, maxsplit=1)
+    near = _WORD.findall(clause) if more and len(_WORD.findall(more[0])) > 2 else words
+    return [*near[:WORDS_AFTER], *words[-1:]] if near is not words else near[:WORDS_AFTER]
 
 
 def negates(word: str) -> bool:
@@ -83,8 +99,8 @@ def negates(word: str) -> bool:
 
 
 def _negated_by_characters(text: str, start: int, end: int) -> bool:
-    before = _CLAUSE.split(text[:start])[-1][-CHARACTERS_BEFORE:]
-    after = _CLAUSE.split(text[end:])[0][:CHARACTERS_AFTER]
+    before = _INNOCENT.sub("", _CLAUSE.split(text[:start])[-1])[-CHARACTERS_BEFORE:]
+    after = _INNOCENT.sub("", _CLAUSE.split(text[end:])[0])[:CHARACTERS_AFTER]
     early = [each for each in _CHARACTERS_OF_NEGATION if each not in _AFTER_ONLY]
     own = text[start:end]
     return any(each in before and each not in own for each in early) or any(

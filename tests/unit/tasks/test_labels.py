@@ -204,3 +204,39 @@ def test_a_label_that_is_negated_in_its_language_is_not_read(answer: str) -> Non
 )
 def test_numbers_and_truth_values_in_json_are_labels(labels: list[str], answer: str, label: str | None) -> None:
     assert LabelReader(labels).read(answer).label == label
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("非常正面", "正面"),
+        ("特别正面", "正面"),
+        ("类别：正面", "正面"),
+        ("情感类别是正面", "正面"),
+        ("毫无疑问是正面", "正面"),
+        ("没错，正面", "正面"),
+        ("并非正面", None),
+        ("类别不是正面", None),
+        ("没有正面", None),
+    ],
+)
+def test_characters_of_negation_inside_words_that_negate_nothing(answer: str, label: str | None) -> None:
+    assert LabelReader(["正面", "负面"]).read(answer).label == label
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("Neutral - not enough information is given", "neutral"),
+        ("Neutral — the premise does not say", "neutral"),
+        ("Contradiction, since not all dogs are animals here", "contradiction"),
+        ("It is neutral (no relation is stated)", "neutral"),
+        ("Neutral, not", None),
+        ("Neutral, it is not", None),
+        ("Neutral - no", None),
+        ("Neutral is not right, since it says so", None),
+        ("It is not, all in all, neutral", None),
+    ],
+)
+def test_a_reason_after_the_label_does_not_negate_it(answer: str, label: str | None) -> None:
+    assert LabelReader(["entailment", "neutral", "contradiction"]).read(answer).label == label
