@@ -33,6 +33,7 @@ SERVER_STOPS = 4
 LONGEST_WAIT_S = 600.0  # that a server may ask for between two attempts
 _BESIDE = ("top_k", "min_p", "repetition_penalty")  # not OpenAI's: they go beside its own
 _NEUTRAL: Mapping[str, Any] = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "top_p": 1.0}
+_OFF = {"top_k": -1}  # how others write the neutral value: SGLang, and vLLM before 0.9, refuse 0
 _DONE_HERE = ("stop", "seed")
 _OTHER_NAMES = {"max_tokens": "max_completion_tokens"}
 _REFUSED = re.compile(
@@ -66,6 +67,7 @@ class Dialect:
     def __init__(self) -> None:
         self._left_out: set[str] = set()
         self._renamed: dict[str, str] = {}
+        self._off: dict[str, Any] = {}  # parameters whose neutral value this server writes in another way
         self.streams = False
 
     @property
@@ -81,7 +83,11 @@ class Dialect:
     def arguments(self, request: Request) -> dict[str, Any]:
         """The sampling parameters of a request, as this server takes them."""
         arguments = sampling_arguments(request)
-        beside = {name: value for name, value in arguments.pop("extra_body").items() if name not in self._left_out}
+        beside = {
+            name: self._off.get(name, value) if value == _NEUTRAL[name] else value
+            for name, value in arguments.pop("extra_body").items()
+            if name not in self._left_out
+        }
         named = {self._renamed.get(k, k): v for k, v in arguments.items() if k not in self._left_out}
         late = {name: named.pop(name) for name in list(named) if name in self._renamed.values()}
         return {**named, "extra_body": {**beside, **late}}
@@ -99,11 +105,15 @@ class Dialect:
             log.info("the server answers only as a stream")
             return True
         names = {*sent.get("extra_body", ()), *sent} & {*_NEUTRAL, *_DONE_HERE, *_OTHER_NAMES, "temperature"}
-        name = refused_parameter(error, sorted(names))
+        name = refused_parameter(error, sorted(names)) or _other_off(text)
         if name is None or is_too_long(error):
             return False
         if name in self._left_out or name in self._renamed:
             return True
+        if name == _other_off(text) and self._can_do_without(name, request):
+            known = sent.get("extra_body", {}).get(name) == _OFF[name]  # refused in this form too
+            self._off[name] = _OFF[name]
+            return not known
         if name in _OTHER_NAMES and _OTHER_NAMES[name] not in self._renamed.values():
             self._renamed[name] = _OTHER_NAMES[name]
         elif self._can_do_without(name, request):
@@ -144,6 +154,11 @@ def refused_parameter(error: openai.APIStatusError, sent: Iterable[str]) -> str 
     if found is not None or not _REFUSED.search(text):
         return found if isinstance(found, str) else None
     return next((name for name in names if re.search(rf"\b{name}\b", text)), None)
+
+
+def _other_off(text: str) -> str | None:
+    """The parameter that a server wants switched off by another value; None where it says no such thing."""
+    return next((name for name, value in _OFF.items() if re.search(rf"\b{name}\b.{{0,40}}{value}\b", text)), None)
 
 
 def error_text(error: openai.APIStatusError) -> str:

@@ -184,9 +184,16 @@ class EngineCache:
 
 
 def plain_url(base_url: str) -> str:
-    """A server's address in one form: two models on one host are two addresses, by port or by path."""
-    parts = urllib.parse.urlsplit(base_url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
+    """A server's address in one form: two models on one host are two addresses, by port or by path.
+
+    Raises InputError for what is no address.
+    """
+    try:
+        parts = urllib.parse.urlsplit(base_url)
+        given = parts.port
+    except ValueError as error:
+        raise InputError(f"--base-url {base_url} is no address ({error}); one is http://127.0.0.1:8000/v1") from error
+    port = given or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
     return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
 
 

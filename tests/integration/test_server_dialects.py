@@ -83,6 +83,26 @@ def test_a_neutral_parameter_that_a_server_refuses_is_left_out_from_then_on(refu
     assert len(asked) == 5 and not set(EXTRAS) & asked[-1].keys() and asked[-1]["temperature"] == 0.8
 
 
+@pytest.mark.parametrize("param", [None, "top_k"])
+def test_a_server_that_refuses_top_k_0_is_sent_its_own_word_for_all_tokens(param: str | None) -> None:
+    words = {"message": "top_k must be -1 (disable) or at least 1, got 0.", "param": param, "code": 400}
+
+    def respond(wanted: dict[str, Any], _: int) -> Answer:
+        return (400, {"object": "error", "error": words}) if wanted.get("top_k") == 0 else choices(wanted)
+
+    with serving(respond) as (url, asked):
+        engine = opened(url)
+        assert len(engine.complete(request())) == 2
+        engine.complete(request(top_k=40))
+    assert [each["top_k"] for each in asked] == [0, -1, 40]
+
+
+def test_a_server_that_refuses_every_top_k_is_not_asked_for_ever() -> None:
+    with serving(lambda _, __: refusal(400, "top_k must be -1 or so")) as (url, asked), pytest.raises(RequestFailed):
+        opened(url).complete(request(n=1))
+    assert len(asked) == 2
+
+
 def test_requests_at_the_same_time_learn_the_same_thing() -> None:
     def slowly(wanted: dict[str, Any], number: int) -> Answer:
         time.sleep(0.2)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import RunConfig
 from harness.engines import _vllm_arguments
-from harness.engines._selection import ModelSpec, find_model
+from harness.engines._selection import ModelSpec, find_model, plain_url
 from harness.errors import InputError
 from harness.pipeline import plan
 from harness.prompts import template
@@ -67,3 +67,9 @@ def test_servers_are_told_apart_by_scheme_host_port_and_path(one: str, other: st
 def test_models_of_one_server_are_told_apart_by_their_names() -> None:
     models = [find_model(load_config(None, {"base_url": "http://a/v1", "model": name})) for name in ("base", "tuned")]
     assert models[0].identity != models[1].identity
+
+
+@pytest.mark.parametrize("address", ["http://host:abc/v1", "http://host:99999/v1", "http://[::1/v1"])
+def test_an_address_that_is_none_is_bad_input(address: str) -> None:
+    with pytest.raises(InputError, match="is no address"):
+        plain_url(address)
