@@ -150,15 +150,18 @@ class _Bench:
 
     def measure(self, completions: Sequence[Completion]) -> ProblemStrength:
         """Mutants against the tests, and whatever passes them against the reference."""
-        made = self._mutants()
-        accepted = [each for each in made if self._accepts(each)]
+        judged = [(each, self._verdict(each)) for each in self._mutants()]
+        made = [each for each, verdict in judged if verdict is not Verdict.INTERNAL_ERROR]  # ours says nothing of it
+        accepted = [each for each, verdict in judged if verdict is Verdict.ACCEPTED]
         programs = self._distinct(completions)
         reason = ""
         if accepted or programs:
             reason = self._make_inputs()
+        if reason:  # which of those accepted are wrong is not known, so neither is a share of the wrong ones
+            return ProblemStrength(problem_id=self.problem.id, mutants=len(made), not_measured=reason)
         found = [(each, self._difference(each.kind, normal_form(self.source), each.source)) for each in accepted]
         survivors = [difference for _, difference in found if difference is not None]
-        against = [self._difference(name, self.source, source) for name, source in programs] if self.calls else []
+        against = [self._difference(name, self.source, source) for name, source in programs]
         return ProblemStrength(
             problem_id=self.problem.id,
             mutants=len(made),
@@ -169,15 +172,14 @@ class _Bench:
             disagreeing=tuple(each for each in against if each is not None),
             calls=tuple(self.calls),
             answers=tuple(self.answers),
-            not_measured=reason,
         )
 
     def _mutants(self) -> list[Mutant]:
         first = self.problem.prompt.count("\n") + 1 if self.source.startswith(self.problem.prompt) else 1
         return mutants(self.source, first_line=first, limit=self.options.mutants, rng=self.rng)
 
-    def _accepts(self, mutant: Mutant) -> bool:
-        return self._run(Program(source=mutant.source), self.tests, self.short).verdict is Verdict.ACCEPTED
+    def _verdict(self, mutant: Mutant) -> Verdict:
+        return self._run(Program(source=mutant.source), self.tests, self.short).verdict
 
     def _distinct(self, completions: Sequence[Completion]) -> list[tuple[str, str]]:
         named: dict[str, str] = {}

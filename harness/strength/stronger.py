@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -76,11 +77,16 @@ def stronger_rows(
 
 
 def with_tests(source: str, entry_point: str, added: list[tuple[Call, Answer]]) -> str:
-    """Test source with an assertion for each call: at the end of `check` where there is one, else at its end."""
+    """Test source with an assertion for each call: at the end of `check` where there is one, else at its end.
+
+    So too where `check` is one line, or ends in a `return`, after which nothing runs.
+    """
     if not added:
         return source
     tree = ast.parse(source)
     check = next((each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == "check"), None)
+    if check is not None and (check.body[-1].lineno == check.lineno or isinstance(check.body[-1], ast.Return)):
+        check = None
     name = check.args.args[0].arg if check is not None and check.args.args else entry_point
     indent = " " * (check.body[-1].col_offset if check is not None else 0)
     lines = [f"{indent}{_assertion(name, call, answer)}" for call, answer in added]
@@ -89,10 +95,20 @@ def with_tests(source: str, entry_point: str, added: list[tuple[Call, Answer]]) 
     at = end or len(source.rstrip("\n").split("\n"))
     text = "\n".join([*kept[:at], *lines, *kept[at:]])
     if any(isinstance(answer.value, float) for _, answer in added) and not _has_math(tree):
-        text = f"import math\n\n\n{text}"
+        text = _headed("import math\n\n\n", text)
     if any(answer.raised for _, answer in added) and "def _raises(" not in source:
-        text = _RAISES + text
+        text = _headed(_RAISES, text)
     return text
+
+
+def _headed(head: str, source: str) -> str:
+    """`head` in front of a source, but after what must come first there."""
+    future = [
+        each for each in ast.parse(source).body if isinstance(each, ast.ImportFrom) and each.module == "__future__"
+    ]
+    lines = source.split("\n")
+    at = future[-1].end_lineno or 0 if future else 0
+    return "\n".join([*lines[:at], head + "\n".join(lines[at:])])
 
 
 def _has_math(tree: ast.Module) -> bool:
@@ -114,7 +130,12 @@ def _assertion(name: str, call: Call, answer: Answer) -> str:
 
 
 def _writable(answer: Answer) -> bool:
-    """Whether an equality says it: not of floats inside other values, whose last digit is the reference's own."""
+    """Whether a test says it: not of floats inside other values, whose last digit is the reference's own, and not of
+    exceptions that the program defines, whose names the tests do not know.
+    """
+    if answer.raised:
+        error = getattr(builtins, answer.raised, None)
+        return isinstance(error, type) and issubclass(error, BaseException)
     if isinstance(answer.value, float):
         return not math.isnan(answer.value)
     return not _holds_float(answer.value)

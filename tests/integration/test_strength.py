@@ -95,3 +95,18 @@ def test_what_cannot_be_measured_says_why(box: Pool, tmp_path: Path) -> None:
     broken = {**ROW, "reference": "    return 1\n"}
     assert "not calls" in measured(box, problem(tmp_path, stdio)).not_measured
     assert "reference is" in measured(box, problem(tmp_path, broken)).not_measured
+
+
+def test_a_mutant_without_a_verdict_is_not_counted_as_killed(tmp_path: Path) -> None:
+    def run(program: sandbox.Program, tests: sandbox.Tests | None, limits: Limits) -> sandbox.Execution:
+        reference = "xs if x % 2 != 0]" in program.source and "x ** 3" in program.source
+        return sandbox.Execution(verdict=sandbox.Verdict.ACCEPTED if reference else sandbox.Verdict.INTERNAL_ERROR)
+
+    found = measure_strength(problem(tmp_path, ROW), run, LIMITS, StrengthOptions(mutants=40))
+    assert found.killed == 0
+
+
+def test_mutants_of_a_problem_without_inputs_are_in_no_share(box: Pool, tmp_path: Path) -> None:
+    weak = "def check(candidate):\n    assert candidate(iter([1])) == [1]\n    assert candidate(iter([2])) == []\n"
+    found = measured(box, problem(tmp_path, {**ROW, "tests": {"kind": "call", "source": weak}}))
+    assert found.not_measured and found.mutants and not found.telling and not found.equivalent
