@@ -97,11 +97,21 @@ def _csv_entries(path: Path) -> Iterator[Entry]:
     with io.StringIO(read_text(path), newline="") as file:
         reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
         names = {str(name).strip().lower() for name in reader.fieldnames or ()}
+        _check_one_run(path, reader.fieldnames or ())
         for row in reader:
             entry = {str(name).strip(): cell for name, cell in row.items()}
             if {"key", "value", "step"} <= names:  # MLflow's long form
                 entry = {"step": entry["step"], str(entry["key"]): entry["value"]}
             yield f"{path}, line {reader.line_num}", entry
+
+
+def _check_one_run(path: Path, names: Iterable[object]) -> None:
+    """Raises InputError for a W&B chart of several runs, whose losses are no one curve."""
+    runs = {run: None for name in names for run, dash, _ in [str(name).rpartition(" - ")] if dash and _kind(str(name))}
+    if len(runs) > 1:
+        raise InputError(
+            f"{path} has the losses of {len(runs)} runs ({', '.join(runs)}); export the chart of one of them"
+        )
 
 
 def _mlflow_entries(path: Path) -> Iterator[Entry]:
@@ -143,7 +153,7 @@ def _kind(name: str) -> tuple[str, str] | None:
     parts = [part for part in re.split(r"[\s/_.:-]+", plain) if part]
     if "loss" not in parts or _EXTREME.search(plain):
         return None
-    rest = [part for part in parts if part != "loss"]
+    rest = [part for part in parts if part not in ("loss", "epoch")]  # Lightning's train_loss_epoch, a mean over it
     if set(rest) & _VALIDATION:
         return "validation", "_".join(part for part in rest if part not in _VALIDATION | _TRAINING)
     return ("train", "") if set(rest) <= _TRAINING else None

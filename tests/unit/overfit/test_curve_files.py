@@ -143,3 +143,22 @@ def test_a_log_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         read_curve(tmp_path / name)
+
+
+def test_a_chart_of_several_runs_is_no_curve(tmp_path: Path) -> None:
+    path = tmp_path / "chart.csv"
+    path.write_text('Step,"a - eval/loss","a - eval/loss__MIN","b - eval/loss"\n1,2.0,2.0,\n2,,,1.0\n')
+    with pytest.raises(InputError, match=r"2 runs \(a, b\)"):
+        read_curve(path)
+    path.write_text('Step,"a - eval/loss","a - train/loss","a - lr"\n1,2.0,2.1,1\n2,1.0,1.1,1\n')
+    assert [each.validation for each in read_curve(path).points if each.validation] == [2.0, 1.0]
+
+
+def test_lightning_s_mean_over_an_epoch_is_the_training_loss(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "epoch,step,train_loss_epoch,train_loss_step,val_loss_epoch\n0,10,,9.0,\n0,19,,,1.9\n0,19,2.2,,\n1,39,,,2.5\n1,39,1.1,,\n"
+    )
+    curve = read_curve(path)
+    assert [each.train for each in curve.points if each.train] == [2.2, 1.1] and not curve.notes
+    assert [each.validation for each in curve.points if each.validation] == [1.9, 2.5]
