@@ -49,7 +49,7 @@ def find_moved_run(results: Path, dataset: str, model: str, identity: Mapping[st
 
 
 def _without_address(identity: dict[str, Any]) -> dict[str, Any]:
-    return {**identity, "model": {name: value for name, value in identity["model"].items() if name != "url"}}
+    return {**identity, "model": {k: v for k, v in (identity.get("model") or {}).items() if k != "url"}}
 
 
 def _fingerprint(path: Path) -> str | None:

@@ -56,3 +56,10 @@ def test_a_summary_that_is_not_json_is_refused_by_its_name(run: Path) -> None:
 def test_a_torn_last_line_is_left_out(run: Path) -> None:
     (run / layout.EXECUTIONS).write_bytes(b'{"problem_id": "a", "index": 0, "verdict": "ACCEPTED"}\n{"ind')
     assert [each["index"] for each in reader.read_executions(run)] == [0]
+
+
+def test_a_run_on_a_server_elsewhere_is_found_beside_runs_that_name_no_model(run: Path, tmp_path: Path) -> None:
+    there, here = ({"model": {"name": "owner/model", "url": url}} for url in ("http://a:1", "http://b:2"))
+    moved = store.create_run(tmp_path, "set", "owner/model", manifest.make(there, "", {}))
+    assert run.parent == moved.parent
+    assert reader.find_moved_run(tmp_path, "set", "owner/model", here) == moved
