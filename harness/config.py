@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from harness import registry
 from harness.errors import InputError, did_you_mean
 from harness.files.limits import limits
 from harness.files.opened import read_text
@@ -22,6 +23,12 @@ from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
 PROMPTING = ("stop", "shots", "shots_file", "system_prompt", "prompt_file", "thinking_tokens")
+# Options whose values are plug-ins.
+CHOICES = {
+    "engine": ("auto", *registry.names("harness.engines")),
+    "extractor": tuple(registry.names("harness.extractors")),
+}
+PUBLISHED = [name.replace("plus", "+") for name in registry.names("harness.datasets") if name != "own"]
 BUSY_SAMPLES = 512  # in flight: twice what vLLM works on at once unless told otherwise (max_num_seqs 256)
 # Dotted names in a row: the TOML reader takes time in the square of their number. No run of parts is looked at twice.
 _LONG_NAME = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
@@ -71,8 +78,8 @@ class RunConfig(BaseModel):
         str | None, _model("nano, nano-base, a directory, a hub id, or the name on a server. Default: nano.")
     ] = None
     engine: Annotated[
-        Literal["auto", "transformers", "vllm", "openai", "replay"],
-        _model("auto, transformers, vllm, openai or replay."),
+        str,
+        _model(f"{registry.listed(CHOICES['engine'])}."),
     ] = "auto"
     vllm_python: Annotated[
         Path | None, _model("The Python that has vLLM, where it is not this one; $HARNESS_VLLM_PYTHON.")
@@ -138,17 +145,14 @@ class RunConfig(BaseModel):
     )
 
     # scoring
-    task: Annotated[str, _scoring("codegen, summarization, classification, perplexity, continuation; or several.")] = (
-        "codegen"
-    )
+    task: Annotated[str, _scoring(f"{', '.join(registry.names('harness.tasks'))}; or several.")] = "codegen"
     task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
-    problems: Annotated[
-        str, _scoring("A set's name (starter, core, humaneval, humaneval+, mbpp, mbpp+) or a JSONL file.")
-    ] = "starter"
+    problems: Annotated[str, _scoring(f"A set's name (starter, core, {', '.join(PUBLISHED)}) or a JSONL file.")] = (
+        "starter"
+    )
     k: Annotated[tuple[int, ...], _scoring("The ks of pass@k, such as 1,10.", metavar="K,K")] = ()
     extractor: Annotated[
-        Literal["auto", "first", "last", "longest", "whole"],
-        _scoring("How a chat model's reply becomes a program: auto, first, last, longest or whole."),
+        str, _scoring(f"How a chat model's reply becomes a program: {registry.listed(CHOICES['extractor'])}.")
     ] = "auto"
 
     # output
@@ -157,10 +161,21 @@ class RunConfig(BaseModel):
     ] = None
     price_per_hour: Annotated[float | None, _output("Of hardware of one's own, while it generates.")] = None
     report_to: Annotated[
-        tuple[str, ...], _output("Trackers to send the result to: tensorboard, wandb, mlflow.", metavar="NAME,NAME")
+        tuple[str, ...],
+        _output(
+            f"Trackers to send the result to: {', '.join(registry.names('harness.trackers'))}.", metavar="NAME,NAME"
+        ),
     ] = ()
     results: Annotated[Path, _output("Where run directories are kept. Default: results.")] = Path("results")
     cache: Path = Path(".cache")
+
+    @field_validator(*CHOICES)
+    @classmethod
+    def _is_there(cls, value: str, info: ValidationInfo) -> str:
+        known = CHOICES[str(info.field_name)]
+        if value not in known:
+            raise ValueError(f"{registry.listed(known)} is expected{did_you_mean(value, known)}")
+        return value
 
     @field_validator("stop", mode="before")
     @classmethod

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
 from types import ModuleType
 
 from harness.errors import InputError, did_you_mean
 
 
 def names(package: str) -> list[str]:
-    """The plug-ins of a package such as `harness.engines`, sorted."""
-    folder = importlib.import_module(package)
-    return sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.name.startswith("_"))
+    """The plug-ins of a package such as `harness.engines`, sorted. Looks at its folder; imports nothing of it."""
+    loaded, spec = sys.modules.get(package), find_spec(package)
+    folders = loaded.__path__ if loaded else spec.submodule_search_locations if spec else None
+    return sorted(module.name for module in pkgutil.iter_modules(folders or ()) if not module.name.startswith("_"))
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b or c`, for a help text."""
+    *before, end = names
+    return f"{', '.join(before)} or {end}" if before else end
 
 
 def load(package: str, name: str, what: str) -> ModuleType:

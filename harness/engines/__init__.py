@@ -1,8 +1,8 @@
 """Engines: where completions come from. One module each; the module's name is the option's value.
 
-A module has `Options`, its own frozen dataclass, and `open_engine(options) -> Engine`. `harness.engines._selection`
-makes the
-options from a run's configuration.
+A module has `Options`, its own frozen dataclass, `options_of(opening) -> Options`, which makes them from a run's
+configuration, and `open_engine(options) -> Engine`. `harness.engines._selection` opens the one that a run takes.
+`replay` has no `options_of`: it needs the problem set, and the pipeline opens it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import RequestRefused
 from harness.types import Completion, Request, Usage
+
+if TYPE_CHECKING:
+    from harness.config import RunConfig
 
 SEED_SPACE = 2**31 - 1
 
@@ -42,6 +45,21 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model or the connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A model that is to be opened for a run.
+
+    name: the model's. source: its directory, hub id or name on a server; None for the one that a server has. runs: the
+    configurations of this run and of those to come. status: told how it goes on.
+    """
+
+    name: str
+    source: str | None
+    config: RunConfig
+    runs: Sequence[RunConfig]
+    status: StatusListener
 
 
 @runtime_checkable

@@ -15,15 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness import registry
 from harness.config import RunConfig
-from harness.engines import Engine, StatusListener, _vllm_arguments, _vllm_server
+from harness.engines import Engine, Opening, StatusListener, _vllm_server
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
 from harness.types import Form
 from sandbox.types import MIB
 
 CHAT_HINTS = ("instruct", "chat", "-it")
-MARGIN_TOKENS = 8192  # of context beside the completion's own: no problem that we know has a longer prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def _local(config: RunConfig, model: str, choice: _Choice) -> ModelSpec:
 def _served(config: RunConfig) -> str:
     from harness.engines import openai  # measured: 0.4 s
 
-    engine = openai.open_engine(_openai_options(config, None))
+    engine = openai.open_engine(openai.Options(base_url=str(config.base_url), model=None, api_key=config.api_key))
     engine.close()
     return engine.model
 
@@ -159,28 +159,13 @@ class EngineCache:
         return self._open[key]
 
     def _make(self, config: RunConfig, model: ModelSpec) -> Engine:
-        if model.engine == "openai":
-            from harness.engines import openai  # measured: 0.4 s
-
-            return openai.open_engine(_openai_options(config, model.source))
-        self._teller.note(f"loading {model.name} (engine {model.engine}: {model.why})")
-        assert model.source is not None
-        if model.engine == "vllm":
-            from harness.engines import vllm  # measured: 0.4 s, the client
-
-            runs = [config, *self._planned]
-            server = _vllm_arguments.ServerOptions(
-                model=model.source,
-                name=model.name,
-                python=config.vllm_python,
-                arguments=config.engine_args,
-                context_tokens=max(each.max_tokens + each.thinking_tokens for each in runs) + MARGIN_TOKENS,
-            )
-            concurrency = max(each.requests_at_once() for each in runs)
-            return vllm.open_engine(vllm.Options(server=server, concurrency=concurrency, status=self._teller))
-        from harness.engines import transformers  # measured: 3 s, torch
-
-        return transformers.open_engine(transformers.Options(model=model.source))
+        if model.engine != "openai":
+            self._teller.note(f"loading {model.name} (engine {model.engine}: {model.why})")
+        module = registry.load("harness.engines", model.engine, "engine")
+        runs = (config, *self._planned)
+        opening = Opening(name=model.name, source=model.source, config=config, runs=runs, status=self._teller)
+        engine: Engine = module.open_engine(module.options_of(opening))
+        return engine
 
 
 def plain_url(base_url: str) -> str:
@@ -195,17 +180,6 @@ def plain_url(base_url: str) -> str:
         raise InputError(f"--base-url {base_url} is no address ({error}); one is http://127.0.0.1:8000/v1") from error
     port = given or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
     return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
-
-
-def _openai_options(config: RunConfig, model: str | None) -> Any:
-    from harness.engines import openai  # measured: 0.4 s
-
-    return openai.Options(
-        base_url=str(config.base_url),
-        model=model,
-        api_key=config.api_key,
-        concurrency=config.requests_at_once(),
-    )
 
 
 def model_identity(path: Path) -> str:

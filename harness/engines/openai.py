@@ -21,7 +21,7 @@ from typing import Any
 import openai
 import tenacity
 
-from harness.engines import Bos, cut, seed_of, split_request, too_long, valid_text, with_usage
+from harness.engines import Bos, Opening, cut, seed_of, split_request, too_long, valid_text, with_usage
 from harness.engines._openai_answers import answer_text, logprob_of, token_counts
 from harness.engines._openai_dialect import (
     AnswerIsError,
@@ -385,6 +385,13 @@ class OpenAIEngine:
             seed=seed_of(request, choice.index) if self._dialect.keeps_seeds and not greedy else None,
             latency_s=taken,
         )
+
+
+def options_of(opening: Opening) -> Options:
+    """The server of the run's configuration."""
+    given = opening.config
+    return Options(base_url=str(given.base_url), model=opening.source, api_key=given.api_key,
+                   concurrency=given.requests_at_once())  # fmt: skip
 
 
 def open_engine(options: Options) -> OpenAIEngine:

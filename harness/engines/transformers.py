@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import transformers
 
-from harness.engines import Bos, cut, seed_of, split_request, too_long, with_usage
+from harness.engines import Bos, Opening, cut, seed_of, split_request, too_long, with_usage
 from harness.engines._transformers_logprobs import TokenScores
 from harness.errors import EngineError, InputError
 from harness.text.reasoning import with_thinking
@@ -341,6 +341,11 @@ def render_chat(model: str, messages: Sequence[Mapping[str, str]]) -> str:
 def _in_one_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines)[:400] if lines else type(error).__name__
+
+
+def options_of(opening: Opening) -> Options:
+    """The model's directory or hub id."""
+    return Options(model=str(opening.source))
 
 
 def open_engine(options: Options) -> TransformersEngine:

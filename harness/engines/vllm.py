@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.engines import Bos, StatusListener, _vllm_arguments, _vllm_server, openai
+from harness.engines import Bos, Opening, StatusListener, _vllm_arguments, _vllm_server, openai
 from harness.types import Completion, Request
+
+MARGIN_TOKENS = 8192  # of context beside the completion's own: no problem that we know has a longer prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,19 @@ class VLLMEngine:
         """End the server."""
         self._client.close()
         self._server.close()
+
+
+def options_of(opening: Opening) -> Options:
+    """A server with room for the largest of the runs."""
+    server = _vllm_arguments.ServerOptions(
+        model=str(opening.source),
+        name=opening.name,
+        python=opening.config.vllm_python,
+        arguments=opening.config.engine_args,
+        context_tokens=max(each.max_tokens + each.thinking_tokens for each in opening.runs) + MARGIN_TOKENS,
+    )
+    concurrency = max(each.requests_at_once() for each in opening.runs)
+    return Options(server=server, concurrency=concurrency, status=opening.status)
 
 
 def open_engine(options: Options) -> VLLMEngine:

@@ -6,8 +6,9 @@
     longest  the longest such block that parses; the longest of all where none does
     whole    the reply as it stands, reasoning and all
 
-The last four are what other evaluators do; where nothing is fenced they take the whole text. Before what is taken comes
-the prompt's own preamble, its imports and helpers, for an answer may rely on them.
+One module each, with `find(raw, prompt, entry_point) -> Found | None`; its name is the option's value. The last four
+are what other evaluators do; where nothing is fenced they take the whole text. Before what is taken comes the prompt's
+own preamble, its imports and helpers, for an answer may rely on them.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.extractors import _markdown, _python, auto
-from harness.extractors._markdown import Block
-from harness.extractors.auto import Found
+from harness import registry
+from harness.extractors import _python
+from harness.extractors._found import Found
 
 DEFAULT = "auto"
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")  # such as reasoning leaves before a program
@@ -70,33 +71,6 @@ def _behind(head: str, text: str) -> str:
     return "".join(line + "\n" for line in lines[:place]) + head + "\n".join(lines[place:])
 
 
-def _by(choose: Callable[[list[Block]], Block]) -> Callable[[str, str, str], Found | None]:
-    """An extractor that takes one of the Python blocks as it stands."""
-
-    def find(raw: str, prompt: str, entry_point: str) -> Found | None:
-        answer = _markdown.answer(raw)
-        blocks = [block for block in _markdown.blocks(answer) if block.python]
-        if not blocks:
-            return _whole(answer, prompt, entry_point)
-        block = choose(blocks)
-        return Found(text=block.text, start=block.start, end=block.end)
-
-    return find
-
-
-def _whole(raw: str, _prompt: str, _entry_point: str) -> Found:
-    return Found(text=_markdown.unix(raw).strip("\n") + "\n", start=0, end=len(raw))
-
-
-def _longest(blocks: list[Block]) -> Block:
-    reader = _python.Reader()
-    return max(blocks, key=lambda block: (reader.tree(block.text) is not None, len(block.text)))
-
-
 EXTRACTORS: Mapping[str, Callable[[str, str, str], Found | None]] = {
-    "auto": auto.find,
-    "first": _by(lambda blocks: blocks[0]),
-    "last": _by(lambda blocks: blocks[-1]),
-    "longest": _by(_longest),
-    "whole": _whole,
+    name: registry.load("harness.extractors", name, "extractor").find for name in registry.names("harness.extractors")
 }

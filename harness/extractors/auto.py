@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.extractors import _markdown, _python
+from harness.extractors._found import Found
 from harness.extractors._markdown import Block
 from harness.extractors._python import BUILTINS, SHOW, Reader, Statement
 from harness.extractors._wrapped import in_json, without_marks
@@ -26,20 +27,6 @@ RUNS = 100  # of unfenced program text that are looked at
 WHOLE, METHOD, BROKEN, BODY, STUB, NOTHING = 5, 4, 3, 2, 1, 0
 _EFFECTS = ast.Expr | ast.For | ast.While | ast.With | ast.If | ast.Try  # that are statements, not bindings
 _LINE_END_FENCE = re.compile(r"[ \t]*(?:```|~~~)[ \t]*$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Program text with its place in the reply.
-
-    lent: statements from elsewhere in the reply that go before it. complete: it needs no preamble of the prompt's.
-    """
-
-    text: str
-    start: int
-    end: int
-    lent: str = ""
-    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

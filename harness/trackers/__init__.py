@@ -1,8 +1,9 @@
 """Experiment trackers: where a run's numbers are sent at its end. One module each; its name is the option's value.
 
 A module has `LIBRARY`, what it imports, `INSTALL`, how to get it, and `send(report) -> str`, which says where the
-report is. The library reads its own environment (WANDB_MODE, MLFLOW_TRACKING_URI); what it keeps in files goes into the
-run directory unless it is told otherwise.
+report is. One that also takes the points of a training, step by step, has `Live`, as `harness.trackers.mlflow` has. The
+library reads its own environment (WANDB_MODE, MLFLOW_TRACKING_URI); what it keeps in files goes into the run directory
+unless it is told otherwise.
 """
 
 from __future__ import annotations

@@ -71,7 +71,11 @@ def test_each_case_is_judged_and_the_first_wrong_one_ends_them(pool: Pool, langu
 
 
 def test_a_compile_error_has_the_first_lines_of_the_compiler(pool: Pool, language: str) -> None:
-    source = next(source for source, verdict in ENDS[language].values() if verdict is Verdict.COMPILE_ERROR)
+    broken = [source for source, verdict in ENDS[language].values() if verdict is Verdict.COMPILE_ERROR]
+    assert bool(broken) == bool(languages.find(language).compile)
+    if not broken:
+        return  # nothing is compiled or checked before it runs
+    (source, *_) = broken
     execution = pool.run(Program(source=source, language=language), ADD, LIMITS)
     assert execution.verdict is Verdict.COMPILE_ERROR and execution.cases == ()
     assert "main." in execution.detail and "\n" not in execution.detail
@@ -142,6 +146,10 @@ class TestNative:
         source = "#include <bits/stdc++.h>\n#include <unistd.h>\nint main() { int p[2]; pipe(p); close(p[0]); write(p[1], p, 1); }"
         execution = pool.run(Program(source=source, language="cpp"), limits=LIMITS)
         assert execution.detail == "killed by signal 13 (SIGPIPE)"
+
+
+def test_every_language_has_programs_with_the_verdicts_that_they_must_have() -> None:
+    assert set(SUMS) == set(ENDS) == {name for name in LANGUAGES if languages.find(name).run}
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

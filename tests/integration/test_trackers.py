@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from harness import registry, trackers
-from harness.errors import InputError
+from harness import trackers
 from harness.runs import reader
 from harness.trackers import _send
 from tests.fixtures.commands import Harness
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = registry.names("harness.trackers")
 WANTED = {
     "pass@1": 0.510144927536232, "pass@1/low": 0.41014492753623183, "pass@1/high": 0.6086956521739131,
     "pass@10": 0.7101449275362319, "pass@10/low": 0.5942028985507246, "pass@10/high": 0.8115942028985508,
@@ -107,22 +105,6 @@ def test_mlflow_s_local_store_holds_the_run(run: Path, tmp_path: Path, monkeypat
     table = json.loads(Path(client.download_artifacts(found.info.run_id, "problems.json")).read_text())
     assert table["problem"] == list(problems(run)) and table["c"] == [each["c"] for each in problems(run).values()]
     assert {each.path for each in client.list_artifacts(found.info.run_id)} == {"problems.json", "estimates.png"}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_missing_library_is_named_with_how_to_get_it_before_a_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=rf"not installed: pip install 'codegen-harness\[{name}\]'"):
-        _send.check([name])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_tracker_has_its_extra(name: str) -> None:
-    import tomllib
-
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    library = trackers.find_tracker(name).LIBRARY
-    assert any(each.startswith(library) for each in extras[name]) and name in extras["tracking"][0]
 
 
 def test_a_report_that_fails_loses_nothing_and_keeps_the_exit_code(

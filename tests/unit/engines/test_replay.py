@@ -23,7 +23,8 @@ ROWS = [
 @pytest.fixture
 def problems(tmp_path: Path) -> ProblemSet:
     rows = [
-        {"task_id": f"x/{n}", "prompt": "", "entry_point": "f", "canonical_solution": "", "test": ""} for n in (1, 2, 3)
+        {"task_id": f"x/{n}", "prompt": "", "entry_point": "f", "canonical_solution": "", "test": "f()"}
+        for n in (1, 2, 3)
     ]
     path = tmp_path / "p.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))

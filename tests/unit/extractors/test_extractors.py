@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import get_args
 
 import pytest
 
-from harness.config import RunConfig
-from harness.extractors import DEFAULT, EXTRACTORS, extract
+from harness.extractors import EXTRACTORS, extract
 from harness.extractors._python import defines, preamble
 
 PROMPT = 'import math\n\n\ndef f(x):\n    """Twice x."""\n'
@@ -65,26 +63,6 @@ def test_the_plain_extractors_take_a_block_as_it_stands() -> None:
     assert taken("whole", FIRST_AND_LAST) == FIRST_AND_LAST
     for name in ("first", "last", "longest"):
         assert taken(name, TWO) == TWO
-
-
-def test_the_configuration_knows_every_extractor() -> None:
-    field = RunConfig.model_fields["extractor"]
-    assert set(get_args(field.annotation)) == set(EXTRACTORS) and field.default == DEFAULT
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_the_prompt_s_preamble_comes_first_but_for_future_imports(name: str) -> None:
-    assert taken(name, TWO, PROMPT).startswith("import math\n\n\ndef f")
-    future = "from __future__ import annotations\n"
-    assert taken(name, future + TWO, PROMPT).startswith(f"{future}import math\n")
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_the_span_is_where_the_program_stands(name: str) -> None:
-    reply = f"🎉 Here:\r\n```python\r\n{TWO}```\r\nDone."
-    start, end = extract(name, reply, "", "f").span or (0, 0)
-    assert (reply[start:end] if name != "whole" else TWO.strip()) == TWO.strip()
-    assert extract(name, " \n", "", "f").span is None
 
 
 @pytest.mark.parametrize(
