@@ -97,16 +97,22 @@ def turns_of(row: Row) -> list[Turn]:
 def prompt_and_completion(row: Row) -> tuple[str, str] | None:
     """The prompt and what training optimises, for a row that says which is which; None for plain text.
 
-    Of a conversation the completion is its last turn where that is the assistant's.
+    Of a conversation the completion is its last turn where that is the assistant's, also where the conversation is what
+    was `chosen`.
     """
     turns = turns_of(row)
     if turns:
         if turns[-1].role != "assistant" or len(turns) == 1:
             return None
-        return "\n".join(turn.text for turn in turns[:-1]), turns[-1].text
+        system = _text(row, "system") if row.fields.get("system") is not None else ""
+        return "\n".join(filter(None, (system, *(turn.text for turn in turns[:-1])))), turns[-1].text
     prompt = "\n".join(filter(None, (_text(row, name) for name in PROMPTS if row.fields.get(name) is not None)))
     name = next((name for name in COMPLETIONS if row.fields.get(name) is not None), None)
     completion = "" if name is None else _text(row, name)
+    said = list(_turns(row.fields[name])) if name is not None and is_conversation(row.fields[name]) else []
+    if len(said) > 1 and said[-1].role == "assistant":
+        earlier = "\n".join(turn.text for turn in said[:-1])
+        prompt, completion = prompt if prompt.strip() else earlier, said[-1].text
     return (prompt, completion) if prompt.strip() and completion.strip() else None
 
 

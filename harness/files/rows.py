@@ -239,6 +239,8 @@ def _json_items(path: Path, name: str) -> Iterator[tuple[int, Any]]:
             while (item := reader.item(f"{name}, item {number}")) is not None:
                 yield number, item
                 number += 1
+            if reader.after_the_list():
+                raise InputError(f"{name}: more follows the end of the list; a file holds one list")
         except UnicodeDecodeError as error:
             raise InputError(not_utf8(name, error)) from error
 
@@ -284,6 +286,11 @@ class _ListReader:
         taken = self.text[self.place : end].encode("utf-8", "surrogatepass")
         self.place = end
         return parse_object(taken, where)
+
+    def after_the_list(self) -> str:
+        """The first character behind the closing bracket, empty where there is none."""
+        self.place += 1
+        return self.next_character()
 
     def _fetch(self) -> bool:
         """More text, at least as much again as is waiting, so that the cost of a long item stays linear."""

@@ -73,6 +73,7 @@ def test_an_item_longer_than_a_chunk_is_read_whole(tmp_path: Path) -> None:
         ("a.json", b'{"text": "a"}', "a list of objects is expected"),
         ("a.json", b'[{"text": "a"}, 3]', "item 2: a JSON object is expected, not int"),
         ("a.json", b'[{"text": "a"}, {"text"', "item 2: not JSON"),
+        ("a.json", b'[{"text": "a"}]\n[{"text": "b"}]', "more follows the end of the list"),
         ("a.csv", b"text,label\na,b\nc\n", "line 3: 1 cells, but 2 columns"),
         ("a.csv", b"text,text\na,b\n", "line 1: the names of the columns"),
         ("a.csv", b"text\na\n\xe9\n", "not UTF-8"),
