@@ -104,6 +104,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """Part of a text whose probability is measured. scored: whether it counts, or is only given. role: of a turn."""
+
+    text: str
+    scored: bool
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What one request took, with all its samples.
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.fixtures import report
 from tests.fixtures.commands import harness
-from tests.fixtures.models import overfit, texts, vllm, vllm_python
+from tests.fixtures.models import completer, overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
 from tests.fixtures.runs import few, main_job
 from tests.fixtures.sandboxes import backend, box, docker, lasting
@@ -25,6 +25,7 @@ from tests.fixtures.service import service
 __all__ = [
     "backend",
     "box",
+    "completer",
     "data",
     "docker",
     "few",

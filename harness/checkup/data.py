@@ -11,10 +11,11 @@ folder wherever items are left out or texts are cut, so that a run's signature h
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,20 +25,22 @@ from harness import datasets
 from harness.errors import InputError
 from harness.files import atomic, jsonl
 from harness.files.row_text import text_of
-from harness.files.rows import SUFFIXES, Row, RowFile
+from harness.files.rows import SUFFIXES, RowFile
+from harness.files.training_text import has_prompt, parts_of, prompt_text
 from harness.overfit import measures
 from harness.tasks import open_task
+from harness.types import TextPart
 
 TRAIN, VALIDATION, CURVE = "train.jsonl", "validation.jsonl", "trainer_state.json"
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(  # what the two files of texts may be called, without ending
     {TRAIN: ("train", "training"), VALIDATION: ("validation", "val", "valid", "eval", "dev")}
 )
+WHOLE = " whole"  # after the name of a part: its texts with their prompts, beside what training optimised of them
+BESIDE = (f"validation{WHOLE}",)  # parts that no verdict is about
 TASKS = ("codegen", "summarization", "classification", "perplexity")  # the one with the longest answers first: see Plan
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {"codegen": "starter", "summarization": "briefs", "classification": "remarks", "perplexity": "passages"}
 )
-ASKED = ("prompt", "instruction", "input", "question")
-ANSWERED = ("completion", "response", "output", "answer")
 ADD: Mapping[str, str] = MappingProxyType(
     {
         TRAIN: "the texts that the tuned model was trained on: for memorisation, copies and leaks",
@@ -56,7 +59,8 @@ class CheckupPart:
     """One run to make of each model. problems: a shipped name or the file that is run. items: how many of `total`.
 
     source: the user's file, None for a shipped set. kept: the texts themselves, for parts that are about texts.
-    wheres: where the lines of `problems` stand in the user's file, where they do not stand there as they are.
+    options: of the task. wheres: where the lines of `problems` stand in the user's file, where they do not stand there
+    as they are.
     """
 
     name: str
@@ -66,6 +70,7 @@ class CheckupPart:
     total: int
     source: Path | None = None
     kept: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
     wheres: tuple[str, ...] = ()
 
     def in_source(self, message: str) -> str:
@@ -188,32 +193,46 @@ def _texts(name: str, path: Path, choice: ItemSelection) -> list[CheckupPart]:
         rows = list(file.rows(choice.places(len(file))))
     texts = [text_of(row) for row in rows]
     ids = [f"{name}/{row.where.rpartition(' ')[2]}" for row in rows]
-    lines = [_line({"id": each, "text": text}) for each, text in zip(ids, texts, strict=True)]
+    parts = [parts_of(row) for row in rows]
+    lines = [_line({"id": each, **_fields(own)}) for each, own in zip(ids, parts, strict=True)]
     losses = CheckupPart(
         name=name, task="perplexity", problems=_write(choice.copies / f"{name}.jsonl", lines),
         items=len(rows), total=len(file), source=path, kept=tuple(texts), wheres=tuple(row.where for row in rows),
+        options={"loss": "completion"},
     )  # fmt: skip
+    made = [losses]
+    if name + WHOLE in BESIDE and any(map(has_prompt, parts)):
+        made.append(dataclasses.replace(losses, name=name + WHOLE, options={"loss": "whole"}))
     begun = [
-        (each, *halves) for each, row, text in zip(ids, rows, texts, strict=True) if (halves := _halves(row, text))
+        (each, *halves) for each, own, text in zip(ids, parts, texts, strict=True) if (halves := _halves(own, text))
     ]
     begun = begun[: choice.prompts]
     if not begun:
-        return [losses]
+        return made
     lines = [_line({"id": each, "prompt": prompt, "reference": rest}) for each, prompt, rest in begun]
     written = CheckupPart(
         name=f"{name} continuation", task="continuation",
         problems=_write(choice.copies / f"{name}-beginnings.jsonl", lines), items=len(begun), total=len(file),
         source=path,
     )  # fmt: skip
-    return [losses, written]
+    return [*made, written]
 
 
-def _halves(row: Row, text: str) -> tuple[str, str] | None:
-    """What is asked and what was answered; of a text without such fields its first third and the rest."""
-    asked = [row.fields[name] for name in ASKED if isinstance(row.fields.get(name), str) and row.fields[name].strip()]
-    answered = [row.fields[name] for name in ANSWERED if isinstance(row.fields.get(name), str)]
-    prompt, rest = "\n".join(asked) + "\n", "\n".join(answered)
-    if not asked or not rest.strip():
+def _fields(parts: Sequence[TextPart]) -> dict[str, object]:
+    """The parts as a row that `parts_of` reads as the same ones."""
+    if not has_prompt(parts):
+        return {"text": parts[0].text}
+    if parts[0].role is None:
+        return {"prompt": parts[0].text, "completion": parts[1].text}
+    turns = [{"role": part.role, "content": part.text} for part in parts]
+    first = next(place for place, part in enumerate(parts) if part.scored)
+    return {"prompt": turns[:first], "completion": turns[first:]}
+
+
+def _halves(parts: Sequence[TextPart], text: str) -> tuple[str, str] | None:
+    """What is asked and what was answered; of plain text its first third and the rest."""
+    prompt, rest = prompt_text(parts), parts[-1].text
+    if not has_prompt(parts):
         prompt = measures.prompt_of(text)
         rest = text[len(prompt) :]
     return (prompt, rest) if prompt.strip() and rest.strip() else None

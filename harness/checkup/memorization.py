@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.checkup import verdicts
-from harness.checkup.data import CheckupData
+from harness.checkup.data import BESIDE, CheckupData
 from harness.checkup.verdicts import MemorizationCheck
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
@@ -117,7 +117,8 @@ def _leaks(data: CheckupData, progress: Progress) -> dict[str, Leaks]:
         return {}
     rules = LeakRules(contained=containment.BENCHMARK)  # as `harness leaks` has it
     tests = {part.name: part.source for part in data.parts if part.source not in (None, data.train)}
-    tests.pop("validation continuation", None)  # the same file as that of the losses
+    for same in ("validation continuation", *BESIDE):  # the same file as that of the losses
+        tests.pop(same, None)
     found = {}
     with RowFile(data.train) as train:
         left = leaks.sketch_whole_file(train, rules, progress)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from harness import __version__
 from harness.checkup import examples as reading
 from harness.checkup import verdicts
-from harness.checkup.data import ADD, CheckupPart
+from harness.checkup.data import ADD, BESIDE, CheckupPart
 from harness.checkup.people import PeopleResult
 from harness.checkup.run import STEPS, Checkup
 from harness.checkup.verdicts import MetricDetail, MetricResult
@@ -39,6 +39,10 @@ ABOUT = {
     "perplexity": "How well a text is predicted: lower is better, 1 would be certainty.",
     "continuation": "How much of a text's own rest a model writes word for word after its beginning.",
 }
+COUNTED = dict.fromkeys(
+    BESIDE,
+    " Here every token counts, those of the prompts too, which training does not optimise: shown beside, no verdict.",
+)
 NO_MERIT = " These are the texts that it was trained on: a lower perplexity here is no merit, and no verdict."
 
 
@@ -104,7 +108,7 @@ def _section(part: CheckupPart, compared: Comparison) -> Section:
     details = tuple(verdicts.details(compared))
     return Section(
         part=part,
-        about=ABOUT[part.task] + (NO_MERIT if part.name == verdicts.TRAINED else ""),
+        about=ABOUT[part.task] + (NO_MERIT if part.name == verdicts.TRAINED else "") + COUNTED.get(part.name, ""),
         details=details,
         scales={each.metric: _scale(each) for each in details},
         comparison=compared,

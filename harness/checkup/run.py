@@ -18,7 +18,7 @@ from harness.checkup import memorization, verdicts
 from harness.checkup.data import CheckupData, CheckupPart, ItemSelection
 from harness.checkup.examples import ReadingExample
 from harness.checkup.memorization import Memorization
-from harness.checkup.verdicts import MetricResult
+from harness.checkup.verdicts import MetricDetail, MetricResult
 from harness.comparison import pairs
 from harness.comparison.pairs import Comparison
 from harness.config import RunConfig
@@ -100,7 +100,7 @@ def run_checkup(options: CheckupOptions, displays: Displays, progress: Progress)
     sources = {part.name: part.problems for part in data.parts}
     return Checkup(
         names=names,
-        headline=verdicts.headline(names["base"], names["tuned"], lines, found.checks),
+        headline=verdicts.headline(names["base"], names["tuned"], lines, found.checks, _beside(comparisons)),
         lines=tuple(lines),
         memorization=found,
         comparisons=comparisons,
@@ -114,9 +114,13 @@ def run_checkup(options: CheckupOptions, displays: Displays, progress: Progress)
     )
 
 
+def _beside(comparisons: Mapping[str, Comparison]) -> list[MetricDetail]:
+    return [detail for part in datas.BESIDE if part in comparisons for detail in verdicts.details(comparisons[part])]
+
+
 def _config(options: CheckupOptions, side: str, part: CheckupPart, by: str = "answer") -> RunConfig:
     own = options.codegen if part.task == "codegen" else {}
-    task_options = {"by": by} if part.task == "classification" else {}
+    task_options = {"by": by} if part.task == "classification" else dict(part.options)
     asked = {"task": part.task, "task_options": task_options, "problems": part.problems}
     return load_config(None, {**options.common, **options.sides[side], **own, **asked}, options.environment)
 

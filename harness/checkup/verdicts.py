@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.checkup.data import BESIDE
 from harness.comparison.pairs import FAR, ComparedRun, Comparison
 from harness.comparison.pairs import PairResult as Compared
 from harness.overfit.measures import Level, Sign
@@ -107,7 +108,7 @@ def metric_results(comparisons: Mapping[str, Comparison]) -> list[MetricResult]:
     main = [
         (part, row)
         for part, found in comparisons.items()
-        if part != TRAINED
+        if part not in (TRAINED, *BESIDE)
         for row in found.rows
         if row.metric.headline
     ]
@@ -259,8 +260,17 @@ def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
     )
 
 
-def headline(base: str, tuned: str, found: Sequence[MetricResult], checks: Sequence[MemorizationCheck]) -> str:
-    """One paragraph of plain words: is it better, is the loss lower, did it memorise?"""
+def headline(
+    base: str,
+    tuned: str,
+    found: Sequence[MetricResult],
+    checks: Sequence[MemorizationCheck],
+    whole: Sequence[MetricDetail] = (),
+) -> str:
+    """One paragraph of plain words: is it better, is the loss lower, did it memorise?
+
+    whole: the measures of validation texts with their prompts, where those of `found` are of the completions alone.
+    """
     bad = [check for check in checks if check.verdict is Conclusion.SIGN]
     remarks = [check for check in checks if check.verdict is Conclusion.REMARK]
     unmeasured = [check for check in checks if check.verdict is Conclusion.NOT_MEASURED]
@@ -268,9 +278,13 @@ def headline(base: str, tuned: str, found: Sequence[MetricResult], checks: Seque
     losses = [line for line in found if line.part == "validation"]
     for line in losses:
         now, before = amount(line.tuned.value, False), amount(line.base.value, False)
-        parts.append(
-            f"Its {line.metric.replace('_', ' ')} on validation texts is {now} against {before} ({size(line, '+')})."
-        )
+        beside = next((each for each in whole if each.metric == line.metric), None)
+        on, rest = "texts", ""
+        if beside is not None:
+            both = " against ".join(amount(each.value, False) for each in (beside.tuned, beside.base))
+            on, rest = "completions given their prompts (loss:completion)", f"; on the whole texts (loss:whole) {both}"
+        name = line.metric.replace("_", " ")
+        parts.append(f"Its {name} on validation {on} is {now} against {before} ({size(line, '+')}){rest}.")
     if bad:
         names = ", ".join(check.name for check in bad)
         parts.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -95,6 +95,17 @@ class SupportsLogprobs(Protocol):
         """For each sequence of n tokens the log-probabilities, in nats, of its tokens 1 to n-1, each after all before.
 
         Raises EngineError, also where a server does not tell them.
+        """
+
+
+@runtime_checkable
+class SupportsChatTokens(Protocol):
+    """An engine that also tells the tokens of a conversation."""
+
+    def chat_tokens(self, messages: Sequence[Mapping[str, str]], *, answering: bool) -> list[int] | None:
+        """By the model's chat template, None where it has none. answering: with the opening of the assistant's turn.
+
+        Raises RequestRefused for messages that the template does not take, EngineError.
         """
 
 

@@ -3,7 +3,7 @@
 A text by itself has its first token predicted only after a BOS token; one longer than the window is cut into windows
 (`harness.metrics.perplexity.windows`). The tokens of a continuation are those of prompt and continuation together that
 follow what these have in common with the prompt's own, so that where a tokenizer merges over the seam no token is
-counted twice.
+counted twice. Of a text in parts only some are counted; turns go through the model's chat template where it has one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.engines import Engine, SupportsLogprobs
+from harness.engines import Engine, SupportsChatTokens, SupportsLogprobs
 from harness.errors import InputError, RequestRefused
+from harness.files.training_text import join
 from harness.metrics.perplexity import Window, windows
-from harness.types import Completion, Form, Request
+from harness.types import Completion, Form, Request, TextPart
 
 BATCH = 16  # sequences in one call of the engine
 WINDOW = 2048  # tokens, where the model takes as many: so that all engines give the same number
@@ -43,12 +44,14 @@ class LogprobOptions:
 class LogprobRequest:
     """The log-probabilities of a text's own tokens or, where there are `continuations`, of each of these after it.
 
-    form: of the completion that holds them. where: what an error names.
+    parts: of a text in parts, in place of `text`; those of the scored ones are told. form: of the completion that holds
+    them. where: what an error names.
     """
 
     problem_id: str
     text: str
     continuations: tuple[str, ...] = ()
+    parts: tuple[TextPart, ...] = ()
     form: Form = Form.COMPLETION
     options: LogprobOptions = LogprobOptions()
     where: str = ""
@@ -74,11 +77,54 @@ class LogprobScorer:
     def text(self, text: str) -> Logprobs:
         """Of a text's tokens, but for the first where no BOS precedes it. Raises EngineError."""
         tokens = [*self.prefix, *self._scorer.tokenize(text)]
-        places = list(windows(len(tokens), self.window, self.stride))
-        found: list[float] = []
-        for start in range(0, len(places), BATCH):
-            found += self._predict(tokens, places[start : start + BATCH])
-        return tuple(found)
+        return tuple(self._all(tokens, list(windows(len(tokens), self.window, self.stride))))
+
+    def parts(self, parts: Sequence[TextPart]) -> Logprobs:
+        """Of the tokens of the scored parts, each after all that stands before it. Raises EngineError.
+
+        Turns (parts with roles) go through the model's chat template: of the assistant's turn what follows its opening,
+        with the token that ends it. Where all parts are scored every token is, those of the template too.
+        """
+        tokens, scored = self._chat_places(parts) or self._text_places(parts)
+        places = [
+            place
+            for place in windows(len(tokens), self.window, self.stride)
+            if not scored.isdisjoint(range(place.first, place.stop))
+        ]
+        predicted = itertools.chain.from_iterable(range(place.first, place.stop) for place in places)
+        pairs = zip(predicted, self._all(tokens, places), strict=True)
+        return tuple(logprob for place, logprob in pairs if place in scored)
+
+    def _chat_places(self, parts: Sequence[TextPart]) -> tuple[list[int], set[int]] | None:
+        """A conversation's tokens and which of them are scored; None without turns or without a chat template."""
+        if not isinstance(self._scorer, SupportsChatTokens) or any(part.role is None for part in parts):
+            return None
+        messages = [{"role": part.role or "", "content": part.text} for part in parts]
+        tokens = self._scorer.chat_tokens(messages, answering=False)
+        if tokens is None:
+            return None
+        if all(part.scored for part in parts):
+            return tokens, set(range(len(tokens)))
+        scored: set[int] = set()
+        for number, part in enumerate(parts):
+            if part.scored:
+                before = self._scorer.chat_tokens(messages[:number], answering=True) or []
+                through = self._scorer.chat_tokens(messages[: number + 1], answering=False) or []
+                scored.update(range(_common(before, tokens), _common(through, tokens)))
+        return tokens, scored
+
+    def _text_places(self, parts: Sequence[TextPart]) -> tuple[list[int], set[int]]:
+        """The tokens of the parts as one text, and which of them are scored."""
+        own = self._scorer.tokenize(join(parts))
+        scored: set[int] = set()
+        start = 0
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)
+            stop = len(own) if last else _common(self._scorer.tokenize(join(parts[:number])), own)
+            if part.scored:
+                scored.update(range(len(self.prefix) + start, len(self.prefix) + stop))
+            start = stop
+        return [*self.prefix, *own], scored
 
     def continuations(self, prompt: str, texts: Sequence[str]) -> tuple[Logprobs, ...]:
         """Of each text's tokens after the prompt. Raises EngineError; RequestRefused where the window is too short."""
@@ -88,6 +134,12 @@ class LogprobScorer:
             raise RequestRefused(f"the prompt and what follows have more than {self._longest} tokens")
         answers = self._scorer.token_logprobs([each.tokens for each in sequences])
         return tuple(tuple(answer[each.first - 1 :]) for each, answer in zip(sequences, answers, strict=True))
+
+    def _all(self, tokens: Sequence[int], places: Sequence[Window]) -> list[float]:
+        found: list[float] = []
+        for start in range(0, len(places), BATCH):
+            found += self._predict(tokens, places[start : start + BATCH])
+        return found
 
     def _predict(self, tokens: Sequence[int], places: Sequence[Window]) -> list[float]:
         answers = self._scorer.token_logprobs([tokens[place.start : place.stop] for place in places])
@@ -99,9 +151,7 @@ class LogprobScorer:
 
     def _joined(self, before: list[int], whole: str) -> _Sequence:
         tokens = self._scorer.tokenize(whole)
-        pairs = zip(before, tokens, strict=False)
-        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-        return _Sequence([*self.prefix, *tokens], max(len(self.prefix) + common, 1))
+        return _Sequence([*self.prefix, *tokens], max(len(self.prefix) + _common(before, tokens), 1))
 
 
 class RequestSender:
@@ -126,7 +176,7 @@ class RequestSender:
         if request.continuations:
             logprobs, prompt_tokens = scorer.continuations(request.text, request.continuations), None
         else:
-            own = scorer.text(request.text)
+            own = scorer.parts(request.parts) if request.parts else scorer.text(request.text)
             logprobs, prompt_tokens = (own,), len(own)
         if not request.continuations and not logprobs[0]:
             raise InputError(
@@ -158,6 +208,12 @@ class _Sequence:
 
     tokens: list[int]
     first: int
+
+
+def _common(before: Sequence[int], tokens: Sequence[int]) -> int:
+    """How many tokens the two begin with alike."""
+    pairs = zip(before, tokens, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _window(most: int | None, asked: int | None) -> int:

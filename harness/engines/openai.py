@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,9 @@ class Options:
     concurrency: int = 16
     server: ManagedServer | None = None
     gpus: int | None = None
+
+
+NO_TEMPLATE = ("provide a chat template", "chat_template is not set")  # vLLM and transformers, of a model without one
 
 
 class _TooManySamples(Exception):  # noqa: N818 - an answer, not a fault
@@ -191,6 +194,15 @@ class OpenAIEngine:
         """By the server's own tokenizer."""
         return self._tokens(text, special=False)
 
+    def chat_tokens(self, messages: Sequence[Mapping[str, str]], *, answering: bool) -> list[int] | None:
+        """By the server's template. vLLM says in words that a model has none."""
+        try:
+            return self._tokenized({"messages": list(messages), "add_generation_prompt": answering})
+        except RequestFailed as error:
+            if any(words in str(error) for words in NO_TEMPLATE):
+                return None
+            raise RequestRefused(f"the model's chat template does not take the turns: {error}") from error
+
     def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         """By vLLM's `prompt_logprobs`: all sequences in one request, each answered with one token that is dropped."""
         if not sequences:
@@ -217,8 +229,11 @@ class OpenAIEngine:
         ]
 
     def _tokens(self, text: str, *, special: bool) -> list[int]:
+        return self._tokenized({"prompt": text, "add_special_tokens": special})
+
+    def _tokenized(self, what: Mapping[str, Any]) -> list[int]:
         root = self._root()
-        body = {"model": self.model, "prompt": text, "add_special_tokens": special}
+        body = {"model": self.model, **what}
         client = self._client.with_options(base_url=root)
         answer: Any = self._tell("a text's tokens", lambda: client.post("/tokenize", cast_to=object, body=body))
         tokens = answer.get("tokens") if isinstance(answer, dict) else None

@@ -23,7 +23,7 @@ import transformers
 
 from harness.engines import Bos, Opening, cut, seed_of, split_request, too_long, with_usage
 from harness.engines._transformers_logprobs import TokenScores
-from harness.errors import EngineError, InputError
+from harness.errors import EngineError, InputError, RequestRefused
 from harness.text.reasoning import with_thinking
 from harness.types import Completion, Request, SamplingParams
 
@@ -204,6 +204,18 @@ class TransformersEngine:
         """Without special tokens."""
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         return tokens
+
+    def chat_tokens(self, messages: Sequence[Mapping[str, str]], *, answering: bool) -> list[int] | None:
+        """By the tokenizer's template."""
+        if not self._tokenizer.chat_template:
+            return None
+        try:
+            found: list[int] = self._tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=answering, return_dict=True
+            )["input_ids"]
+        except Exception as error:  # a template is a program of the model's, which raises what it likes
+            raise RequestRefused(f"the model's chat template does not take the turns: {_in_one_line(error)}") from error
+        return found
 
     def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         """In batches with those of other threads."""

@@ -5,7 +5,7 @@ See `harness.engines._vllm_server` for its life, `harness.engines.openai` for wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.engines import Bos, Opening, StatusListener, _vllm_arguments, _vllm_server, openai
@@ -64,6 +64,10 @@ class VLLMEngine:
     def tokenize(self, text: str) -> list[int]:
         """By the server's tokenizer."""
         return self._client.tokenize(text)
+
+    def chat_tokens(self, messages: Sequence[Mapping[str, str]], *, answering: bool) -> list[int] | None:
+        """By the server's template."""
+        return self._client.chat_tokens(messages, answering=answering)
 
     def token_logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         """By the server's prompt_logprobs."""

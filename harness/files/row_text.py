@@ -94,6 +94,12 @@ def turns_of(row: Row) -> list[Turn]:
     return [] if name is None else list(_turns(row.fields[name]))
 
 
+def conversation_of(row: Row, name: str) -> list[Turn]:
+    """The turns under a field; empty where it holds none."""
+    value = row.fields.get(name)
+    return list(_turns(value)) if isinstance(value, list) and is_conversation(value) else []
+
+
 def prompt_and_completion(row: Row) -> tuple[str, str] | None:
     """The prompt and what training optimises, for a row that says which is which; None for plain text.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -19,12 +19,13 @@ from harness.errors import InputError, RequestFailed, RequestRefused
 from harness.files.progress import Progress, counted
 from harness.files.row_text import text_of
 from harness.files.rows import Row, RowFile, field_of
+from harness.files.training_text import has_prompt, parts_of, prompt_text
 from harness.metrics.diversity import Diversity
 from harness.overfit import loss_curve, measures
 from harness.overfit.loss_curve import BrokenLoss, LossMinimum, Point
 from harness.overfit.measures import Contrast, Copies, Gap, Level, Sign, WeightedLoss, WrittenTexts
 from harness.text import verbatim
-from harness.types import Request, SamplingParams
+from harness.types import Request, SamplingParams, TextPart
 
 KINDS = {"similar": True, "different": False}
 OUTPUT_FIELDS = ("completion", "solution", "output", "response", "text")
@@ -59,12 +60,17 @@ class OverfitOptions:
 class OverfitReport:
     """What was found; None for what was not measured.
 
+    gap: in what training optimises (the completion given its prompt, the assistant's turns, plain text whole).
+    whole: the gap in all tokens of the same texts, where some are only given; no sign comes of it. signature: what each
+    of the two counts.
     measured: what could have shown a sign. not_measured: what was asked for, or is in the log, and could not.
     """
 
     level: Level
     signs: tuple[Sign, ...]
     gap: Gap | None
+    whole: Gap | None
+    signature: tuple[str, ...]
     copies: tuple[Copies, ...]
     diversity: tuple[Diversity, Diversity] | None
     contrast: Contrast | None
@@ -82,6 +88,19 @@ class _Texts:
     file: RowFile
     rows: Sequence[Row]
     texts: Sequence[str]
+    parts: Sequence[tuple[TextPart, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gaps:
+    """In what training optimises, and in all tokens where these are not the same ones."""
+
+    completion: Gap | None = None
+    whole: Gap | None = None
+
+    def signature(self) -> tuple[str, ...]:
+        pairs = (("loss:completion", self.completion), ("loss:whole", self.whole))
+        return tuple(name for name, gap in pairs if gap is not None)
 
 
 def measure_overfitting(
@@ -96,36 +115,56 @@ def measure_overfitting(
     """Measure what there is data for. Raises InputError, EngineError."""
     rng = np.random.default_rng(options.seed)
     if train is None or validation is None:
-        return _report(None, [], None, None, points, [])
+        return _report(_Gaps(), [], None, None, points, [])
     chosen = [_choose(file, options, rng) for file in (train, validation)]
 
     def training() -> Iterable[str]:
         rows = counted(train.rows(), f"copies and likeness of {train.name}", len(train), progress)
         return (text_of(row, options.text) for row in rows)
 
-    gap, losses = None, None
+    gaps, losses = _Gaps(), None
     if engine is not None:
         losses = [_losses(engine, each, progress) for each in chosen]
-        gap = measures.measure_gap(losses[0], losses[1], rng)
+        gaps = _measure_gaps(engine, chosen, losses, progress, rng)
     copies, diversity = _writing(chosen, engine, outputs, training, options, progress, rng)
     shares = measures.nearest_shares(training, chosen[1].texts)
     contrast = _contrast(chosen[1], losses[1] if losses else None, shares, options, rng)
-    return _report(gap, copies, diversity, contrast, points, _warnings(chosen, shares, gap))
+    return _report(gaps, copies, diversity, contrast, points, _warnings(chosen, shares, gaps.completion))
+
+
+def _measure_gaps(
+    engine: Engine,
+    chosen: Sequence[_Texts],
+    losses: Sequence[Sequence[WeightedLoss]],
+    progress: Progress,
+    rng: np.random.Generator,
+) -> _Gaps:
+    gap = measures.measure_gap(losses[0], losses[1], rng)
+    if not any(has_prompt(parts) for each in chosen for parts in each.parts):
+        return _Gaps(completion=gap)
+    whole = [_losses(engine, _as_whole(each), progress) for each in chosen]
+    return _Gaps(completion=gap, whole=measures.measure_gap(whole[0], whole[1], rng))
+
+
+def _as_whole(texts: _Texts) -> _Texts:
+    return replace(texts, parts=[tuple(replace(part, scored=True) for part in parts) for parts in texts.parts])
 
 
 def _report(
-    gap: Gap | None,
+    gaps: _Gaps,
     copies: Sequence[Copies],
     diversity: tuple[Diversity, Diversity] | None,
     contrast: Contrast | None,
     points: Sequence[Point],
     warnings: Sequence[str],
 ) -> OverfitReport:
+    gap = gaps.completion
     turn, broken = loss_curve.find_minimum(points), loss_curve.find_broken(points)
     signs = measures.find_signs(gap, copies, turn, broken)
     measured, not_measured = _coverage(gap, copies, points, turn, broken)
     return OverfitReport(
-        level=measures.worst_level(signs), signs=tuple(signs), gap=gap, copies=tuple(copies), diversity=diversity,
+        level=measures.worst_level(signs), signs=tuple(signs), gap=gap, whole=gaps.whole,
+        signature=gaps.signature(), copies=tuple(copies), diversity=diversity,
         contrast=contrast, turn=turn, broken=broken, measured=measured, not_measured=not_measured,
         warnings=tuple(warnings),
     )  # fmt: skip
@@ -153,7 +192,10 @@ def _choose(file: RowFile, options: OverfitOptions, rng: np.random.Generator) ->
     wanted = min(options.limit, len(file))
     places = sorted(rng.choice(len(file), wanted, replace=False).tolist())
     rows = list(file.rows(places))
-    return _Texts(file=file, rows=rows, texts=[text_of(row, options.text) for row in rows])
+    return _Texts(
+        file=file, rows=rows, texts=[text_of(row, options.text) for row in rows],
+        parts=[parts_of(row, options.text) for row in rows],
+    )  # fmt: skip
 
 
 def _ask(engine: Engine, what: Callable[[T], R], asked: Sequence[T], stage: str, progress: Progress) -> Iterator[R]:
@@ -166,17 +208,17 @@ def _ask(engine: Engine, what: Callable[[T], R], asked: Sequence[T], stage: str,
 
 
 def _losses(engine: Engine, texts: _Texts, progress: Progress) -> list[WeightedLoss]:
-    """The loss of each text, by the rules of task perplexity. Raises InputError for a text that predicts no token."""
+    """The loss of each text's scored parts, as task perplexity has it. Raises InputError where none is predicted."""
     scoring = LogprobScorer(engine, LogprobOptions())
 
-    def loss(row_and_text: tuple[Row, str]) -> WeightedLoss:
-        row, text = row_and_text
-        found = scoring.text(text)
+    def loss(row_and_parts: tuple[Row, tuple[TextPart, ...]]) -> WeightedLoss:
+        row, parts = row_and_parts
+        found = scoring.parts(parts)
         if not found:
             raise InputError(f"{row.where}: the text has one token, and so none to predict; leave it out")
         return WeightedLoss(nats=-sum(found), tokens=len(found))
 
-    pairs = list(zip(texts.rows, texts.texts, strict=True))
+    pairs = list(zip(texts.rows, texts.parts, strict=True))
     return list(_ask(engine, loss, pairs, f"losses of {texts.file.name}", progress))
 
 
@@ -217,20 +259,19 @@ def _output(row: Row) -> str:
 
 
 def _continued(engine: Engine, texts: _Texts, name: str, options: OverfitOptions, progress: Progress) -> WrittenTexts:
-    """What the model writes after a row's `prompt`, or the first third of its text."""
+    """What the model writes after what is given in a row, or after the first third of a plain text."""
 
-    def write(row_and_text: tuple[Row, str]) -> str | None:
-        row, text = row_and_text
-        given = row.fields.get("prompt")
-        prompt = given if isinstance(given, str) and given.strip() else measures.prompt_of(text)
+    def write(asked: tuple[Row, str, tuple[TextPart, ...]]) -> str | None:
+        row, text, parts = asked
+        prompt = prompt_text(parts) if has_prompt(parts) else measures.prompt_of(text)
         request = Request(problem_id=row.where, sampling=options.sampling, prompt=prompt)
         try:
             return engine.complete(request)[0].text
         except (RequestRefused, RequestFailed):  # a prompt that the model's context does not hold tells nothing
             return None
 
-    pairs = list(zip(texts.rows, texts.texts, strict=True))[: options.prompts]
-    answers = _ask(engine, write, pairs, f"outputs after {name} prompts", progress)
+    triples = list(zip(texts.rows, texts.texts, texts.parts, strict=True))[: options.prompts]
+    answers = _ask(engine, write, triples, f"outputs after {name} prompts", progress)
     return WrittenTexts(name=f"outputs after {name} prompts", texts=[text for text in answers if text is not None])
 
 

@@ -45,6 +45,11 @@ class TaskRecord:
 def messages_of(request: Request | LogprobRequest) -> tuple[Message, ...]:
     """The parts of a request, in their order."""
     if isinstance(request, LogprobRequest):
+        if request.parts:
+            return tuple(
+                Message(role=part.role or ("text" if part.scored else "prompt"), text=part.text)
+                for part in request.parts
+            )
         if not request.continuations:
             return (Message(role="text", text=request.text),)
         parts = (Message(role="continuation", text=text) for text in request.continuations)

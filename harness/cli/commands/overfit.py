@@ -64,9 +64,10 @@ def overfit(
 ) -> None:
     """Loss on validation against training texts, verbatim copies, diversity, and the training curve.
 
-    The texts are scored as they stand: give them as they were trained on, with the chat template in them. What is not
-    given is not measured: --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe,
-    3 where nothing could be measured.
+    Rows with a prompt are scored on the completion given the prompt, messages through the model's chat template on
+    the assistant's turns, plain text whole; the gap in all tokens is shown beside. What is not given is not measured:
+    --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe, 3 where nothing could be
+    measured.
     """
     asks = flags["model"] is not None or flags["base_url"] is not None
     _check_given(train, validation, outputs, curve, asks=asks)
@@ -191,6 +192,9 @@ def _show_losses(report: OverfitReport) -> None:
         for name, rate in (("loss on training texts", gap.train), ("loss on validation texts", gap.validation)):
             table.add_row(name, f"{rate.value:.3f}", f"{rate.low:.3f} - {rate.high:.3f}", str(rate.texts))
         table.add_row("gap", Text(f"{gap.value:.3f}", style="bold"), f"{gap.low:.3f} - {gap.high:.3f}", str(gap.level))
+    if report.whole:
+        whole = report.whole
+        table.add_row("gap with prompts (loss:whole)", f"{whole.value:.3f}", f"{whole.low:.3f} - {whole.high:.3f}", "")
     if report.contrast:
         found = report.contrast
         of = run.printable(found.of)

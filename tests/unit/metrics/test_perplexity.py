@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from harness.metrics import perplexity
 from harness.metrics.perplexity import TextLoss, windows
 from harness.models import model_dir
 from harness.tasks import perplexity as task
-from harness.types import Completion, Form, SamplingParams
+from harness.types import Completion, Form, SamplingParams, TextPart
 
 LONG = "The council voted on Tuesday to rebuild the old footbridge. def f(x): return x + 1\n" * 25
 TEXTS = [LONG, "A short text.", 'def double(x):\n    """Twice x."""\n    return 2 * x\n', "Œuvre, naïve: 漢字 🙂"]
@@ -104,6 +105,64 @@ def test_the_perplexity_of_a_corpus_is_weighted_by_tokens(
     assert math.log2(found["byte_perplexity"].value) == pytest.approx(found["bits_per_byte"].value)
     words = sum(len(text.split()) for text in TEXTS)
     assert found["word_perplexity"].value == pytest.approx(math.exp(total / words), rel=1e-2)
+
+
+def tail_loss(direct: tuple[Any, Any], tokens: Sequence[int], scored: Sequence[int]) -> float:
+    """By transformers alone: the nats of the tokens at these places."""
+    model, labels = direct[1], torch.full((1, len(tokens)), -100)
+    labels[0, list(scored)] = torch.tensor([tokens[place] for place in scored])
+    with torch.no_grad():
+        return float(model(input_ids=torch.tensor([tokens]), labels=labels).loss) * len(scored)
+
+
+def test_the_loss_of_a_completion_is_that_of_transformers_with_the_prompt_masked(
+    nano: engine.TransformersEngine, direct: tuple[Any, Any]
+) -> None:
+    prompt, completion = "def double(x):", "\n    return 2 * x\n"
+    parts = (TextPart(text=prompt, scored=False), TextPart(text=completion, scored=True))
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions())
+    tokens, before = nano.tokenize(prompt + completion), nano.tokenize(prompt)
+    assert tokens[: len(before)] == before
+    found = made.parts(parts)
+    expected = tail_loss(direct, tokens, range(len(before), len(tokens)))
+    assert len(found) == len(tokens) - len(before) and -sum(found) == pytest.approx(expected, rel=1e-4)
+    whole = made.parts(tuple(dataclasses.replace(part, scored=True) for part in parts))
+    assert whole == pytest.approx(made.text(prompt + completion)) and whole[-len(found) :] == pytest.approx(found)
+
+
+def test_a_completion_after_a_prompt_longer_than_the_window_is_predicted_whole(nano: engine.TransformersEngine) -> None:
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions(window=64, stride=32))
+    found = made.parts((TextPart(text=LONG, scored=False), TextPart(text="A short text.", scored=True)))
+    assert found == pytest.approx(made.text(LONG + "A short text.")[-len(found) :]) and len(found) >= 3
+
+
+TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+TURNS = (
+    TextPart(text="Double it", scored=False, role="user"),
+    TextPart(text="return 2 * x", scored=True, role="assistant"),
+    TextPart(text="Once more", scored=False, role="user"),
+    TextPart(text="return 4 * x", scored=True, role="assistant"),
+)
+
+
+def test_turns_go_through_the_models_chat_template_and_the_assistants_are_scored(
+    nano: engine.TransformersEngine, direct: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano._tokenizer, "chat_template", TEMPLATE)
+    pieces = ["<user>Double it\n<assistant>", "return 2 * x\n", "<user>Once more\n<assistant>", "return 4 * x\n"]
+    tokens = nano.tokenize("".join(pieces))
+    ends = [len(nano.tokenize("".join(pieces[:count]))) for count in range(1, 5)]
+    scored = [*range(ends[0], ends[1]), *range(ends[2], ends[3])]
+    found = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions()).parts(TURNS)
+    assert len(found) == len(scored) and -sum(found) == pytest.approx(tail_loss(direct, tokens, scored), rel=1e-4)
+
+
+def test_turns_of_a_model_without_a_template_are_joined_as_they_are(nano: engine.TransformersEngine) -> None:
+    made = _logprobs.LogprobScorer(nano, _logprobs.LogprobOptions())
+    text = "Double it\nreturn 2 * x\nOnce more\nreturn 4 * x\n"
+    whole = made.text(text)
+    found = made.parts(TURNS)
+    assert found[-4:] == pytest.approx(whole[-4:]) and 0 < len(found) < len(whole)
 
 
 def test_with_a_bos_token_the_first_token_is_predicted_too(
