@@ -12,7 +12,7 @@ from harness import __version__
 from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import _vllm_arguments, replay
-from harness.engines._selection import ModelSpec, find_model
+from harness.engines._selection import ModelSpec, find_model, plain_url
 from harness.errors import InputError
 from harness.extractors import DEFAULT
 from harness.pipeline.costs import Prices
@@ -99,8 +99,16 @@ def make_job(
         ks=config.k or None,
         seed=config.seed,
         prices=_prices(config),
-        manifest=manifest.make(identity, signature, config.model_dump(mode="json", exclude={"api_key"})),
+        manifest=manifest.make(identity, signature, _recorded(config)),
     )
+
+
+def _recorded(config: RunConfig) -> dict[str, Any]:
+    """The configuration as a manifest keeps it: without keys, nor those that an address may have in it."""
+    found = config.model_dump(mode="json", exclude={"api_key"})
+    if config.base_url is not None:
+        found["base_url"] = plain_url(config.base_url)
+    return found
 
 
 def _sandbox_identity(config: RunConfig, observer: RunObserver) -> dict[str, str | None]:

@@ -54,6 +54,15 @@ def test_two_servers_on_one_host_are_two_models(harness: Harness, problems: Path
     assert (first["estimates"][0]["value"], second["estimates"][0]["value"]) == (1.0, 0.0)
 
 
+def test_a_password_in_an_address_is_in_no_file_of_the_run(harness: Harness, problems: Path) -> None:
+    with serving(answering("    return 1\n")) as (url, asked):
+        code, found, _ = run(harness, problems, url.replace("http://", "http://me:hidden-word@") + "?key=hidden-word")
+    assert code == 0 and asked
+    files = [file for file in (problems.parent / found["run"]).rglob("*") if file.is_file()]
+    assert files and not [file for file in files if b"hidden-word" in file.read_bytes()]
+    assert url in json.loads((problems.parent / found["run"] / "manifest.json").read_bytes())["config"]["base_url"]
+
+
 def test_the_same_server_at_another_address_goes_on_with_its_run_where_that_is_said(
     harness: Harness, problems: Path
 ) -> None:
