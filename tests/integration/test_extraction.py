@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.extractors import extract
+from harness.extractors import EXTRACTORS, extract
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import read_rows, write_rows
 from tests.fixtures.servers import Answer, serving
@@ -179,7 +179,7 @@ def test_the_extractors_are_compared_on_a_run_and_what_it_executed_is_not_again(
     answer = harness("extract", run, "--json")
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
-    assert set(found["extractors"]) == {"auto", "first", "last", "longest", "whole"} and found["replies"] == 3 * N
+    assert set(found["extractors"]) == set(EXTRACTORS) and found["replies"] == 3 * N
     own = json.loads((run / "summary.json").read_text())["estimates"][0]
     assert {key: found["extractors"]["auto"][key] for key in own} == own
     assert found["extractors"]["first"]["value"] == pytest.approx((2 / 4 + 2 / 4 + 1) / 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ def test_the_names_of_plug_ins_are_found_without_importing_any() -> None:
         "assert not [name for name in sys.modules if name.startswith('harness.extractors')]"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "['auto', 'first', 'last', 'longest', 'whole']"
+    assert {"auto", "first", "last", "longest", "whole"} <= set(ast.literal_eval(found))
 
 
 @pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
