@@ -114,6 +114,12 @@ def run_checkup(options: CheckupOptions, displays: Displays, progress: Progress)
     )
 
 
+def check_models(options: CheckupOptions) -> None:
+    """Find both models, before anything is run. Raises InputError for one that is not there, or one that is both."""
+    part = CheckupPart(name="perplexity", task="perplexity", problems=datas.SHIPPED["perplexity"], items=0, total=0)
+    _check_two({side: find_model(_config(options, side, part)) for side in SIDES})
+
+
 def _beside(comparisons: Mapping[str, Comparison]) -> list[MetricDetail]:
     return [detail for part in datas.BESIDE if part in comparisons for detail in verdicts.details(comparisons[part])]
 

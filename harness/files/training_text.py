@@ -53,9 +53,13 @@ def _conversation(row: Row) -> tuple[TextPart, ...]:
     for first, second in (_TURNS, _PREFERENCE):
         given, learned = conversation_of(row, first), conversation_of(row, second)
         if given and learned:
+            learned = learned[len(given) :] if learned[: len(given)] == given else learned  # the prompt said again
             return (*(_part(turn, scored=False) for turn in given),
                     *(_part(turn, scored=turn.role == "assistant") for turn in learned))  # fmt: skip
     turns = turns_of(row) or conversation_of(row, "chosen")
+    system = row.fields.get("system")
+    if turns and turns[0].role != "system" and isinstance(system, str) and system.strip():
+        turns = [Turn(role="system", text=system), *turns]
     parts = tuple(_part(turn, scored=turn.role == "assistant" and place > 0) for place, turn in enumerate(turns))
     last = max((place for place, part in enumerate(parts) if part.scored), default=-1)
     return parts[: last + 1]  # what nobody answered is neither predicted nor given to anything

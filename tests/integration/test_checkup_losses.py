@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,11 @@ def test_a_good_fine_tune_is_better_in_what_it_was_trained_on(record: Record, co
 def test_the_loss_of_whole_texts_stands_beside_without_a_verdict(record: Record, completer: Path) -> None:
     assert not [each for each in record["lines"] if each["part"] == "validation whole"]
     expected = [perplexity(model, pairs(1, 30), whole=True) for model in (completer, model_dir("nano"))]
-    shown = record["headline"].partition("(loss:whole) ")[2].split(";")[0].split(".")[0]
-    assert "loss:completion" in record["headline"] and shown, record["headline"]
+    shown = re.search(r"\(loss:whole\) ([\d.,]+) against ([\d.,]+)\.", record["headline"])
+    assert shown is not None and "loss:completion" in record["headline"], record["headline"]
+    assert [float(each.replace(",", "")) for each in shown.groups()] == pytest.approx(expected, rel=1e-2)
     rows = record["comparisons"]["validation whole"]
     assert "loss:whole" in json.dumps(rows) and "loss:completion" in json.dumps(record["comparisons"]["validation"])
-    assert expected[0] > 10
 
 
 def test_the_loss_gap_is_that_of_the_completions_in_both_commands(
@@ -83,3 +84,21 @@ def test_the_loss_gap_is_that_of_the_completions_in_both_commands(
     found = json.loads(answer.stdout)
     assert found["signature"] == ["loss:completion", "loss:whole"] and found["whole"]["value"] != found["gap"]["value"]
     assert found["gap"]["value"] == pytest.approx(record["overfitting"]["gaps"]["tuned"]["value"], abs=1e-3)
+
+
+def test_several_checkpoints_stand_in_one_table_and_the_best_is_named(
+    harness: Harness, data: Path, completer: Path, overfit: Path, tmp_path: Path
+) -> None:
+    command = ["checkup", "--base", "nano", "--tuned", overfit, "--tuned", completer, "--data", data, "--prompts", "0"]
+    answer = harness(*command, "--json", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    values = [row["validation"]["value"] for row in found["table"]]
+    assert len(values) == 2 and values[1] == min(values) and found["lowest"] == found["table"][1]["name"]
+    assert found["table"][1]["name"] in found["advice"]
+    for number, model in enumerate((overfit, completer), start=1):
+        assert (tmp_path / "checkup" / f"{number}-{model.name}" / "report.html").is_file()
+    assert len({record["runs"]["base"]["validation"] for record in found["checkpoints"]}) == 1
+    shown = harness(*command, cwd=tmp_path)
+    assert shown.returncode == 0 and "has the lowest perplexity on validation texts" in shown.stdout
+    assert "loading " not in shown.stderr, "a complete checkup asks no model"

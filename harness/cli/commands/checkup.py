@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from harness.checkup import records, report, run, verdicts
+from harness.checkup import checkpoints, records, report, run, verdicts
+from harness.checkup.checkpoints import Checkpoint
 from harness.checkup.data import ItemSelection
 from harness.checkup.people import PeopleResult
 from harness.checkup.run import Checkup
@@ -32,7 +34,10 @@ GROUP = "compare"
 def checkup(
     *,
     base: Annotated[str | None, typer.Option(help="The model before tuning: a directory, a hub id, nano-base.")] = None,
-    tuned: Annotated[str | None, typer.Option(help="The model after tuning.")] = None,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Option(help="The model after tuning. May be repeated: checkpoints, in the order of training."),
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="A compatible server of the model before tuning.")] = None,
     tuned_url: Annotated[str | None, typer.Option(help="A compatible server of the model after tuning.")] = None,
     data: Annotated[
@@ -56,7 +61,7 @@ def checkup(
 
     Writes report.html and checkup.json. Run the same command again after an interruption: it goes on from there.
     """
-    if (base is None and base_url is None) or (tuned is None and tuned_url is None):
+    if (base is None and base_url is None) or (not tuned and tuned_url is None):
         raise InputError("give the two models: --base and --tuned, or --base-url and --tuned-url for servers")
     engine, seed = flags["engine"], flags["seed"] or 0
     if seed < 0:
@@ -65,7 +70,11 @@ def checkup(
     asked = run.CheckupOptions(
         sides={
             "base": {"model": base, "base_url": base_url, "engine": None if base_url else engine},
-            "tuned": {"model": tuned, "base_url": tuned_url, "engine": None if tuned_url else engine},
+            "tuned": {
+                "model": tuned[0] if tuned else None,
+                "base_url": tuned_url,
+                "engine": None if tuned_url else engine,
+            },
         },
         common={name: flags[name] for name in ("vllm_python", "engine_args", "seed", "sandbox", "results")},
         codegen={"k": flags["k"], "n": flags["n"]},
@@ -75,11 +84,10 @@ def checkup(
             limit=limit, prompts=prompts, seed=seed, copies=out / "data", cache=options.cache_folder()
         ),
     )
-    with Meter(quiet=as_json) as meter:
-        found = run.run_checkup(asked, lambda: display.RunDisplay(quiet=as_json), meter)
-    page = report.write(found, out, people)
-    record = records.as_json(found, people)
-    records.write(record, out)
+    if len(tuned or []) > 1:
+        _check_several(asked, tuned or [], out, people, as_json=as_json)
+        return
+    found, page, record = _check(asked, out, people, as_json=as_json)
     if as_json:
         print(json.dumps(record))
     else:
@@ -88,6 +96,61 @@ def checkup(
             display.out.print(Text(display.printable(f"people: {each.headline}")), soft_wrap=True)
     if found.incomplete:
         raise typer.Exit(3)
+
+
+def _check(
+    asked: run.CheckupOptions, out: Path, people: list[PeopleResult], *, as_json: bool
+) -> tuple[Checkup, Path, dict[str, Any]]:
+    """The checkup, its page and its record, both written to a folder."""
+    with Meter(quiet=as_json) as meter:
+        found = run.run_checkup(asked, lambda: display.RunDisplay(quiet=as_json), meter)
+    page = report.write(found, out, people)
+    record = records.as_json(found, people)
+    records.write(record, out)
+    return found, page, record
+
+
+def _check_several(
+    asked: run.CheckupOptions, models: list[str], out: Path, people: list[PeopleResult], *, as_json: bool
+) -> None:
+    """Each checkpoint against the base model, whose runs are made once; then all of them in one table."""
+    if asked.sides["tuned"]["base_url"] is not None:
+        raise InputError("--tuned-url serves one checkpoint; give one --tuned beside it, or none")
+    each = [
+        dataclasses.replace(asked, sides={**asked.sides, "tuned": {**asked.sides["tuned"], "model": model}})
+        for model in models
+    ]
+    for one in each:
+        run.check_models(one)
+    rows, written, incomplete = [], [], False
+    for number, (model, one) in enumerate(zip(models, each, strict=True), start=1):
+        folder = out / f"{number}-{Path(model).name}"
+        found, page, record = _check(one, folder, people, as_json=as_json)
+        rows.append(checkpoints.checkpoint(found, str(page)))
+        written.append(record)
+        incomplete |= bool(found.incomplete)
+        if not as_json:
+            _show(found, page)
+    best = checkpoints.lowest(rows)
+    whole = {"checkpoints": written, "table": [dataclasses.asdict(row) for row in rows],
+             "lowest": best.name if best else None, "advice": checkpoints.advice(rows)}  # fmt: skip
+    records.write(whole, out)
+    if as_json:
+        print(json.dumps(whole))
+    else:
+        display.out.print(_checkpoint_table(rows))
+        display.out.print(Text(display.printable(checkpoints.advice(rows))), soft_wrap=True)
+    if incomplete:
+        raise typer.Exit(3)
+
+
+def _checkpoint_table(rows: list[Checkpoint]) -> Table:
+    table = Table("checkpoint", *rows[0].scores, "loss gap", "signs", header_style="bold")
+    for row in rows:
+        scores = (verdicts.amount(row.scores[name], False) if name in row.scores else "" for name in rows[0].scores)
+        gap = "" if row.gap is None else f"{row.gap:+.3f}"
+        table.add_row(Text(display.printable(row.name)), *scores, gap, Text(", ".join(row.signs)))
+    return table
 
 
 def _people(path: Path) -> PeopleResult:

@@ -35,6 +35,14 @@ def read(fields: dict[str, Any], *names: str) -> list[tuple[str | None, str, boo
             {"prompt": GREETING[1:2], "chosen": GREETING[2:], "rejected": GREETING[:1]},
             [("user", "Hi", False), ("assistant", "Ho", True)],
         ),
+        (
+            {"prompt": GREETING[1:2], "chosen": GREETING[1:]},
+            [("user", "Hi", False), ("assistant", "Ho", True)],
+        ),
+        (
+            {"system": "Be brief.", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+            [("system", "Be brief.", False), ("user", "a", False), ("assistant", "b", True)],
+        ),
         ({"messages": GREETING[:2]}, [(None, "Be brief.\nHi", True)]),
     ],
 )  # fmt: skip
