@@ -84,9 +84,13 @@ def checkup(
             limit=limit, prompts=prompts, seed=seed, copies=out / "data", cache=options.cache_folder()
         ),
     )
-    if len(tuned or []) > 1:
-        _check_several(asked, tuned or [], out, people, as_json=as_json)
-        return
+    if tuned and len(tuned) > 1:
+        _check_several(asked, tuned, out, people, as_json=as_json)
+    else:
+        _check_one(asked, out, people, as_json=as_json)
+
+
+def _check_one(asked: run.CheckupOptions, out: Path, people: list[PeopleResult], *, as_json: bool) -> None:
     found, page, record = _check(asked, out, people, as_json=as_json)
     if as_json:
         print(json.dumps(record))
