@@ -42,7 +42,8 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
     """One row as a Problem. Raises KeyError for a missing key, ValueError for one that is no text.
 
     Of a set of one's own the tests may be of any kind (assertions as they stand, a suite of unittest, of classes or
-    functions as arguments), the limits are the run's, and a reference is not needed.
+    functions as arguments), the limits are
+    HumanEval's, and a reference is not needed.
     """
     entry_point, prompt, tests = text(row, "entry_point"), text(row, "prompt"), text(row, "test")
     name, published = text(row, "task_id"), PUBLISHED.fullmatch(text(row, "task_id")) is not None
@@ -56,6 +57,6 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         else call_tests(tests + call, entry_point, prelude=prompt),
         entry_point=entry_point,
         references=(text(row, "canonical_solution"),) if published or row.get("canonical_solution") else (),
-        limits=BRIEF if published else None,
+        limits=BRIEF,
         stop=STOP,
     )

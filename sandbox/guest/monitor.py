@@ -25,6 +25,7 @@ MEMORY_STAT = "/sys/fs/cgroup/memory/memory.stat"
 MEMORY_TICK_S = 0.01
 MEMORY_MARGIN_BYTES = 96 * 2**20
 GRACE_S = 1.0  # for the judge to see that its program is over
+LAST_STEP_S = 0.2  # for a program that has closed its outputs to come to its own end
 LOAD_FACTOR = 10.0  # where the machine gives a program too little for this many times its wall limit, that is our loss
 
 
@@ -61,6 +62,15 @@ class Watch:
         """Return when the first process ended, a limit was passed, or the judge has something to say."""
         while not self._wait():
             pass
+
+    def let_end(self) -> None:
+        """Give a program of which the judge has heard the last a moment to end by itself, for its exit code."""
+        if not self.ended and not self.over_time and not self.over_memory:
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            if poll.poll(LAST_STEP_S * 1000):
+                self.ended = True
+                self.reap()
 
     def until_judged(self) -> bool:
         """Whether the judge came to its end within the limits, or soon after them. The program is over by now."""

@@ -165,6 +165,8 @@ def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProces
     oom_before = _oom_kills()
     watch = yield from _start(order, step, uid, judge)
     watch.until_end()
+    if not order["calls"]:
+        watch.let_end()
     watch.kill()
     cleaning.kill_program(uid, {judge.pid})
     watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor

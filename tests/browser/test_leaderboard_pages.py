@@ -28,7 +28,7 @@ def summaries(runs: Path) -> dict[str, dict[str, Any]]:
 def models(page: Page) -> list[str]:
     """The labels of the first table's rows that can be seen, from the top."""
     rows = page.locator("table.runs >> nth=0 >> tbody tr:visible th")
-    return [re.sub(r"\s+", " ", text).strip() for text in rows.all_inner_texts()]
+    return [re.sub(r"\s+", " ", text).partition(" sampling: ")[0].strip() for text in rows.all_inner_texts()]
 
 
 def values(page: Page, column: int) -> list[float]:

@@ -263,7 +263,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown option": (["run", "--temprature", "1"], "No such option"),
     "program that is missing": (["exec", "no.py"], "cannot be read"),
     "run that is none": (["show", "."], "no run directory"),
-    "samples nested without end": (["score", "deep.jsonl", "--problems", "mini.jsonl"], "line 1: not JSON"),
+    "samples nested without end": (["score", "deep.jsonl", "--problems", "mini.jsonl"], "line 1: lists and objects"),
     "temperature that is no number": (["run", "--temperature", "nan"], "temperature must be at least 0"),
     "endless limit": (["exec", "-", "--cpu-s", "inf"], "cpu_s must be above 0 and at most"),
     "results that are a folder": (["score", "one.jsonl", "--problems", "mini.jsonl", "--out", "."], "--out"),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.engines import openai as engine
+from harness.engines._openai_dialect import SERVER_STOPS
 from harness.engines._vllm_server import ModelServer
 from harness.errors import EngineError, InputError
+from harness.models import model_dir
 from harness.types import Request, SamplingParams
 from tests.fixtures.commands import Harness
 
@@ -47,7 +49,7 @@ def test_the_server_s_version_is_known(server: str, vllm_python: Path) -> None:
     ask_version = "import vllm; print(vllm.__version__)"
     said = subprocess.run([vllm_python, "-c", ask_version], capture_output=True, text=True, check=True, timeout=120)
     opened = engine.open_engine(engine.Options(base_url=server, model=None))
-    assert opened.describe() == {"server": said.stdout.split()[-1]}
+    assert opened.describe() == {"server": said.stdout.split()[-1], "root": str(model_dir("nano"))}
     opened.close()
 
 
@@ -77,7 +79,7 @@ def test_a_request_s_usage_is_the_sum_of_its_samples_and_stands_once(server: str
         alone = [
             client.completions.create(
                 model="nano", prompt=PROMPT, seed=each.seed, temperature=1.5, top_p=0.95, max_tokens=40,
-                stop=list(ask(1).sampling.stop[: engine.SERVER_STOPS]),
+                stop=list(ask(1).sampling.stop[: SERVER_STOPS]),
             ).usage
             for each in together
         ]  # fmt: skip

@@ -35,6 +35,10 @@ class PrintableConsole(Console):
     columns straight; this makes it safe where somebody forgot.
     """
 
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False)
+        self._width = self._height = None  # rich would keep COLUMNS and LINES as they were at the import
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """The segments of what is shown, made printable."""
         for segment in super().render(renderable, options):
@@ -44,8 +48,8 @@ class PrintableConsole(Console):
                 yield Segment(printable(segment.text), segment.style)
 
 
-out = PrintableConsole(highlight=False, markup=False)
-err = PrintableConsole(stderr=True, highlight=False, markup=False)
+out = PrintableConsole()
+err = PrintableConsole(stderr=True)
 PLAIN_EVERY_S = 5.0
 __all__ = [
     "RunDisplay",
