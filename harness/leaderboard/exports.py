@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.results import LeftOut, created_label
+from harness.leaderboard.studies import WIN_SHARE, StudyNumber, StudyRow, StudyTable
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
 from harness.text.printable import printable, spreadsheet_cell
 from harness.types import Estimate
@@ -53,8 +54,41 @@ def label(row: TableRow) -> str:
     return row.label + (f" ({', '.join(marks)})" if marks else "")
 
 
-def as_markdown(tables: Sequence[Table]) -> str:
-    """A heading and a table per table, and the signatures below it."""
+def study_columns(table: StudyTable) -> list[str]:
+    """The heads of a study's table."""
+    counts = ["won", "lost", "tie", "both bad"] if any(row.counts for row in table.rows) else []
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in table.metrics), *counts, "items"]
+
+
+def study_cells(table: StudyTable, row: StudyRow) -> list[str]:
+    """A row under these heads."""
+    first = row.numbers.get(table.metrics[0])
+    texts = [str(first.rank) if first and first.rank else "", row.model]
+    for metric in table.metrics:
+        number = row.numbers.get(metric)
+        texts.append(study_value(number) if number else "")
+    return [*texts, *map(str, row.counts or ()), str(first.items if first else 0)]
+
+
+def study_value(number: StudyNumber) -> str:
+    """`54.0% (41.0-60.9)` of a win share; strengths and ratings as numbers."""
+    share = number.metric == WIN_SHARE
+    low, high = (format_value(each, share).removesuffix("%") for each in (number.low, number.high))
+    return f"{format_value(number.value, share)} ({low}{'-' if share else ' to '}{high})"
+
+
+def study_facts(table: StudyTable) -> list[str]:
+    """What stands below a study's table: its size, agreement, looks before the end, and what to know."""
+    facts = [f"{table.items} items, {table.votes} votes of {table.judges} judges"]
+    if table.alpha is not None:
+        facts.append(f"Krippendorff's alpha {table.alpha:.2f}")
+    if table.closed:
+        facts.append(f"closed {created_label(table.closed)[:10]}")
+    return [", ".join(facts), *table.warnings]
+
+
+def as_markdown(tables: Sequence[Table], studies: Sequence[StudyTable] = ()) -> str:
+    """A heading and a table per table and study, and the signatures below it."""
     parts = []
     for table in tables:
         conditions = ", ".join([table.task_version, table.dataset, *(f"{k} {v}" for k, v in table.conditions.items())])
@@ -66,13 +100,24 @@ def as_markdown(tables: Sequence[Table]) -> str:
         lines += ["| " + " | ".join(map(_plain, cells(table, row))) + " |" for row in table.rows]
         lines += ["", *(f"- {_plain(row.label)}: {_plain(row.run.manifest.signature)}" for row in table.rows), ""]
         parts.append("\n".join(lines))
-    return "\n".join(parts)
+    return "\n".join([*parts, *map(_study_markdown, studies)])
 
 
-def as_csv(tables: Sequence[Table]) -> str:
-    """One line per number."""
+def _study_markdown(table: StudyTable) -> str:
+    heads = study_columns(table)
+    lines = [f"## {_plain(table.title)}", "", _plain(f"{table.name}, {table.data}"), ""]
+    lines.append("| " + " | ".join(map(_plain, heads)) + " |")
+    lines.append("|" + "|".join(" --- " if name == "model" else " ---: " for name in heads) + "|")
+    lines += ["| " + " | ".join(map(_plain, study_cells(table, row))) + " |" for row in table.rows]
+    lines += ["", *(f"- {_plain(each)}" for each in study_facts(table)), f"- {_plain(table.signature)}", ""]
+    return "\n".join(lines)
+
+
+def as_csv(tables: Sequence[Table], studies: Sequence[StudyTable] = ()) -> str:
+    """One line per number. Of a study the problems are its items, and the completions its votes."""
     file = io.StringIO()
     rows = [number for table in tables for number in _numbers(table)]
+    rows += [number for study in studies for number in _study_numbers(study)]
     if rows:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -80,8 +125,8 @@ def as_csv(tables: Sequence[Table]) -> str:
     return file.getvalue()
 
 
-def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut]) -> str:
-    """One object: `tables` of `rows`, and what was left out."""
+def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut], studies: Sequence[StudyTable] = ()) -> str:
+    """One object: `tables` of `rows`, `studies`, and what was left out."""
     records = [
         {
             "task": table.task,
@@ -93,7 +138,39 @@ def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut]) -> str:
         }
         for table in tables
     ]
-    return json.dumps({"tables": records, "left_out": [dataclasses.asdict(each) for each in left_out]})
+    people = [dataclasses.asdict(each) for each in studies]
+    return json.dumps(
+        {"tables": records, "studies": people, "left_out": [dataclasses.asdict(each) for each in left_out]}
+    )
+
+
+def _study_numbers(table: StudyTable) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": "people",
+            "dataset": table.data,
+            "model": row.model,
+            "setting": "",
+            "metric": number.metric,
+            "value": number.value,
+            "low": number.low,
+            "high": number.high,
+            "rank_best": number.rank.best if number.rank else None,
+            "rank_worst": number.rank.worst if number.rank else None,
+            "n_problems": number.items,
+            "n_completions": table.votes,
+            "complete": True,
+            "in_sandbox": 0,
+            "warnings": len(table.warnings),
+            "tokens": None,
+            "price": None,
+            "date": created_label(table.closed) if table.closed else "",
+            "run": table.name,
+            "signature": table.signature,
+        }
+        for row in table.rows
+        for number in row.numbers.values()
+    ]
 
 
 def _numbers(table: Table) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from harness.html import highlight
 from harness.html.environment import TEMPLATES as SHARED
 from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
+from harness.leaderboard.exports import study_facts, study_value
 from harness.leaderboard.prompts import asked_messages, find_problems
 from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
@@ -85,8 +86,8 @@ class Pages:
             "index.html.j2",
             sections=sections,
             records=records,
-            tasks=sorted({table.task for table in tables}),
-            datasets=sorted({table.dataset for table in tables}),
+            tasks=sorted({*(table.task for table in tables), *("people" for _ in records.studies)}),
+            datasets=sorted({*(table.dataset for table in tables), *(each.data for each in records.studies)}),
             newest=created_label(newest) if newest else "",
             scripts=[self._script, *([self._live_script] if self._live else [])],
             style=self._board_style,
@@ -202,6 +203,8 @@ def _names() -> dict[str, object]:
         "problem_path": problem_path,
         "completions_path": completions_path,
         "created": created_label,
+        "study_value": study_value,
+        "study_facts": study_facts,
         "segments": lambda counts, names: charts.segments({name: counts.get(name, 0) for name in names}),
     }
 

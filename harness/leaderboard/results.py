@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.datasets import ProblemSets
 from harness.errors import HarnessError, InputError
 from harness.leaderboard.prompts import find_problems
+from harness.leaderboard.studies import StudyTable, read_studies
 from harness.runs import manifest
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 from harness.runs.manifest import Manifest
@@ -98,10 +99,11 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a results folder holds, both in the order of names."""
+    """What a results folder holds, each in the order of names. studies: closed ones, which people judged."""
 
     runs: tuple[LeaderboardRun, ...]
     left_out: tuple[LeftOut, ...]
+    studies: tuple[StudyTable, ...] = ()
 
 
 class UnusableError(HarnessError):
@@ -109,7 +111,7 @@ class UnusableError(HarnessError):
 
 
 def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Results:
-    """Every run below `folder`. Raises InputError where there is none, not even a broken one."""
+    """Every run and study below `folder`. Raises InputError where there is none, not even a broken one."""
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {what}; give the folder that `harness run --results` filled")
@@ -119,10 +121,13 @@ def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False)
         name = path.relative_to(folder).as_posix() if path != folder else path.resolve().name
         found = _read(path, name, sets)
         runs.append(found) if isinstance(found, LeaderboardRun) else left_out.append(found)
-    if not runs and not left_out and not may_be_empty:
+    studies, open_studies = read_studies(folder)
+    left_out += [LeftOut(name=each.name, reason=each.reason) for each in open_studies]
+    if not runs and not studies and not left_out and not may_be_empty:
         raise InputError(f"{folder} holds no runs; runs are at <results>/<set>/<model>/<time>-<fingerprint>")
     runs, repeated = _without_repeats(runs)
-    return Results(runs=tuple(runs), left_out=tuple(sorted(left_out + repeated, key=lambda each: each.name)))
+    ordered = tuple(sorted(left_out + repeated, key=lambda each: each.name))
+    return Results(runs=tuple(runs), left_out=ordered, studies=tuple(studies))
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:

@@ -23,13 +23,14 @@ from harness.errors import HarnessError, InputError
 from harness.leaderboard import site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.results import read_results
+from harness.leaderboard.studies import RESULTS, STUDY
 from harness.leaderboard.tables import make_tables
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
 
 HOST = "127.0.0.1"
 POLL_S = 1.0
 BEAT_S = 15.0  # a comment on idle event streams, so that those of closed pages end
-_WATCHED = {MANIFEST, SUMMARY, COMPLETIONS, EXECUTIONS, SCORES}
+_WATCHED = {MANIFEST, SUMMARY, COMPLETIONS, EXECUTIONS, SCORES, STUDY, RESULTS}
 
 
 class Server:

@@ -151,12 +151,13 @@ def davidson(counts: Counts, *, order_effect: bool = False) -> Strengths:
     )
 
 
-def davidson_resamples(counts: Counts) -> Values:
+def davidson_resamples(counts: Counts, *, order_effect: bool = False) -> Values:
     """Log strengths of many sets of counts at once, shape (resamples, models).
 
     counts: shape (resamples, models, models, 3).
 
-    A resample that is not connected both ways is repaired as in `davidson`, on the pairs that it holds.
+    A resample that is not connected both ways is repaired as in `davidson`, on the pairs that it holds. The order
+    effect must be that of the estimate whose interval this is for: without it the strengths are of another model.
     """
     models = counts.shape[1]
     found = np.empty((len(counts), models))
@@ -165,7 +166,7 @@ def davidson_resamples(counts: Counts) -> Values:
         weak = ~_strong(_wins(block))
         if weak.any():
             block[weak] = _with_prior(block[weak])
-        found[start : start + BLOCK] = _newton(block, False)[:, :models]
+        found[start : start + BLOCK] = _newton(block, order_effect)[:, :models]
     return found
 
 

@@ -76,9 +76,14 @@ def results(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, An
         "study": study.id, "kind": study.kind, "signature": study.record.signature,
         "design": dataclasses.asdict(study.design),
         "models": [{"label": name, **dataclasses.asdict(each)} for name, each in study.key.labels.items()],
-        "closed": bool(closed), "task": study.record.task, "data": study.record.data,
+        "closed": bool(closed), "closed_at": _stamp(closed[0]) if closed else None,
+        "task": study.record.task, "data": study.record.data,
     }  # fmt: skip
     return {**head, **made, "peeks": peeks}
+
+
+def _stamp(at: float) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
 
 
 def _peeked(peeks: int) -> list[str]:

@@ -258,3 +258,79 @@ def test_a_run_under_way_is_shown_with_its_coverage_so_far(tmp_path: Path) -> No
     (run / "summary.json").unlink()
     build(tmp_path / "results", tmp_path / "site")
     assert "690 of 690 completions" in (tmp_path / "site" / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of people: two closed blind studies, a closed one of ratings, and an open one."""
+    from harness.review import pairs, sheets
+    from harness.review.assignments import TaskAssigner
+    from harness.review.results import close
+    from harness.review.sheet_import import import_sheet
+    from tests.fixtures.review import SECRET, answers, honest, make_study, read, work
+
+    folder = tmp_path_factory.mktemp("people")
+    for models in (2, 3):
+        (folder / f"of {models}").mkdir()
+        study = make_study(folder / f"of {models}", items=12, models=models, judges="2")
+        desk = TaskAssigner(study)
+        for judge in study.design.judges:
+            work(desk, judge, honest(study, "model-b"))
+        desk.close()
+        close(study)
+    files = [answers(folder / f"{name}.jsonl", {f"p{n}": f"{name} {n}" for n in range(8)}) for name in ("=a|b", "c")]
+    sheet = sheets.make_sheet(
+        folder / "sheet", read(*files), pairs.PairOptions(judges=("ana",), checks=0.0), sheets.CRITERIA, SECRET
+    )
+    key = sheet.key
+    rows = [{"id": n, "scores": {"accuracy": 5 if key.answers[sheet.item(n).answers[0].id] == "c" else 2}}
+            for n in range(1, len(sheet) + 1)]  # fmt: skip
+    (folder / "rated.json").write_text(json.dumps(rows))
+    import_sheet(sheet, folder / "rated.json", "ana")
+    close(sheet)
+    (folder / "open").mkdir()
+    make_study(folder / "open", items=4)
+    return folder
+
+
+def test_closed_studies_are_tables_and_an_open_one_is_left_out_by_name(studies: Path, harness: Harness) -> None:
+    said = harness("leaderboard", studies, "--json")
+    found = json.loads(said.stdout)
+    assert "open/study: a study that is open: harness review close" in said.stderr
+    two, three, rated = found["studies"]
+    assert [(row["model"], row["numbers"]["win_share"]["value"]) for row in two["rows"]] == [
+        ("model-b", 1.0),
+        ("model-a", 0.0),
+    ]
+    assert [row["numbers"]["win_share"]["rank"] for row in two["rows"]] == [
+        {"best": 1, "worst": 1},
+        {"best": 2, "worst": 2},
+    ]
+    assert two["rows"][0]["counts"] == [12, 0, 0, 0] and two["votes"] == 24 and two["closed"]
+    ranks = {row["model"]: row["numbers"]["strength"]["rank"] for row in three["rows"]}
+    assert ranks["model-b"] == {"best": 1, "worst": 1} and ranks["model-a"] == ranks["model-c"] == {
+        "best": 2,
+        "worst": 3,
+    }
+    first = rated["rows"][0]
+    assert (first["model"], first["numbers"]["accuracy"]["value"], first["counts"]) == ("c", 5.0, None)
+    rows = list(csv.DictReader(io.StringIO(harness("leaderboard", studies, "--csv").stdout)))
+    assert {row["metric"] for row in rows} == {"win_share", "strength", "accuracy"} and len(rows) == 7
+    assert any(row["model"].endswith("=a|b") and not row["model"].startswith("=") for row in rows)
+    markdown = harness("leaderboard", studies, "--markdown").stdout
+    assert "| 1 | model-b | 100.0%" in markdown and "=a\\|b" in markdown
+    assert "preferred by people on rows" in harness("leaderboard", studies).stdout
+
+
+def test_studies_stand_on_the_site_and_a_changed_result_is_seen(studies: Path, tmp_path: Path) -> None:
+    shutil.copytree(studies, tmp_path / "results")
+    assert build(tmp_path / "results", tmp_path / "site").pages == 1
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert page.count('data-task="people"') == 3 and "model-b never lost" in page
+    with server.open_server(tmp_path / "results", ProblemSets(tmp_path), tmp_path / "other", 0) as opened:
+        before = opened.state()
+        (tmp_path / "results" / "of 2" / "study" / "results.json").write_text('{"closed": true, "models": 3}')
+        assert opened.state() != before
+    found = read_results(tmp_path / "results", ProblemSets(tmp_path))
+    assert [each.name for each in found.studies] == ["of 3/study", "sheet"]
+    assert "results.json cannot be read: " in next(e.reason for e in found.left_out if e.name == "of 2/study")

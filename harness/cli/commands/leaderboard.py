@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,14 @@ from harness.errors import InputError
 from harness.leaderboard import exports, server, site
 from harness.leaderboard.pages import Pages
 from harness.leaderboard.results import Results, read_results
+from harness.leaderboard.studies import StudyTable
 from harness.leaderboard.tables import Table, make_tables
 
 GROUP = "compare"
+RANKS = (
+    "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
+    "harness leaderboard -o site builds pages down to each completion"
+)
 
 
 def leaderboard(
@@ -48,13 +54,14 @@ def leaderboard(
     if out is not None:
         _build(tables, records, sets, out)
     if markdown:
-        print(exports.as_markdown(tables), end="")
+        print(exports.as_markdown(tables, records.studies), end="")
     elif csv:
-        print(exports.as_csv(tables), end="")
+        print(exports.as_csv(tables, records.studies), end="")
     elif as_json:
-        print(exports.as_json(tables, records.left_out))
+        print(exports.as_json(tables, records.left_out, records.studies))
     elif out is None:
         _show(tables)
+        _show_studies(records.studies)
 
 
 def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
@@ -77,6 +84,19 @@ def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> Non
             run.err.print("stopped")
 
 
+def _show_studies(studies: Sequence[StudyTable]) -> None:
+    for study in studies:
+        run.out.print(Text(run.printable(f"{study.title}  {study.name}  {study.data}"), style="bold"))
+        shown = RichTable(header_style="bold")
+        for name in exports.study_columns(study):
+            shown.add_column(run.printable(name), justify="left" if name == "model" else "right", overflow="fold")
+        for row in study.rows:
+            shown.add_row(*[Text(run.printable(text)) for text in exports.study_cells(study, row)])
+        run.out.print(shown)
+        for fact in exports.study_facts(study):
+            run.out.print(Text(run.printable(fact)), soft_wrap=True)
+
+
 def _show(tables: list[Table]) -> None:
     for table in tables:
         title = f"{table.title}  {table.dataset}  " + "  ".join(f"{k} {v}" for k, v in table.conditions.items())
@@ -87,8 +107,5 @@ def _show(tables: list[Table]) -> None:
         for row in table.rows:
             shown.add_row(*[Text(run.printable(text)) for text in exports.cells(table, row)])
         run.out.print(shown)
-    run.out.print(
-        "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
-        "harness leaderboard -o site builds pages down to each completion",
-        soft_wrap=True,
-    )
+    if tables:
+        run.out.print(RANKS, soft_wrap=True)
