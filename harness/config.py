@@ -28,7 +28,9 @@ CHOICES = {
     "engine": ("auto", *registry.names("harness.engines")),
     "extractor": tuple(registry.names("harness.extractors")),
 }
-PUBLISHED = [name.replace("plus", "+") for name in registry.names("harness.datasets") if name != "own"]
+PUBLISHED = [
+    name.replace("plus", "+").replace("_", "-") for name in registry.names("harness.datasets") if name != "own"
+]
 BUSY_SAMPLES = 512  # in flight: twice what vLLM works on at once unless told otherwise (max_num_seqs 256)
 # Dotted names in a row: the TOML reader takes time in the square of their number. No run of parts is looked at twice.
 _LONG_NAME = re.compile(r"""(?<![\w"'.-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
@@ -168,6 +170,17 @@ class RunConfig(BaseModel):
     ] = ()
     results: Annotated[Path, _output("Where run directories are kept. Default: results.")] = Path("results")
     cache: Path = Path(".cache")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_of_the_set(cls, values: Any) -> Any:
+        """What is set of the task of code says which part of its problem set is asked for: it joins the set's name."""
+        given = values.get("task_options") if isinstance(values, dict) else None
+        if not given or values.get("task", "codegen") != "codegen":
+            return values
+        problems = str(values.get("problems", "starter"))
+        chosen = ",".join(f"{name}={value}" for name, value in sorted(given.items()))
+        return {**values, "problems": f"{problems}{',' if ':' in problems else ':'}{chosen}", "task_options": {}}
 
     @field_validator(*CHOICES)
     @classmethod

@@ -26,12 +26,33 @@ class Form(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """How an answer becomes the program that is run, where it is not that program as it stands.
+
+    before, after: text around it. whole: a base model's completion is the answer, and no continuation of the prompt's
+    text. quoted: it stands between `before` and `after` as one Python string, so that nothing of it is run as code.
+    tags: the answer of a chat model stands between these two marks of its reply, and is no block of code.
+    """
+
+    before: str = ""
+    after: str = ""
+    whole: bool = False
+    quoted: bool = False
+    tags: tuple[str, str] | None = None
+
+    def program(self, answer: str) -> str:
+        """The text that is run."""
+        return self.before + (repr(answer) if self.quoted else answer) + self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One task for a model, with what decides whether an answer is right.
 
     prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
-    against. limits: None for the run's. stop: where a base model's completion is cut. instruction: the template of a
+    against. language: of the program (`sandbox.languages`). assembly: from an answer to the program. limits: None for
+    the run's. stop: where a base model's completion is cut. instruction: the template of a
     chat model's message, empty for the common one (`harness.prompts.template.INSTRUCTION`).
     """
 
@@ -42,6 +63,8 @@ class Problem:
     entry_point: str = ""
     references: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    language: str = "python"
+    assembly: Assembly = Assembly()
     limits: Limits | None = None
     stop: tuple[str, ...] = ()
     instruction: str = ""
@@ -181,12 +204,17 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemSet:
-    """Problems in the file's order. `sha256` is of the file's uncompressed bytes: two sets are one if it agrees."""
+    """Problems in the file's order.
+
+    name: with what is chosen of it. sha256: of the file's uncompressed bytes and of what is chosen: two sets are one if
+    it agrees. left_out: problems of the file that cannot run here, by id, and why.
+    """
 
     name: str
     path: Path
     sha256: str
     problems: tuple[Problem, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
     _index: dict[str, Problem] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -201,6 +229,10 @@ class ProblemSet:
     def version(self) -> str:
         """As it stands in a signature: `humaneval@9f3c2b1a`."""
         return f"{self.name}@{self.sha256[:8]}"
+
+    def language(self) -> str:
+        """The language whose sandbox runs its programs; Python where nothing says so."""
+        return self.problems[0].language if self.problems else "python"
 
     def find(self, task_id: object) -> Problem | None:
         """The problem of an id as sample files write it: the id itself, or the number at its end (MBPP: 11)."""

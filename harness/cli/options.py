@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ import typer
 from harness.config import Flag, Group, RunConfig, command_line_flags
 from harness.errors import InputError, did_you_mean
 
+_SETS = re.compile(r",(?=\s*[\w.-]+=)")  # between two of from=2024-08,to=2025-02; a value may have commas
 Flags = dict[str, Any]
 Command = Callable[..., None]
 
@@ -31,7 +33,12 @@ Config = Annotated[Path | None, typer.Option(help="A TOML file of these options;
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 TaskSet = Annotated[
     list[str] | None,
-    typer.Option("--set", help="An option of the task, such as by=logprob; with several tasks TASK.by=logprob."),
+    typer.Option("--set", help="Of the task or the set: by=logprob, from=2024-08,to=2025-02. Several tasks: TASK.by=…"),
+]
+
+
+SetPart = Annotated[
+    list[str] | None, typer.Option("--set", help="Which part of the set, such as from=2024-08,to=2025-02.")
 ]
 
 
@@ -121,21 +128,29 @@ def _value(field: str, given: Any) -> Any:
 
 
 def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:
-    """Task -> its options, of `name=value` (for the only task) or `task.name=value`. Raises InputError."""
+    """Task -> its options, of `name=value` (for the only task, empty for the usual one) or `task.name=value`.
+
+    Raises InputError.
+    """
     found: dict[str, dict[str, str]] = {}
-    for text in texts or []:
+    for text in (part for given in texts or [] for part in _SETS.split(given)):
         name, equals, value = text.partition("=")
         task, dot, option = name.strip().rpartition(".")
         if not equals or not option:
             raise InputError(f"--set takes name=value, such as by=logprob, not {text!r}")
-        if not dot and len(tasks) != 1:
+        if not dot and len(tasks) > 1:
             raise InputError(f"--set {text}: name the task that it is for: --task TASK, or --set TASK.{text}")
         if dot and task not in tasks:
             raise InputError(
                 f"--set {text}: task {task!r} is not run{did_you_mean(task, tasks)}; run are: {', '.join(tasks)}"
             )
-        found.setdefault(task or tasks[0], {})[option] = value.strip()
+        found.setdefault(task or "".join(tasks), {})[option] = value.strip()
     return found
+
+
+def parse_part(texts: list[str] | None) -> dict[str, str] | None:
+    """The options that choose a part of a problem set, as `RunConfig.task_options` takes them. Raises InputError."""
+    return parse_sets(texts, []).get("")
 
 
 def parse_numbers(option: str, text: str) -> tuple[int, ...]:

@@ -1,17 +1,20 @@
 """Problem sets: `load_set` finds one by name or by path; one module per upstream format.
 
-A module of this folder has `SOURCE` (a `Download`, or none for our own format), `recognizes(row)` and `problem(row)`.
+A module of this folder has `SOURCE` (a `Download`, `ByPath`, or none for our own format), `recognizes(row)` and
+`problem(row, dataset)`. One whose set has parts, as `cruxeval:output`, says so by what `_choice` describes.
 """
 
 from __future__ import annotations
 
-from harness.datasets._download import Download, fetch
+from harness.datasets._choice import Choice, shown_name
+from harness.datasets._download import ByPath, Download, fetch
 from harness.datasets._loading import (
     CODE,
     OWN_FORMAT,
     RowReader,
     known_names,
     load_set,
+    published,
     read_code_row,
     shipped,
     shipped_folder,
@@ -23,6 +26,8 @@ from harness.types import ProblemSet
 __all__ = [
     "CODE",
     "OWN_FORMAT",
+    "ByPath",
+    "Choice",
     "Download",
     "ProblemSet",
     "ProblemSets",
@@ -31,7 +36,9 @@ __all__ = [
     "fetch",
     "known_names",
     "load_set",
+    "published",
     "read_code_row",
     "shipped",
     "shipped_folder",
+    "shown_name",
 ]

@@ -24,12 +24,26 @@ class Download:
     licence: str
 
 
-def fetch(source: Download, cache: Path) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByPath:
+    """A published file that is not downloaded here, for its publisher or its licence wants it otherwise: given by path.
+
+    urls: where a person gets it.
+    """
+
+    urls: tuple[str, ...]
+    file: str
+    licence: str
+
+
+def fetch(source: Download | ByPath, cache: Path) -> Path:
     """The file in `cache`, downloaded if it is not there yet.
 
-    Raises ProblemError where there is no network (the message says how to pass a path) and where the bytes differ from
-    the published ones: they are never used.
+    Raises ProblemError where there is no network (the message says how to pass a path), where the bytes differ from
+    the published ones (they are never used), and for a file that is only taken by its path.
     """
+    if isinstance(source, ByPath):
+        raise ProblemError(f"{source.file} is taken by its path: get it from {source.urls[0]}, then --problems PATH")
     target = cache / source.file
     if target.is_file() and _sha256(target.read_bytes()) == source.sha256:
         return target

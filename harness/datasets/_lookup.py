@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from harness import registry
-from harness.datasets._loading import CODE, OWN_FORMAT, RowReader, load_set, shipped
+from harness.datasets import _choice
+from harness.datasets._loading import CODE, RowReader, load_set, published, shipped
 from harness.errors import ProblemError
 from harness.types import ProblemSet
 
@@ -44,9 +45,19 @@ class ProblemSets:
     def _candidates(self, name: str, task: str, given: str | None) -> Iterator[str]:
         if name in shipped(task):
             yield name
-        if task == CODE and name in registry.names("harness.datasets") and name != OWN_FORMAT:
-            published = self._cache / registry.load("harness.datasets", name, "problem set").SOURCE.file
-            if published.is_file():
-                yield str(published)
-        if given is not None and "/" in given and Path(given).is_file():
+        if task == CODE and (module := published(name)) is not None:
+            yield from self._downloaded(module, name)
+        if given is not None and "/" in given and Path(given.rpartition(":")[0] or given).is_file():
             yield given
+
+    def _downloaded(self, module: Any, name: str) -> Iterator[str]:
+        """The set's file where it was downloaded to, with what is chosen of it."""
+        head, _, tail = name.partition(":")
+        try:
+            choice = _choice.checked(module, head, _choice.parse_choice(tail, head))
+        except ProblemError as error:
+            log.info("no prompts of %s: %s", name, error)
+            return
+        file = self._cache / _choice.source(module, choice).file
+        if file.is_file():
+            yield f"{file}:{tail}" if tail else str(file)

@@ -52,6 +52,22 @@ def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
     return Extraction(extractor=name, source=text, span=_narrowed(raw, found))
 
 
+def extract_between(raw: str, marks: tuple[str, str]) -> Extraction:
+    """What stands between two marks, of several pairs the last; without the first mark all text, without the second
+    all that follows. For sets whose answers are no programs: their published evaluators read replies so.
+    """
+    first, second = marks
+    begin = raw.rfind(first)
+    start = begin + len(first) if begin >= 0 else 0
+    end = raw.find(second, start)
+    end = len(raw) if end < 0 else end
+    text = raw[start:end]
+    if not text.strip():
+        return Extraction(extractor="between", source="", span=None)
+    start += len(text) - len(text.lstrip())
+    return Extraction(extractor="between", source=text.strip(), span=(start, start + len(text.strip())))
+
+
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:
     """The place without white space at its ends; exactly the program's, where that stands there as it is."""
     piece, text = raw[found.start : found.end], found.text.strip()

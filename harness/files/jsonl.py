@@ -13,7 +13,16 @@ from harness.files.limits import HINT, limits
 from harness.files.opened import not_utf8, read_lines, read_whole
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half a pair, or a whole one
-__all__ = ["not_utf8", "parse_json", "parse_object", "read_document", "read_json_lines", "read_lines", "whole"]
+__all__ = [
+    "not_utf8",
+    "parse_json",
+    "parse_object",
+    "read_document",
+    "read_json_items",
+    "read_json_lines",
+    "read_lines",
+    "whole",
+]
 
 
 def parse_json(data: bytes, where: str, error: type[InputError] = InputError) -> Any:
@@ -59,6 +68,19 @@ def read_json_lines(path: Path, error: type[InputError] = ProblemError) -> Itera
     for number, line in enumerate(read_lines(path, error), start=1):
         if line.strip():
             yield number, parse_object(line, f"{path}, line {number}", error), line
+
+
+def read_json_items(path: Path, error: type[InputError] = ProblemError) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """As `read_json_lines`; of a .json file that is one list its items, of which the first comes with all bytes."""
+    data = read_whole(path, error=error) if path.suffix == ".json" else b""
+    if not data.lstrip().startswith(b"["):
+        yield from read_json_lines(path, error)
+        return
+    for number, item in enumerate(parse_json(data, str(path), error), start=1):
+        if not isinstance(item, dict) or whole(item, data) != item:
+            what = "half a surrogate pair is in a text" if isinstance(item, dict) else "a JSON object is expected"
+            raise error(f"{path}, item {number}: {what}")
+        yield number, item, data if number == 1 else b""
 
 
 def whole(value: Any, data: bytes) -> Any:

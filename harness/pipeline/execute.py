@@ -18,12 +18,16 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """What programs run in. workers: sandboxes at most, None for as many as the machine has room for."""
+    """What programs run in. workers: sandboxes at most, None for as many as the machine has room for.
+
+    language: of the programs; their sandbox runs those of its family.
+    """
 
     backend: str
     workers: int | None = None
     isolation: Isolation = Isolation.POOL
     runtime: str | None = None
+    language: str = "python"
 
 
 def open_pool(settings: SandboxSettings, limits: Iterable[Limits], most: int) -> Pool:
@@ -34,6 +38,7 @@ def open_pool(settings: SandboxSettings, limits: Iterable[Limits], most: int) ->
         ceiling=sandbox.ceiling(list(limits)),
         isolation=settings.isolation,
         runtime=settings.runtime,
+        language=settings.language,
     )
 
 

@@ -70,7 +70,7 @@ def make_job(
     task = _with_extractor(drawn.task, model.form, config)
     _check_k(config, task, expected)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
-    sandbox_identity = _sandbox_identity(config, observer) if task.executes else None
+    sandbox_identity = _sandbox_identity(config, problems.language(), observer) if task.executes else None
     where = f", sandbox {sandbox_identity['backend']} ({sandbox_identity['contents']})" if sandbox_identity else ""
     observer.note(f"problems {problems.version()}, model {model.name}{where}")
     signature = _signature(task, drawn, limits, sandbox_identity)
@@ -111,16 +111,17 @@ def _recorded(config: RunConfig) -> dict[str, Any]:
     return found
 
 
-def _sandbox_identity(config: RunConfig, observer: RunObserver) -> dict[str, str | None]:
+def _sandbox_identity(config: RunConfig, language: str, observer: RunObserver) -> dict[str, str | None]:
     """What programs run in."""
     backend = sandbox.choose_backend(config.sandbox)
-    sandbox.prepare(backend, observer.note)
+    sandbox.prepare(backend, observer.note, language)
     return {
         "backend": backend,
-        "contents": sandbox.environment_label(backend),
+        "contents": sandbox.environment_label(backend, language),
         "guest": sandbox.guest_digest(),
         "runtime": config.runtime,
         "isolation": config.isolation.value,
+        **({} if language == "python" else {"language": language}),
     }
 
 
@@ -128,7 +129,13 @@ def _sandbox_settings(config: RunConfig, identity: Mapping[str, str | None] | No
     if identity is None:
         return None
     backend = str(identity["backend"])
-    return SandboxSettings(backend=backend, workers=config.workers, isolation=config.isolation, runtime=config.runtime)
+    return SandboxSettings(
+        backend=backend,
+        workers=config.workers,
+        isolation=config.isolation,
+        runtime=config.runtime,
+        language=identity.get("language") or "python",
+    )
 
 
 def _prices(config: RunConfig) -> Prices | None:

@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import registry
 from harness.config import RunConfig
-from harness.datasets import OWN_FORMAT
+from harness.datasets import published
 from harness.errors import InputError, did_you_mean
 from harness.files.jsonl import read_json_lines
 from harness.prompts import template as prompting
@@ -114,7 +113,7 @@ def _examples(config: RunConfig, problems: ProblemSet) -> Examples | None:
 def _own_examples(problems: ProblemSet) -> Examples:
     """The data set's few-shot examples, out of its own file: a part of the set may not hold them."""
     name = problems.problems[0].dataset
-    module: Any = registry.load("harness.datasets", name, "problem set") if _published(name) else None
+    module: Any = published(name)
     few_shot: FewShot | None = getattr(module, "FEW_SHOT", None)
     if few_shot is None:
         raise InputError(f"the set {problems.name} has no few-shot examples of its own; give them with --shots-file")
@@ -126,10 +125,6 @@ def _own_examples(problems: ProblemSet) -> Examples:
             "give examples with --shots-file"
         )
     return few_shot.examples([module.problem(shown[task_id], name) for task_id in few_shot.task_ids])
-
-
-def _published(name: str) -> bool:
-    return name != OWN_FORMAT and name in registry.names("harness.datasets")
 
 
 def _examples_of_file(file: Path) -> Examples:

@@ -64,6 +64,7 @@ def _coverage(job: Job, store: Store, failures: Failures) -> Coverage:
         refused=dict(store.refused),
         failed=dict(failures.failed),
         repeated=store.repeated() if job.dedup and job.task.executes else 0,
+        left_out=dict(job.problems.left_out),
     )
 
 

@@ -22,7 +22,7 @@ class Coverage:
     """What the numbers are of. refused, failed: problem id -> why requests for it were not answered.
 
     omitted: metrics that were asked for and could not be estimated. repeated: completions with an earlier one's
-    program.
+    program. left_out: problems of the set's file that cannot run here, by id, and why; not among `problems`.
     """
 
     problems: Count
@@ -34,6 +34,7 @@ class Coverage:
     failed: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()
     repeated: Count = 0
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

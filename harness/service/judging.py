@@ -127,7 +127,7 @@ class Judging:
         """A set by its name; never by a path: the service's files are not a client's to read. Raises BadRequest."""
         known = datasets.known_names()
         plain = name.lower().replace("+", "plus").replace("human-eval", "humaneval")
-        if plain not in [each.replace("+", "plus") for each in known]:
+        if plain.partition(":")[0].replace("_", "-") not in [each.replace("+", "plus") for each in known]:
             raise BadRequest(f"problem: unknown set {name!r}{did_you_mean(plain, known)}; known: {', '.join(known)}")
         async with self._loading:
             if plain not in self._sets:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.datasets import RowPlace, read_code_row
 from harness.errors import InputError
-from harness.extractors import DEFAULT, Extraction, extract
+from harness.extractors import DEFAULT, Extraction, extract, extract_between
 from harness.metrics import Metric, pass_at_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
@@ -33,6 +33,8 @@ def extraction(problem: Problem, completion: Completion, extractor: str = DEFAUL
     """What an extractor takes out of an answer; None for a completion that is program text already."""
     if completion.form is not Form.CHAT:
         return None
+    if problem.assembly.tags is not None:
+        return extract_between(completion.text, problem.assembly.tags)
     return extract(extractor, completion.text, problem.prompt, problem.entry_point)
 
 
@@ -42,10 +44,12 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
     An answer without code is an empty program, which its tests reject.
     """
     if completion.form is Form.COMPLETION:
-        whole = isinstance(problem.tests, StdioTests)
-        return Program(source=completion.text if whole else problem.prompt + completion.text)
-    taken = taken or extraction(problem, completion)
-    return Program(source=taken.source if taken else completion.text)
+        whole = problem.assembly.whole or isinstance(problem.tests, StdioTests)
+        answer = completion.text if whole else problem.prompt + completion.text
+    else:
+        taken = taken or extraction(problem, completion)
+        answer = taken.source if taken else completion.text
+    return Program(source=problem.assembly.program(answer), language=problem.language)
 
 
 def score(completion: Completion, execution: Execution) -> Score:

@@ -30,6 +30,7 @@ GROUP = "inspect"
 def audit(
     samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
     flags: options.Flags,
+    part: options.SetPart = None,
     as_json: options.Json = False,
 ) -> None:
     """Report programs that forge verdicts or reach for what is not theirs, by what they do in a sandbox.
@@ -38,19 +39,21 @@ def audit(
     The default problem set is humaneval.
     """
     config = load_config(
-        None, {**flags, "samples": samples, "engine": "replay"}, {"problems": "humaneval", **options.environment()}
+        None,
+        {**flags, "samples": samples, "engine": "replay", "task_options": options.parse_part(part)},
+        {"problems": "humaneval", **options.environment()},
     )
     loaded = load_set(config.problems, config.cache)
     engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
     backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")))
+    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")), loaded.language())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     odd, total, signs = [], 0, Counter[str]()
     quiet = as_json or not run.err.is_terminal
     with Progress(*columns, console=run.err, disable=quiet) as progress:
         task = progress.add_task("audit", total=sum(engine.counts().values()))
         for found in auditing.audit(
-            loaded, engine, SandboxSettings(backend=backend, workers=config.workers),
+            loaded, engine, SandboxSettings(backend=backend, workers=config.workers, language=loaded.language()),
             limits=lambda problem: config.limits(problem.limits), done=lambda _: progress.advance(task),
         ):  # fmt: skip
             total += 1

@@ -36,6 +36,7 @@ def score(
         ),
     ],
     flags: options.Flags,
+    part: options.SetPart = None,
     out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -45,6 +46,7 @@ def score(
     Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
     scored again, in a new run directory, with the options that are given in place of its own.
     """
+    flags = {**flags, "task_options": options.parse_part(part)}
     if samples.is_dir():
         scored = _run(samples, flags, out, config, as_json)
     else:

@@ -26,6 +26,7 @@ from harness.strength.measure import ProblemStrength, StrengthOptions, measure_s
 from harness.strength.programs import accepted_completions
 from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
 from harness.tasks import load_config
+from harness.types import Assembly
 
 GROUP = "data"
 
@@ -47,6 +48,7 @@ Shown = Annotated[int, typer.Option(min=0, help="With --strength: problems whose
 def verify(
     problems: Annotated[str, typer.Argument(help="A set's name or a JSONL file.")],
     flags: options.Flags,
+    part: options.SetPart = None,
     strength: Strength = False,
     runs: Runs = None,
     mutants: Mutants = 50,
@@ -58,15 +60,22 @@ def verify(
 ) -> None:
     """Run every reference and every wrong solution of a set. Exit code 1 where one does not end as it must."""
     _check_strength(strength, runs, write)
-    config = load_config(None, {**flags, "problems": problems}, options.environment())
+    asked_for = {"problems": problems, "task_options": options.parse_part(part)}
+    config = load_config(None, {**flags, **asked_for}, options.environment())
     loaded = load_set(config.problems, config.cache)
+    if strength and any(each.language != "python" or each.assembly != Assembly() for each in loaded.problems):
+        raise InputError(
+            f"--strength changes references that are programs in Python, and those of {loaded.name} are not"
+        )
     backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")))
+    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")), loaded.language())
     with Progress(console=run.err, disable=as_json or not run.err.is_terminal) as progress:
         task = progress.add_task(f"verify {loaded.name}", total=verification.count(loaded))
         checks = verification.verify(
             loaded,
-            SandboxSettings(backend=backend, workers=config.workers, isolation=config.isolation),
+            SandboxSettings(
+                backend=backend, workers=config.workers, isolation=config.isolation, language=loaded.language()
+            ),
             limits=lambda problem: config.limits(problem.limits),
             done=lambda _: progress.advance(task),
         )
@@ -91,6 +100,7 @@ def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemS
     failed = sum(not check.right for check in checks)
     record: dict[str, Any] = {"problems": loaded.version(), "checked": len(checks), "failed": failed}
     record["not_checked"] = _not_checked(loaded, checks)
+    record["left_out"] = dict(loaded.left_out)
     if measured is not None:
         record["strength"] = strength_record(measured)
     print(json.dumps({**record, "checks": rows}))
@@ -124,9 +134,14 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
                 f"not checked: {len(names)} of {len(loaded.problems)} problems have no {kind}: {', '.join(names[:5])}"
             )
             run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
+    if loaded.left_out:
+        run.out.print(Text(f"left out: {len(loaded.left_out)} problems that cannot run here", "yellow"))
+        for problem_id, reason in loaded.left_out.items():
+            run.out.print(Text(run.printable(f"  {problem_id}: {reason}"), "yellow"), soft_wrap=True)
     beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}
     if beside:
-        run.out.print(Text(f"integrity in-sandbox, tests beside the program: {', '.join(sorted(beside))}", "yellow"))
+        named = "all" if len(beside) == len(loaded.problems) > 5 else ", ".join(sorted(beside))
+        run.out.print(Text(f"integrity in-sandbox, tests beside the program: {named}", "yellow"))
 
 
 def _check_strength(strength: bool, runs: list[Path] | None, write: Path | None) -> None:

@@ -236,6 +236,13 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
         f"coverage: {coverage['problems_scored']} of {coverage['problems']} problems, "
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
     )
+    if left_out := coverage.get("left_out"):
+        some = "; ".join(f"{problem_id}: {reason}" for problem_id, reason in list(left_out.items())[:5])
+        rest = f" and {len(left_out) - 5} more, named in summary.json" if len(left_out) > 5 else ""
+        out.print(
+            Text(f"left out: {len(left_out)} problems that cannot run here ({printable(some)}{rest})", "yellow"),
+            soft_wrap=True,
+        )
     if coverage.get("repeated"):
         out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
     beside = summary.get("integrity", {}).get("in_sandbox", [])
