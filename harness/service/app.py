@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from harness import __version__, registry
-from harness.service import mcp_tools, own
+from harness.service import faults, mcp_tools, own
 from harness.service.admission import InternalError, Refused, Runner
 from harness.service.gate import Gate
 from harness.service.judging import BadRequest
@@ -69,7 +68,7 @@ def create_app(settings: Settings, runner: Runner, backend: str) -> Gate:
     _add_faults(app)
     app.router.routes.extend(mcp_app.routes)  # /mcp
     return Gate(
-        app,
+        service.direct.before(app),
         keys=settings.keys,
         max_body_bytes=settings.max_request_mib << 20,
         metrics=service.metrics,
@@ -96,39 +95,30 @@ def _add_health(app: FastAPI, service: Service) -> None:
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
-
-
 def _add_faults(app: FastAPI) -> None:
-    async def refused(_: Request, error: Refused) -> Response:
-        return AsciiJSON({"detail": str(error)}, error.code, {"retry-after": f"{error.retry_after_s:.0f}"})
-
-    async def failed(_: Request, error: InternalError) -> Response:
-        return AsciiJSON({"detail": f"the sandbox failed, which says nothing about the program: {error}"}, 500)
-
-    async def unfit(_: Request, error: BadRequest) -> Response:
-        return AsciiJSON({"detail": str(error)}, 422)
+    async def known(_: Request, error: Exception) -> Response:
+        fault = faults.of_error(error)
+        assert fault is not None
+        return _reply(fault)
 
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        faults = error.errors()
-        if any(fault["type"] == "json_invalid" for fault in faults):
-            return AsciiJSON({"detail": f"the body is not JSON: {faults[0].get('ctx', {}).get('error', '')}"}, 400)
-        return AsciiJSON({"detail": "; ".join(_line(fault) for fault in faults[:5])}, 422)
+        found = error.errors()
+        if any(fault["type"] == "json_invalid" for fault in found):
+            return _reply(faults.not_json(found[0].get("ctx", {}).get("error", "")))
+        return _reply(faults.of_body(found))
 
     async def http(_: Request, error: HTTPException) -> Response:
         return AsciiJSON({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
     async def broken(_: Request, __: Exception) -> Response:  # the gate counts and logs it
-        return AsciiJSON({"detail": "the service failed, which says nothing about the program"}, 500)
+        return AsciiJSON({"detail": faults.BROKEN}, 500)
 
     for kind, handler in (
-        (Refused, refused), (InternalError, failed), (BadRequest, unfit), (RequestValidationError, invalid),
+        (Refused, known), (InternalError, known), (BadRequest, known), (RequestValidationError, invalid),
         (HTTPException, http), (Exception, broken),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
 
 
-def _line(fault: Any) -> str:
-    """One fault of a body: where, and what is wrong; never what was sent, which may be megabytes."""
-    place = ".".join(str(part) for part in fault["loc"] if part != "body")
-    return f"{place[:200]}: {json.dumps(fault['msg'])[1:-1][:300]}" if place else str(fault["msg"])[:300]
+def _reply(fault: faults.FaultAnswer) -> AsciiJSON:
+    return AsciiJSON({"detail": fault.detail}, fault.code, dict(fault.headers))

@@ -36,21 +36,19 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["own"])
     judging = service.judging
 
-    @routes.post("/execute", response_model=ExecutionBody)
-    async def execute(body: ExecuteBody, request: Request) -> Response:
+    async def execute(body: ExecuteBody, name: str) -> ExecutionBody:
         """Run a program without tests."""
         body = body.model_copy(update={"language": languages.find_language(body.language)})
-        execution = await judging.run(judging.executable(body), client(request), service.patience)
-        return _json(execution_body(execution))
+        return execution_body(await judging.run(judging.executable(body), name, service.patience))
 
-    @routes.post("/judge", response_model=JudgementBody)
-    async def judge(body: JudgeBody, request: Request) -> Response:
+    async def judge(body: JudgeBody, name: str) -> JudgementBody:
         """Judge a program, or a model's answer, by tests or by those of a known problem."""
         body = body.model_copy(update={"language": languages.find_language(body.language)})
-        judged = await judging.judge(
-            await judging.candidate(body), client(request), service.patience, stop_at_first=body.stop_at_first
-        )
-        return _json(judged)
+        candidate = await judging.candidate(body)
+        return await judging.judge(candidate, name, service.patience, stop_at_first=body.stop_at_first)
+
+    service.direct.add(routes, "/execute", ExecuteBody, execute, response_model=ExecutionBody)
+    service.direct.add(routes, "/judge", JudgeBody, judge, response_model=JudgementBody)
 
     @routes.post("/batch", response_model=list[BatchResult])
     async def batch(body: BatchBody, request: Request) -> Response:
@@ -83,10 +81,6 @@ def router(service: Service) -> APIRouter:
 def client(request: Request) -> str:
     """Whose turn a request takes."""
     return str(request.scope.get("client_key", ""))
-
-
-def _json(body: ExecutionBody | JudgementBody) -> AsciiJSON:
-    return AsciiJSON(body.model_dump(mode="json"))
 
 
 async def _lines(first: BatchResult, results: AsyncIterator[BatchResult]) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sandbox
 from harness import __version__, datasets
 from harness.service.admission import Admission, Patience, Runner
+from harness.service.direct import DirectCalls
 from harness.service.judging import Judging
 from harness.service.languages import known_languages
 from harness.service.metrics import Metrics
@@ -21,6 +22,7 @@ class Service:
         self.metrics = Metrics(settings.workers)
         self.admission = Admission(runner, settings.workers, self.metrics)
         self.judging = Judging(settings, self.admission)
+        self.direct = DirectCalls()
         self.ready = False
         self.patience = Patience(wait_s=settings.queue_s)
 

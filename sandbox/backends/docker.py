@@ -87,7 +87,7 @@ class DockerStream:
             self._rendezvous = None
         while len(self._buffer) < size:
             if self._connection is not None:
-                self._buffer += self._some(self._connection, 1 << 18, deadline)
+                self._buffer += self._some(self._connection, 1 << 16, deadline)
             else:
                 self._frame(deadline)
         data = bytes(self._buffer[:size])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.service.state import Service
 
 BUSY = 504
+BUSY_ANSWER: dict[int | str, dict[str, Any]] = {BUSY: {"description": "busy: try again"}}
 CLIENT_S = 8.0  # verl reads for compile + run + 10 s
 MARGIN_S = 1.0
 OUTPUT_BYTES = 4 * MIB
@@ -184,27 +185,25 @@ def _add_runs(routes: APIRouter, service: Service) -> None:
         """Whether the service is up."""
         return "pong"
 
-    @routes.post("/run_code", response_model=RunCodeResult, responses={BUSY: {"description": "busy: try again"}})
-    async def run_code(body: RunCodeBody, request: Request) -> Response:
+    async def run_code(body: RunCodeBody, name: str) -> RunCodeResult:
         """Run a program."""
-        result = await _run_code(service, body, client(request))
-        return AsciiJSON(result.model_dump(mode="json"))
+        return await _run_code(service, body, name)
 
-    @routes.post("/run_jupyter", response_model=RunJupyterResult, responses={BUSY: {"description": "busy: try again"}})
+    service.direct.add(routes, "/run_code", RunCodeBody, run_code, response_model=RunCodeResult, responses=BUSY_ANSWER)
+
+    @routes.post("/run_jupyter", response_model=RunJupyterResult, responses=BUSY_ANSWER)
     async def run_jupyter(body: RunJupyterBody, request: Request) -> Response:
         """Run cells that share their state."""
         result = await _run_cells(service, body, client(request))
         return AsciiJSON(result.model_dump(mode="json"))
 
-    @routes.post("/submit", response_model=EvalResult, responses={BUSY: {"description": "busy: try again"}})
+    @routes.post("/submit", response_model=EvalResult, responses=BUSY_ANSWER)
     async def submit(body: SubmitBody, request: Request) -> Response:
         """Judge an answer to a problem of a set, or to the one in `provided_data`."""
         result = await _evaluate(service, body, client(request))
         return AsciiJSON(result.model_dump(mode="json"))
 
-    @routes.post(
-        "/common_evaluate_batch", response_model=EvalResult, responses={BUSY: {"description": "busy: try again"}}
-    )
+    @routes.post("/common_evaluate_batch", response_model=EvalResult, responses=BUSY_ANSWER)
     async def common_evaluate_batch(body: SubmitBody, request: Request) -> Response:
         """Judge an answer by the cases in `provided_data`."""
         result = await _evaluate(service, body, client(request))
