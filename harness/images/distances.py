@@ -293,25 +293,24 @@ def _of_reference(given: _Given, k: int) -> PrecisionRecall | None:
     return precision_recall.precision_recall(first, second, k=k) if len(first) > k else None
 
 
-def pictures_per_prompt(real: FeatureSet) -> float | None:
-    """How many pictures of the reference share a prompt, the median over pictures; None without prompts, or where
+def pictures_per_prompt(one: FeatureSet) -> float | None:
+    """How many pictures of a set share a prompt, the median over pictures; None without prompts, or where
     most have one of their own."""
-    if not real.prompts or len(real.prompts) != len(real):
+    if not one.prompts or len(one.prompts) != len(one):
         return None
-    counts = Counter(real.prompts)
-    middle = float(np.median([counts[prompt] for prompt in real.prompts]))
+    counts = Counter(one.prompts)
+    middle = float(np.median([counts[prompt] for prompt in one.prompts]))
     return middle if middle > 1 else None
 
 
 def _errors(given: _Given, k: int) -> dict[str, float]:
     """Standard errors by a delete-a-group jackknife; a bootstrap's duplicates would empty the balls. {} for large
-    sets."""
+    sets. Groups are of whole prompts where the pictures have them: the others' balls then stay as they are."""
     count = given.settings.jackknife
     smallest, largest = sorted((len(given.real), len(given.gen)))
     if count < 2 or smallest < 2 * count + k or largest > LARGEST_JACKKNIFE:
         return {}
-    rng = np.random.default_rng(0)
-    parts = [groups(len(one), count, rng) for one in (given.real, given.gen)]
+    parts = _groups_of_prompts(given, count) or _groups_of_pictures(given, count)
     left = []
     for first, second in zip(*parts, strict=True):
         real, gen = np.delete(given.real.matrix, first, 0), np.delete(given.gen.matrix, second, 0)
@@ -320,6 +319,30 @@ def _errors(given: _Given, k: int) -> dict[str, float]:
     spread = np.asarray(left)
     errors = np.sqrt((count - 1) / count * ((spread - spread.mean(axis=0)) ** 2).sum(axis=0))
     return dict(zip(SHARES, errors.tolist(), strict=True))
+
+
+def _groups_of_pictures(given: _Given, count: int) -> list[list[Any]]:
+    rng = np.random.default_rng(0)
+    return [groups(len(one), count, rng) for one in (given.real, given.gen)]
+
+
+def _groups_of_prompts(given: _Given, count: int) -> list[list[Any]]:
+    """Places in the reference and in the generated set, group by group: a prompt is in the same group of both.
+
+    [] where pictures have no prompt, or both sets do not have several of most.
+    """
+    if any(pictures_per_prompt(one) is None for one in (given.real, given.gen)):
+        return []
+    prompts = sorted({*given.real.prompts, *given.gen.prompts})
+    if len(prompts) < 2 * count:
+        return []
+    group = {
+        prompts[i]: g for g, part in enumerate(groups(len(prompts), count, np.random.default_rng(0))) for i in part
+    }
+    return [
+        [np.flatnonzero([group[prompt] == g for prompt in one.prompts]) for g in range(count)]
+        for one in (given.real, given.gen)
+    ]
 
 
 def _inception_score(given: _Given) -> list[MetricValue]:

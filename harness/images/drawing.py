@@ -13,15 +13,16 @@ from harness.errors import InputError
 from harness.files.atomic import write_whole
 from harness.images.features import weights_sha256
 from harness.images.pictures import MANIFEST, Pixels, png
-from harness.images.prompts import open_library
+from harness.images.prompts import Library, open_library
 from harness.images.sampling import PictureRequest, Sampler, open_sampler, wanted
 
 SAMPLE = "sample.json"
+NO_PROMPTS = "none"
 
 
 def draw(
     model: str,
-    prompts: str,
+    prompts: str | None = None,
     *,
     out: Path | None = None,
     seeds: int = 4,
@@ -35,10 +36,11 @@ def draw(
     """Write `pictures/*.png`, then manifest.jsonl; returns the folder and the number of pictures.
 
     sample.json says what the pictures are of. A folder begun with the same settings goes on: what is there is kept,
-    and every picture is the same whatever was drawn before. Raises InputError for a folder of other settings.
+    and every picture is the same whatever was drawn before. `prompts`: a library, `none` for pictures without a prompt;
+    None is `shapes` where the model takes prompts. Raises InputError for a folder of other settings.
     """
-    library = open_library(prompts)
     sampler = open_sampler(model, steps=steps, guidance=guidance)
+    library = _library(prompts, sampler)
     folder = out or Path("samples") / sampler.name
     about = {
         "model": sampler.name, "folder": model, "weights_sha256": weights_sha256(sampler.folder), **sampler.settings,
@@ -55,6 +57,15 @@ def draw(
     lines = [_line(row, files[row], training_step) for row in rows]
     write_whole(folder / MANIFEST, "".join(lines).encode())
     return folder, len(rows)
+
+
+def _library(prompts: str | None, sampler: Sampler) -> Library:
+    """Raises InputError for prompts to a model that takes none."""
+    if prompts == NO_PROMPTS or (prompts is None and not sampler.takes_prompts):
+        return Library(name=NO_PROMPTS, prompts={"picture": ""})
+    if not sampler.takes_prompts:
+        raise InputError(f"{sampler.folder} takes no prompts; leave --prompts out, and say how many with --seeds")
+    return open_library(prompts or "shapes")
 
 
 def _begin(folder: Path, about: dict[str, Any]) -> None:
@@ -97,5 +108,11 @@ def _draw(
 
 
 def _line(row: PictureRequest, file: str, step: int | None) -> str:
-    about = {"id": f"{row.name}__{row.seed}", "image": file, "prompt": row.prompt, "seed": row.seed, "step": step}
+    about = {
+        "id": f"{row.name}__{row.seed}",
+        "image": file,
+        "prompt": row.prompt or None,
+        "seed": row.seed,
+        "step": step,
+    }
     return json.dumps(about, ensure_ascii=False) + "\n"

@@ -128,8 +128,11 @@ def directory(path: str, *, needs: str = "config.json") -> Path:
 
 
 def weights_sha256(place: Path) -> str:
-    """Of a file, or of the weight files of a folder."""
-    files = [place] if place.is_file() else sorted([*place.glob("*.safetensors"), *place.glob("*.bin")])
+    """Of a file, or of the weight files of a folder; a pipeline of diffusers has them in folders of its own."""
+    inner = "*/" if (place / "model_index.json").is_file() else ""
+    files = [place] if place.is_file() else sorted(
+        [*place.glob(f"{inner}*.safetensors"), *place.glob(f"{inner}*.bin")]
+    )  # fmt: skip
     total = hashlib.sha256()
     for file in files:
         with open(file, "rb") as opened:

@@ -8,8 +8,10 @@ pictures change it.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +43,14 @@ class PictureRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
     """A model that draws. `draw`: prompts and noise seeds to (N, H, W, 3) pictures in 8 bits;
-    `workers`: how many batches may be drawn at once.
+    `workers`: how many batches may be drawn at once. `takes_prompts`: False for a model of noise alone.
     """
 
     name: str
     folder: Path
     settings: dict[str, Any]
     workers: int = 1
+    takes_prompts: bool = True
     draw: Callable[[list[PictureRequest]], Pixels]
 
 
@@ -107,25 +110,63 @@ def sample(network: ShapesDiffusion, rows: list[PictureRequest], *, steps: int, 
 
 
 def _diffusers(folder: Path, steps: int, guidance: float | None) -> Sampler:
-    try:
-        from diffusers import DiffusionPipeline  # measured: 4 s; an extra
-    except ImportError as error:
-        raise InputError(
-            f"{folder} is a diffusers pipeline, and diffusers cannot be imported ({error}): "
-            "pip install 'codegen-harness[diffusers]'"
-        ) from error
-    pipeline = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    extra = {} if guidance is None else {"guidance_scale": guidance}
+    """Any pipeline that diffusers can load: with prompts, or without (then its pictures are of seeds alone)."""
+    pipeline = _load_pipeline(folder)
+    takes = set(inspect.signature(pipeline.__call__).parameters)
+    settings = {"sampler": type(pipeline).__name__, "steps": steps, "guidance": guidance}
+    if guidance is not None and "guidance_scale" not in takes:
+        raise InputError(f"{folder} is a {type(pipeline).__name__}, which has no guidance; leave --guidance out")
+    wishes = {"num_inference_steps": steps, "output_type": "np", "guidance_scale": guidance}
+    given = {name: value for name, value in wishes.items() if name in takes and value is not None}
 
     def draw(rows: list[PictureRequest]) -> Pixels:
+        what: dict[str, Any] = {"prompt": [row.prompt for row in rows]}
+        if "prompt" not in takes:
+            what = {"batch_size": len(rows)}
         generators = [torch.Generator("cpu").manual_seed(row.seed) for row in rows]
-        prompts = [row.prompt for row in rows]
-        made = pipeline(
-            prompt=prompts, generator=generators, num_inference_steps=steps, output_type="np", **extra
-        ).images
-        pixels: Pixels = np.rint(np.clip(np.asarray(made), 0, 1) * 255).astype(np.uint8)
-        return pixels
+        return _eight_bits(pipeline(**what, generator=generators, **given), folder, len(rows))
 
-    settings = {"sampler": "diffusers", "steps": steps, "guidance": guidance}
-    return Sampler(name=folder.name, folder=folder, settings=settings, draw=draw)
+    return Sampler(name=folder.name, folder=folder, settings=settings, takes_prompts="prompt" in takes, draw=draw)
+
+
+def _load_pipeline(folder: Path) -> Any:
+    """Raises InputError where diffusers or the pipeline cannot be loaded. Nothing is looked up elsewhere."""
+    from transformers.utils import logging as transformers_logging  # measured: 0.3 s
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice of its dependencies, and on configurations of old checkpoints
+        try:
+            from diffusers import DiffusionPipeline  # measured: 4 s; an extra
+            from diffusers.utils import logging
+        except ImportError as error:
+            raise InputError(
+                f"{folder} is a diffusers pipeline, and diffusers cannot be imported ({error}): "
+                "pip install 'codegen-harness[diffusers]'"
+            ) from error
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            pipeline: Any = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"{folder} cannot be loaded as a diffusers pipeline: {first}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _eight_bits(output: Any, folder: Path, n: int) -> Pixels:
+    """(N, H, W, 3) of what a pipeline returned. Raises InputError for what is no set of n pictures in color."""
+    made = getattr(output, "images", None)
+    if made is None:
+        raise InputError(f"{folder} returned {type(output).__name__}, not pictures")
+    pictures = np.asarray(made)
+    if pictures.ndim == 4 and pictures.shape[3] == 1:  # gray
+        pictures = np.repeat(pictures, 3, axis=3)
+    if pictures.ndim != 4 or pictures.shape[0] != n or pictures.shape[3] != 3 or not np.isfinite(pictures).all():
+        raise InputError(f"{folder} returned pictures of shape {pictures.shape}, or with NaN, for {n} requests")
+    if pictures.dtype == np.uint8:
+        return pictures
+    pixels: Pixels = np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
+    return pixels

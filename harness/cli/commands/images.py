@@ -58,7 +58,9 @@ def sample(
     model: Annotated[
         str, typer.Option(help="shapes, shapes-early, or a folder (model_index.json of diffusers).")
     ] = "shapes",
-    prompts: Annotated[str, typer.Option(help="A prompt library: .json, .jsonl, .tsv, or shapes.")] = "shapes",
+    prompts: Annotated[
+        str | None, typer.Option(help="A prompt library: .json, .jsonl, .tsv, shapes, or none. By default shapes.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Pictures of each prompt.")] = 4,
     first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the sampler.")] = 20,
