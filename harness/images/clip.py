@@ -36,7 +36,7 @@ class ClipModel:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
         if kind != "clip":
             raise InputError(f"{folder} holds a model of type {kind!r}, not clip: it cannot say what a picture shows")
-        _quiet()
+        quiet_transformers()
         self.device = device
         model: Any = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         self._model = model.to(device).eval()
@@ -74,7 +74,7 @@ class ClipModel:
 
 def open_dinov2(folder: Path) -> Callable[[list[Pixels]], NDArray[np.float32]]:
     """What takes pictures and returns the pooled CLS token, (N, D)."""
-    _quiet()
+    quiet_transformers()
     model: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
     processor = _pictures_processor(folder)
 
@@ -92,7 +92,7 @@ def _pictures_processor(folder: Path) -> Any:
     return load(folder, local_files_only=True, backend="pil")  # the other backend needs torchvision
 
 
-def _quiet() -> None:
+def quiet_transformers() -> None:
     """No bars and no advice on the terminal while a checkpoint loads."""
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("transformers").setLevel(logging.ERROR)

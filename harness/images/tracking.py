@@ -46,7 +46,7 @@ class TrainingCallback:
         self,
         prompts: Mapping[str, str] | str,
         generate: Callable[[str, int], Pixels],
-        out: str | Path,
+        out: str | Path = "training",
         *,
         clip: str | Path,
         every: int = 500,
