@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -22,7 +23,9 @@ def results_path(samples: Path) -> Path:
 
 
 def check_writable(target: Path) -> None:
-    """Raises InputError where `target` could not be written at the end."""
+    """Make the folder of `target`. Raises InputError where `target` could not be written at the end."""
+    with contextlib.suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True)
     free = os.access(target.parent, os.W_OK) and not target.is_dir()
     if not free or (target.exists() and not os.access(target, os.W_OK)):
         raise InputError(f"the results cannot be written to {target}; choose another file with --out")

@@ -52,7 +52,8 @@ class ProblemStrength:
     """One problem's tests. inputs: generated ones that the reference answers; `calls` and `answers` hold them.
 
     equivalent: mutants that the tests accept and no input tells from the reference. not_measured: why, where inputs
-    or mutants could not be made; empty otherwise. completions: distinct accepted programs of runs that were compared.
+    or mutants could not be made; empty otherwise. completions: distinct programs of runs that these tests accept
+    and that were compared.
     """
 
     problem_id: str
@@ -84,7 +85,10 @@ class StrengthOptions:
 def measure_strength(
     problem: Problem, run: Run, limits: Limits, options: StrengthOptions, completions: Sequence[Completion] = ()
 ) -> ProblemStrength:
-    """One problem's tests. `completions`: accepted ones, equal programs once. Raises what `run` raises."""
+    """One problem's tests. `completions`: those that a run accepted; programs that these tests reject are left out.
+
+    Raises what `run` raises.
+    """
     if not isinstance(problem.tests, CallTests):
         return ProblemStrength(problem_id=problem.id, not_measured="its tests are not calls of a function")
     if not problem.references:
@@ -136,7 +140,7 @@ class _Bench:
     """The reference of one problem with its inputs, and what other programs are held against."""
 
     def __init__(self, problem: Problem, tests: CallTests, run: Run, limits: Limits, options: StrengthOptions) -> None:
-        self.problem, self.tests, self.options, self._run = problem, tests, options, run
+        self.problem, self.tests, self.options, self._run, self.limits = problem, tests, options, run, limits
         reference = Completion(problem_id=problem.id, index=0, text=problem.references[0])
         self.source = codegen.program(problem, reference).source
         self.rng = random.Random(f"{options.seed} {problem.id}")
@@ -153,7 +157,7 @@ class _Bench:
         judged = [(each, self._verdict(each)) for each in self._mutants()]
         made = [each for each, verdict in judged if verdict is not Verdict.INTERNAL_ERROR]  # ours says nothing of it
         accepted = [each for each, verdict in judged if verdict is Verdict.ACCEPTED]
-        programs = self._distinct(completions)
+        programs = self._accepted(completions)
         reason = ""
         if accepted or programs:
             reason = self._make_inputs()
@@ -181,13 +185,17 @@ class _Bench:
     def _verdict(self, mutant: Mutant) -> Verdict:
         return self._run(Program(source=mutant.source), self.tests, self.short).verdict
 
-    def _distinct(self, completions: Sequence[Completion]) -> list[tuple[str, str]]:
+    def _accepted(self, completions: Sequence[Completion]) -> list[tuple[str, str]]:
+        """The distinct programs of completions, with their names; a run of weaker tests may have accepted others too."""
         named: dict[str, str] = {}
         for each in completions:
             source = codegen.program(self.problem, each).source
             if source != self.source:
                 named.setdefault(source, f"completion {each.index}")
-        return [(name, source) for source, name in named.items()]
+        return [(name, source) for source, name in named.items() if self._passes(source)]
+
+    def _passes(self, source: str) -> bool:
+        return self._run(Program(source=source), self.tests, self.limits).verdict is Verdict.ACCEPTED
 
     def _make_inputs(self) -> str:
         """The tests' own calls and more like them, with the reference's answers; why there are none, else empty."""

@@ -162,6 +162,12 @@ def test_the_published_example_scores_one_half(harness: Harness, data: Path, tmp
     assert [row["verdict"] for row in rows][:3] == ["RUNTIME_ERROR", "TIME_LIMIT", "RUNTIME_ERROR"]
 
 
+def test_results_are_written_into_a_folder_that_is_made(harness: Harness, tmp_path: Path, mini: Path) -> None:
+    samples = write_rows(tmp_path / "s.jsonl", {"task_id": "mini/double", "completion": "    return 2 * x"})
+    answer = harness("score", samples, "--problems", mini, "--out", "new/out.jsonl", "--json", cwd=tmp_path)
+    assert answer.returncode == 0 and [row["passed"] for row in read_rows(tmp_path / "new/out.jsonl")] == [True]
+
+
 def test_score_takes_packed_files_solutions_uneven_n_and_partial_sets(
     harness: Harness, tmp_path: Path, mini: Path
 ) -> None:

@@ -39,6 +39,14 @@ ELSEWHERE = {
 SLOW = r"--k 1,10|checkup|--strength|stride=256|\./checkpoint"
 # What differs from run to run or from machine to machine.
 VOLATILE = r"s CPU|tokens/s|^run: |^look at|^generate |sandbox docker|img:|^\.\.\.$|^loading |^report: |^signature: "
+PRICES = {
+    "id": "prices/tickets",
+    "prompt": 'def price(n):\n    """The price of n tickets: 8 each, and 6 each from the tenth on."""\n',
+    "entry_point": "price",
+    "tests": {"kind": "call", "source": "def check(candidate):\n    assert candidate(1) == 8\n    assert candidate(5) == 40\n    assert candidate(20) == 138\n"},
+    "reference": "    return 8 * n if n < 10 else 72 + 6 * (n - 9)\n",
+    "wrong": ["    return 8 * n\n", "    return 6 * n\n"],
+}  # fmt: skip
 # Commands whose exit code 1 is an answer: a sign was found.
 EXIT_CODES = {"harness overfit": (0, 1)}
 
@@ -77,6 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "tickets.jsonl", *({"id": f"t/{n}", "text": f"It fails {n} times", "label": "bug"} for n in range(3))
     )
     write_rows(folder / "mini.jsonl", CALL)
+    write_rows(folder / "prices.jsonl", PRICES)
     write_rows(folder / "mini_samples.jsonl", {"task_id": CALL["id"], "completion": CALL["reference"]})
     history = [{"step": n * 10, "loss": 2.0 / n, "eval_loss": 2.5 / n} for n in range(1, 6)]
     (folder / "trainer_state.json").write_text(json.dumps({"log_history": history}))

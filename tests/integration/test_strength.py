@@ -74,6 +74,12 @@ def test_tests_with_the_telling_inputs_reject_what_slipped_through(box: Pool, tm
                for text, verdict in ((SLIPS, sandbox.Verdict.WRONG_ANSWER), (FITS, sandbox.Verdict.ACCEPTED)))  # fmt: skip
 
 
+def test_a_completion_that_weaker_tests_accepted_and_these_reject_is_not_counted(box: Pool, tmp_path: Path) -> None:
+    tests = "def check(candidate):\n    assert candidate([11]) == [1331]\n"
+    found = measured(box, problem(tmp_path, {**ROW, "tests": {"kind": "call", "source": tests}}), SLIPS, FITS)
+    assert found.completions == 1 and not found.disagreeing
+
+
 def test_weak_tests_let_more_mutants_survive_than_strong_ones(box: Pool, tmp_path: Path) -> None:
     weak = {**ROW, "tests": {"kind": "call", "source": "def check(candidate):\n    assert candidate([1]) == [1]\n"}}
     few, many = measured(box, problem(tmp_path, weak)), measured(box, problem(tmp_path, ROW))

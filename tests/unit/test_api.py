@@ -87,8 +87,8 @@ def test_a_run_shows_itself_as_a_line_a_table_and_html() -> None:
     run = harness.load(EXAMPLE)
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(run)
-    assert "51.0%" in console.export_text() and "<td>51.0%</td>" in run._repr_html_()
-    assert repr(run).startswith("<Run nano on starter: pass@1 51.0% (41.0% - 60.9%), pass@10 71.0%")
+    assert "50.7%" in console.export_text() and "<td>50.7%</td>" in run._repr_html_()
+    assert repr(run).startswith("<Run nano on starter: pass@1 50.7% (40.7% - 60.6%), pass@10 71.0%")
 
 
 def test_hostile_names_are_escaped_in_html_and_on_a_terminal(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_runs_are_compared_as_the_command_compares_them(command: Harness) -> Non
     (row,) = found.estimates
     assert row.verdict == "better" and len(found.problems) == row.difference.n_problems
     assert found.to_pandas()["difference"][0] == row.difference.value
-    assert repr(found) == "<RunComparison pass@1: A (nano) is better than B (nano-base) by 51.0 points.>"
+    assert repr(found) == "<RunComparison pass@1: A (nano) is better than B (nano-base) by 50.7 points.>"
     assert "<td>A - B</td>" in found._repr_html_()
 
 

@@ -92,7 +92,7 @@ def test_no_name_place_or_verdict_is_among_what_is_sent(
         for label, known in study.key.labels.items():
             assert label in ("a", "aa", "bb") or label.encode() not in sent
             assert known.run.encode() not in sent and known.signature.encode() not in sent
-        for word in ("nano", "accepted", "wrong_answer", "all accepted", "pass@", "25b41f18", *study.key.answers):
+        for word in ("nano", "accepted", "wrong_answer", "all accepted", "pass@", "58efb403", *study.key.answers):
             assert word.encode() not in sent.lower(), word
 
 
