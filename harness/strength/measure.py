@@ -186,7 +186,7 @@ class _Bench:
         return self._run(Program(source=mutant.source), self.tests, self.short).verdict
 
     def _accepted(self, completions: Sequence[Completion]) -> list[tuple[str, str]]:
-        """The distinct programs of completions, with their names; a run of weaker tests may have accepted others too."""
+        """The distinct programs of completions that these tests accept too, with their names."""
         named: dict[str, str] = {}
         for each in completions:
             source = codegen.program(self.problem, each).source
