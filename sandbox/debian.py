@@ -28,10 +28,17 @@ from pathlib import Path
 from sandbox import languages
 from sandbox.errors import ImageError
 
-RECIPE = 1  # raise it with every change here that changes what is made
+RECIPE = 2  # raise it with every change here that changes what is made
 BASE = ("python3", "libc-bin", "dash")  # the guest's interpreter; the locale C.UTF-8; /bin/sh
 # name in the file system -> what may stand behind it; the last in order is linked
-LINKS = {"usr/bin/php": "usr/bin/php[0-9]*", "usr/bin/awk": "usr/bin/gawk", "usr/bin/sh": "usr/bin/dash"}
+LINKS = {
+    "usr/bin/php": "usr/bin/php[0-9]*",
+    "usr/bin/awk": "usr/bin/gawk",
+    "usr/bin/sh": "usr/bin/dash",
+    "usr/bin/which": "usr/bin/which.debianutils",
+    "usr/lib/jvm/java-17": "usr/lib/jvm/java-17-openjdk-*",
+    "etc/R/Renviron": "usr/lib/R/etc/Renviron.ucf",
+}
 SKIPPED = (
     "./usr/share/doc/*",
     "./usr/share/man/*",
@@ -244,7 +251,7 @@ def _finish(root: Path) -> None:
     for name, pattern in LINKS.items():
         behind = sorted(root.glob(pattern))
         if behind and not os.path.lexists(root / name):
-            (root / name).symlink_to(behind[-1].name)
+            (root / name).symlink_to(f"/{behind[-1].relative_to(root)}")
     for settings in root.glob("usr/share/php*/*/*.ini"):  # of extensions, which are loaded only where they are named
         folder = root / "etc" / "php" / settings.parent.parent.name[3:].partition("-")[0] / "cli" / "conf.d"
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from sandbox.types import CallTests, Execution, Integrity, Limits, StdioTests, T
 
 DETAIL_CHARS = 1000
 COMPILER_LINES = 4
-SIGN_CHARS = 4000  # of the end of stderr, where a runtime says why it ended
+SIGN_CHARS = 4000  # of both ends of stderr, where a runtime says why it ended
 AT_LIMIT = 0.9  # of the memory limit: a peak from which an abnormal end is for want of memory
 
 
@@ -78,7 +78,7 @@ def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Exe
     """
     if execution.verdict is not Verdict.RUNTIME_ERROR or (execution.signal is None and not execution.exit_code):
         return execution
-    said = execution.stderr[-SIGN_CHARS:]
+    said = execution.stderr[:SIGN_CHARS] + execution.stderr[-SIGN_CHARS:]
     if execution.peak_memory_bytes < AT_LIMIT * limits.memory_bytes and not any(sign in said for sign in signs):
         return execution
     case = f"case {len(execution.cases)}: " if execution.cases else ""

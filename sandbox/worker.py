@@ -228,7 +228,7 @@ class Worker:
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": preload[1] if preload else None,
-            "language": languages.find(program.language).commands(limits),
+            "language": languages.find(program.language).commands(limits, program.source),
         }
         return wire.encode(order) + wire.frame(body)
 

@@ -3,7 +3,8 @@
 Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
 io_uring and the older asynchronous reads (their slots are the whole host's), tracing and reading of other processes,
 userfaultfd, bpf, perf, memory files (no limit of a process counts them), mounts, new namespaces, file handles,
-scheduling classes (a process of the idle class waits for what its siblings do), and changing another process's limits.
+other scheduling classes than the usual one, which is set already and whose setting does nothing (a process of the idle
+class waits for what its siblings do), and changing another process's limits.
 sync(2) does nothing and says that it is done: it would wait for all that the host has to write. Sockets are of UNIX
 only: no network, not even to itself. clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A
 call of a foreign architecture kills the process.
@@ -24,7 +25,7 @@ from typing import NamedTuple
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 # Offsets in struct seccomp_data; of the argument the low half, on a little-endian machine.
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT = 0, 4, 16, 24
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 FAMILIES = (1,)  # AF_UNIX
@@ -41,6 +42,7 @@ class _Table(NamedTuple):
     clone: int
     socket: int
     prlimit: int
+    set_scheduler: int
     clone3: int = 435
 
 
@@ -78,7 +80,6 @@ _TABLES = {
                 304,
                 300,
                 142,
-                144,
                 314,
             ),
             *_COMMON,
@@ -87,6 +88,7 @@ _TABLES = {
         clone=56,
         socket=41,
         prlimit=302,
+        set_scheduler=144,
     ),
     "aarch64": _Table(
         audit=0xC00000B7,
@@ -117,7 +119,6 @@ _TABLES = {
                 265,
                 262,
                 118,
-                119,
                 274,
             ),
             *_COMMON,
@@ -126,6 +127,7 @@ _TABLES = {
         clone=220,
         socket=198,
         prlimit=261,
+        set_scheduler=119,
     ),
 }
 
@@ -172,6 +174,9 @@ def _program(table: _Table, families: tuple[int, ...]) -> bytes:
     for number in table.ignored:
         rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO)]
     rules += [_step(JUMP_EQUAL, table.clone3, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
+    # the class that every process has: done already. Other classes are denied
+    usual = [_step(JUMP_EQUAL, 0, 0, 1), _step(RETURN, ERRNO), _step(RETURN, ERRNO | errno.EPERM)]
+    rules += _by_argument(table.set_scheduler, usual, SECOND_ARGUMENT)
     rules += _by_argument(table.clone, [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), _step(RETURN, ERRNO | errno.EPERM)])
     rules += _by_argument(table.prlimit, [_step(JUMP_EQUAL, 0, 1, 0), _step(RETURN, ERRNO | errno.EPERM)])
     allowed = [_step(JUMP_EQUAL, family, len(families) - place, 0) for place, family in enumerate(families)]
@@ -179,9 +184,9 @@ def _program(table: _Table, families: tuple[int, ...]) -> bytes:
     return b"".join([*rules, _step(RETURN, ALLOW)])
 
 
-def _by_argument(number: int, checks: list[bytes]) -> list[bytes]:
-    """`checks` on the first argument of one system call, then ALLOW; skipped for every other call."""
-    body = [_step(LOAD, FIRST_ARGUMENT), *checks, _step(RETURN, ALLOW)]
+def _by_argument(number: int, checks: list[bytes], argument: int = FIRST_ARGUMENT) -> list[bytes]:
+    """`checks` on one argument of one system call, then ALLOW; skipped for every other call."""
+    body = [_step(LOAD, argument), *checks, _step(RETURN, ALLOW)]
     return [_step(JUMP_EQUAL, number, 0, len(body)), *body]
 
 

@@ -143,6 +143,7 @@ def _steps(order: dict[str, Any]) -> Iterator[_Step]:
     limits = {**order["limits"], "cgroup": cgroup}
     start = program.Start(limits)
     if language:
+        limits["memory_bytes"] += language["runtime_bytes"]
         start = program.Start(limits, language["run"], language["source_file"], language["environment"])
     for number in range(order["runs"]):
         first, last = number == 0 and not compiles, number + 1 == order["runs"]

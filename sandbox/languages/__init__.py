@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from sandbox.types import LANGUAGES, MIB, Limits
@@ -26,6 +27,8 @@ class Language:
     """How programs of one language are made and started.
 
     source_file: the name under which the source text stands in the program's working directory.
+    names: where a name depends on the source text, such as that of a class: those of a text, for `source_file` and the
+        commands, in which `{its key}` stands for each.
     suffixes: what names of its files end with, the usual one first.
     fence_names: what a Markdown fence calls it, the first one being what we write.
     other_names: what other systems call it, in lower case.
@@ -38,7 +41,9 @@ class Language:
     run: the command that runs it; arguments of the program follow. Empty: the guest's own interpreter runs it, in the
         process that is forked for each program. In both `{build}` stands for the directory of what was compiled, and
         `{memory_mib}` for the memory limit.
-    environment: variables beside those that every program has.
+    environment: variables beside those that every program has; with the same places.
+    runtime_mib: memory that its runtime takes beside the program's own, such as a JVM's code and classes: the program
+        may use its limit all the same. Address space that is reserved and not used has room of its own.
     memory_signs: what a program's last words on stderr hold where it was refused memory and ended.
     limits_factor: how many times the limits of a problem for Python this language gets.
     """
@@ -53,19 +58,22 @@ class Language:
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    runtime_mib: int = 0
     memory_signs: tuple[str, ...] = ()
     limits_factor: float = 1.0
+    names: Callable[[str], Mapping[str, str]] = lambda _: {}
 
-    def commands(self, limits: Limits) -> dict[str, object]:
+    def commands(self, limits: Limits, source: str) -> dict[str, object]:
         """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does."""
         if not self.run:
             return {}
-        places = {"build": BUILD, "memory_mib": limits.memory_bytes // MIB}
+        places = {"build": BUILD, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
         return {
-            "source_file": self.source_file,
+            "source_file": self.source_file.format(**places),
             "compile": [part.format(**places) for part in self.compile],
             "run": [part.format(**places) for part in self.run],
-            "environment": self.environment,
+            "environment": {name: value.format(**places) for name, value in self.environment.items()},
+            "runtime_bytes": self.runtime_mib * MIB,
             "compile_limits": asdict(compile_limits(limits)),
         }
 

@@ -1,0 +1,48 @@
+"""Java 17, by javac without annotation processors, and a JVM with the program's memory as its heap."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.languages import Language
+
+JVM = "/usr/lib/jvm/java-17/bin"
+SMALL = (  # one thread collects; what is reserved fits beside a small heap
+    "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=64m", "-XX:CompressedClassSpaceSize=128m", "-XX:-UsePerfData",
+)  # fmt: skip
+STACKS = ("-Xss64m", "-XX:ThreadStackSize=1024")  # of the main thread, by the launcher; then KiB of all others
+_PACKAGE = re.compile(r"^[ \t]*package[ \t]+([\w.]+)[ \t]*;", re.MULTILINE)
+_TYPE = r"(?:class|interface|enum|record)[ \t]+(\w+)"
+_PUBLIC = re.compile(r"^[ \t]*public[ \t]+(?:(?:final|abstract|strictfp|sealed)[ \t]+)*" + _TYPE, re.MULTILINE)
+_TOP = re.compile(r"^(?:[a-z]+[ \t]+)*" + _TYPE, re.MULTILINE)
+_MAIN = re.compile(r"\bstatic\b[^;{}()]{0,200}\bvoid[ \t]+main[ \t]*\(")
+
+
+def names(source: str) -> dict[str, str]:
+    """What a file must be called for javac: as its public class; and the class with `main`, which is started.
+
+    Told by the usual way of writing; text that looks like code may mislead it, and does not compile then.
+    """
+    public, package, begins = _PUBLIC.search(source), _PACKAGE.search(source), _MAIN.search(source)
+    tops = _TOP.findall(source, 0, begins.start() if begins else len(source))
+    entry = tops[-1] if tops and begins else public[1] if public else "Main"
+    return {"unit": public[1] if public else "Main", "entry": f"{package[1]}.{entry}" if package else entry}
+
+
+LANGUAGE = Language(
+    source_file="{unit}.java",
+    suffixes=(".java",),
+    fence_names=("java",),
+    other_names=("openjdk",),
+    family="jvm",
+    packages=("openjdk-17-jdk-headless",),
+    version_of="openjdk-17-jdk-headless",
+    compile=(
+        f"{JVM}/javac", *(f"-J{option}" for option in SMALL), "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m",
+        "-proc:none", "-encoding", "UTF-8", "-nowarn", "-d", "out", "{unit}.java",
+    ),
+    run=(f"{JVM}/java", *SMALL, *STACKS, "-Xms16m", "-Xmx{memory_mib}m", "-cp", "{build}", "{entry}"),
+    runtime_mib=256,
+    names=names,
+    memory_signs=("java.lang.OutOfMemoryError",),
+)  # fmt: skip
