@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from harness import registry
-from harness.extractors import _python
+from harness.extractors import _markdown, _python
 from harness.extractors._found import Found
 
 DEFAULT = "auto"
@@ -66,6 +66,19 @@ def extract_between(raw: str, marks: tuple[str, str]) -> Extraction:
         return Extraction(extractor="between", source="", span=None)
     start += len(text) - len(text.lstrip())
     return Extraction(extractor="between", source=text.strip(), span=(start, start + len(text.strip())))
+
+
+def extract_fenced(raw: str, names: Collection[str]) -> Extraction:
+    """The last fenced block that is marked with one of `names`, which are a language's; without one the last that is
+    not marked, without that either the whole text. For programs in other languages than Python.
+    """
+    blocks = [each for each in _markdown.blocks(_markdown.answer(raw)) if each.text.strip()]
+    marked = [each for each in blocks if each.language in names] or [each for each in blocks if not each.language]
+    text = marked[-1].text if marked else "" if blocks else raw
+    if not text.strip():
+        return Extraction(extractor="fenced", source="", span=None)
+    span = (marked[-1].start, marked[-1].end) if marked else (0, len(raw))
+    return Extraction(extractor="fenced", source=text.strip("\n") + "\n", span=span)
 
 
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:

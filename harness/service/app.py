@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,12 +15,13 @@ from starlette.exceptions import HTTPException
 from harness import __version__, registry
 from harness.service import faults, mcp_tools, own
 from harness.service.admission import InternalError, Refused, Runner
+from harness.service.faults import BadRequest
 from harness.service.gate import Gate
-from harness.service.judging import BadRequest
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import Fault
 from harness.service.settings import Settings
 from harness.service.state import Service
+from sandbox.languages import PYTHON
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,9 @@ FAULTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings, runner: Runner, backend: str) -> Gate:
-    """The service as an ASGI application. `runner` is an open pool of `backend` for `settings.ceiling()`."""
-    service = Service(settings, runner, backend)
+def create_app(settings: Settings, runner: Runner, backend: str, names: Sequence[str] = (PYTHON,)) -> Gate:
+    """The service as an ASGI application. `runner` is of `backend`, for `settings.ceiling()` and languages `names`."""
+    service = Service(settings, runner, backend, names)
     tools = mcp_tools.make_server(service.judging, lambda: service.patience)
     mcp_app = mcp_tools.http_app(tools, settings.host)
 

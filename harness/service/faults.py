@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.service.admission import InternalError, Refused
-from harness.service.judging import BadRequest
 
 BROKEN = "the service failed, which says nothing about the program"
+
+
+class BadRequest(Exception):  # noqa: N818 - the client's doing
+    """What a client sent cannot be used; the message says what, and what would be right. Answered with 422."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,10 @@ from typing import TypeVar
 from harness import datasets
 from harness.datasets._integrity import call_tests
 from harness.errors import InputError, ProblemError, did_you_mean
+from harness.extractors import DEFAULT, Extraction, extract_fenced
 from harness.service.admission import Admission, InternalError, Patience
+from harness.service.faults import BadRequest
+from harness.service.languages import Languages
 from harness.service.schemas import (
     BatchItem,
     BatchResult,
@@ -32,15 +35,11 @@ from harness.service.schemas import (
 from harness.service.settings import Settings
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem, ProblemSet
-from sandbox import Execution, Integrity, Limits, Program, StdioCase, StdioTests, Tests, Verdict
+from sandbox import Execution, Integrity, Limits, Program, StdioCase, StdioTests, Tests, Verdict, languages
 from sandbox.types import MIB
 
 T = TypeVar("T")
 WINDOW = 3  # programs of one batch that wait for a sandbox, per sandbox
-
-
-class BadRequest(Exception):  # noqa: N818 - the client's doing
-    """What a client sent cannot be used; the message says what, and what would be right. Answered with 422."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,8 @@ class Candidate:
 class Judging:
     """The service's work, whatever the API it was asked for in."""
 
-    def __init__(self, settings: Settings, admission: Admission) -> None:
+    def __init__(self, settings: Settings, admission: Admission, languages: Languages) -> None:
+        self.languages = languages
         self._settings = settings
         self._admission = admission
         self._sets: dict[str, ProblemSet] = {}
@@ -86,10 +86,11 @@ class Judging:
 
     def executable(self, body: ExecuteBody) -> Candidate:
         """A program without tests. Raises BadRequest."""
+        language = self.languages.find(body.language)
         with _as_bad_request():
             program = Program(
                 source=body.source,
-                language=body.language,
+                language=language,
                 files=decode_files(body.files),
                 argv=tuple(body.argv),
                 stdin=body.stdin,
@@ -103,13 +104,17 @@ class Judging:
             raise BadRequest("source or completion: one of them is needed")
         if (body.tests is None) == (body.problem is None):
             raise BadRequest("tests or problem: one of them is needed")
-        problem = await self.problem(body.problem) if body.problem is not None else _own_problem(body.tests)
+        if body.problem is not None:
+            problem = await self.problem(body.problem)
+        else:
+            problem = _own_problem(body.tests, self.languages.find(body.language))
+        language = self.languages.find(problem.language)
         if body.source is not None:
             with _as_bad_request():
-                program = Program(source=body.source, language=body.language)
+                program = Program(source=body.source, language=language)
         else:
             answer = Completion(problem_id=problem.id, index=0, text=body.completion or "", form=Form(body.form))
-            taken = codegen.extraction(problem, answer, body.extractor)
+            taken = take_program(problem, answer, body.extractor)
             program = codegen.program(problem, answer, taken)
         return Candidate(program=program, tests=problem.tests, limits=self.limits(body.limits, problem.limits))
 
@@ -276,15 +281,25 @@ def function_tests(source: str, entry_point: str, *, prompt: str = "", integrity
     return dataclasses.replace(tests, integrity=integrity) if integrity else tests
 
 
-def _own_problem(body: CallTestsBody | StdioTestsBody | None) -> Problem:
+def take_program(problem: Problem, answer: Completion, extractor: str = DEFAULT) -> Extraction | None:
+    """What is taken out of an answer: by an extractor for Python, else the last block fenced as its language."""
+    if answer.form is not Form.CHAT or problem.language == languages.PYTHON or problem.assembly.tags is not None:
+        return codegen.extraction(problem, answer, extractor)
+    return extract_fenced(answer.text, languages.find(problem.language).fence_names)
+
+
+def _own_problem(body: CallTestsBody | StdioTestsBody | None, language: str) -> Problem:
     assert body is not None
     call = isinstance(body, CallTestsBody)
+    if call and language != languages.PYTHON:
+        raise BadRequest(f"tests: a program in {language} is judged by what it prints (kind stdio), not by calls")
     return Problem(
         id="request",
         dataset="request",
         prompt=body.prompt if isinstance(body, CallTestsBody) else "",
         tests=make_tests(body),
         entry_point=body.entry_point if call else "",  # type: ignore[union-attr]
+        language=language,
     )
 
 

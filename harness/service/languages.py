@@ -1,28 +1,28 @@
-"""The languages that the service judges, and what other systems call them."""
+"""The languages that the service runs, and what other systems call them."""
 
 from __future__ import annotations
 
-from harness.service.judging import BadRequest
+from collections.abc import Sequence
+
+from harness.service.faults import BadRequest
 from sandbox import languages
+from sandbox.types import LANGUAGES
 
 
-def known_languages() -> list[str]:
-    """The languages that are here: those of the family of the service's one pool."""
-    return list(languages.of_family(languages.PYTHON))
+class Languages:
+    """The languages that are here: those of the families that the service has a pool, or an image, for."""
 
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
 
-def aliases(language: str) -> list[str]:
-    """What else a language may be called."""
-    return languages.aliases(language)
-
-
-def find_language(name: str) -> str:
-    """Our name of a language. Raises BadRequest, naming those that are here."""
-    try:
-        ours = languages.resolve(name)
-    except ValueError:
-        ours = name
-    here = known_languages()
-    if ours not in here:
-        raise BadRequest(f"language: {name[:100]!r} is not here; here are: {', '.join(here)}")
-    return ours
+    def find(self, name: str) -> str:
+        """Our name of a language. Raises BadRequest, naming those that are here."""
+        try:
+            ours = languages.resolve(name)
+        except ValueError:
+            ours = name
+        if ours not in self.names:
+            known = ours in LANGUAGES
+            hint = f"; whoever runs the service adds it with --languages {ours}" if known else ""
+            raise BadRequest(f"language: {name[:100]!r} is not here; here are: {', '.join(self.names)}{hint}")
+        return ours

@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 
 from harness import __version__
 from harness.service.admission import Admission, InternalError, Patience, Refused
-from harness.service.judging import BadRequest, Judging
-from harness.service.languages import find_language
+from harness.service.faults import BadRequest
+from harness.service.judging import Judging
+from harness.service.languages import Languages
 from harness.service.metrics import Metrics
+from harness.service.pools import Pools
 from harness.service.schemas import (
     CallTestsBody,
     CaseBody,
@@ -26,7 +28,6 @@ from harness.service.schemas import (
     execution_body,
 )
 from harness.service.settings import Settings
-from sandbox import Pool
 
 CLIENT = "mcp"
 INSTRUCTIONS = "Runs untrusted programs in a sandbox without network. Nothing is kept between calls."
@@ -67,7 +68,7 @@ def http_app(server: MCPServer[Any], host: str) -> Starlette:
 
 async def _ran(judging: Judging, code: str, stdin: str, language: str, timeout_s: float, patience: Patience) -> Any:
     limits = LimitsBody(wall_s=timeout_s)
-    body = ExecuteBody(source=code, stdin=stdin, language=find_language(language), limits=limits)
+    body = ExecuteBody(source=code, stdin=stdin, language=language, limits=limits)
     return execution_body(await judging.run(judging.executable(body), CLIENT, patience))
 
 
@@ -96,14 +97,15 @@ async def _attributed(result: Awaitable[Any]) -> Any:
         raise ToolError(f"the sandbox failed, which says nothing about the program: {error}") from None
 
 
-def serve_stdio(settings: Settings, pool: Pool) -> None:
+def serve_stdio(settings: Settings, pool: Pools) -> None:
     """Serve one client on standard input and output, until its end."""
     asyncio.run(_serve_stdio(settings, pool))
 
 
-async def _serve_stdio(settings: Settings, pool: Pool) -> None:
+async def _serve_stdio(settings: Settings, pool: Pools) -> None:
     admission = Admission(pool, settings.workers, Metrics(settings.workers))
     try:
-        await make_server(Judging(settings, admission), lambda: Patience(wait_s=None)).run_stdio_async()
+        judging = Judging(settings, admission, Languages(pool.names))
+        await make_server(judging, lambda: Patience(wait_s=None)).run_stdio_async()
     finally:
         admission.close()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from harness.service import languages
 from harness.service.admission import Refused
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import (
@@ -24,6 +23,7 @@ from harness.service.schemas import (
     RewardsBody,
     execution_body,
 )
+from sandbox import languages
 
 if TYPE_CHECKING:
     from harness.service.state import Service
@@ -38,12 +38,10 @@ def router(service: Service) -> APIRouter:
 
     async def execute(body: ExecuteBody, name: str) -> ExecutionBody:
         """Run a program without tests."""
-        body = body.model_copy(update={"language": languages.find_language(body.language)})
         return execution_body(await judging.run(judging.executable(body), name, service.patience))
 
     async def judge(body: JudgeBody, name: str) -> JudgementBody:
         """Judge a program, or a model's answer, by tests or by those of a known problem."""
-        body = body.model_copy(update={"language": languages.find_language(body.language)})
         candidate = await judging.candidate(body)
         return await judging.judge(candidate, name, service.patience, stop_at_first=body.stop_at_first)
 
@@ -68,7 +66,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/languages")
     async def known_languages() -> list[LanguageBody]:
         """The languages that programs may be written in."""
-        return [LanguageBody(name=name, aliases=languages.aliases(name)) for name in languages.known_languages()]
+        return [LanguageBody(name=name, aliases=languages.aliases(name)) for name in judging.languages.names]
 
     @routes.get("/info")
     def info() -> InfoBody:

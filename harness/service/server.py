@@ -18,8 +18,9 @@ import uvicorn
 from harness.errors import InputError
 from harness.service.app import create_app
 from harness.service.gate import Gate
+from harness.service.pools import Pools
 from harness.service.settings import Settings
-from sandbox import Limits, Pool, Program, SandboxUnavailable, Verdict
+from sandbox import Limits, Program, SandboxUnavailable, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ LOOK_S = 0.05
 PROOF_LIMITS = Limits()
 
 
-def serve(settings: Settings, pool: Pool, started: Callable[[str], None], ready: Callable[[], None]) -> None:
+def serve(settings: Settings, pool: Pools, started: Callable[[str], None], ready: Callable[[], None]) -> None:
     """Serve until a signal. `started` is told the address, `ready` is called once the sandbox has proved itself.
 
     Raises InputError for an address that cannot be listened on, SandboxError where the sandbox does not hold.
@@ -36,7 +37,7 @@ def serve(settings: Settings, pool: Pool, started: Callable[[str], None], ready:
     with contextlib.closing(_listen(settings)) as listening:
         host, port = listening.getsockname()[:2]
         started(f"http://{'[' + host + ']' if ':' in host else host}:{port}")
-        gate = create_app(settings, pool, pool.backend)
+        gate = create_app(settings, pool, pool.backend, pool.names)
         fault = asyncio.run(_serve(settings, pool, gate, listening, ready))
     if fault is not None:
         raise fault
@@ -50,7 +51,7 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    settings: Settings, pool: Pool, gate: Gate, listening: socket.socket, ready: Callable[[], None]
+    settings: Settings, pool: Pools, gate: Gate, listening: socket.socket, ready: Callable[[], None]
 ) -> Exception | None:
     config = uvicorn.Config(
         gate,
@@ -100,7 +101,7 @@ async def _drain(gate: Gate, drain_s: float, server: _Server) -> None:
         log.warning("%d requests were in hand at the end of the time for them", gate.open_requests)
 
 
-def _prove(pool: Pool) -> None:
+def _prove(pool: Pools) -> None:
     """The first program has the pool prove what it must deny. Raises SandboxError."""
     execution = pool.run(Program(source="pass"), limits=PROOF_LIMITS)
     if execution.verdict is not Verdict.ACCEPTED:

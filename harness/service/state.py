@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sandbox
 from harness import __version__, datasets
 from harness.service.admission import Admission, Patience, Runner
 from harness.service.direct import DirectCalls
 from harness.service.judging import Judging
-from harness.service.languages import known_languages
+from harness.service.languages import Languages
 from harness.service.metrics import Metrics
 from harness.service.schemas import InfoBody
 from harness.service.settings import Settings
@@ -16,12 +18,12 @@ from harness.service.settings import Settings
 class Service:
     """What routes are given. `ready` is set once the sandbox has proved what it must deny."""
 
-    def __init__(self, settings: Settings, runner: Runner, backend: str) -> None:
+    def __init__(self, settings: Settings, runner: Runner, backend: str, names: Sequence[str]) -> None:
         self.settings = settings
         self.backend = backend
         self.metrics = Metrics(settings.workers)
         self.admission = Admission(runner, settings.workers, self.metrics)
-        self.judging = Judging(settings, self.admission)
+        self.judging = Judging(settings, self.admission, Languages(names))
         self.direct = DirectCalls()
         self.ready = False
         self.patience = Patience(wait_s=settings.queue_s)
@@ -39,6 +41,6 @@ class Service:
             max_memory_mib=settings.max_memory_mib,
             max_request_mib=settings.max_request_mib,
             queue_s=settings.queue_s,
-            languages=known_languages(),
+            languages=list(self.judging.languages.names),
             problems=datasets.known_names(),
         )

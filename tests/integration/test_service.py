@@ -18,6 +18,7 @@ from harness.client import AsyncSandbox, Sandbox
 from harness.errors import InputError
 from harness.rewards import openrlhf_reward, trl_reward
 from tests.fixtures.commands import Harness
+from tests.fixtures.language_programs import SUMS
 from tests.fixtures.service import Running, running
 
 RIGHT = "def double(x):\n    return 2 * x\n"
@@ -77,7 +78,7 @@ class TestOwn:
         found = post(service, "/v1/batch", {"items": items})
         assert [each["execution"]["stdout"] for each in found[:8]] == [f"{n}\n" for n in range(8)]
         assert found[8]["judgement"]["verdict"] == "ACCEPTED" and found[8]["id"] == "judged"
-        assert "unknown language 'cuda'" in found[9]["error"]
+        assert "language: 'cuda' is not here" in found[9]["error"]
         headers = {"Accept": "application/x-ndjson"}
         with httpx.stream("POST", f"{service.url}/v1/batch", json={"items": items}, headers=headers) as answer:
             lines = [json.loads(line) for line in answer.iter_lines()]
@@ -243,6 +244,60 @@ class TestSandboxFusion:
         cases["output"] = [cases["output"][0], cases["output"][0], cases["output"][2]]
         found = post(service, "/common_evaluate_batch", {"completion": f"```python\n{code}\n```", "config": config})
         assert not found["accepted"] and [each["passed"] for each in found["tests"]] == [True, False, True]
+
+
+class TestLanguages:
+    """A program in C, in every API that names a language."""
+
+    RIGHT, WRONG = SUMS["c"]
+    BROKEN = "int main( {"
+
+    def test_they_are_named(self, service: Running) -> None:
+        names = {each["name"]: each["aliases"] for each in httpx.get(f"{service.url}/v1/languages").json()}
+        assert {"python", "c", "cpp"} <= set(names) and "c++" in names["cpp"]
+        assert list(names) == httpx.get(f"{service.url}/v1/info").json()["languages"]
+
+    def test_our_own_api(self, service: Running) -> None:
+        ran = post(service, "/v1/execute", {"source": self.RIGHT, "language": "C", "stdin": "1 2"})
+        assert (ran["verdict"], ran["stdout"]) == ("ACCEPTED", "3\n")
+        answer = f"Python would be\n```python\nprint(1)\n```\nbut here is C:\n```c\n{self.RIGHT}\n```\n"
+        for body, verdict in (
+            ({"source": self.RIGHT}, "ACCEPTED"), ({"source": self.WRONG}, "WRONG_ANSWER"),
+            ({"source": self.BROKEN}, "COMPILE_ERROR"), ({"completion": answer}, "ACCEPTED"),
+        ):  # fmt: skip
+            found = post(service, "/v1/judge", {**body, "language": "c", "tests": CASES})
+            assert (found["verdict"], found["integrity"]) == (verdict, "judged")
+        items = [{"source": self.RIGHT, "language": "c", "tests": CASES}, {"source": ADD, "tests": CASES}]
+        assert [each["judgement"]["passed"] for each in post(service, "/v1/batch", {"items": items})] == [4, 4]
+
+    def test_calls_are_for_python(self, service: Running) -> None:
+        found = post(service, "/v1/judge", {"source": self.RIGHT, "language": "c", "tests": CALL}, 422)
+        assert "judged by what it prints" in found["detail"]
+
+    def test_one_that_is_not_here_is_named_with_its_option(self, service: Running) -> None:
+        found = post(service, "/v1/execute", {"source": "", "language": "ruby"}, 422)
+        assert "here are: python, c, cpp" in found["detail"] and "--languages ruby" in found["detail"]
+
+    def test_sandbox_fusions(self, service: Running) -> None:
+        found = post(service, "/run_code", {"code": self.RIGHT, "language": "cpp", "stdin": "1 2"})
+        assert found["compile_result"]["return_code"] == 0 and found["run_result"]["stdout"] == "3\n"
+        found = post(service, "/run_code", {"code": self.BROKEN, "language": "cpp"})
+        assert (found["status"], found["run_result"]) == ("Failed", None)
+        assert found["compile_result"]["return_code"] == 1 and "error" in found["compile_result"]["stderr"]
+        cases = {"type": "stdin_stdout", "input": ["1 2", "3 4"], "output": ["3", "7"]}
+        config = {"language": "cpp", "provided_data": {"test_cases": cases}}
+        answer = f"```cpp\n{self.RIGHT}\n```"
+        assert post(service, "/common_evaluate_batch", {"completion": answer, "config": config})["accepted"]
+
+    def test_piston_and_judge0(self, service: Running) -> None:
+        body = {"language": "c", "files": [{"content": self.RIGHT}], "stdin": "1 2"}
+        assert post(service, "/api/v2/execute", body)["run"]["stdout"] == "3\n"
+        broken = post(service, "/api/v2/execute", {**body, "files": [{"content": self.BROKEN}]})
+        assert broken["compile"]["code"] == 1
+        for source, status in ((self.RIGHT, "Accepted"), (self.BROKEN, "Compilation Error")):
+            given = {"source_code": source, "language_id": 50, "stdin": "1 2", "expected_output": "3"}
+            assert post(service, "/submissions?wait=true", given, 201)["status"]["description"] == status
+        assert 54 in [each["id"] for each in httpx.get(f"{service.url}/languages").json()]
 
 
 class TestOthers:

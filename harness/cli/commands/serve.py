@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,15 +15,24 @@ from harness.cli.display import run
 from harness.engines import _vllm_arguments, _vllm_server
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
-from sandbox import Pool
+from sandbox import Pool, SandboxError
+from sandbox.languages import PYTHON, find, of_family, resolve
+from sandbox.types import LANGUAGES
 
 if TYPE_CHECKING:
-    from harness.service import Settings
+    from harness.service import Pools, Settings
 
 GROUP = "serve"
 
 SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
 
+Languages = Annotated[
+    str | None,
+    typer.Option(
+        help="Of programs: names with commas, or all; images that are missing are made first. "
+        "Default: Python, and those whose image is here (harness doctor --fix --languages)."
+    ),
+]
 Backend = Annotated[str | None, typer.Option(help=options.help_of("sandbox"))]
 
 app = typer.Typer(help="Keep a model server or a sandbox service up.", no_args_is_help=True)
@@ -83,6 +93,7 @@ def sandbox(
     key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one a line.")] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody in who can reach it.")] = False,
     cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    languages: Languages = None,
     backend: Backend = None,
     flags: options.Flags,
 ) -> None:
@@ -109,11 +120,13 @@ def sandbox(
         no_key=no_key,
         cache=cache,
     )
-    with _pool(settings, backend, flags) as pool:
+    with _pools(settings, backend, languages, flags) as pool:
 
         def started(address: str) -> None:
             run.out.print(address, soft_wrap=True)
-            run.err.print(f"{pool.backend}, {pool.workers} sandboxes; Ctrl-C ends it", style="dim")
+            run.err.print(
+                f"{pool.backend}, {pool.workers} sandboxes for {', '.join(pool.names)}; Ctrl-C ends it", style="dim"
+            )
 
         service.serve(settings, pool, started, lambda: run.err.print("ready", style="dim"))
 
@@ -124,6 +137,7 @@ def mcp(
     *,
     memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
     cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    languages: Languages = None,
     backend: Backend = None,
     flags: options.Flags,
 ) -> None:
@@ -135,21 +149,63 @@ def mcp(
         raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
 
     settings = Settings(workers=flags["workers"] or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
-    with _pool(settings, backend, flags) as pool:
+    with _pools(settings, backend, languages, flags) as pool:
         mcp_tools.serve_stdio(settings, pool)
 
 
-def _pool(settings: Settings, backend: str | None, flags: options.Flags) -> Pool:
-    """An open pool that can hold what the settings allow."""
+def _pools(settings: Settings, backend: str | None, languages: str | None, flags: options.Flags) -> Pools:
+    """Pools that can hold what the settings allow, one for each family of languages."""
+    from harness.service import Pools  # the caller has said what is missing where it cannot be imported
+
     try:
         name = boxes.choose_backend(backend or os.environ.get("HARNESS_SANDBOX", "auto"))
     except ValueError as error:
         raise InputError(f"--sandbox: {error}") from error
-    boxes.prepare(name, lambda message: run.err.print(message, style="dim"))
-    return boxes.open(
-        name,
-        workers=settings.workers,
-        ceiling=settings.ceiling(),
-        isolation=boxes.Isolation(flags["isolation"] or boxes.Isolation.POOL),
-        runtime=flags["runtime"],
-    )
+    names = _languages(name, languages)
+
+    def open_pool(language: str) -> Pool:
+        return boxes.open(
+            name,
+            workers=settings.workers,
+            ceiling=settings.ceiling(),
+            isolation=boxes.Isolation(flags["isolation"] or boxes.Isolation.POOL),
+            runtime=flags["runtime"],
+            language=language,
+        )
+
+    pools = Pools(name, settings.workers, names, open_pool)
+    pools.open(PYTHON)
+    return pools
+
+
+def _languages(backend: str, wanted: str | None) -> list[str]:
+    """The languages to offer: those that are asked for, made where they are missing; else those that are here."""
+
+    def note(message: str) -> None:
+        run.err.print(message, style="dim", highlight=False)
+
+    boxes.prepare(backend, note)
+    if wanted is None:
+        families = [family for family in _families(LANGUAGES) if family == PYTHON or _is_here(backend, family)]
+    else:
+        try:
+            given = [resolve(each.strip()) for each in wanted.split(",")] if wanted != "all" else list(LANGUAGES)
+        except ValueError as error:
+            raise InputError(f"--languages: {error}") from error
+        families = _families([PYTHON, *given])
+        for family in families:
+            boxes.prepare(backend, note, of_family(family)[0])
+    return [name for family in families for name in of_family(family)]
+
+
+def _families(names: Sequence[str]) -> list[str]:
+    """The families of languages, Python's first."""
+    return sorted({find(name).family for name in names}, key=lambda family: (family != PYTHON, family))
+
+
+def _is_here(backend: str, family: str) -> bool:
+    try:
+        boxes.environment_label(backend, of_family(family)[0])
+    except SandboxError:
+        return False
+    return True

@@ -20,8 +20,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from harness.service.admission import InternalError, Patience, Refused
-from harness.service.judging import BadRequest, Candidate
-from harness.service.languages import known_languages
+from harness.service.faults import BadRequest
+from harness.service.judging import Candidate
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import Body
@@ -152,7 +152,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/languages")
     async def languages() -> list[LanguageResult]:
         """The languages that are here, with Judge0's ids."""
-        here = known_languages()
+        here = service.judging.languages.names
         return [LanguageResult(id=number, name=name) for number, name in IDS.items() if name in here]
 
     @routes.get("/statuses")
@@ -165,7 +165,7 @@ def router(service: Service) -> APIRouter:
 
 def _candidate(service: Service, body: SubmissionBody, encoded: bool) -> Candidate:
     language = IDS.get(body.language_id)
-    known = known_languages()
+    known = service.judging.languages.names
     if language not in known:
         here = ", ".join(f"{number} ({name})" for number, name in IDS.items() if name in known)
         raise BadRequest(f"language_id: {body.language_id} is not here; here are: {here}")

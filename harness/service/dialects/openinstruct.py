@@ -22,7 +22,8 @@ from pydantic import Field
 
 from harness.datasets.mbpp import called
 from harness.service.admission import Patience
-from harness.service.judging import BadRequest, Candidate, function_tests
+from harness.service.faults import BadRequest
+from harness.service.judging import Candidate, function_tests
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, Body, Seconds

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from harness.service import notebook
 from harness.service.admission import InternalError, Patience, Refused
-from harness.service.judging import BadRequest, Candidate
-from harness.service.languages import find_language
+from harness.service.faults import BadRequest
+from harness.service.judging import Candidate
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import Body, Seconds
@@ -55,7 +55,7 @@ def router(service: Service) -> APIRouter:
         names = body.languages or ["python"] * len(body.scripts)
         if len(names) != len(body.scripts):
             raise BadRequest(f"{len(names)} languages for {len(body.scripts)} scripts")
-        languages = [find_language(name) for name in names]
+        languages = [service.judging.languages.find(name) for name in names]
         work = [
             _run(service, script, language, body, client(request))
             for script, language in zip(body.scripts, languages, strict=True)

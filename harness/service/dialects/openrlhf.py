@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.service.admission import Patience
-from harness.service.judging import BadRequest
+from harness.service.faults import BadRequest
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, BatchItem, Body, TestsBody

@@ -15,12 +15,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from harness.service.admission import Patience
-from harness.service.judging import BadRequest, Candidate
-from harness.service.languages import aliases, find_language, known_languages
+from harness.service.faults import BadRequest
+from harness.service.judging import Candidate
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import Body
-from sandbox import Execution, Program, Verdict
+from sandbox import Execution, Program, Verdict, languages
 
 if TYPE_CHECKING:
     from harness.service.state import Service
@@ -90,7 +90,7 @@ def router(service: Service) -> APIRouter:
 
     async def execute(body: ExecuteBody, request: Request) -> Response:
         """Run a program."""
-        language = find_language(body.language)
+        language = service.judging.languages.find(body.language)
         memory = None if body.run_memory_limit <= 0 else body.run_memory_limit
         candidate = Candidate(
             program=_program(body, language),
@@ -107,7 +107,8 @@ def router(service: Service) -> APIRouter:
 
     async def runtimes() -> list[RuntimeResult]:
         """The languages that are here."""
-        return [RuntimeResult(language=name, version=VERSION, aliases=aliases(name)) for name in known_languages()]
+        names = service.judging.languages.names
+        return [RuntimeResult(language=name, version=VERSION, aliases=languages.aliases(name)) for name in names]
 
     for prefix in ("/api/v2", "/piston"):
         routes.post(f"{prefix}/execute", response_model=ExecuteResult, response_model_exclude_none=True)(execute)

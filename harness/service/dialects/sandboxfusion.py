@@ -17,17 +17,16 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from harness import datasets
-from harness.extractors import extract
 from harness.service import notebook
 from harness.service.admission import InternalError, Patience
-from harness.service.judging import BadRequest, Candidate, function_tests, judgement
-from harness.service.languages import find_language
+from harness.service.faults import BadRequest
+from harness.service.judging import Candidate, function_tests, judgement, take_program
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, Body, Seconds, decode_files, encode_files
 from harness.tasks import codegen
-from harness.types import Completion, Form
-from sandbox import Execution, Limits, Program, StdioCase, StdioTests, Tests, Verdict
+from harness.types import Completion, Form, Problem
+from sandbox import Execution, Limits, Program, StdioCase, StdioTests, Tests, Verdict, languages
 from sandbox.types import MIB
 
 if TYPE_CHECKING:
@@ -249,7 +248,7 @@ def _patience(compile_timeout: float, own_s: float, run_s: float) -> Patience:
 
 
 async def _run_code(service: Service, body: RunCodeBody, name: str) -> RunCodeResult:
-    language = find_language(body.language)
+    language = service.judging.languages.find(body.language)
     memory = None if body.memory_limit_MB <= 0 else body.memory_limit_MB * MIB
     limits = service.judging.make_limits(body.run_timeout, None, memory, OUTPUT_BYTES)
     program = _program(source=body.code, language=language, stdin=body.stdin or "", files=_files(body.files),
@@ -281,11 +280,13 @@ def run_result(execution: Execution, language: str = "python") -> RunCodeResult:
         stdout=execution.stdout,
         stderr=stderr,
     )
-    compiled = verdict is Verdict.COMPILE_ERROR and language != "python"
+    translated = any("{build}" in part for part in languages.find(language).run)
+    compiled = verdict is Verdict.COMPILE_ERROR and translated
+    compile_result = CommandResult(status="Finished", return_code=0) if translated else None
     return RunCodeResult(
         status="Success" if verdict is Verdict.ACCEPTED else "Failed",
         message="" if verdict is Verdict.ACCEPTED else execution.detail,
-        compile_result=command if compiled else None,
+        compile_result=command if compiled else compile_result,
         run_result=None if compiled else command,
         files=encode_files(execution.files),
     )
@@ -322,12 +323,13 @@ async def _run_cells(service: Service, body: RunJupyterBody, name: str) -> RunJu
 
 async def _evaluate(service: Service, body: SubmitBody, name: str) -> EvalResult:
     """Judge an answer: case by case where it has cases."""
-    language = find_language(body.config.language or "python")
+    language = service.judging.languages.find(body.config.language or "python")
     run_s, compile_s = body.config.run_timeout or 10.0, body.config.compile_timeout or 10.0
     given = _provided(body)
     if given is not None:
+        code = _code(body.completion, language)
         candidates = [
-            Candidate(program=_program(source=_code(body), language=language), tests=tests,
+            Candidate(program=_program(source=code, language=language), tests=tests,
                       limits=service.judging.make_limits(run_s))
             for tests in _given_tests(given)
         ]  # fmt: skip
@@ -337,12 +339,7 @@ async def _evaluate(service: Service, body: SubmitBody, name: str) -> EvalResult
     run_all = bool(body.config.extra.get("run_all_cases", False))
     tests: list[CaseResult] = []
     for candidate in candidates:
-        try:
-            execution = await service.judging.run(candidate, name, patience)
-        except InternalError as error:
-            info = RunCodeResult(status="SandboxError", message=str(error))
-            tests.append(CaseResult(passed=False, exec_info=info))
-            raise  # a failure of ours is no failed case: 500
+        execution = await service.judging.run(candidate, name, patience)  # a failure of ours is no failed case: 500
         tests += _cases(execution, candidate.tests, language)
         patience = Patience(wait_s=None, answer_s=None, busy_code=BUSY)
         if not tests[-1].passed and not run_all:
@@ -400,8 +397,11 @@ def _provided(body: SubmitBody) -> dict[str, Any] | None:
     return given
 
 
-def _code(body: SubmitBody) -> str:
-    return extract("auto", body.completion, "", "").source
+def _code(completion: str, language: str) -> str:
+    problem = Problem(id="request", dataset="request", prompt="", language=language)
+    answer = Completion(problem_id=problem.id, index=0, text=completion, form=Form.CHAT)
+    taken = take_program(problem, answer)
+    return taken.source if taken else ""
 
 
 def _given_tests(given: dict[str, Any]) -> list[Tests]:
