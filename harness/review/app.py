@@ -32,7 +32,7 @@ from harness.review import practice
 from harness.review.assignments import TaskAssigner
 from harness.review.form import TEMPLATES, shown_html, styles
 from harness.review.report import render_report
-from harness.review.results import results
+from harness.review.results import ResultOptions, results
 from harness.review.study import AB, PICTURES, VOTES, Study
 from harness.review.votes import Lease, Vote, Votes
 
@@ -106,12 +106,11 @@ class StudyView:
     def task(self, lease: Lease) -> dict[str, Any]:
         """What is sent of a task: the same keys in the same order, whatever it is."""
         item, answers = self.desk.item(lease)
-        language = item.answers[0].language
-        reference = lease.check == "reference"  # where the reference stands among the answers, it is not shown above
+        language, expected = item.answers[0].language, self.study.design.show_expected
         return {
             "task": lease.token,
             "prompt": shown_html(item.prompt, language),
-            "expected": shown_html(item.expected, language) if item.expected and not reference else None,
+            "expected": shown_html(item.expected, language) if expected and item.expected else None,
             "answers": [
                 {
                     "html": shown_html(each.text, language) if each.image is None else "",
@@ -177,7 +176,7 @@ class StudyView:
     def owner_page(self) -> str:
         """Progress; after closing the result."""
         if self.desk.closed:
-            return render_report(results(self.study))
+            return render_report(results(self.study, ResultOptions(within=True)))
         style = styles("review.css", "report.css")
         return self._environment.get_template("owner.html.j2").render(
             policy=make_policy(style), style=Markup(style), scripts=[], version=__version__, rows=self.progress(),

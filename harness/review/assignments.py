@@ -8,9 +8,10 @@ Python's `hash` would change with each start, and a side by the judge alone woul
 Leases. A task that was handed out counts as taken for LEASE_S, then it is free again. Where all that is left is leased
 to others it is handed out all the same, so no judge waits while work remains.
 
-Checks come after every 1/share votes: a pair of equal answers (a tie is right), an earlier pair with its sides swapped
-(ten votes later or more; the same answer is right), the reference against another item's answer (the reference is
-right). A check looks like any other task.
+Checks. One comes among every 1/share votes, at a place that is drawn for each judge: a pair of equal answers (a tie is
+right), an earlier pair with its sides swapped (ten votes later or more; the same answer is right), the reference against
+another item's answer (the reference is right). A check looks like any other task. So where judges see the expected
+answer there is no check with a reference: it would stand there twice.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class TaskAssigner:
             state = self._state(judge)
             everything = self.study.design.votes_per_item >= len(self.study.design.judges)
             mine = len(self.tasks) if everything else len(state.seen) + len(self._open(judge, state))
-            return mine + max(len(state.checks), self._checks(mine))
+            return mine + max(len(state.checks), self._checks(judge, mine))
 
     def done(self, judge: str) -> int:
         """How many of them have a vote."""
@@ -253,7 +254,7 @@ class TaskAssigner:
         open_tasks = self._open(judge, state, count)
         seen, checks, place = list(state.seen), list(state.checks), 0
         while len(found) < count:
-            due = self._checks(len(seen)) > len(checks)
+            due = self._checks(judge, len(seen)) > len(checks)
             lease = self._check(judge, seen, checks) if due else None
             if lease is not None:
                 checks.append(lease.task)
@@ -275,8 +276,14 @@ class TaskAssigner:
             return known
         return Lease(token=token, judge=judge, item=item, task=task, order=",".join(order), check=check, leased_at=now)
 
-    def _checks(self, seen: int) -> int:
-        return expected_checks(seen, self.study.design.checks) if self.study.kind == AB else 0
+    def _checks(self, judge: str, seen: int) -> int:
+        """How many checks are due after so many tasks: one in each part of 1/share, at a drawn place of it."""
+        if self.study.kind != AB:
+            return 0
+        share = self.study.design.checks
+        past = expected_checks(seen, share)
+        place = 1 - int.from_bytes(self._key.keyed("place", judge, past)[:4], "big") / 2**32  # above 0, 1 at most
+        return past + (seen * share - past >= place)
 
     def _check(self, judge: str, seen: Sequence[str], checks: Sequence[str]) -> Lease | None:
         """The next check of a judge, None where none can be made."""
@@ -294,6 +301,8 @@ class TaskAssigner:
     def _make_check(
         self, kind: str, judge: str, seen: Sequence[str], checks: Sequence[str], draw: np.random.Generator
     ) -> tuple[int, tuple[str, ...]] | None:
+        if kind == REFERENCE and self.study.design.show_expected:
+            return None
         if kind == REPEAT:
             used = {each.split(" ", 2)[2] for each in checks if each.startswith(REPEAT)}
             early = [each for each in seen[: max(0, len(seen) - REPEAT_AFTER)] if each in self._index]

@@ -104,7 +104,8 @@ def ask(study: Study, model: str, engine: Engine, form: Form, progress: Progress
 def _reply(study: Study, engine: Engine, form: Form, number: int, order: Sequence[str]) -> dict[str, Any]:
     item = study.item(number)
     by_id = {each.id: each for each in item.answers}
-    text = _prompt(item, by_id[order[0]], by_id[order[1]])
+    expected = item.expected if study.design.show_expected else None  # it sees what people see
+    text = _prompt(item, expected, by_id[order[0]], by_id[order[1]])
     chat = form is Form.CHAT
     request = Request(
         problem_id=f"{number}:{order[0]}", sampling=SAMPLING, prompt=None if chat else text,
@@ -121,9 +122,9 @@ def _reply(study: Study, engine: Engine, form: Form, number: int, order: Sequenc
     return row
 
 
-def _prompt(item: Item, first: Answer, second: Answer) -> str:
-    expected = f"\n[Reference answer]\n{item.expected}\n" if item.expected else ""
-    return PROMPT.format(prompt=item.prompt, expected=expected, first=first.text, second=second.text)
+def _prompt(item: Item, expected: str | None, first: Answer, second: Answer) -> str:
+    said = f"\n[Reference answer]\n{expected}\n" if expected else ""
+    return PROMPT.format(prompt=item.prompt, expected=said, first=first.text, second=second.text)
 
 
 def _repair(path: Path) -> None:

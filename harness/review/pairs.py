@@ -36,6 +36,7 @@ class PairOptions:
     checks: float = 0.1
     guidelines: str = GUIDELINES
     both_bad: bool = True
+    show_expected: bool = False
 
 
 def judge_names(text: str, what: str = "judge") -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def make_ab(path: Path, sources: Sequence[Source], asked: PairOptions, secret: s
     design = Design(
         samples=len(chosen), seed=asked.seed, by=asked.by, judges=asked.judges,
         votes_per_item=asked.votes or len(asked.judges), checks=asked.checks, criteria=(), guidelines=asked.guidelines,
-        both_bad=asked.both_bad,
+        both_bad=asked.both_bad, show_expected=asked.show_expected,
     )  # fmt: skip
     study = write_study(
         path, AB, design, made.items, made.key, sources=[f"{each.name} {each.digest}" for each in sources],

@@ -45,9 +45,13 @@ class ResultOptions:
 
 
 def close(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, Any]:
-    """End the vote, keep the result in results.json, and give it. A closed study is closed only once."""
+    """End the vote, keep the result in results.json, and give it. A closed study is closed only once.
+
+    Raises InputError where the votes do not connect the models; the study is then still open.
+    """
     with Votes(study.path / VOTES) as votes:
         if not votes.looks("close"):
+            _made(study, _own(votes), look)
             votes.look("close", time.time())
     result = results(study, look)
     data = json.dumps(result, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
@@ -56,22 +60,20 @@ def close(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, Any]
 
 
 def results(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, Any]:
-    """The record. Raises InputError for an open study without `peek`, and where nothing was voted on."""
+    """The record. Raises InputError for an open study without `peek`."""
     with Votes(study.path / VOTES) as votes:
-        latest, closed = votes.latest(), votes.looks("close")
-        latest = [each for each in latest if each.task.split(" ")[0] != "practice"]
+        latest, closed = _own(votes), votes.looks("close")
         if not closed and not look.peek:
             raise InputError(
                 f"the study is open ({len(latest)} votes so far): `harness review close {study.path}` ends it and "
                 "shows who won; --peek looks now, is counted, and stands in every output"
             )
-        if not latest:
-            raise InputError(f"nobody has voted yet: `harness review serve {study.path}` prints the judges' links")
         if not closed:
             votes.look("peek", time.time())
         peeks = len(votes.looks("peek"))
-    made = _ab(study, latest, look) if study.kind == AB else _ratings(study, latest)
-    made["warnings"] = [*study.record.warnings, *made["warnings"], *_peeked(peeks)]
+    made = _made(study, latest, look)
+    none = [] if latest else [f"nobody has voted: `harness review serve {study.path}` prints the judges' links"]
+    made["warnings"] = [*none, *study.record.warnings, *made["warnings"], *_peeked(peeks)]
     head = {
         "study": study.id, "kind": study.kind, "signature": study.record.signature,
         "design": dataclasses.asdict(study.design),
@@ -80,6 +82,15 @@ def results(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, An
         "task": study.record.task, "data": study.record.data,
     }  # fmt: skip
     return {**head, **made, "peeks": peeks}
+
+
+def _own(votes: Votes) -> list[Vote]:
+    """What counts, without practice."""
+    return [each for each in votes.latest() if each.task.split(" ")[0] != "practice"]
+
+
+def _made(study: Study, latest: Sequence[Vote], look: ResultOptions) -> dict[str, Any]:
+    return _ab(study, latest, look) if study.kind == AB else _ratings(study, latest)
 
 
 def _stamp(at: float) -> str:
@@ -169,7 +180,7 @@ def _compared(
 ) -> dict[str, Any]:
     items = comparisons.items_of(votes, ties, models)
     strengths: list[dict[str, Any]] = []
-    if len(models) > 2:
+    if len(models) > 2 and (votes or ties):
         counts = comparisons.cells(votes, ties, models)
         strengths = comparisons.strengths(counts, models, seed, within=look.within)
     return {"comparisons": comparisons.compare_all(items, seed), "strengths": strengths}

@@ -64,7 +64,10 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """samples: items. judges: their names. votes_per_item: how many judges see each item. checks: their share."""
+    """samples: items. judges: their names. votes_per_item: how many judges see each item. checks: their share.
+
+    show_expected: whether judges see the expected answer; then none stands among the answers as a check.
+    """
 
     samples: int
     seed: int
@@ -76,6 +79,7 @@ class Design:
     criteria: tuple[Criterion, ...]
     guidelines: str
     both_bad: bool
+    show_expected: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,9 @@ def headline(result: Mapping[str, Any]) -> str:
     for row in result["comparisons"]:
         won, lost = row["wins"], row["losses"]
         decided = won + lost
+        if not sum(row[name] for name in ("wins", "losses", "ties", "both_bad")):
+            said.append(f"Nobody has voted on {row['a']} and {row['b']}.")
+            continue
         if row["verdict"] == "no evidence":
             text = f"There is no evidence that {row['a']} or {row['b']} is preferred"
             if row["items_needed"]:

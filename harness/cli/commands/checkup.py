@@ -159,7 +159,7 @@ def _checkpoint_table(rows: list[Checkpoint]) -> Table:
 
 def _people(path: Path) -> PeopleResult:
     """Raises InputError for a folder that is no study, and one that is not closed."""
-    found = results.results(open_study(path))
+    found = results.results(open_study(path), results.ResultOptions(within=True))
     return PeopleResult(
         study=found["study"],
         headline=headline(found),

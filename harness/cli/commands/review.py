@@ -48,6 +48,7 @@ By = Annotated[str | None, typer.Option(help="Stratify by category, label or ver
 Index = Annotated[int, typer.Option(min=0, help="Which completion of each problem.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A text file for the judges, in place of ours.")]
 Peek = Annotated[bool, typer.Option("--peek", help="Look before closing. Looks are counted and stand in every output.")]
+Within = Annotated[bool, typer.Option("--within", help="Strengths within each group that votes connect.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")]
 
 
@@ -79,11 +80,14 @@ def ab(
     checks: Annotated[float, typer.Option(help="Checks for each vote: equal pairs, repeats, references.")] = 0.1,
     guidelines: Guidelines = None,
     both_bad: Annotated[bool, typer.Option("--both-bad/--no-both-bad", help="Offer `both bad` beside `tie`.")] = True,
+    show_expected: Annotated[
+        bool, typer.Option("--show-expected", help="Show judges the expected answer; then no check is a reference.")
+    ] = False,
 ) -> None:
     """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
     asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
-        guidelines=_text(guidelines, pairs.GUIDELINES), both_bad=both_bad,
+        guidelines=_text(guidelines, pairs.GUIDELINES), both_bad=both_bad, show_expected=show_expected,
     )  # fmt: skip
     study = pairs.make_ab(out, _sources(runs, index, by), asked)
     asked_pairs, ties = pairs.tasks_of(study)
@@ -176,9 +180,9 @@ def vote(
 
 
 @app.command("close")
-def close(study: StudyFolder, as_json: options.Json = False) -> None:
+def close(study: StudyFolder, within: Within = False, as_json: options.Json = False) -> None:
     """End the vote and show who won. A closed study takes no more votes."""
-    _print(results.close(open_study(study)), as_json=as_json)
+    _print(results.close(open_study(study), results.ResultOptions(within=within)), as_json=as_json)
 
 
 @app.command("results")
@@ -192,7 +196,7 @@ def show_results(
     exclude_failed: Annotated[
         int | None, typer.Option(min=1, help="Show the result also without judges who failed so many checks.")
     ] = None,
-    within: Annotated[bool, typer.Option("--within", help="Strengths within each group that votes connect.")] = False,
+    within: Within = False,
 ) -> None:
     """Who won, how sure that is, and whether judges agree. An open study is not shown, but with --peek."""
     if as_json + as_csv + markdown > 1:

@@ -76,7 +76,7 @@ def _show(desk: TaskAssigner, judge: str, lease: Lease) -> None:
     title = f"{desk.done(judge) + 1} of {max(desk.total(judge), desk.done(judge) + 1)}"
     display.out.rule(title)
     display.out.print(Panel(Text(display.printable(item.prompt)), title="task"))
-    if item.expected and lease.check != "reference":
+    if item.expected and desk.study.design.show_expected:
         display.out.print(Panel(Text(display.printable(item.expected)), title="expected"))
     wide = display.out.width >= 100
     panels = [

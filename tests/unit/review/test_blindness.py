@@ -13,10 +13,11 @@ from PIL import Image, PngImagePlugin
 from harness.review import pairs, sheets
 from harness.review.assignments import TaskAssigner
 from harness.review.pairs import PairOptions
-from harness.review.study import Study
+from harness.review.study import VOTES, Study
+from harness.review.votes import Votes
 from harness.runs import layout, manifest
 from tests.fixtures.places import EXAMPLE
-from tests.fixtures.review import SECRET, Reply, answers, ask, read, serving, vote_of
+from tests.fixtures.review import SECRET, Reply, answers, ask, make_study, read, serving, vote_of
 
 BASE = EXAMPLE.parent / "nano-base-T0.8"
 JUDGES = ("ana", "ben", "cem")
@@ -94,6 +95,40 @@ def test_no_name_place_or_verdict_is_among_what_is_sent(
             assert known.run.encode() not in sent and known.signature.encode() not in sent
         for word in ("nano", "accepted", "wrong_answer", "all accepted", "pass@", "58efb403", *study.key.answers):
             assert word.encode() not in sent.lower(), word
+
+
+def shape(told: object) -> object:
+    """What kinds of values there are, without the values."""
+    if isinstance(told, dict):
+        return {name: shape(value) for name, value in told.items()}
+    return [shape(each) for each in told] if isinstance(told, list) else type(told).__name__
+
+
+def test_a_check_is_sent_in_the_same_form_as_every_other_task_and_comes_at_no_fixed_place(
+    studies: list[Study], sessions: list[list[tuple[str, Reply]]]
+) -> None:
+    with Votes(studies[0].path / VOTES) as votes:
+        leases = {lease.token: lease for lease in votes.leases()}
+        places = [
+            n for judge in JUDGES for n, vote in enumerate(v for v in votes.all() if v.judge == judge) if vote.check
+        ]
+    sent = [reply.json() for what, reply in sessions[0] if what == "task"]
+    forms = {leases[each["task"]].check: json.dumps(shape(each)) for each in sent}
+    assert {"identical", "repeat", "reference"} <= forms.keys() and len(set(forms.values())) == 1
+    assert len({place % 11 for place in places}) > 1, places
+
+
+def test_where_judges_see_the_expected_answer_it_stands_beside_every_task_and_among_no_answers(tmp_path: Path) -> None:
+    study = make_study(tmp_path, items=30, checks=0.5, show_expected=True)
+    with serving(study) as running:
+        base = "/j/" + study.key.token("judge1")
+        following, seen = ask(running.port, f"{base}/state").json()["next"], []
+        while following:
+            seen.append(following[0])
+            body = {"client_id": f"client-{len(seen):04}", "task": seen[-1]["task"], "choice": "tie", "ahead": 4}
+            following = ask(running.port, f"{base}/votes", body).json()["next"]
+    assert len(seen) == 45 and all("the answer to" in each["expected"] for each in seen)
+    assert not any("the answer to" in answer["html"] for each in seen for answer in each["answers"])
 
 
 def test_headers_hold_no_times_and_no_validators(sessions: list[list[tuple[str, Reply]]]) -> None:

@@ -56,6 +56,16 @@ def record(study: Study) -> dict[str, Any]:
     return dict(found)
 
 
+def test_its_table_stands_there_before_anybody_has_voted(make: Make, harness: Harness) -> None:
+    study = make(items=4, checks=0.0)
+    asked = ask(harness, study, lambda first, _: "[[A]]" if first.startswith("a") else "[[B]]")
+    assert not any("Reference answer" in each["messages"][0]["content"] for each in asked)  # people see none either
+    said = harness("review", "results", study.path, "--peek")
+    assert said.returncode == 0 and "Models as judges, apart from people" in said.stdout, said.stderr
+    found = record(study)
+    assert (found["pairs"], found["common"], found["kappa"], found["agreement"]) == (4, 0, None, None)
+
+
 def test_a_judge_that_agrees_with_people_is_asked_each_pair_in_both_orders(study: Study, harness: Harness) -> None:
     before = results(study, ResultOptions(peek=True))["comparisons"]
     asked = ask(harness, study, lambda first, _: f"Clear. [[{'A' if first.startswith('a') else 'B'}]]")

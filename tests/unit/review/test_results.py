@@ -151,6 +151,35 @@ def test_close_tells_who_won_and_closing_twice_changes_nothing(won: Study, harne
     )
 
 
+@pytest.mark.parametrize("models", [2, 3])
+def test_a_study_without_votes_has_a_whole_record_that_says_so(make: Make, harness: Harness, models: int) -> None:
+    study = make(items=6, models=models, judges="1")
+    said = harness("review", "results", study.path, "--peek", "--json")
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout)
+    assert found.keys() >= KEYS and found["items"]["votes"] == 0 and found["strengths"] == found["judges"] == []
+    assert [(each["share"], each["p_value"]) for each in found["comparisons"]] == [(None, 1.0)] * len(
+        found["comparisons"]
+    )
+    for option in (["--csv"], ["--markdown"], ["-o", study.path / "report.html"], []):
+        said = harness("review", "results", study.path, "--peek", *option)
+        assert said.returncode == 0 and "nan" not in said.stdout.lower(), said.stderr
+    assert "Nobody has voted on model-a and model-b." in " ".join(said.stdout.split())
+    assert "nobody has voted: " in said.stdout
+    assert harness("review", "close", study.path).returncode == 0
+
+
+def test_a_study_whose_votes_do_not_connect_its_models_is_not_closed_by_mistake(make: Make, harness: Harness) -> None:
+    study = make(items=2, models=3, judges="1", checks=0.0)
+    desk = TaskAssigner(study)
+    work(desk, "judge1", lambda _: "first", 1)
+    desk.close()
+    said = harness("review", "close", study.path)
+    assert said.returncode == 2 and "no common scale; vote on a pair across, or give --within" in said.stderr
+    assert harness("review", "results", study.path).returncode == 2  # still open
+    assert harness("review", "close", study.path, "--within").returncode == 0
+
+
 def test_every_table_is_in_the_csv(won: Study, harness: Harness) -> None:
     close(won)
     rows = list(csv.DictReader(io.StringIO(harness("review", "results", won.path, "--csv").stdout)))
