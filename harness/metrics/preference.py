@@ -6,7 +6,6 @@ files, judges or names.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ Values = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.float64]
 ALPHA, POWER = 0.05, 0.8
 Z_POWER, MOST_EXACT = 0.8416212335729143, 20_000
+MOST_SUMMED = 1000  # of more, whole numbers of so many digits would be slow
 PRIOR_WINS = 1.0  # added to each pair that was voted on, half of it each way, where estimates would be infinite
 STEPS = 50
 BLOCK = 64  # of resamples that are fitted at once: what fits a processor's cache
@@ -47,6 +47,10 @@ def sign_test(wins: int, losses: int) -> float:
     decided, fewer = wins + losses, min(wins, losses)
     if not decided:
         return 1.0
+    if decided > MOST_SUMMED:
+        from scipy.stats import binom  # measured: 0.3 s
+
+        return min(1.0, 2 * float(binom.cdf(fewer, decided, 0.5)))
     tail = sum(math.comb(decided, count) for count in range(fewer + 1))
     return min(1.0, 2 * tail / int(2**decided))
 
@@ -62,11 +66,7 @@ def win_share(values: Sequence[float], rng: np.random.Generator) -> Share:
 
 def power_of(share: float, decided: int) -> float:
     """The chance that the exact sign test at 5 % finds a true share of wins among so many decided items."""
-    most = _most_losses(decided)
-    if most < 0:
-        return 0.0
-    high = max(share, 1 - share)
-    return _tail(decided, 1 - high, most) + _tail(decided, high, most)
+    return float(_powers(share, np.array([decided]))[0])
 
 
 def smallest_detectable(decided: int) -> float | None:
@@ -91,30 +91,35 @@ def items_needed(share: float, decided_share: float = 1.0) -> int | None:
     if about > MOST_EXACT:
         return math.ceil(about / decided_share)
     start = max(2, int(about * 0.7) - 20)
-    return math.ceil(next(n for n in itertools.count(start) if power_of(share, n) >= POWER) / decided_share)
+    while True:  # power goes up and down with the count: the first that has it
+        counts = np.arange(start, start + 2 * max(20, about - start))
+        enough = counts[_powers(share, counts) >= POWER]
+        if len(enough):
+            return math.ceil(int(enough[0]) / decided_share)
+        start = int(counts[-1]) + 1
 
 
-def _most_losses(decided: int) -> int:
-    """The most losses with which the exact test still rejects; -1 where it never does."""
+def _powers(share: float, decided: npt.NDArray[np.int64]) -> Values:
+    """The power of the exact test for each number of decided items, shape (counts,)."""
     from scipy.stats import binom  # measured: 0.3 s
 
-    most = int(binom.ppf(ALPHA / 2, decided, 0.5))
-    return most if sign_test(most, decided - most) <= ALPHA else most - 1
-
-
-def _tail(count: int, chance: float, most: int) -> float:
-    from scipy.stats import binom  # measured: 0.3 s
-
-    return float(binom.cdf(most, count, chance))
+    most = binom.ppf(ALPHA / 2, decided, 0.5)
+    most -= 2 * binom.cdf(most, decided, 0.5) > ALPHA  # the most losses that still reject; -1 where none do
+    high = max(share, 1 - share)
+    power = binom.cdf(most, decided, 1 - high) + binom.cdf(most, decided, high)
+    return np.asarray(np.where(most < 0, 0.0, power), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strengths:
-    """Davidson's model. theta: log strengths, sum 0, shape (models,). nu: tie parameter; order: ln of the advantage of
-    the first side. regularized: half a win each way was added to each pair that was voted on."""
+    """Davidson's model. theta: log strengths, sum 0, shape (models,), and their standard errors, which take votes for
+    independent. nu: tie parameter; order: ln of the advantage of the first side. regularized: half a win each way was
+    added to each pair that was voted on."""
 
     theta: Values
+    errors: Values
     log_nu: float
+    log_nu_error: float
     order: float
     regularized: bool
 
@@ -142,10 +147,14 @@ def davidson(counts: Counts, *, order_effect: bool = False) -> Strengths:
         raise ValueError(f"votes do not connect the models: {groups}")
     repaired = not bool(_strong(_wins(counts)[None])[0])
     data = _with_prior(counts) if repaired else counts
-    solved = _newton(data[None], order_effect)[0]
+    solved = _newton(data[None], order_effect)
+    errors = _errors(data, solved[0], order_effect)
+    solved = solved[0]
     return Strengths(
         theta=solved[: len(counts)],
+        errors=errors[: len(counts)],
         log_nu=float(solved[len(counts)]) if counts[..., 2].sum() else -math.inf,
+        log_nu_error=float(errors[len(counts)]),
         order=float(solved[len(counts) + 1]),
         regularized=repaired,
     )
@@ -218,6 +227,18 @@ def _newton(counts: Counts, order_effect: bool) -> Values:
     The multinomial logit with linear predictors theta_i + ln gamma, theta_j and ln nu + (theta_i + theta_j) / 2. The
     log-likelihood is concave, so Newton's steps from 0 end at its one maximum.
     """
+    models = counts.shape[1]
+    n, design, free = _logit(counts, order_effect)
+    beta = _climb(n, design, models)
+    found = np.zeros((len(counts), models + 2))
+    found[:, free] = beta
+    found[:, :models] -= found[:, :models].mean(axis=1, keepdims=True)
+    return found
+
+
+def _logit(counts: Counts, order_effect: bool) -> tuple[Counts, Values, list[int]]:
+    """The model as a logit: outcomes, shape (sets, pairs, 2 or 3); its design, shape (pairs, 2 or 3, parameters), and
+    which of theta, ln nu and ln gamma the parameters are."""
     sets, models = counts.shape[0], counts.shape[1]
     first, second = np.nonzero(counts.sum(axis=(0, -1)))
     n = counts[:, first, second, :]  # shape (sets, pairs, 3)
@@ -238,22 +259,32 @@ def _newton(counts: Counts, order_effect: bool) -> Values:
     design[:, 2, models] = 1.0
     design[:, 0, models + 1] = 1.0
     free = [*range(models), *([models] if ties else []), *([models + 1] if order_effect else [])]
-    beta = _climb(n, design[..., free], models, ties)
-    found = np.zeros((sets, models + 2))
-    found[:, free] = beta
-    found[:, :models] -= found[:, :models].mean(axis=1, keepdims=True)
+    outcomes = 3 if ties else 2
+    return n[..., :outcomes], design[:, :outcomes][..., free], free
+
+
+def _errors(counts: Counts, solved: Values, order_effect: bool) -> Values:
+    """Standard errors of theta (whose sum is 0), ln nu and ln gamma, shape (models + 2,): 0 for what is not fitted."""
+    models = counts.shape[0]
+    n, design, free = _logit(counts[None], order_effect)
+    score = design @ solved[free]  # shape (pairs, outcomes)
+    chance = np.exp(score - score.max(axis=-1, keepdims=True))
+    chance *= n[0].sum(axis=-1, keepdims=True) / chance.sum(axis=-1, keepdims=True)
+    means = np.einsum("po,pok->pk", chance, design) / n[0].sum(axis=-1, keepdims=True)
+    spread = design - means[:, None, :]
+    information = np.einsum("po,pok,pol->kl", chance, spread, spread)
+    covariance = np.linalg.pinv(information, rcond=1e-10)  # its only null direction is a shift of all strengths
+    found = np.zeros(models + 2)
+    found[free] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return found
 
 
-def _climb(n: Counts, design: Values, models: int, ties: bool) -> Values:
-    """Newton's steps. n: shape (sets, pairs, 3); design: (pairs, 3, parameters); -> (sets, parameters)."""
-    pairs, _, size = design.shape
-    flat = design.reshape(pairs * 3, size)
-    if not ties:
-        flat = design[:, :2].reshape(pairs * 2, size)
-    outcomes = flat.shape[0] // pairs
+def _climb(n: Counts, design: Values, models: int) -> Values:
+    """Newton's steps, shape (sets, parameters). n: (sets, pairs, outcomes); design: (pairs, outcomes, parameters)."""
+    pairs, outcomes, size = design.shape
+    flat = design.reshape(pairs * outcomes, size)
     total = n.sum(axis=-1, keepdims=True)
-    observed = n[..., :outcomes].reshape(len(n), -1) @ flat
+    observed = n.reshape(len(n), -1) @ flat
     beta = np.zeros((len(n), size))
     pull = np.zeros(size)
     pull[:models] = 1.0

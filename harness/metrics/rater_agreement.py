@@ -7,7 +7,6 @@ are bootstraps over items.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.metrics._metric import Direction, Metric, Unit
+from harness.stats.bootstrap import expanded_tail
 
 METRICS = tuple(
     Metric(name=name, direction=Direction.HIGHER, unit=Unit.NUMBER, value=None)
@@ -109,12 +109,52 @@ def alpha_of(counts: Counts, domain: Sequence[float], level: Level) -> float | N
 def _interval(
     counts: Counts, domain: Sequence[float], level: Level, rng: np.random.Generator
 ) -> tuple[float | None, float | None]:
-    drawn = (alpha_of(counts[rng.integers(0, len(counts), len(counts))], domain, level) for _ in range(RESAMPLES))
-    found = [each for each in drawn if each is not None and math.isfinite(each)]
+    """The expanded percentile bootstrap over items; None for fewer than two, or where most resamples have no alpha."""
+    if len(counts) < 2:
+        return None, None
+    draws = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=RESAMPLES)
+    found = resampled_alphas(counts, domain, level, draws)
+    found = found[np.isfinite(found)]
     if len(found) < RESAMPLES // 2:
         return None, None
-    low, high = np.quantile(found, [0.025, 0.975])
+    tail = expanded_tail(len(counts))
+    low, high = np.quantile(found, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def resampled_alphas(counts: Counts, domain: Sequence[float], level: Level, draws: npt.NDArray[np.int64]) -> Counts:
+    """Alpha of many resamples at once, shape (resamples,); nan where it is not defined.
+
+    counts: shape (items, values), each item with two ratings or more; draws: how often each item is in each resample,
+    shape (resamples, items). A coincidence matrix is a sum over items (Krippendorff 2004, section 11.3), so that of a
+    resample is a product of matrices; the package would be called once for each.
+    """
+    items, values = counts.shape
+    pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(values)
+    pairs /= counts.sum(axis=1)[:, None, None] - 1
+    observed = (draws @ pairs.reshape(items, -1)).reshape(len(draws), values, values)
+    totals = observed.sum(axis=2)  # shape (resamples, values)
+    whole = totals.sum(axis=1)
+    expected = totals[:, :, None] * totals[:, None, :] / np.maximum(whole - 1, 1)[:, None, None]
+    apart = _distances(totals, np.asarray(domain, np.float64), level)
+    chance = (expected * apart).sum(axis=(1, 2))
+    found = np.full(len(draws), np.nan)
+    np.divide((observed * apart).sum(axis=(1, 2)), chance, out=found, where=chance > 0)
+    return np.asarray(1 - found, np.float64)
+
+
+def _distances(totals: Counts, values: Counts, level: Level) -> Counts:
+    """Squared distances of values, shape (resamples or 1, values, values); of ordinal ones by the totals."""
+    if level == "ordinal":
+        middles = totals.cumsum(axis=1) - totals / 2
+        return np.asarray((middles[:, :, None] - middles[:, None, :]) ** 2, np.float64)
+    gaps = values[:, None] - values[None, :]
+    if level == "nominal":
+        return np.asarray(gaps != 0, np.float64)[None]
+    if level == "ratio":
+        sums = values[:, None] + values[None, :]
+        gaps = np.divide(gaps, sums, out=np.zeros_like(gaps), where=sums != 0)
+    return np.asarray(gaps**2, np.float64)[None]
 
 
 def _pairs_within(counts: Counts, domain: Sequence[float], most: float) -> float | None:

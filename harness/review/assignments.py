@@ -9,9 +9,9 @@ Leases. A task that was handed out counts as taken for LEASE_S, then it is free 
 to others it is handed out all the same, so no judge waits while work remains.
 
 Checks. One comes among every 1/share votes, at a place that is drawn for each judge: a pair of equal answers (a tie is
-right), an earlier pair with its sides swapped (ten votes later or more; the same answer is right), the reference against
-another item's answer (the reference is right). A check looks like any other task. So where judges see the expected
-answer there is no check with a reference: it would stand there twice.
+right), an earlier pair with its sides swapped (ten votes later or more; the same answer is right), the reference
+against another item's answer (the reference is right). A check looks like any other task. So where judges see the
+expected answer there is no check with a reference: it would stand there twice.
 """
 
 from __future__ import annotations

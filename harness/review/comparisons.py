@@ -16,8 +16,9 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.metrics import preference
+from harness.stats.bootstrap import expanded_tail
 from harness.stats.paired import holm
-from harness.stats.proportion import wilson
+from harness.stats.proportion import Z, wilson
 
 ALPHA = 0.05
 RESAMPLES = 1000
@@ -194,13 +195,17 @@ def _group(counts: Any, models: Sequence[str], seed: int, number: int) -> list[d
     flat = counts.reshape(len(counts), -1)
     draws = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=RESAMPLES) @ flat
     drawn = preference.davidson_resamples(draws.reshape(RESAMPLES, *total.shape), order_effect=bool(ordered))
+    tail = expanded_tail(max(2, len(counts)))
     ranges = _ranks(found.theta, drawn, len(counts))
     wins = total[..., 0].sum(axis=1) + total[..., 1].sum(axis=0)
     losses = total[..., 1].sum(axis=1) + total[..., 0].sum(axis=0)
     shared = total[..., 2].sum(axis=1) + total[..., 2].sum(axis=0)
     rows = []
     for index in np.argsort(-found.theta, kind="stable"):
-        low, high = np.quantile(drawn[:, index], [0.025, 0.975])
+        low, high = np.quantile(drawn[:, index], [tail, 1 - tail])
+        if found.regularized:  # resamples of votes that all say the same have too little spread, or none
+            reach = Z * found.errors[index]
+            low, high = min(low, found.theta[index] - reach), max(high, found.theta[index] + reach)
         bounded = found.regularized and not shared[index] and (not losses[index] or not wins[index])
         rows.append({
             "model": models[index], "strength": float(found.theta[index]), "low": float(low), "high": float(high),

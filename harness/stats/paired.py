@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from harness.stats.bootstrap import ALPHA, RESAMPLES
+from harness.stats.bootstrap import ALPHA, RESAMPLES, expanded_tail
 from harness.stats.proportion import least_share_of_all
 
 Values = npt.NDArray[np.float64]
@@ -136,16 +136,12 @@ def _interval(
 ) -> tuple[float, float]:
     if gaps.min() == gaps.max():
         return _without_spread(value, len(gaps), largest)
-    from scipy.special import stdtrit  # measured: 0.1 s
-
-    count, side = len(gaps), math.copysign(1.0, value)
+    side = math.copysign(1.0, value)
     order = np.lexsort((shares, gaps * side, np.abs(gaps)))  # any order of problems, and either order of systems
     gaps, shares = gaps[order], shares[order]
     sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]  # in blocks: little memory
     means = np.concatenate([_resampled(gaps * shares, shares, size, rng) for size in sizes])
-    # a resample's variance is (n-1)/n of the sample's, and the mean of n values follows t: both widen the quantile
-    quantile = math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 1 - ALPHA / 2))
-    tail = NormalDist().cdf(-quantile)
+    tail = expanded_tail(len(gaps))
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 

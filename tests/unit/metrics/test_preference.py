@@ -29,6 +29,8 @@ PUDDING = {
 PI = [0.138803, 0.173001, 0.161747, 0.165373, 0.158685, 0.202389]
 THETA = [-0.176561, 0.043681, -0.023583, -0.001416, -0.042696, 0.200574]
 
+ERRORS = [0.121949, 0.121818, 0.126823, 0.122003, 0.127054, 0.126594]
+
 
 def pudding() -> np.ndarray:
     counts = np.zeros((6, 6, 3))
@@ -42,6 +44,8 @@ def test_davidsons_pudding() -> None:
     assert found.nu == pytest.approx(0.7468229877, abs=1e-9)
     assert found.pi == pytest.approx(PI, abs=1e-6)
     assert found.theta == pytest.approx(THETA, abs=1e-6)
+    assert found.errors == pytest.approx(ERRORS, abs=1e-6)
+    assert found.log_nu_error == pytest.approx(0.082499, abs=1e-6)
     assert not found.regularized
 
 
@@ -98,6 +102,8 @@ def test_resamples_are_what_one_fit_each_gives() -> None:
     many = rng.poisson(np.repeat(pudding()[None], 5, axis=0)).astype(float)
     each = np.stack([davidson(one).theta for one in many])
     assert davidson_resamples(many) == pytest.approx(each, abs=1e-7)
+    ordered = np.stack([davidson(one, order_effect=True).theta for one in many])
+    assert davidson_resamples(many, order_effect=True) == pytest.approx(ordered, abs=1e-7)
 
 
 @pytest.mark.parametrize(("wins", "total", "p"), [(30, 50, 0.202639), (8, 10, 0.109375), (65, 100, 0.003518)])
@@ -118,6 +124,12 @@ def test_items_needed(share: float, items: int) -> None:
     assert items_needed(1 - share) == items
     assert power_of(share, items) >= 0.8
     assert items_needed(share, 0.5) == 2 * items
+
+
+def test_many_votes_and_a_share_near_one_half_take_no_time() -> None:
+    assert sign_test(50_400, 49_600) == pytest.approx(binomtest(50_400, 100_000).pvalue, rel=1e-9)
+    assert items_needed(0.515) == 8759
+    assert power_of(0.515, 8759) >= 0.8 > power_of(0.515, 8700)
 
 
 def test_what_a_number_of_items_can_show() -> None:

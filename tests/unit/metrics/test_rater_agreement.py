@@ -7,7 +7,15 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as their_fleiss
 
-from harness.metrics.rater_agreement import agreement, alpha_of, cohen_kappa, fleiss_kappa, value_counts
+from harness.metrics.rater_agreement import (
+    Level,
+    agreement,
+    alpha_of,
+    cohen_kappa,
+    fleiss_kappa,
+    resampled_alphas,
+    value_counts,
+)
 
 # Krippendorff 2011, "Computing Krippendorff's alpha-reliability": four coders, twelve units
 CODERS = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")
@@ -24,6 +32,15 @@ FLEISS = np.array(
 def test_krippendorffs_example(level: str, alpha: float) -> None:
     counts, domain = value_counts(UNITS)
     assert alpha_of(counts, domain, level) == pytest.approx(alpha, abs=1e-6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal", "interval", "ratio"])
+def test_resamples_of_the_interval_have_the_package_s_alpha(level: Level) -> None:
+    counts, domain = value_counts(UNITS)
+    used = counts[counts.sum(axis=1) >= 2]
+    draws = np.random.default_rng(0).multinomial(len(used), np.full(len(used), 1 / len(used)), size=20)
+    each = [alpha_of(np.repeat(used, draw, axis=0), domain, level) for draw in draws]
+    assert resampled_alphas(used, domain, level, draws) == pytest.approx(each, abs=1e-12)
 
 
 def test_the_interval_holds_the_value_and_words_follow_krippendorff() -> None:
