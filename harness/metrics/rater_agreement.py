@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.metrics._metric import Direction, Metric, Unit
-from harness.stats.bootstrap import expanded_tail
+from harness.stats.paired import expanded_tail
 
 METRICS = tuple(
     Metric(name=name, direction=Direction.HIGHER, unit=Unit.NUMBER, value=None)

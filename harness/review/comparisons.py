@@ -16,8 +16,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.metrics import preference
-from harness.stats.bootstrap import expanded_tail
-from harness.stats.paired import holm
+from harness.stats.paired import expanded_tail, holm
 from harness.stats.proportion import Z, wilson
 
 ALPHA = 0.05

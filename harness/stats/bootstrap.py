@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -24,18 +23,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-
-def expanded_tail(count: int) -> float:
-    """The share of resamples to cut at each end for a 95 % interval from `count` items (two or more).
-
-    A resample's variance is (n-1)/n of the sample's, and the mean of n values follows t: both widen the quantile
-    (Hesterberg 2015, section 5.3).
-    """
-    from scipy.special import stdtrit  # measured: 0.1 s
-
-    quantile = math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 1 - ALPHA / 2))
-    return NormalDist().cdf(-quantile)
 
 
 def mean_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
