@@ -37,7 +37,7 @@ class ClipModel:
         if kind != "clip":
             raise InputError(f"{folder} holds a model of type {kind!r}, not clip: it cannot say what a picture shows")
         quiet_transformers()
-        self.device = device
+        self.device, self.name = device, folder.resolve().name
         model: Any = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         self._model = model.to(device).eval()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)

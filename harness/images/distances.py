@@ -29,7 +29,7 @@ SHARES = ("precision", "recall", "density", "coverage")
 class Settings:
     """What a distance depends on besides the features."""
 
-    metrics: tuple[str, ...] = METRICS
+    metrics: tuple[str, ...] | None = None  # all that the features allow
     k: tuple[int, ...] = (3, 5)
     jackknife: int = 10
     seed: int = 2020
@@ -37,7 +37,7 @@ class Settings:
     kid_subset: int | None = None
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.metrics if name not in METRICS]
+        unknown = [name for name in self.metrics or () if name not in METRICS]
         if unknown:
             raise InputError(f"--metrics {unknown[0]}: the metrics are {', '.join(METRICS)}")
         if not self.k or min(self.k) < 1:
@@ -76,12 +76,13 @@ def measure(
     """
     check(real, gen)
     given = _given(real, gen, spare, settings)
+    names = _metrics(real, gen, settings)
     values: list[MetricValue] = []
     neighbourhoods: tuple[PrecisionRecall, ...] = ()
     steps: dict[str, Callable[[_Given], list[MetricValue]]] = {
         "fid": _fid, "kid": _kid, "is": _inception_score, "cmmd": _cmmd, "mind": _mind, "vendi": _vendi,
     }  # fmt: skip
-    for done, name in enumerate(settings.metrics):
+    for done, name in enumerate(names):
         try:
             if name == "prdc":
                 found, neighbourhoods = _prdc(given)
@@ -91,8 +92,23 @@ def measure(
         except ValueError as error:
             raise InputError(str(error)) from error
         if progress:
-            progress("distances", done + 1, len(settings.metrics))
+            progress("distances", done + 1, len(names))
     return Distances(values=values, neighbourhoods=neighbourhoods)
+
+
+def _metrics(real: FeatureSet, gen: FeatureSet, settings: Settings) -> tuple[str, ...]:
+    """What to measure. Raises InputError for metrics that were asked for and need features where there are moments."""
+    bare = next((one for one in (real, gen) if one.features is None), None)
+    if settings.metrics is None:
+        return METRICS if bare is None else ("fid",)
+    others = [name for name in settings.metrics if name != "fid"]
+    if bare is not None and others:
+        listed = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}"
+        needs = "needs" if len(others) == 1 else "need"
+        raise InputError(f"{bare.name} has mu and sigma only: FID can be computed, {listed} {needs} features")
+    if "is" in settings.metrics and gen.logits is None:
+        raise InputError(f"the Inception score needs classes, and {gen.info.signature} gives none; leave is out")
+    return settings.metrics
 
 
 def check(real: FeatureSet, gen: FeatureSet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.images import copies, distances, likelihood, reading, report, run_directory
 from harness.images.clip import ClipModel
-from harness.images.distances import Settings
+from harness.images.distances import METRICS, Settings
 from harness.images.features import (
     Extractor,
     FeatureSet,
@@ -137,6 +137,8 @@ def _measure(
             real, spare = whole.first(wanted), whole.part(slice(wanted, 2 * wanted))
         values = distances.measure(real, gen, request.settings, spare=spare, progress=progress)
     copied = _copies(request, gen, extractor, kept, progress) if request.train else None
+    if copied and copied.leaks:
+        values = replace(values, values=[replace(one, warnings=(*one.warnings, "W_LEAK")) for one in values.values])
     bits = _likelihood(request, progress)
     return _Found(gen=gen, real=real, values=values, clip=clip, copies=copied, likelihood=bits, pictures=kept)
 
@@ -183,7 +185,8 @@ def _identity(request: Request, found: _Found, library: Library | None, extracto
 def _config(request: Request) -> dict[str, Any]:
     names = ("gen", "reference", "prompts", "extractor", "clip", "train", "holdout", "model", "reference_n")
     return {name: getattr(request, name) for name in names} | {
-        "metrics": list(request.settings.metrics), "k": list(request.settings.k), "seed": request.settings.seed,
+        "metrics": list(request.settings.metrics or METRICS), "k": list(request.settings.k),
+        "seed": request.settings.seed,
     }  # fmt: skip
 
 
@@ -208,15 +211,14 @@ def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage,
         "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
         "reading": [{"kind": one.kind, "text": one.text} for one in said],
     }  # fmt: skip
-    rows = [row.record() for row in found.clip.rows] if found.clip else []
+    model = identity["model"]["name"]
+    rows = [{**row.record(), "run": run.name, "model": model} for row in found.clip.rows] if found.clip else []
     run_directory.write_samples(run, rows)
     line = run_directory.signature(identity)
     return run_directory.write_summary(run, found.values.values, found.clip, line, counts, sections)
 
 
 def _info(found: _Found) -> dict[str, Any] | None:
-    from dataclasses import asdict
-
     return asdict(found.gen.info) if found.gen else None
 
 

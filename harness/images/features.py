@@ -179,6 +179,7 @@ def _run(
     done = 0
     for batch in _batches(pictures, formats, sizes):
         found, classes = extractor.run(batch)
+        _check(found, extractor.info.signature, [entry.image for entry in pictures.entries[done : done + len(batch)]])
         features.append(found)
         if classes is not None:
             logits.append(classes)
@@ -187,10 +188,20 @@ def _run(
             progress(f"features of {pictures.name}", done, len(pictures))
     sizes = dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     facts = {"n": len(pictures), "formats": formats, "sizes": dict(list(sizes.items())[:5]), "n_sizes": len(sizes)}
-    whole = np.concatenate(features)
-    if whole.ndim != 2:
-        raise InputError(f"the extractor returned features of shape {whole.shape}, not (pictures, dimensions)")
-    return whole, np.concatenate(logits) if logits else None, facts
+    return np.concatenate(features), np.concatenate(logits) if logits else None, facts
+
+
+def _check(found: NDArray[np.float32], signature: str, images: list[str]) -> None:
+    """Raises InputError for features that are not a row of finite numbers for each picture."""
+    if found.ndim != 2 or len(found) != len(images):
+        raise InputError(
+            f"{signature} returned features of shape {found.shape} for {len(images)} pictures, "
+            "not (pictures, dimensions)"
+        )
+    finite = np.isfinite(found).all(axis=1)
+    if not finite.all():
+        image = images[int(np.argmin(finite))]
+        raise InputError(f"{signature} gave {image} features that are not finite; the extractor or its input is broken")
 
 
 def _batches(pictures: PictureSet, formats: dict[str, int], sizes: dict[str, int]) -> Iterator[list[Pixels]]:

@@ -153,6 +153,17 @@ def check_alike(first: str, a: Likelihoods, second: str, b: Likelihoods) -> None
         )
 
 
+def difference(a: Likelihoods, b: Likelihoods, seed: int = 0) -> tuple[float, float, float]:
+    """Mean bits of a minus b, with a 95 % bootstrap interval: over pairs where both are bounds of the same pictures."""
+    rng = np.random.default_rng(seed)
+    if a.by_step and b.by_step and len(a.bits) == len(b.bits):
+        found = mean_interval((a.bits - b.bits).tolist(), rng)
+        return found.value, found.low, found.high
+    draws = [rng.choice(part.bits, (2000, len(part.bits))).mean(axis=1) for part in (a, b)]
+    low, high = np.quantile(draws[0] - draws[1], [0.025, 0.975])
+    return float(a.bits.mean() - b.bits.mean()), float(low), float(high)
+
+
 def summarize(test: Likelihoods, train: Likelihoods | None, *, method: str, seed: int = 0) -> dict[str, Any]:
     """As summary.json has it: bits with interval and error, the gap to training with interval, bits by timestep."""
     rng = np.random.default_rng(seed)

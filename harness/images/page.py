@@ -40,7 +40,7 @@ svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:.
 .line{fill:none;stroke-width:2}.line.a{stroke:var(--a)}.line.b{stroke:var(--b)}
 .line.c{stroke:var(--c);stroke-width:1}.line.d{stroke:var(--dim);stroke-dasharray:5 4;stroke-width:1.4}
 .dot.a{fill:var(--a)}.dot.b{fill:var(--b)}.dot.c{fill:var(--c)}.dot.d{fill:var(--dim)}
-.area{opacity:.16}.area.a{fill:var(--a)}.area.b{fill:var(--b)}
+.area{opacity:.16}.area.a{fill:var(--a)}.area.b{fill:var(--b)}.area.c{fill:var(--c)}.area.d{fill:var(--dim)}
 .bar{opacity:.55}.bar.a{fill:var(--a)}.bar.b{fill:var(--b)}
 .band{fill:var(--c);opacity:.08}.mark{stroke:var(--fg);stroke-dasharray:4 3}
 .legend span{margin-right:18px;white-space:nowrap}
@@ -49,7 +49,10 @@ svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:.
 .key.mark{height:2px;vertical-align:middle;background:var(--fg)}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:16px}
 .pics{display:flex;flex-wrap:wrap;gap:8px}.pics figure{width:96px}
-.pics img,.sheet{image-rendering:pixelated;width:100%;display:block;border:1px solid var(--line)}
+.strip{display:flex;gap:8px;overflow-x:auto;padding-bottom:6px}.strip figure{flex:0 0 84px}
+@media (max-width:640px){.tick{font-size:17px}.name{font-size:16px}}
+@media print{.strip{flex-wrap:wrap;overflow:visible}}
+.pics img,.strip img,.sheet{image-rendering:pixelated;width:100%;display:block;border:1px solid var(--line)}
 figcaption{font-size:12px;line-height:1.3;overflow-wrap:anywhere}figure{margin:0}
 """
 

@@ -137,9 +137,9 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
     names = ("min", "p05", "p95", "max", "std")
     intervals = [f"{number(clip[low], 3)} to {number(clip[high], 3)}" for low, high in
                  (("low", "high"), ("r_at_1_low", "r_at_1_high"))]  # fmt: skip
-    columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures")
+    columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures", "CLIP model")
     row = [number(clip["mean"]), intervals[0], *(number(clip[name], 3) for name in names), number(clip["r_at_1"], 3),
-           intervals[1], clip["n_prompts"], clip["n_pictures"]]  # fmt: skip
+           intervals[1], clip["n_prompts"], clip["n_pictures"], clip["model"]]  # fmt: skip
     parts = [page.table(columns, [row])]
     parts.append(
         page.paragraph(

@@ -42,12 +42,17 @@ class ClipResult:
 
     rows: list[ClipRow]
     summary: ClipSummary
+    model: str
     prefix: str
     truncated_prompts: int
 
     def record(self) -> dict[str, Any]:
         """As summary.json's `clip` has it."""
-        return {**asdict(self.summary), "scale": "cosine", "prefix": self.prefix, "truncated": self.truncated_prompts}
+        warnings = ["W_TRUNCATED"] if self.truncated_prompts else []
+        return {
+            **asdict(self.summary), "scale": "cosine", "prefix": self.prefix, "truncated": self.truncated_prompts,
+            "model": self.model, "warnings": warnings,
+        }  # fmt: skip
 
 
 class ClipScorer:
@@ -99,4 +104,6 @@ class ClipScorer:
             )  # fmt: skip
         summary = summarize([r.clip_cosine for r in found], [r.rank for r in found], [r.name for r in found])
         cut = sum(tokens > longest for tokens in self._tokens)
-        return ClipResult(rows=found, summary=summary, prefix=self.prefix, truncated_prompts=cut)
+        return ClipResult(
+            rows=found, summary=summary, model=self.model.name, prefix=self.prefix, truncated_prompts=cut
+        )  # fmt: skip

@@ -23,8 +23,8 @@ from harness.errors import InputError
 from harness.files.atomic import write_whole
 from harness.images import charts, page, run_directory
 from harness.images.pictures import Entry, Pixels, array_set, decode, png
-from harness.runs.layout import SAMPLES
-from harness.runs.reader import read_pictures
+from harness.runs.layout import MANIFEST, SAMPLES
+from harness.runs.reader import pictures_folder, read_manifest, read_pictures
 
 POINTS = "points.jsonl"
 BANDS = ((0.18, 0.22, "poor"), (0.22, 0.39, "usual"))  # of a rule of thumb for CLIP L/14-336 alone
@@ -92,7 +92,8 @@ class TrainingCallback:
         for entry, pixels in zip(entries, pictures, strict=True):
             write_whole(self.folder / entry.image, png(pixels))
         result = self._scorer.score(array_set("training", np.stack(pictures), entries))
-        _append(self.folder / SAMPLES, [row.record() for row in result.rows])
+        about = {"run": self.folder.resolve().name, "model": self.model}
+        _append(self.folder / SAMPLES, [{**row.record(), **about} for row in result.rows])
         record = result.record()
         point = {
             "step": step,
@@ -148,8 +149,10 @@ def gather(places: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str,
         if not rows:
             rows = [_run_point(place)]
         points += rows
+        about = {"run": place.resolve().name, "model": rows[0]["model"]}
+        folder = pictures_folder(place) if (place / MANIFEST).is_file() else place
         for sample in {row["id"]: row for row in _lines(place / SAMPLES)}.values():
-            samples.append({**sample, "path": place / sample["image"]})
+            samples.append({**about, **sample, "path": folder / sample["image"]})
     return sorted(points, key=lambda row: row["step"]), samples
 
 
@@ -160,40 +163,71 @@ def _run_point(run: Path) -> dict[str, Any]:
         raise InputError(
             f"{run} has no CLIP scores of one training step; sample with --step N and evaluate with --prompts"
         )
+    manifest = read_manifest(run)
     return {
-        "step": steps.pop(),
-        "model": run.parent.name,
-        "clip_model": "",
-        "clip": summary["clip"],
-        "metrics": summary["metrics"],
-    }
+        "step": steps.pop(), "model": str((manifest.identity.get("model") or {}).get("name") or run.parent.name),
+        "clip_model": Path(str(manifest.config.get("clip") or "")).name,
+        "library": str((manifest.identity.get("problems") or {}).get("sha256") or ""),
+        "clip": summary["clip"], "metrics": summary["metrics"],
+    }  # fmt: skip
 
 
 def write_page(places: Sequence[Path], out: Path) -> None:
-    """The page of a training: curves, film strip, worst and best prompts."""
+    """The page of a training: curves, film strip, worst and best prompts; of several models, one after the other."""
     points, samples = gather(places)
-    libraries = {row.get("library") for row in points}
-    body = ["<h1>Scores over training</h1>"]
-    if len(libraries) > 1:
+    models = list(dict.fromkeys(str(row["model"]) for row in points))
+    body = ["<h1>Scores over training</h1>", page.paragraph(_subtitle(points), "dim")]
+    if len({row.get("library") for row in points}) > 1:
         body.append(f'<p class="say caution">{page.escape(OTHER_PROMPTS)}</p>')
-    body += [
-        _clip_curve(points, samples),
-        _rank_curve(points),
-        _fid_curve(points),
-        _strip(samples),
-        _extremes(samples, points),
-    ]
+    if len(models) > 1:
+        body.append(_models_curve(points, models))
+    for model in models:
+        own = [row for row in points if str(row["model"]) == model]
+        seen = [row for row in samples if str(row["model"]) == model]
+        body.append(f"<h2>{page.escape(model)}</h2>" if len(models) > 1 else "")
+        body += [_clip_curve(own, seen), _rank_curve(own), _fid_curve(own), _strip(seen), _extremes(seen, own)]
     write_whole(out, page.page("Scores over training", [part for part in body if part]))
 
 
+def _subtitle(points: Sequence[Mapping[str, Any]]) -> str:
+    models = list(dict.fromkeys(str(row["model"]) for row in points))
+    scorers = [name for name in dict.fromkeys(str(row.get("clip_model") or "") for row in points) if name]
+    steps = sorted({row["step"] for row in points})
+    text = f"{', '.join(models)}; steps {steps[0]:,} to {steps[-1]:,}, {len(points)} points"
+    return text + (f"; scored by {', '.join(scorers)}" if scorers else "")
+
+
+def _models_curve(points: Sequence[Mapping[str, Any]], models: Sequence[str]) -> str:
+    """The mean of every model, in one chart."""
+    series = []
+    for place, model in enumerate(models):
+        own = [row for row in points if str(row["model"]) == model]
+        clips = [row["clip"] for row in own]
+        series.append(
+            charts.Series(
+                name=model, x=[row["step"] for row in own], y=[c["mean"] for c in clips], style="abcd"[place % 4],
+                low=[c["low"] for c in clips], high=[c["high"] for c in clips],
+            )
+        )  # fmt: skip
+    chart = charts.lines(series, "training step", "cosine", label="Mean CLIP cosine of every model over steps")
+    return page.section(
+        "CLIP cosine of every model", chart, charts.legend([(one.name, one.style) for one in series]),
+        page.paragraph("Means with their 95 % intervals over prompts.", "dim"),
+    )  # fmt: skip
+
+
 def replay(places: Sequence[Path], logger: Logger) -> None:
-    """Every point to a logger, with its step and its worst and best picture."""
+    """Every point to a logger, with its step and its worst and best picture; of several models under their names."""
     points, samples = gather(places)
+    several = len({str(row["model"]) for row in points}) > 1
     for row in points:
-        here = sorted((s for s in samples if s["step"] == row["step"]), key=lambda s: float(s["clip_cosine"]))
+        here = [s for s in samples if s["step"] == row["step"] and s["model"] == row["model"]]
+        here.sort(key=lambda s: float(s["clip_cosine"]))
         ends = {"clip/worst": here[0], "clip/best": here[-1]} if here else {}
         shown = {name: pixels for name, sample in ends.items() if (pixels := _pixels(sample)) is not None}
-        logger.log(row["step"], run_directory.scalars(row), shown)
+        before = f"{row['model']}/" if several else ""
+        scalars = {before + name: value for name, value in run_directory.scalars(row).items()}
+        logger.log(row["step"], scalars, {before + name: pixels for name, pixels in shown.items()})
 
 
 def _clip_curve(points: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]) -> str:
@@ -269,25 +303,32 @@ def _fid_curve(points: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _pixels(sample: Mapping[str, Any]) -> Pixels | None:
+    """None where the picture is gone, or is none: the page is then drawn without it."""
     path = Path(sample["path"])
-    return decode(path.read_bytes(), path.name).pixels if path.is_file() else None
+    try:
+        return decode(path.read_bytes(), path.name).pixels if path.is_file() else None
+    except InputError:
+        return None
 
 
 def _strip(samples: Sequence[Mapping[str, Any]]) -> str:
-    """Rows: prompt and seed; columns: steps."""
+    """Rows: a prompt with its first seed, then the others' seeds while there is room; columns: steps."""
     rows: dict[tuple[str, int | None], dict[int, Mapping[str, Any]]] = {}
     for sample in samples:
         if sample["step"] is not None:
             rows.setdefault((sample["prompt"], sample["seed"]), {})[sample["step"]] = sample
+    turn = {key: [other for other in rows if other[0] == key[0]].index(key) for key in rows}
     parts = []
-    for (prompt, seed), by_step in list(rows.items())[:STRIP]:
+    for prompt, seed in sorted(rows, key=lambda key: turn[key])[:STRIP]:
+        by_step = rows[prompt, seed]
         figures = [
             page.figure(pixels, f"step {step}: {by_step[step]['clip_cosine']:.3f}")
             for step in sorted(by_step)
             if (pixels := _pixels(by_step[step])) is not None
         ]
         if figures:
-            parts.append(page.paragraph(f"{prompt} (seed {seed})") + f'<div class="pics">{"".join(figures)}</div>')
+            name = page.paragraph(f"{prompt[:300]} (seed {seed})")
+            parts.append(f'{name}<div class="strip" tabindex="0">{"".join(figures)}</div>')
     return page.section("The same prompts and seeds", *parts) if parts else ""
 
 

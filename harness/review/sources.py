@@ -17,7 +17,8 @@ from harness.leaderboard.prompts import find_problems
 from harness.review.blinding import shown
 from harness.review.study import Label
 from harness.runs.layout import MANIFEST
-from harness.runs.reader import read_completions, read_manifest, read_scores
+from harness.runs.manifest import Manifest
+from harness.runs.reader import pictures_folder, read_completions, read_manifest, read_pictures, read_scores
 from harness.types import Problem
 
 STRATA = ("category", "label", "verdict")
@@ -61,6 +62,8 @@ def read_source(path: Path, index: int, cache: Path) -> Source:
 
 def _read_run(path: Path, index: int, sets: ProblemSets) -> Source:
     manifest = read_manifest(path)
+    if manifest.identity.get("task") == "images":
+        return _read_pictures(path, index, manifest)
     task = str(manifest.config.get("task", "codegen"))
     if task == "perplexity":
         raise InputError(f"{path} is a run of perplexity: its model wrote no answers that people could read")
@@ -90,6 +93,34 @@ def _read_run(path: Path, index: int, sets: ProblemSets) -> Source:
         name=name, path=str(path), task=task, data=data, signature=manifest.signature,
         identity=repr((model, sampling, manifest.identity.get("samples"), manifest.identity.get("form"))),
         digest=digest, answers=answers,
+    )  # fmt: skip
+
+
+def _read_pictures(path: Path, index: int, manifest: Manifest) -> Source:
+    """A run on pictures: for each prompt the picture of its `index`-th seed."""
+    by_prompt: dict[str, list[dict[str, Any]]] = {}
+    for row in read_pictures(path):
+        by_prompt.setdefault(str(row["name"]), []).append(row)
+    folder, answers = pictures_folder(path), {}
+    for name, rows in by_prompt.items():
+        rows.sort(key=lambda row: (row["seed"] is None, row["seed"], row["id"]))
+        if index < len(rows):
+            row = rows[index]
+            answers[name] = Shown(prompt=str(row["prompt"]), expected=None, text="", image=folder / str(row["image"]))
+    if not by_prompt:
+        raise InputError(f"{path} has no pictures with prompts; evaluate them with --prompts and --clip")
+    if not answers:
+        raise InputError(f"{path} has no picture of index {index}; --index 0 is the first seed of each prompt")
+    gone = next((each.image for each in answers.values() if each.image and not each.image.is_file()), None)
+    if gone is not None:
+        raise InputError(f"{path}: {gone} is not there; the pictures must be where they were evaluated")
+    model = manifest.identity.get("model") or {}
+    library = manifest.identity.get("problems") or {}
+    known = model if model.get("weights_sha256") else (model, manifest.config.get("gen"))
+    return Source(
+        name=str(model.get("name") or "unknown"), path=str(path), task="images",
+        data=f"{library.get('name')}@{str(library.get('sha256'))[:8]}", signature=manifest.signature,
+        identity=repr(known), digest=hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()[:16], answers=answers,
     )  # fmt: skip
 
 

@@ -123,6 +123,12 @@ def read_pictures(run: Path) -> list[dict[str, Any]]:
     return [parse_object(line, where) for where, line in _whole_lines(run / SAMPLES)]
 
 
+def pictures_folder(run: Path) -> Path:
+    """Where the paths in the rows of `read_pictures` begin; they are of what was evaluated, which may be gone."""
+    source = Path(str(read_manifest(run).config.get("gen") or ""))
+    return source.parent if source.suffix == ".jsonl" else source
+
+
 def read_scores(run: Path) -> Iterator[Score]:
     """The scores of scores.jsonl. Raises InputError, with file and line, for a line that is none."""
     for where, line in _whole_lines(run / SCORES):

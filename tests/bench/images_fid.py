@@ -1,6 +1,7 @@
-"""FID's formula beside scipy's sqrtm and, where it is installed, torchmetrics' eigenvalues: paired, ratios of medians.
+"""FID's formula beside scipy's sqrtm and, where it is installed, torchmetrics' eigenvalues: paired, ratios of medians of CPU
+time with one thread each.
 
-    python -m tests.bench.images_fid [--dimensions 2048] [--pictures 3000] [--runs 1]
+    OMP_NUM_THREADS=1 python -m tests.bench.images_fid [--dimensions 2048] [--pictures 3000] [--runs 1]
 
 Both get the same features; ours includes the means and covariances, as theirs does. torchmetrics belongs into an
 environment of its own (it breaks beside an unfit torchvision): run this there for the second ratio.
@@ -58,9 +59,9 @@ def main() -> None:
     values: dict[str, float] = {}
     for _ in range(given.runs):
         for name, measure in {"harness": fid.frechet, **peers}.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             values[name] = measure(real, gen)
-            seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(time.process_time() - begun)
     ours = statistics.median(seconds["harness"])
     for name, taken in seconds.items():
         ratio = statistics.median(taken) / ours

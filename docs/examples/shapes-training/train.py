@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import torch
+
 from harness.images import TrainingCallback
 from harness.images.pictures import Pixels
 from harness.images.sampling import MODELS, PictureRequest, sample
@@ -45,8 +47,8 @@ def main(out: Path) -> None:
         found = callback(step)
         print(f"step {step}: CLIP {found['clip/mean']:.3f}" if found else f"step {step} was scored before", flush=True)
 
-    plan = Plan()
-    plan = Plan(checkpoints=plan.diffusion_steps // EVERY)
+    plan = Plan(checkpoints=Plan.diffusion_steps // EVERY)
+    torch.set_num_threads(plan.threads)
     train_diffusion(plan, out, lambda line: print(line, flush=True), watch)
 
 

@@ -40,12 +40,14 @@ FailIf = Annotated[
     list[str] | None,
     typer.Option("--fail-if", help='Exit with 1 if this holds, such as "clip/mean<0.22" (can be repeated).'),
 ]
-Metrics = Annotated[str, typer.Option("--metrics", help="Any of fid,kid,prdc,is,cmmd,mind,vendi.")]
+Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", help="Any of fid,kid,prdc,is,cmmd,mind,vendi; by default all that the features allow."),
+]
 K = Annotated[str, typer.Option("--k", help="Neighbours of precision, recall, density and coverage.")]
 Jackknife = Annotated[int, typer.Option("--jackknife", help="Groups of the jackknife; 0 leaves it out.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of subsets, directions and splits.")]
 KidSubset = Annotated[int | None, typer.Option("--kid-subset", help="Pictures in a subset of KID; 1000 by default.")]
-ALL_METRICS = "fid,kid,prdc,is,cmmd,mind,vendi"
 
 
 @app.callback()
@@ -95,7 +97,7 @@ def evaluate(
     clip: Annotated[str | None, typer.Option("--clip", help="Folder of a CLIP model.")] = None,
     train: Annotated[str | None, typer.Option(help="Training pictures: look for copies of them.")] = None,
     holdout: Annotated[str | None, typer.Option(help="Pictures like training's that training did not see.")] = None,
-    metrics: Metrics = ALL_METRICS,
+    metrics: Metrics = None,
     k: K = "3,5",
     jackknife: Jackknife = 10,
     seed: Seed = 2020,
@@ -138,7 +140,7 @@ def distance(
     ],
     gen: Annotated[str, typer.Option("--gen", help="The generated ones: pictures or .npz.")],
     extractor: ExtractorOption = "shapes",
-    metrics: Metrics = ALL_METRICS,
+    metrics: Metrics = None,
     k: K = "3,5",
     jackknife: Jackknife = 10,
     seed: Seed = 2020,
@@ -313,36 +315,48 @@ def copies(
 
 @app.command()
 def likelihood(
-    source: Annotated[
-        str, typer.Argument(help="shapes, shapes-early, or JSONL rows of nll (nats), dims, split, preprocess.")
+    sources: Annotated[
+        list[str], typer.Argument(help="shapes, shapes-early, or JSONL rows of nll (nats), dims, split, preprocess.")
     ],
-    n: Annotated[int, typer.Option(help="Pictures of each split.")] = 512,
+    n: Annotated[int, typer.Option(min=2, help="Pictures of each split.")] = 512,
     strata: Annotated[int, typer.Option(min=1, help="Timesteps of each picture.")] = 10,
     exact: Annotated[bool, typer.Option(help="Take every timestep.")] = False,
+    fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
-    """Bits per dimension, on unseen pictures and against training."""
+    """Bits per dimension, on unseen pictures and against training. Of several sources: their differences too."""
     from harness.images import likelihood_lookup
 
+    conditions = [_condition(text) for text in fail_if or ()]
     with Meter(quiet=as_json) as meter:
-        found = likelihood_lookup.measure(source, n=n, strata=strata, exact=exact, progress=meter)
+        every = [
+            likelihood_lookup.measure(source, n=n, strata=strata, exact=exact, progress=meter) for source in sources
+        ]
+    gaps = likelihood_lookup.differences(every)
+    first = every[0].record
     if as_json:
-        print(json.dumps(found))
-        return
-    display.out.print(
-        f"{found['bits_per_dim']:.4f} bits per dimension ({found['low']:.4f} to {found['high']:.4f}), "
-        f"N = {found['n']}; {found['method']}",
-        soft_wrap=True,
-        markup=False,
-    )
+        more = [{"source": one.source, **one.record} for one in every[1:]]
+        print(json.dumps(first | ({"others": more, "differences": gaps} if more else {})))
+    else:
+        for one in every:
+            _show_likelihood(one.record, f"{one.source}: " if len(every) > 1 else "")
+        for gap in gaps:
+            reach = f"({gap['low']:+.4f} to {gap['high']:+.4f})"
+            _say(f"{gap['of']} minus {gap['minus']}: {gap['value']:+.4f} {reach}")
+        _say("a bound: lower is better, and it says nothing about looks")
+    _judge({"likelihood": first}, conditions)
+
+
+def _say(text: str) -> None:
+    display.out.print(text, soft_wrap=True, markup=False)
+
+
+def _show_likelihood(found: dict[str, Any], before: str) -> None:
+    reach = f"({found['low']:.4f} to {found['high']:.4f})"
+    _say(f"{before}{found['bits_per_dim']:.4f} bits per dimension {reach}, N = {found['n']}; {found['method']}")
     if found["gap"]:
         gap = found["gap"]
-        display.out.print(
-            f"unseen minus training {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})",
-            soft_wrap=True,
-            markup=False,
-        )
-    display.out.print("a bound: lower is better, and it says nothing about looks")
+        _say(f"{before}unseen minus training {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})")
 
 
 @app.command()
@@ -389,14 +403,16 @@ def _cache() -> Path:
     return options.cache_folder() / "image-features"
 
 
-def _settings(metrics: str, k: str, jackknife: int, seed: int, kid_subset: int | None) -> Settings:
+def _settings(metrics: str | None, k: str, jackknife: int, seed: int, kid_subset: int | None) -> Settings:
     from harness.images.distances import Settings
 
     try:
         ks = tuple(int(part) for part in k.split(","))
     except ValueError as error:
         raise InputError(f"--k {k}: whole numbers, as in --k 3,5") from error
-    names = tuple(dict.fromkeys(part.strip() for part in metrics.split(",") if part.strip()))
+    names = (
+        None if metrics is None else tuple(dict.fromkeys(part.strip() for part in metrics.split(",") if part.strip()))
+    )
     return Settings(metrics=names, k=ks, jackknife=jackknife, seed=seed, kid_subset=kid_subset)
 
 

@@ -136,6 +136,29 @@ def test_the_page_of_a_training_shows_curves_and_pictures_and_runs_nothing(tmp_p
     assert "hold for CLIP L/14-336 only" in text
 
 
+def test_two_models_are_two_lines_and_keep_their_pictures_apart(tmp_path):
+    log = _Log()
+    for name in ("first", "second"):
+        callback, _ = _callback(tmp_path / name)
+        callback.model = f"{name}<b>"
+        callback(10)
+        callback(20)
+    tracking.write_page([tmp_path / "first", tmp_path / "second"], tmp_path / "track.html")
+    text = (tmp_path / "track.html").read_text()
+    assert text.count("<svg") == 5 and "CLIP cosine of every model" in text and "<b>" not in text
+    assert "first&lt;b&gt;, second&lt;b&gt;; steps 10 to 20, 4 points; scored by shapes-clip" in text
+    tracking.replay(
+        [tmp_path / "first", tmp_path / "second"],
+        type("L", (), {"log": lambda self, step, scalars, _: log.steps.append((step, *sorted(scalars)[:1]))})(),
+    )
+    assert log.steps == [
+        (10, "first<b>/clip/max"),
+        (10, "second<b>/clip/max"),
+        (20, "first<b>/clip/max"),
+        (20, "second<b>/clip/max"),
+    ]
+
+
 def test_a_folder_without_points_is_named(tmp_path):
     with pytest.raises(InputError, match="is no run of pictures that has ended"):
         tracking.write_page([tmp_path], tmp_path / "track.html")

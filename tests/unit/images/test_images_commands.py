@@ -78,7 +78,9 @@ def test_a_run_has_its_files_and_the_same_numbers_twice(real, harness, tmp_path)
             "report.html",
         }
         summary = json.loads((run / "summary.json").read_text())
-        found.append({**summary, "run": ""})
+        rows = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
+        assert {row.pop("run") for row in rows} == {run.name} and {row["model"] for row in rows} == {"real"}
+        found.append({**summary, "run": "", "samples": rows})
     assert found[0] == found[1]
     names = {one["name"] for one in found[0]["metrics"]}
     assert {"fid/shapes", "precision@k3", "recall@k3", "is", "vendi"} <= names
@@ -122,6 +124,16 @@ def _every_other_command_reads_them(runs, harness, folder):
     assert one.returncode == 0 and PROMPTS["p003"] in one.stdout
     unknown = harness("show", runs[0], "p0033", cwd=folder)
     assert unknown.returncode == 2 and "did you mean" in unknown.stderr
+    study = harness("review", "ab", *runs, "--samples", "6", "--judges", "1", "-o", "study", cwd=folder)
+    assert study.returncode == 0, study.stderr
+    shown = [json.loads(line) for line in (folder / "study" / "items.jsonl").read_text().splitlines()]
+    files = {answer["image"] for item in shown for answer in item["answers"]}
+    assert len(shown) == 6 and len(files) == 12 and not any("noise" in json.dumps(item) for item in shown)
+    judged = {decode((folder / "study" / "pictures" / name).read_bytes(), name).digest for name in files}
+    every = {one.digest for name in ("real", "noise") for _, one in open_set(str(folder / name))}
+    assert len(judged) == 12 and judged <= every
+    beyond = harness("review", "ab", *runs, "--index", "9", "-o", "other", cwd=folder)
+    assert beyond.returncode == 2 and "has no picture of index 9" in beyond.stderr
     sent = harness("report", runs[0], "--to", "tensorboard", cwd=folder)
     assert sent.returncode == 0 and list((runs[0] / "tensorboard").iterdir())
 
@@ -173,6 +185,33 @@ def test_features_serve_in_place_of_pictures(real, harness, tmp_path):
     assert same.returncode == 2 and "hold the same 300 pictures" in same.stderr
 
 
+def test_mean_and_covariance_alone_give_fid_and_no_other_metric(harness, tmp_path):
+    np.savez(tmp_path / "real.npz", mu=np.zeros(4), sigma=np.eye(4))
+    np.savez(tmp_path / "gen.npz", features=np.random.default_rng(0).standard_normal((90, 4)))
+    common = ("images", "distance", "--real", "real.npz", "--gen", "gen.npz", "--json")
+    answer = harness(*common, cwd=tmp_path)
+    assert [one["name"] for one in json.loads(answer.stdout)["metrics"]] == ["fid/unknown"]
+    asked = harness(*common, "--metrics", "fid,kid,prdc", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "real.npz has mu and sigma only: FID can be computed, kid and prdc need features" in asked.stderr
+
+
+def test_a_leak_is_a_caution_on_every_number(harness, tmp_path):
+    for name, split in (("train", "train"), ("real", "reference"), ("gen", "holdout")):
+        (tmp_path / name).mkdir()
+        for i, pixels in enumerate(shapes_world.make(split, 90).pictures):
+            (tmp_path / name / f"{i:03d}.png").write_bytes(png(pixels))
+    shutil.copy(tmp_path / "train" / "007.png", tmp_path / "real" / "planted.png")
+    answer = harness("images", "evaluate", "gen", "--real", "real", "--train", "train", "--metrics", "fid,vendi",
+                     "--json", cwd=tmp_path)  # fmt: skip
+    found = json.loads(answer.stdout)
+    assert found["leaks"] == {"reference": 1} and all("W_LEAK" in one["warnings"] for one in found["metrics"])
+    assert (
+        found["reading"][0]["kind"] == "caution"
+        and "Leak: 1 training picture in the reference" in found["reading"][0]["text"]
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -195,6 +234,20 @@ def test_likelihood_of_an_embedded_model(harness, tmp_path):
     answer = harness("images", "likelihood", "shapes-early", "--n", "48", "--strata", "6", "--json", cwd=tmp_path)
     found = json.loads(answer.stdout)
     assert 0 < found["low"] < found["bits_per_dim"] < found["high"] and found["dims"] == 3072
+
+
+def test_likelihoods_of_two_sources_are_held_against_each_other(harness, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, mean, dims in (("a", 10, 10), ("b", 12, 10), ("c", 12, 12288)):
+        rows = [{"nll": mean + rng.standard_normal(), "dims": dims, "split": "test"} for _ in range(50)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer = harness("images", "likelihood", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path)
+    (gap,) = json.loads(answer.stdout)["differences"]
+    assert 0 < gap["low"] < gap["value"] < gap["high"] and gap["value"] == pytest.approx(0.2 / np.log(2), rel=0.25)
+    other = harness("images", "likelihood", "a.jsonl", "c.jsonl", cwd=tmp_path)
+    assert other.returncode == 2 and "a.jsonl has 10 dimensions, c.jsonl 12288: bits per dimension" in other.stderr
+    failed = harness("images", "likelihood", "a.jsonl", "--fail-if", "bits_per_dim>1", cwd=tmp_path)
+    assert failed.returncode == 1
 
 
 def test_the_doctor_finds_the_models_and_no_torchvision(harness):
