@@ -11,6 +11,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import RequestRefused
@@ -52,7 +53,8 @@ class Opening:
     """A model that is to be opened for a run.
 
     name: the model's. source: its directory, hub id or name on a server; None for the one that a server has. runs: the
-    configurations of this run and of those to come. status: told how it goes on.
+    configurations of this run and of those to come. status: told how it goes on. revision: the commit of a model from a
+    hub. adapter: the folder of a LoRA adapter, where `source` is its base.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Opening:
     config: RunConfig
     runs: Sequence[RunConfig]
     status: StatusListener
+    revision: str | None = None
+    adapter: Path | None = None
 
 
 @runtime_checkable
@@ -68,6 +72,14 @@ class SupportsDescription(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Versions, device and number format, by name; what is not known is left out."""
+
+
+@runtime_checkable
+class SupportsLearning(Protocol):
+    """An engine that finds out, as it goes, what a server takes in another way."""
+
+    def learnt(self) -> dict[str, str]:
+        """Parameter -> `left out`, or the name or the value that is sent in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

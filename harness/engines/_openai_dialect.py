@@ -31,6 +31,7 @@ log = logging.getLogger("harness")
 # Servers take no more than four stop strings. The rest are cut here: the same text, for some tokens drawn in vain.
 SERVER_STOPS = 4
 LONGEST_WAIT_S = 600.0  # that a server may ask for between two attempts
+UNFINISHED = 3  # streams without a reason for their end, after which a server is taken to give none
 _BESIDE = ("top_k", "min_p", "repetition_penalty")  # not OpenAI's: they go beside its own
 _NEUTRAL: Mapping[str, Any] = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "top_p": 1.0}
 _OFF = {"top_k": -1}  # how others write the neutral value: SGLang, and vLLM before 0.9, refuse 0
@@ -69,6 +70,24 @@ class Dialect:
         self._renamed: dict[str, str] = {}
         self._off: dict[str, Any] = {}  # parameters whose neutral value this server writes in another way
         self.streams = False
+        self._finishes = False  # a stream was seen to end with its reason
+        self._unfinished = 0  # streams that ended without one
+
+    def check_finished(self, answer: Any) -> None:
+        """Raises AnswerIsError for a stream that was cut off: one without a reason for its end, of a server that gives
+        them. Of one that was never seen to give any, the third such answer counts.
+        """
+        if all(getattr(choice, "finish_reason", None) for choice in answer.choices):
+            self._finishes = True
+            return
+        self._unfinished += 1
+        if self._finishes or self._unfinished < UNFINISHED:
+            raise AnswerIsError("the stream ended before the answer did", passing=True)
+
+    def learnt(self) -> dict[str, str]:
+        """What this server is sent in another way than others, by parameter: `left out`, or its other name or value."""
+        found = dict.fromkeys(self._left_out, "left out") | self._renamed
+        return dict(sorted((found | {name: str(value) for name, value in self._off.items()}).items()))
 
     @property
     def left_out(self) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any, Self
 
 from harness import registry
 from harness.config import RunConfig
-from harness.engines import Engine, Opening, StatusListener, _vllm_server
+from harness.engines import Engine, Opening, StatusListener, _hub, _vllm_server
+from harness.engines._adapters import CONFIG, adapter_digest, is_adapter, read_adapter
+from harness.engines._addresses import plain_url, query_digest
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
 from harness.types import Form
@@ -30,7 +31,8 @@ CHAT_HINTS = ("instruct", "chat", "-it")
 class ModelSpec:
     """A model before it is loaded. source: what an engine is given; identity: what the fingerprint takes in.
 
-    why: why this engine, for a person.
+    why: why this engine, for a person. revision: the commit of a model from a hub. adapter: a LoRA adapter's folder,
+    where source is its base.
     """
 
     name: str
@@ -39,6 +41,8 @@ class ModelSpec:
     form: Form
     identity: Mapping[str, Any]
     why: str = ""
+    revision: str | None = None
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,9 @@ def find_model(config: RunConfig) -> ModelSpec:
         assert config.base_url is not None
         name = config.model or _served(config)
         form = _form(config, hinted=_tuned_for_chat(name))
+        query = query_digest(config.base_url)
         identity = {"name": name, "url": plain_url(config.base_url), "engine": "openai"}
+        identity |= {"query": query} if query else {}
         return ModelSpec(name=name, source=name, engine="openai", form=form, identity=identity, why=choice.why)
     return _local(config, config.model or "nano", choice)
 
@@ -84,25 +90,78 @@ def _choose(config: RunConfig) -> _Choice:
 
 def _local(config: RunConfig, model: str, choice: _Choice) -> ModelSpec:
     path = model_dir(model) if model in NAMES else Path(model).expanduser()
+    if path.is_dir() and is_adapter(path):
+        return _adapted(config, path, choice)
+    name = model if model in NAMES or not path.is_dir() else path.resolve().name
+    found = _find_weights(model, path)
+    form = _form(config, hinted=_tuned_for_chat(model) if found.has_template is None else found.has_template)
+    if form is Form.CHAT and found.has_template is False:
+        raise InputError(f"the model {model} has no chat template; use --form completion")
+    identity = {"name": name, **found.identity, "engine": choice.engine}
+    return ModelSpec(
+        name=name,
+        source=found.source,
+        engine=choice.engine,
+        form=form,
+        identity=identity,
+        why=choice.why,
+        revision=found.revision,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weights:
+    """A model's weights, found but not loaded. has_template: None where nobody could tell."""
+
+    source: str
+    identity: Mapping[str, str]
+    has_template: bool | None
+    revision: str | None = None
+
+
+def _find_weights(model: str, path: Path) -> _Weights:
+    """Of a directory its files, of a hub id its commit. Raises InputError for what is neither."""
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(f"{model} is no model directory: it has no config.json")
-        form = _form(config, hinted=_has_template(path))
-        if form is Form.CHAT and not _has_template(path):
-            raise InputError(f"the model {model} has no chat template; use --form completion")
-        name = model if model in NAMES else path.resolve().name
-        identity = {"name": name, "files": model_identity(path), "engine": choice.engine}
-        return ModelSpec(
-            name=name, source=str(path), engine=choice.engine, form=form, identity=identity, why=choice.why
-        )
+        identity = {"files": model_identity(path)}
+        return _Weights(source=str(path), identity=identity, has_template=_has_template(path))
     if model.startswith((".", "/", "~")) or model.count("/") != 1:
         raise InputError(
             f"the model {model!r} is no directory; give a directory, a hub id such as owner/name, "
             f"or one of the embedded models: {', '.join(NAMES)}"
         )
-    form = _form(config, hinted=_tuned_for_chat(model))
-    identity = {"name": model} if choice.engine == "transformers" else {"name": model, "engine": choice.engine}
-    return ModelSpec(name=model, source=model, engine=choice.engine, form=form, identity=identity, why=choice.why)
+    found = _hub.look_up(model)
+    identity = {"revision": found.revision} if found.revision else {}
+    template = found.has_template if found.revision else None
+    return _Weights(source=model, identity=identity, has_template=template, revision=found.revision)
+
+
+def _adapted(config: RunConfig, path: Path, choice: _Choice) -> ModelSpec:
+    """A LoRA adapter on its base: who answers is decided by both."""
+    adapter = read_adapter(path)
+    base = model_dir(adapter.base) if adapter.base in NAMES else Path(adapter.base).expanduser()
+    try:
+        found = _find_weights(adapter.base, base)
+    except InputError as error:
+        raise InputError(f"the base of the adapter {path}: {error}; {path / CONFIG} names it") from error
+    form = _form(config, hinted=bool(found.has_template) or _has_template(path))
+    identity = {
+        "name": path.resolve().name,
+        "adapter": adapter_digest(path),
+        "base": {"name": adapter.base, **found.identity},
+        "engine": choice.engine,
+    }
+    return ModelSpec(
+        name=path.resolve().name,
+        source=found.source,
+        engine=choice.engine,
+        form=form,
+        identity=identity,
+        why=choice.why,
+        revision=found.revision,
+        adapter=path,
+    )
 
 
 def _served(config: RunConfig) -> str:
@@ -153,7 +212,10 @@ class EngineCache:
 
     def get(self, config: RunConfig, model: ModelSpec) -> Engine:
         """The engine of a model. Raises InputError, EngineError."""
-        key = (model.engine, str(model.source), str(config.base_url), str(config.vllm_python), *config.engine_args)
+        key = (
+            model.engine, str(model.source), str(model.adapter), str(config.base_url), str(config.vllm_python),
+            *config.engine_args,
+        )  # fmt: skip
         if key not in self._open:
             self._open[key] = self._make(config, model)
         return self._open[key]
@@ -163,23 +225,17 @@ class EngineCache:
             self._teller.note(f"loading {model.name} (engine {model.engine}: {model.why})")
         module = registry.load("harness.engines", model.engine, "engine")
         runs = (config, *self._planned)
-        opening = Opening(name=model.name, source=model.source, config=config, runs=runs, status=self._teller)
+        opening = Opening(
+            name=model.name,
+            source=model.source,
+            config=config,
+            runs=runs,
+            status=self._teller,
+            revision=model.revision,
+            adapter=model.adapter,
+        )
         engine: Engine = module.open_engine(module.options_of(opening))
         return engine
-
-
-def plain_url(base_url: str) -> str:
-    """A server's address in one form: two models on one host are two addresses, by port or by path.
-
-    Raises InputError for what is no address.
-    """
-    try:
-        parts = urllib.parse.urlsplit(base_url)
-        given = parts.port
-    except ValueError as error:
-        raise InputError(f"--base-url {base_url} is no address ({error}); one is http://127.0.0.1:8000/v1") from error
-    port = given or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
-    return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
 
 
 def model_identity(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines import _gpus
+from harness.engines._adapters import read_adapter, vllm_rank
 from harness.errors import InputError
 
 SMALL_BYTES = 512 * 2**20  # of weights: such a model takes no more than a core
@@ -29,11 +30,13 @@ class ServerOptions:
     """model: a directory or a hub id. name: what it is served as. python: the interpreter that has vLLM, None for the
     one that is found. arguments: for vLLM, as `max-num-seqs=64` or `--enforce-eager`; they win over ours.
     context_tokens: the most that a prompt and its completion may have. port: None for a free one. key: None for a
-    random one.
+    random one. revision: the hub's commit. adapter: a LoRA adapter's folder, served as `name`.
     """
 
     model: str
     name: str
+    revision: str | None = None
+    adapter: Path | None = None
     python: Path | None = None
     arguments: tuple[str, ...] = ()
     context_tokens: int | None = None
@@ -50,13 +53,24 @@ def arguments(options: ServerOptions, port: int) -> list[str]:
     memory = _gpus.memory_bytes()
     size = _weights_bytes(options.model)
     ours = [
-        "--model", options.model, "--served-model-name", options.name, "--host", "127.0.0.1", "--port", str(port),
+        "--model", options.model, *_names(options), "--host", "127.0.0.1", "--port", str(port),
         # else a server samples as the model's generation_config.json says wherever a request leaves something out
         "--generation-config", "vllm",
         *_context(options),
         *(_parallel(size, memory, _config(options.model), given) if memory else _on_cpu(size)),
     ]  # fmt: skip
     return [*ours, *given]
+
+
+def _names(options: ServerOptions) -> list[str]:
+    """What is served: the model, or the adapter beside its base under another name."""
+    revision = ["--revision", options.revision] if options.revision else []
+    if options.adapter is None:
+        return ["--served-model-name", options.name, *revision]
+    rank = vllm_rank(read_adapter(options.adapter).rank)
+    module = f"{options.name}={options.adapter.resolve()}"
+    served = ["--served-model-name", f"{options.name}-base", "--enable-lora", "--lora-modules", module]
+    return [*served, "--max-lora-rank", str(rank), *revision]
 
 
 def score_relevant_arguments(arguments: Sequence[str]) -> list[str]:

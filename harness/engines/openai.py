@@ -22,6 +22,7 @@ import openai
 import tenacity
 
 from harness.engines import Bos, Opening, cut, seed_of, split_request, too_long, valid_text, with_usage
+from harness.engines._addresses import plain_url, query_fields, without_query
 from harness.engines._openai_answers import answer_text, logprob_of, token_counts
 from harness.engines._openai_dialect import (
     AnswerIsError,
@@ -104,23 +105,20 @@ class OpenAIEngine:
         except openai.APIStatusError as error:
             raise self._refusal(request, error) from error
         except openai.APIConnectionError as error:
-            text = (
-                f"{self._client.base_url} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: "
-                f"{error}"
-            )
+            text = f"{self._at} did not answer the request for {request.problem_id} in {ATTEMPTS} attempts: {error}"
             if self._is_up():
                 raise RequestFailed(text) from error
             raise EngineError(f"{text}; what is done is kept, the same command goes on from there") from error
         except AnswerIsError as error:
-            raise RequestFailed(f"{self._client.base_url} answered with an error: {error}") from error
+            raise RequestFailed(f"{self._at} answered with an error: {error}") from error
         except (openai.OpenAIError, ValueError) as error:
-            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
+            raise RequestFailed(f"{self._at} gave what is no answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
         try:
             choices = self._choices(request, answer)
             completions = [self._completion(request, choice, answer, taken) for choice in choices]
         except (AttributeError, TypeError) as error:  # the client passes on whatever JSON it was given
-            text = f"{self._client.base_url} gave what is no answer ({error}): {str(answer)[:200]!r}"
+            text = f"{self._at} gave what is no answer ({error}): {str(answer)[:200]!r}"
             raise RequestFailed(text) from error
         prompt_tokens, completion_tokens = token_counts(answer)
         return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
@@ -129,28 +127,25 @@ class OpenAIEngine:
         """The n choices in their order. Raises _TooManySamples, RequestFailed."""
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
-            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {str(answer)[:200]!r}")
+            raise RequestFailed(f"{self._at} gave what is no answer: {str(answer)[:200]!r}")
         number_choices(choices, request.sampling.n)
         if sorted(choice.index for choice in choices) == list(range(request.sampling.n)):
             return sorted(choices, key=lambda choice: choice.index)
         if request.sampling.n > 1:
             raise _TooManySamples
         found = ", ".join(str(choice.index) for choice in choices) or "none"
-        raise RequestFailed(f"{self._client.base_url} was asked for one completion, and gave those of index {found}")
+        raise RequestFailed(f"{self._at} was asked for one completion, and gave those of index {found}")
 
     def _refusal(self, request: Request, error: openai.APIStatusError) -> Exception:
         """What an HTTP error comes to: of this prompt, of this many samples, of this request, or of all."""
         if error.status_code == 400 and "max_tokens" in error_text(error) and "max_model_len" in error_text(error):
             return InputError(  # whatever the prompt
-                f"{self._client.base_url} has a context of fewer tokens than a completion may have: "
+                f"{self._at} has a context of fewer tokens than a completion may have: "
                 f"{error_text(error)}; give a smaller --max-tokens, or start the server with a longer context"
             )
         if is_too_long(error):
             return RequestRefused(f"{too_long(request)}; the server says: {error_text(error)}")
-        text = (
-            f"{self._client.base_url} refused the request for {request.problem_id}: "
-            f"HTTP {error.status_code}: {error_text(error)}"
-        )
+        text = f"{self._at} refused the request for {request.problem_id}: HTTP {error.status_code}: {error_text(error)}"
         hint = advice(request, error)
         if hint or error.status_code in (401, 403, 404):
             return EngineError(text + hint)
@@ -175,6 +170,11 @@ class OpenAIEngine:
             return getattr(next(each for each in listed if each.id == self.model), name, None)
         except (openai.OpenAIError, AttributeError, TypeError, ValueError, StopIteration):
             return None
+
+    @property
+    def _at(self) -> str:
+        """The server's address as it may be shown."""
+        return plain_url(str(self._client.base_url))
 
     def _root(self) -> str:
         return str(self._client.base_url).rstrip("/").removesuffix("/v1")
@@ -220,7 +220,7 @@ class OpenAIEngine:
         choices = sorted(answer.choices, key=lambda choice: choice.index)
         if len(choices) != len(sequences) or any(not getattr(each, "prompt_logprobs", None) for each in choices):
             raise EngineError(
-                f"{self._client.base_url} gives no log-probabilities of a prompt's tokens (vLLM's prompt_logprobs); "
+                f"{self._at} gives no log-probabilities of a prompt's tokens (vLLM's prompt_logprobs); "
                 "use a vLLM server, or the engine transformers"
             )
         return [
@@ -246,17 +246,17 @@ class OpenAIEngine:
         try:
             return self._persist(what, call)
         except openai.APIStatusError as error:
-            text = f"{self._client.base_url} did not tell {what}: HTTP {error.status_code}: {error_text(error)}"
+            text = f"{self._at} did not tell {what}: HTTP {error.status_code}: {error_text(error)}"
             if error.status_code in (401, 403, 404):
                 raise EngineError(f"{text}; a vLLM server tells it, and the engine transformers does") from error
             raise RequestFailed(text) from error
         except openai.APIConnectionError as error:
             raise EngineError(
-                f"{self._client.base_url} did not tell {what}, asked again and again: {error}; "
+                f"{self._at} did not tell {what}, asked again and again: {error}; "
                 "what is done is kept, the same command goes on from there"
             ) from error
         except (openai.OpenAIError, ValueError) as error:
-            raise RequestFailed(f"{self._client.base_url} gave what is no answer: {error}") from error
+            raise RequestFailed(f"{self._at} gave what is no answer: {error}") from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -266,7 +266,8 @@ class OpenAIEngine:
         # what $http_proxy names is for other machines: it cannot reach this one's loopback
         local = urllib.parse.urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
         return openai.OpenAI(
-            base_url=base_url,
+            base_url=without_query(base_url),
+            default_query=query_fields(base_url),
             api_key=self._options.api_key,
             max_retries=0,
             timeout=TIMEOUT,
@@ -285,7 +286,7 @@ class OpenAIEngine:
         """The model to ask for. A server that does not list it is asked for it all the same where it is named: gateways
         list none, or not all, or keep their list elsewhere.
         """
-        wanted, at = self._options.model, self._options.base_url.rstrip("/")
+        wanted, at = self._options.model, self._at
         try:
             served = [model.id for model in self._client.with_options(timeout=FIRST_ANSWER_S).models.list()]
         except openai.APIStatusError as error:
@@ -298,15 +299,15 @@ class OpenAIEngine:
                 f"{at}/models answers HTTP {error.status_code}: {error_text(error)}{hint or named}"
             ) from error
         except (AttributeError, TypeError, ValueError) as error:
-            raise InputError(f"{self._options.base_url}/models gives no list of models; mend --base-url") from error
+            raise InputError(f"{self._at}/models gives no list of models; mend --base-url") from error
         except openai.OpenAIError as error:
             raise InputError(
-                f"no model server answers at {self._options.base_url} ({error}); start one, or mend --base-url"
+                f"no model server answers at {self._at} ({error}); start one, or mend --base-url"
             ) from error
         return self._chosen(served)
 
     def _chosen(self, served: list[str]) -> str:
-        wanted, at = self._options.model, self._options.base_url
+        wanted, at = self._options.model, self._at
         if wanted is None:
             if len(served) != 1:
                 raise InputError(f"{at} serves {', '.join(served) or 'no model'}; choose with --model")
@@ -380,9 +381,25 @@ class OpenAIEngine:
             arguments["prompt"] = request.prompt
             create = self._client.completions.create
         if self._dialect.streams:
-            arguments["stream"] = True
-            return assembled(create(**arguments))
+            return self._streamed(create, {**arguments, "stream": True})
         return checked(create(**arguments))
+
+    def _streamed(self, create: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        """The answer of a stream's pieces. Raises APIConnectionError, AnswerIsError for one that was cut off."""
+        try:
+            answer = assembled(create(**arguments))
+        except openai.OpenAIError:
+            raise
+        except Exception as error:
+            if not type(error).__module__.startswith("httpx"):  # its errors pass through the client's older versions
+                raise
+            raise AnswerIsError(f"the stream broke off: {error}", passing=True) from error
+        self._dialect.check_finished(answer)
+        return answer
+
+    def learnt(self) -> dict[str, str]:
+        """As the dialect has it."""
+        return self._dialect.learnt()
 
     def _completion(self, request: Request, choice: Any, answer: Any, taken: float) -> Completion:
         greedy = request.sampling.temperature == 0

@@ -53,6 +53,10 @@ class VLLMEngine:
         """The server's version and its arguments."""
         return {**self._client.describe(), "arguments": self._server.arguments}
 
+    def learnt(self) -> dict[str, str]:
+        """As the client does."""
+        return self._client.learnt()
+
     def context(self) -> int | None:
         """As the server was started."""
         return self._client.context()
@@ -84,6 +88,8 @@ def options_of(opening: Opening) -> Options:
     server = _vllm_arguments.ServerOptions(
         model=str(opening.source),
         name=opening.name,
+        revision=opening.revision,
+        adapter=opening.adapter,
         python=opening.config.vllm_python,
         arguments=opening.config.engine_args,
         context_tokens=max(each.max_tokens + each.thinking_tokens for each in opening.runs) + MARGIN_TOKENS,

@@ -12,7 +12,8 @@ from harness import __version__
 from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import _vllm_arguments, replay
-from harness.engines._selection import ModelSpec, find_model, plain_url
+from harness.engines._addresses import plain_url
+from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
 from harness.extractors import DEFAULT
 from harness.pipeline.costs import Prices

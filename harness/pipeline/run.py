@@ -12,21 +12,23 @@ The plan is `harness.pipeline.plan`, the stream `harness.pipeline.stream`, the c
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import Engine, SupportsDescription
+from harness.engines import Engine, SupportsDescription, SupportsLearning
 from harness.engines._selection import EngineCache
 from harness.errors import InputError, Interrupted
+from harness.files import atomic
 from harness.pipeline import results_file
 from harness.pipeline.job import Job, RunObserver, RunResult
 from harness.pipeline.plan import extracts_replies, open_samples, plan
 from harness.pipeline.stream import Stream
 from harness.pipeline.summary import close
-from harness.runs import manifest, reader, store
+from harness.runs import layout, manifest, reader, store
 from harness.runs.store import Store
 from harness.tasks import code_task, open_task
 from harness.types import Completion
@@ -96,8 +98,25 @@ def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: Ru
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
         with store.logging_to(found):
-            failures = Stream(job, opened, engine, observer).run()
+            used: list[Engine] = []
+
+            def opening() -> Engine:
+                used[:] = [engine()]
+                return used[0]
+
+            try:
+                failures = Stream(job, opened, opening, observer).run()
+            finally:
+                for each in used:
+                    _note_learnt(found, each)
         return close(job, opened, failures)
+
+
+def _note_learnt(run: Path, engine: Engine) -> None:
+    """Keep what a server takes in another way beside the run, for its signature; what is known of before stays."""
+    learnt = engine.learnt() if isinstance(engine, SupportsLearning) else {}
+    if learnt:
+        atomic.write_whole(run / layout.SERVER, json.dumps({**reader.read_learnt(run), **learnt}).encode() + b"\n")
 
 
 def write_results(config: RunConfig, result: RunResult, target: Path) -> None:

@@ -11,6 +11,7 @@ from harness.pipeline.job import Failures, Job, RunResult
 from harness.pipeline.plan import extracts_replies, in_sandbox_problems
 from harness.pipeline.sampling_audit import SamplingAudit, SamplingCounter
 from harness.runs import layout, reader
+from harness.runs.signature import Signature
 from harness.runs.store import Store
 from harness.runs.summary import Coverage, IntegrityCounts, Summary
 from harness.tasks import ScoredRun, Task, code_task
@@ -26,7 +27,7 @@ def close(job: Job, store: Store, failures: Failures) -> RunResult:
             problems={problem.id: problem for problem in job.problems.problems},
             expected=job.expected,
             ks=job.ks,
-            signature=job.manifest.signature,
+            signature=_signature(job, store),
             seed=job.seed,
         )
     )
@@ -49,6 +50,13 @@ def close(job: Job, store: Store, failures: Failures) -> RunResult:
         atomic.write_whole(store.run / name, data)
     atomic.write_whole(store.run / layout.SUMMARY, summary.dump())
     return RunResult(run=store.run, summary=summary.record(), complete=coverage.complete)
+
+
+def _signature(job: Job, store: Store) -> str:
+    """The plan's, with what the server took in another way: known only once it was asked."""
+    learnt = reader.read_learnt(store.run)
+    told = ",".join(f"{name}={value}" for name, value in sorted(learnt.items()))
+    return str(Signature.of(job.manifest.signature, f"dialect:{told.replace('|', '/')}" if told else ""))
 
 
 def _coverage(job: Job, store: Store, failures: Failures) -> Coverage:

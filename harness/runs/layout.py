@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scores.jsonl"
 REFUSALS = "refusals.jsonl"
+SERVER = "server.json"  # what the server took in another way than others; only where it did
 SAMPLES = "samples.jsonl"  # of a run on pictures: a line for each
 MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
 

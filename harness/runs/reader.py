@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import InputError, StoreError
-from harness.files.jsonl import parse_object, read_lines
+from harness.files.jsonl import parse_json, parse_object, read_lines
 from harness.files.offsets import sample_of
 from harness.files.opened import read_whole
-from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SAMPLES, SCORES, SUMMARY, model_folder
+from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SAMPLES, SCORES, SERVER, SUMMARY, model_folder
 from harness.runs.manifest import Manifest
 from harness.runs.summary import CODEGEN, parse_summary
 from harness.types import Completion, Score
@@ -49,7 +49,7 @@ def find_moved_run(results: Path, dataset: str, model: str, identity: Mapping[st
 
 
 def _without_address(identity: dict[str, Any]) -> dict[str, Any]:
-    return {**identity, "model": {k: v for k, v in (identity.get("model") or {}).items() if k != "url"}}
+    return {**identity, "model": {k: v for k, v in (identity.get("model") or {}).items() if k not in ("url", "query")}}
 
 
 def _fingerprint(path: Path) -> str | None:
@@ -70,6 +70,15 @@ def read_manifest(run: Path) -> Manifest:
         return MANIFEST_JSON.validate_json(data)
     except ValueError as error:
         raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
+
+
+def read_learnt(run: Path) -> dict[str, str]:
+    """What the run's server took in another way, by parameter; empty where nothing is known of."""
+    path = run / SERVER
+    found = parse_json(read_whole(path), str(path)) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: a JSON object is expected")
+    return {str(name): str(value) for name, value in found.items()}
 
 
 def read_summary(run: Path) -> dict[str, Any] | None:

@@ -14,11 +14,11 @@ import httpx
 import openai
 import pytest
 
-from harness.engines._openai_dialect import is_too_long, retry_after_s
+from harness.engines._openai_dialect import UNFINISHED, is_too_long, retry_after_s
 from harness.engines.openai import OpenAIEngine, Options, open_engine
 from harness.errors import EngineError, InputError, RequestFailed
 from harness.types import Form, Request, SamplingParams
-from tests.fixtures.servers import Answer, Respond, choices, refusal, serving
+from tests.fixtures.servers import Answer, Broken, Respond, choices, refusal, serving
 
 NO_LIST: Answer = (404, {"detail": "Not Found"})
 EXTRAS = ("top_k", "min_p", "repetition_penalty")
@@ -208,6 +208,40 @@ def test_a_server_that_only_streams_is_asked_for_a_stream() -> None:
         engine.complete(request(1, chat=True))
     assert (only.text, only.finish_reason, only.prompt_tokens, only.completion_tokens) == ("ab", "stop", 3, 2)
     assert [each.get("stream", False) for each in asked] == [False, True, True]
+
+
+def streamed(*pieces: tuple[str, str | None]) -> bytes:
+    """The pieces of one completion as a server sends them."""
+    choices = [{"index": 0, "delta": {"content": text}, "finish_reason": reason} for text, reason in pieces]
+    shared = {"id": "1", "object": "chat.completion.chunk", "model": "m"}
+    return "".join(f"data: {json.dumps({**shared, 'choices': [each]})}\n\n" for each in choices).encode()
+
+
+WHOLE = streamed(("a", None), ("b", "stop")) + b"data: [DONE]\n\n"
+CUT = streamed(("a", None)) + b"data: [DONE]\n\n"
+
+
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize(
+    ("bodies", "texts", "number"),
+    [
+        ((WHOLE, CUT, WHOLE), ["ab", "ab"], 3),  # cut once, by a server that says how its answers end
+        ((CUT,), ["a", "a"], UNFINISHED + 1),  # by one that never says it: taken as it is in the end
+        ((Broken(CUT[:40]), WHOLE), ["ab", "ab"], 3),  # the connection ends
+    ],
+    ids=["cut", "no reasons", "connection"],
+)
+def test_a_stream_that_was_cut_off_is_asked_for_again(bodies: tuple[bytes, ...], texts: list[str], number: int) -> None:
+    given = iter([*bodies, *([bodies[-1]] * 10)])
+
+    def respond(wanted: dict[str, Any], _: int) -> Answer:
+        return (200, next(given)) if wanted.get("stream") else refusal(400, "This endpoint only supports stream=true")
+
+    with serving(respond) as (url, asked):
+        engine = opened(url)
+        answers = [engine.complete(request(1, chat=True))[0] for _ in texts]
+    assert [each.text for each in answers] == texts
+    assert sum(each.get("stream", False) for each in asked) == number
 
 
 def status_error(status: int, body: dict[str, Any]) -> openai.APIStatusError:

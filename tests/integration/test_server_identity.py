@@ -63,6 +63,39 @@ def test_a_password_in_an_address_is_in_no_file_of_the_run(harness: Harness, pro
     assert url in json.loads((problems.parent / found["run"] / "manifest.json").read_bytes())["config"]["base_url"]
 
 
+def test_a_query_in_an_address_goes_with_every_request_and_tells_runs_apart(harness: Harness, problems: Path) -> None:
+    with serving(answering("    return 1\n")) as (url, asked):
+        runs = {run(harness, problems, f"{url}?deployment={name}")[1]["run"] for name in ("a", "b", "a")}
+    assert len(runs) == 2
+    assert {each["path"] for each in asked} == {f"/v1/completions?deployment={name}" for name in "ab"}
+
+
+def test_a_password_is_in_no_message_of_a_server_that_fails(harness: Harness, problems: Path) -> None:
+    with serving(lambda _, __: (404, {"error": {"message": "gone"}})) as (url, _):
+        code, _, said = run(harness, problems, url.replace("http://", "http://me:hidden-word@") + "?key=hidden-word")
+    ours = "\n".join(line for line in said.splitlines() if "--base-url" not in line)  # the user's own command
+    assert code == 3 and "gone" in ours and "hidden-word" not in ours
+    logs = [file.read_text() for file in problems.parent.rglob("run.log")]
+    assert logs and "gone" in logs[0] and "hidden-word" not in logs[0]
+
+
+def test_what_a_server_does_not_take_is_in_the_signature(harness: Harness, problems: Path) -> None:
+    def respond(wanted: dict[str, Any], number: int) -> Answer:
+        refused = next((name for name in ("top_k", "max_tokens") if name in wanted), None)
+        if refused is not None:
+            return 400, {"error": {"message": f"Unsupported parameter: {refused}"}}
+        answer: Answer = answering("    return 1\n")(wanted, number)
+        return answer
+
+    with serving(respond) as (url, _):
+        code, found, _ = run(harness, problems, url)
+        again = run(harness, problems, url)[1]
+    assert code == 0 and found["run"] == again["run"]
+    for summary in (found, again):  # the second asks nothing, and knows it still
+        signature = summary["estimates"][0]["signature"]
+        assert "dialect:max_tokens=max_completion_tokens,top_k=left out" in signature
+
+
 def test_the_same_server_at_another_address_goes_on_with_its_run_where_that_is_said(
     harness: Harness, problems: Path
 ) -> None:

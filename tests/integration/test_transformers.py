@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import concurrent.futures
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
 
+from harness.config import RunConfig
 from harness.datasets import load_set
 from harness.engines import transformers as engine
+from harness.engines._selection import find_model
 from harness.errors import RequestRefused
 from harness.models import model_dir
 from harness.types import Completion, Request, SamplingParams
@@ -80,3 +85,29 @@ def test_a_part_of_a_request_has_the_samples_that_the_whole_has(alone: engine.Tr
 def test_a_prompt_longer_than_the_context_is_refused(alone: engine.TransformersEngine) -> None:
     with pytest.raises(RequestRefused, match="longer than the model's context"):
         alone.complete(Request(problem_id="p", sampling=SamplingParams(), prompt="x = 1\n" * 400))
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter of nano whose matrices are not zero."""
+    peft = pytest.importorskip("peft")
+    folder = tmp_path_factory.mktemp("lora") / "mine"
+    base = transformers.AutoModelForCausalLM.from_pretrained(model_dir("nano"), dtype=torch.float32)
+    config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    torch.manual_seed(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of what peft still asks of transformers
+        model = peft.get_peft_model(base, config)
+    model.peft_config["default"].base_model_name_or_path = str(model_dir("nano"))
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_an_adapter_is_sampled_on_its_base(adapter: Path, alone: engine.TransformersEngine) -> None:
+    found = find_model(RunConfig(model=str(adapter), engine="transformers"))
+    assert found.name == "mine" and found.source == str(model_dir("nano"))
+    opened = engine.open_engine(engine.Options(model=str(found.source), adapter=found.adapter))
+    asked = requests(2, 0.8)[:6]
+    tuned, base = ([[c.text for c in each.complete(request)] for request in asked] for each in (opened, alone))
+    opened.close()
+    assert tuned != base

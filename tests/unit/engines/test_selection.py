@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,8 +13,10 @@ import pytest
 
 from harness.config import RunConfig
 from harness.engines import _vllm_arguments
-from harness.engines._selection import ModelSpec, find_model, plain_url
+from harness.engines._addresses import plain_url
+from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
+from harness.models import model_dir
 from harness.pipeline import plan
 from harness.prompts import template
 from harness.tasks import load_config
@@ -73,3 +79,107 @@ def test_models_of_one_server_are_told_apart_by_their_names() -> None:
 def test_an_address_that_is_none_is_bad_input(address: str) -> None:
     with pytest.raises(InputError, match="is no address"):
         plain_url(address)
+
+
+def hub_cache(folder: Path, revision: str, *, template: bool = False) -> None:
+    """The hub's cache as a download of the embedded model would leave it under the name `owner/tiny`."""
+    repository = folder / "models--owner--tiny"
+    snapshot = repository / "snapshots" / revision
+    shutil.copytree(model_dir("nano"), snapshot)
+    if template:
+        (snapshot / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    (repository / "refs").mkdir(exist_ok=True)
+    (repository / "refs" / "main").write_text(revision)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, without network."""
+    for module in ("huggingface_hub.constants", "huggingface_hub.file_download", "transformers.utils.hub"):
+        importlib.import_module(module)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+def test_another_commit_of_a_hub_model_is_another_model(hub: Path) -> None:
+    hub_cache(hub, OLD)
+    old = find_model(RunConfig(model="owner/tiny", engine="transformers"))
+    hub_cache(hub, NEW)
+    new = find_model(RunConfig(model="owner/tiny", engine="transformers"))
+    assert (old.identity["revision"], new.identity["revision"], new.revision) == (OLD, NEW, NEW)
+
+
+def test_a_hub_model_with_a_chat_template_is_asked_in_chat_form_whatever_its_name(hub: Path) -> None:
+    hub_cache(hub, OLD)
+    assert find_model(RunConfig(model="owner/tiny", engine="transformers")).form is Form.COMPLETION
+    hub_cache(hub, NEW, template=True)
+    assert find_model(RunConfig(model="owner/tiny", engine="transformers")).form is Form.CHAT
+
+
+def test_a_hub_model_that_nobody_can_look_up_goes_by_its_name(hub: Path) -> None:
+    found = find_model(RunConfig(model="owner/other-instruct", engine="transformers"))
+    assert found.form is Form.CHAT and "revision" not in found.identity
+
+
+def adapter(folder: Path, base: str, weights: bytes = b"x", **config: object) -> Path:
+    folder.mkdir()
+    asked = {"peft_type": "LORA", "r": 12, "base_model_name_or_path": base, **config}
+    (folder / "adapter_config.json").write_text(json.dumps(asked))
+    (folder / "adapter_model.safetensors").write_bytes(weights)
+    return folder
+
+
+def identity(folder: Path) -> object:
+    return find_model(RunConfig(model=str(folder), engine="transformers")).identity
+
+
+def test_an_adapter_is_known_by_its_weights_and_its_base(tmp_path: Path) -> None:
+    one = adapter(tmp_path / "one", "nano")
+    first = identity(one)
+    (one / "adapter_model.safetensors").write_bytes(b"y")
+    trained_on = identity(one)
+    (one / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "nano-base", "r": 12}))
+    on_another = identity(one)
+    assert first != trained_on != on_another and first["base"]["name"] == "nano"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("base", "config", "words"),
+    [
+        ("", {}, "names no base_model_name_or_path"),
+        ("nano", {"peft_type": "PROMPT_TUNING"}, "kind PROMPT_TUNING; merge it"),
+        ("/nowhere/base", {}, "the base of the adapter .*/nowhere/base"),
+        ("nano", {"r": "many"}, "is no configuration of an adapter"),
+    ],
+)
+def test_an_adapter_that_cannot_be_one_says_why(
+    tmp_path: Path, base: str, config: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        identity(adapter(tmp_path / "one", base, **config))
+
+
+def test_vllm_serves_an_adapter_under_its_name_and_makes_room_for_its_rank(tmp_path: Path) -> None:
+    options = _vllm_arguments.ServerOptions(
+        model=str(model_dir("nano")), name="mine", adapter=adapter(tmp_path / "mine", "nano"), revision=OLD
+    )
+    given = _vllm_arguments.arguments(options, 1)
+    value = dict(itertools.pairwise(given))
+    assert value["--lora-modules"] == f"mine={tmp_path / 'mine'}" and value["--max-lora-rank"] == "16"
+    assert value["--served-model-name"] == "mine-base" and value["--revision"] == OLD and "--enable-lora" in given
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("?deployment=a", "?deployment=b", False), ("?a=1&b=2", "?b=2&a=1", True), ("", "?a=1", False)],
+)
+def test_servers_that_a_query_tells_apart_are_two_and_the_query_is_not_written(
+    one: str, other: str, same: bool
+) -> None:
+    urls = (f"http://a/v1{one}", f"http://a/v1{other}")
+    found = [find_model(load_config(None, {"base_url": url, "model": "m"})).identity for url in urls]
+    assert (found[0] == found[1]) is same and "deployment" not in str(found)
