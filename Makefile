@@ -72,6 +72,7 @@ pictures: .venv/.dev
 
 .venv/.dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv/trainers verl==0.9.1 trl==1.16.0
 	touch $@
 
 # --no-deps: the CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch. torch

@@ -148,6 +148,10 @@ class Admission:
         ahead = sum(min(len(queue), own + 1) for name, queue in self._queues.items() if name != client) + own
         return (ahead + self._running / 2) * self._mean_s / self._workers
 
+    def expect_s(self, seconds: float) -> None:
+        """Take it that a program is `seconds` in its sandbox, until programs tell."""
+        self._mean_s = seconds
+
     def close(self) -> None:
         """Let go of the threads; what runs goes on to its end, and is given up with the pool."""
         self._threads.shutdown(wait=False, cancel_futures=True)
