@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.types import CallTests, Integrity, Limits, Tests, Verdict
+from sandbox.types import CallTests, Integrity, Limits, ProgramTests, Tests, Verdict
 
 
 class Form(enum.StrEnum):
@@ -74,6 +74,8 @@ class Problem:
         """Who sees its tests end: the judge, but for tests that cannot run apart from the program; None without."""
         if self.tests is None:
             return None
+        if isinstance(self.tests, ProgramTests):
+            return Integrity.IN_SANDBOX
         return self.tests.integrity if isinstance(self.tests, CallTests) else Integrity.JUDGED
 
 

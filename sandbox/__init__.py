@@ -30,6 +30,7 @@ from sandbox.types import (
     Isolation,
     Limits,
     Program,
+    ProgramTests,
     StdioCase,
     StdioTests,
     Tests,
@@ -40,7 +41,7 @@ from sandbox.worker import GuestInfo
 
 __all__ = [
     "BACKENDS", "CallTests", "Cancellation", "Cancelled", "Compare", "Execution", "GuestInfo", "ImageError",
-    "Integrity", "Isolation", "Limits", "Pool", "Program", "SandboxError", "SandboxUnavailable", "StdioCase",
-    "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "default_workers",
+    "Integrity", "Isolation", "Limits", "Pool", "Program", "ProgramTests", "SandboxError", "SandboxUnavailable",
+    "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "default_workers",
     "environment_label", "guest_digest", "open", "prepare",
 ]  # fmt: skip

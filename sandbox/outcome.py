@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.types import CallTests, Execution, Integrity, Limits, StdioTests, Tests, Verdict
+from sandbox.types import CallTests, Execution, Integrity, Limits, ProgramTests, StdioTests, Tests, Verdict
 
 DETAIL_CHARS = 1000
 COMPILER_LINES = 4
 SIGN_CHARS = 4000  # of both ends of stderr, where a runtime says why it ended
+TOLD_CHARS = 300
 AT_LIMIT = 0.9  # of the memory limit: a peak from which an abnormal end is for want of memory
 
 
@@ -90,6 +91,21 @@ def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Exe
     )
 
 
+def of_assertion(execution: Execution, signs: Sequence[str]) -> Execution:
+    """Of a program that its tests ended: WRONG_ANSWER where one of them found a difference, by what was said last.
+
+    Who says so falsely has failed all the same. Other failures get the last line that was said as their detail.
+    """
+    if execution.verdict is not Verdict.RUNTIME_ERROR or (execution.signal is None and not execution.exit_code):
+        return execution
+    said = f"{execution.stdout[-SIGN_CHARS:]}\n{execution.stderr[:SIGN_CHARS]}\n{execution.stderr[-SIGN_CHARS:]}"
+    lines = [line for line in said.splitlines() if line.strip()]
+    found = [line for line in lines if any(sign in line for sign in signs)]
+    verdict = Verdict.WRONG_ANSWER if found else execution.verdict
+    told = f"{_line(found[0])[:TOLD_CHARS]} ({execution.detail})" if found else execution.detail
+    return replace(execution, verdict=verdict, detail=told)
+
+
 def _not_compiled(run: RunResult, tests: Tests | None, worker: str) -> Execution:
     """COMPILE_ERROR, with the compiler's first lines; INTERNAL_ERROR where it was ours to give it what it needs."""
     verdict, detail = _verdict(run, None)
@@ -118,6 +134,8 @@ def _not_compiled(run: RunResult, tests: Tests | None, worker: str) -> Execution
 def _integrity(tests: Tests | None) -> Integrity | None:
     if tests is None:
         return None
+    if isinstance(tests, ProgramTests):
+        return Integrity.IN_SANDBOX
     return tests.integrity if isinstance(tests, CallTests) else Integrity.JUDGED
 
 
@@ -142,7 +160,8 @@ def _verdict(run: RunResult, tests: Tests | None) -> tuple[Verdict, str]:
     if measured["signal"] is not None:
         return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(measured['signal'])}"
     if measured["exit_code"] != 0:
-        return Verdict.RUNTIME_ERROR, detail if found is Verdict.RUNTIME_ERROR else f"exit code {measured['exit_code']}"
+        told = found is Verdict.RUNTIME_ERROR and not isinstance(tests, ProgramTests)
+        return Verdict.RUNTIME_ERROR, detail if told else f"exit code {measured['exit_code']}"
     return found, detail
 
 

@@ -186,7 +186,23 @@ class StdioTests:
             raise ValueError(f"tolerance {self.tolerance}: at least 0, and only with compare {Compare.TOKENS}")
 
 
-Tests = CallTests | StdioTests
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramTests:
+    """Tests in the program's own language, of one text and one process with it: IN_SANDBOX.
+
+    source: what follows the program. before: what comes ahead of it. It passes where it ends with exit code 0 and says,
+    by a launcher of ours (`sandbox.languages.Testing`), that the tests came to their end.
+    """
+
+    source: str
+    before: str = ""
+
+    def text(self, program: str) -> str:
+        """The whole source text."""
+        return f"{self.before}{program}\n{self.source}"
+
+
+Tests = CallTests | StdioTests | ProgramTests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

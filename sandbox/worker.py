@@ -21,7 +21,7 @@ from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.monitor import LOAD_FACTOR
 from sandbox.guest.testcode import TestCache
-from sandbox.types import CallTests, Execution, Integrity, Limits, Program, StdioTests, Tests, Verdict
+from sandbox.types import CallTests, Execution, Integrity, Limits, Program, ProgramTests, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "seccomp", "procfs", "unittest_suites", "program", "channel", "testcode",
@@ -167,6 +167,8 @@ class Worker:
             execution = outcome.execution(ended, tests, self.name)
             if language.run:
                 execution = outcome.of_memory(execution, limits, language.memory_signs)
+            if isinstance(tests, ProgramTests) and language.testing:
+                execution = outcome.of_assertion(execution, language.testing.assertion_signs)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {error}") from error
@@ -221,6 +223,9 @@ class Worker:
         }
         body = wire.encode(job) + (wire.frame(about) if follow else b"")
         preload = _PRELOAD.search(program.source)
+        language = languages.find(program.language)
+        in_its_language = isinstance(tests, ProgramTests)
+        source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
         order = {
             "limits": _packed_limits(limits),
             "runs": runs,
@@ -228,7 +233,8 @@ class Worker:
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": preload[1] if preload else None,
-            "language": languages.find(program.language).commands(limits, program.source),
+            "signs": in_its_language,
+            "language": language.commands(limits, source, tested=in_its_language),
         }
         return wire.encode(order) + wire.frame(body)
 
@@ -246,7 +252,7 @@ def _packed_limits(limits: Limits) -> dict[str, float]:
 @functools.lru_cache(maxsize=64)
 def _packed_tests(tests: Tests) -> tuple[str, bytes]:
     """A key of the tests, and the tests as the judge takes them."""
-    kind = "call" if isinstance(tests, CallTests) else "stdio"
+    kind = {CallTests: "call", StdioTests: "stdio", ProgramTests: "program"}[type(tests)]
     about = json.dumps({"kind": kind, **asdict(tests)}).encode()
     return hashlib.sha256(about).hexdigest(), about
 

@@ -65,22 +65,25 @@ class RemoteIterator:
 class Conversation:
     """Questions and answers with one program. `stdin`, `out` and `err` are the judge's ends of its pipes.
 
-    data: its standard input. room: how many bytes it may print in all.
+    signs: the pipe of its launcher, if it has one, which fills `signed`. data: its standard input.
+    room: how many bytes it may print in all.
     """
 
-    def __init__(self, channel: socket.socket, stdin: int, out: int, err: int, *, data: bytes, room: int) -> None:
+    def __init__(
+        self, channel: socket.socket, stdin: int, out: int, err: int, *signs: int, data: bytes, room: int
+    ) -> None:
         self._channel, self._socket = channel, channel.fileno()
         self._stdin, self._data = stdin, memoryview(data)
-        self.out, self.err, self._room = bytearray(), bytearray(), room
-        self._printed = {out: self.out, err: self.err}
+        self.out, self.err, self.signed, self._room = bytearray(), bytearray(), bytearray(), room
+        self._printed = {out: self.out, err: self.err, **dict.fromkeys(signs, self.signed)}
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
         self.answered = 0  # calls of the program that came back, with a value or an error
         self._asking = _thread.allocate_lock()  # protects one question with its answer
-        self._ends = {stdin, out, err}
+        self._ends = {stdin, out, err, *signs}
         self._speaker = 0  # the pid of the program's first process, once it spoke
         self._poll = select.poll()
-        for fd in (self._socket, out, err):
+        for fd in (self._socket, out, err, *signs):
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
         os.set_blocking(stdin, False)

@@ -35,6 +35,7 @@ from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMu
 from sandbox.guest.testcode import TestCache, Tests, prepare
 
 CONTROL_BYTES = 4096
+EARLY = "ended before its tests did"
 SPARE_CPU_S = 1.0
 SPARE_BYTES = 64 * 2**20
 USUAL = ("ACCEPTED", "WRONG_ANSWER", "RUNTIME_ERROR", "COMPILE_ERROR")  # after others the process is not used again
@@ -72,7 +73,7 @@ def _serve(control: socket.socket, body: int, result: int) -> NoReturn:
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    message, fds, _, _ = socket.recv_fds(control, CONTROL_BYTES, 4)
+    message, fds, _, _ = socket.recv_fds(control, CONTROL_BYTES, 5)
     if not message:
         os._exit(0)
     return json.loads(message), fds
@@ -152,7 +153,7 @@ class JudgeSession:
         except _BadTests as error:
             finding.update(verdict="INTERNAL_ERROR", detail=str(error.args[0]), bad_tests=True)
         except Ended:
-            finding.update(verdict="RUNTIME_ERROR", detail="ended before its tests did")
+            finding.update(verdict="RUNTIME_ERROR", detail=EARLY)
         except Overflow:
             printed = limits["output_bytes"]
             finding.update(verdict="OUTPUT_LIMIT", detail=f"printed more than {printed} bytes", truncated=True)
@@ -189,7 +190,15 @@ class JudgeSession:
 
 def _for_compiler(job: dict[str, Any]) -> dict[str, Any]:
     """The job of translating a program: its text and files, and nothing of what it is to read or to print."""
-    return {**job, "tests": None, "program": {**job["program"], "argv": [], "stdin": ""}}
+    program = {**job["program"], "argv": [], "stdin": "", "source": _text(job["program"], job["tests"])}
+    return {**job, "tests": None, "program": program}
+
+
+def _text(program: dict[str, Any], tests: Tests | None) -> str:
+    """The source text, with tests that are part of it."""
+    if tests is None or tests.about["kind"] != "program":
+        return str(program["source"])
+    return f"{tests.about['before']}{program['source']}\n{tests.about['source']}"
 
 
 def _set_back(limits: dict[str, Any]) -> None:
@@ -213,6 +222,8 @@ def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int)
     """The program with its tests, if any. Returns where they are passed."""
     if tests is None or tests.about["kind"] == "stdio":
         _watch_script(job, talk, tests.about if tests else None, run)
+    elif tests.about["kind"] == "program":
+        _watch_with_tests({**job, "program": {**job["program"], "source": _text(job["program"], tests)}}, talk)
     elif tests.nothing_asked:
         raise _BadTests(tests.nothing_asked)
     elif tests.about["integrity"] == "judged":
@@ -229,11 +240,12 @@ class _BadTests(BaseException):
     """The tests cannot judge any program; args: why."""
 
 
-def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: Conversation) -> str:
+def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: Conversation, sign: str = "") -> str:
     program = job["program"]
     files = [[name, {"b": bytes.fromhex(content).decode("latin-1")}] for name, content in program["files"].items()]
     fields = {
         "mode": mode,
+        "sign": sign,
         "source": program["source"],
         "argv": program["argv"],
         "files": {"d": files},
@@ -370,6 +382,24 @@ def _run_beside(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
             raise _Verdict(*_verdict_of_failure(phase, error, detail))
         case _:
             raise Tampered("an answer of no known form")
+
+
+def _watch_with_tests(job: dict[str, Any], talk: Conversation) -> None:
+    """A program of one text with its tests: its launcher gives the sign where both came to their end."""
+    sign = os.urandom(16).hex()
+    try:
+        nonce = _start(job, "script", None, talk, sign)
+    except Ended:
+        raise _Verdict("RUNTIME_ERROR", EARLY) from None
+    match talk.until_end(nonce):
+        case []:
+            pass
+        case ["failed", str(phase), str(error), str(detail)]:
+            raise _Verdict(*_verdict_of_failure(phase, error, detail))
+        case _:
+            raise Tampered("an answer of no known form")
+    if talk.signed != sign.encode():
+        raise _Verdict("RUNTIME_ERROR", EARLY)
 
 
 def _watch_script(job: dict[str, Any], talk: Conversation, tests: dict[str, Any] | None, run: int) -> None:

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 from sandbox.guest import codec, seccomp, unittest_suites, wire
 
-CHANNEL_FD = 3
+CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
 DETAIL_CHARS = 500
 # Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
 _memory_reserve = [bytearray(2**20)]
@@ -88,20 +88,23 @@ class Script:
         return code
 
 
-def main(start: Start, stdio: tuple[int, int, int], channel: int, uid: int | None) -> Script:
+def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None) -> Script:
     """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
 
     Returns a script that is ready; a program with tests does not return.
+    stdio: its standard streams, and where a launcher tells us of its end the pipe for that.
     uid: the program's own; None keeps the present user. Everything here is brief for a reason: each page of memory that
     a fork touches first costs microseconds, and this runs for every program.
     """
     code = 1
     try:
         os.setsid()
-        for target, fd in enumerate(stdio):
+        for target, fd in enumerate(stdio[:3]):
             os.dup2(fd, target)
         os.dup2(channel, CHANNEL_FD, False)
-        os.closerange(CHANNEL_FD + 1, HIGHEST_FD)
+        for fd in stdio[3:]:
+            os.dup2(fd, SIGN_FD)
+        os.closerange(CHANNEL_FD + len(stdio) - 2, HIGHEST_FD)
         peer = _Channel()
         fault = _prepare(start, uid)  # before any of the program is here: what fails until then is not its doing
         if fault is None:
@@ -129,7 +132,8 @@ class Start:
 
     limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`. command: what is run in this
     process's place; empty for the interpreter that is here. source_file: the name of its source text. environment:
-    variables beside ours. folder: made beside the source text, for what a compiler makes; empty for none.
+    variables beside ours. files: beside the source text, name -> text. folder: made beside
+    the source text, for what a compiler makes; empty for none.
     """
 
     def __init__(
@@ -139,9 +143,10 @@ class Start:
         source_file: str = "",
         environment: Mapping[str, str] | None = None,
         folder: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.command, self.source_file, self.environment = command, source_file, environment or {}
-        self.folder = folder
+        self.folder, self.files = folder, files or {}
         cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor
         memory = limits["memory_bytes"]
         wanted = [
@@ -410,12 +415,26 @@ def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
         os.makedirs(start.folder, exist_ok=True)
     with open(start.source_file, "wb") as file:
         file.write(job["source"].encode("utf-8", "surrogatepass"))
+    _write_files({name: text.encode() for name, text in start.files.items()})
+    if job["sign"]:
+        _hand_over(job["sign"].encode())
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by our interpreter, and a command would inherit it
         signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execve(start.command[0], [*start.command, *job["argv"]], {**os.environ, **start.environment})
     except (OSError, ValueError) as error:
         channel.send("failed", "start", type(error).__name__, f"{start.command[0]} cannot be started: {error}")
+
+
+def _hand_over(sign: bytes) -> None:
+    """Have the launcher find the sign of completion at its descriptor, and nothing of it anywhere else."""
+    read, write = os.pipe()
+    os.write(write, sign)
+    os.close(write)
+    if read != NONCE_FD:
+        os.dup2(read, NONCE_FD)
+        os.close(read)
+    os.set_inheritable(NONCE_FD, True)
 
 
 def _load_script(job: dict[str, Any], channel: _Channel) -> Script | None:

@@ -45,7 +45,7 @@ CGROUP = "/sys/fs/cgroup"
 OOM_FILES = (f"{CGROUP}/memory/memory.oom_control", f"{CGROUP}/memory.events")
 OFTEN = 3  # programs of one sandbox that import a package before it is loaded for all
 _wanted: dict[str, int] = {}
-Start = tuple[program.Start, tuple[int, int, int], int, int | None]  # the arguments of `program.main`
+Start = tuple[program.Start, tuple[int, ...], int, int | None]  # the arguments of `program.main`
 PROCESSORS = os.sched_getaffinity(0)
 # What programs import most: forked children find it loaded. Every other module costs each fork its pages (3 µs a page),
 # and `threading` 0.6 ms: what it does after a fork touches 110 of them.
@@ -137,14 +137,17 @@ def _steps(order: dict[str, Any]) -> Iterator[_Step]:
     if compiles:
         limits = {**language["compile_limits"], "cgroup": cgroup}
         start = program.Start(
-            limits, language["compile"], language["source_file"], language["environment"], building.MADE
-        )
+            limits, language["compile"], language["source_file"], language["environment"], building.MADE,
+            language["files"],
+        )  # fmt: skip
         yield _Step(number=0, first=True, last=False, compiles=True, limits=limits, start=start)
     limits = {**order["limits"], "cgroup": cgroup}
     start = program.Start(limits)
     if language:
         limits["memory_bytes"] += language["runtime_bytes"]
-        start = program.Start(limits, language["run"], language["source_file"], language["environment"])
+        start = program.Start(
+            limits, language["run"], language["source_file"], language["environment"], "", language["files"]
+        )
     for number in range(order["runs"]):
         first, last = number == 0 and not compiles, number + 1 == order["runs"]
         yield _Step(number=number, first=first, last=last, compiles=False, limits=limits, start=start)
@@ -224,20 +227,24 @@ def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProc
     stdin_read, stdin_write = os.pipe()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    for fd in (stdin_read, out_write, err_write):
+    signs = order["signs"] and not step.compiles
+    sign_read, sign_write = os.pipe() if signs else (-1, -1)
+    programs = (stdin_read, out_write, err_write, sign_write)[: 3 + signs]
+    judges = (ours.detach(), stdin_write, out_read, err_read, sign_read)[: 4 + signs]
+    for fd in programs:
         os.fchmod(fd, 0o666)  # /dev/stdin and its kin are opened by the program's own user
     cpu = _stay()
     about = {
         "run": step.number, "first": step.first, "compile": step.compiles, "more": not step.last,
         "tests": order["tests"], "limits": step.limits, "cpu": cpu,
     }  # fmt: skip
-    judge.order(about, [ours.fileno(), stdin_write, out_read, err_read])
-    for fd in (ours.detach(), stdin_write, out_read, err_read):
+    judge.order(about, list(judges))
+    for fd in judges:
         os.close(fd)
     cgroup_start = outside_cpu()
     theirs_fd = theirs.detach()
-    pid = yield step.start, (stdin_read, out_write, err_write), theirs_fd, uid
-    for fd in (theirs_fd, stdin_read, out_write, err_write):
+    pid = yield step.start, programs, theirs_fd, uid
+    for fd in (theirs_fd, *programs):
         os.close(fd)
     # only now: not even the length of the tests is in the memory of a process that was forked before
     if step.first and not wire.splice_frame(wire.HOST_IN, judge.body):

@@ -22,6 +22,32 @@ BUILD = "/build"  # where the result of a compiler lies in the sandbox, read-onl
 COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=40.0, memory_bytes=2048 * MIB, disk_bytes=64 * MIB, processes=64)
 
 
+def _no_names(_: str) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testing:
+    """How a program of one text with tests in its language (`ProgramTests`) is translated and run.
+
+    A launcher sees that both came to their end. It reads a sign from descriptor 5 before any of the program runs, and
+    writes it to descriptor 4 when `main` has returned, or the script has run through. A program that leaves early, with
+    whatever exit code, gives no sign. One that sets out to read the sign out of its process can: `in-sandbox`.
+
+    files: the launcher's, written beside the source text; `@NAME@` stands for a name of the text.
+    compile, run: as of `Language`. environment: variables beside those of the language.
+    assertion_signs: what is printed where a test finds a wrong answer.
+    names: as of `Language`, of the whole text, beside the language's own.
+    """
+
+    files: Mapping[str, str]
+    compile: tuple[str, ...]
+    run: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    assertion_signs: tuple[str, ...] = ()
+    names: Callable[[str], Mapping[str, str]] = _no_names
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """How programs of one language are made and started.
@@ -34,6 +60,8 @@ class Language:
     other_names: what other systems call it, in lower case.
     family: whose image has its tools.
     packages: the Debian packages that these are in.
+    prepare: a command of the shell that is run once inside the image that was made of them, as its root and without a
+        network: what it compiles there is at hand for every program.
     version_of: the package whose version stands in a signature.
     compile: the command that translates or checks it, run in a directory of its own as a user of its own; what it
         leaves in `out/` is there, read-only, when the program runs. Empty where there is none. A command that fails
@@ -45,6 +73,7 @@ class Language:
     runtime_mib: memory that its runtime takes beside the program's own, such as a JVM's code and classes: the program
         may use its limit all the same. Address space that is reserved and not used has room of its own.
     memory_signs: what a program's last words on stderr hold where it was refused memory and ended.
+    testing: how tests in its own language are run; None where they cannot.
     limits_factor: how many times the limits of a problem for Python this language gets.
     """
 
@@ -54,6 +83,7 @@ class Language:
     other_names: tuple[str, ...] = ()
     family: str = PYTHON
     packages: tuple[str, ...] = ()
+    prepare: str = ""
     version_of: str = ""
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
@@ -61,18 +91,30 @@ class Language:
     runtime_mib: int = 0
     memory_signs: tuple[str, ...] = ()
     limits_factor: float = 1.0
-    names: Callable[[str], Mapping[str, str]] = lambda _: {}
+    names: Callable[[str], Mapping[str, str]] = _no_names
+    testing: Testing | None = None
 
-    def commands(self, limits: Limits, source: str) -> dict[str, object]:
-        """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does."""
+    def commands(self, limits: Limits, source: str, *, tested: bool = False) -> dict[str, object]:
+        """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does.
+
+        tested: whether `source` is a program of one text with its tests.
+        """
         if not self.run:
             return {}
         places = {"build": BUILD, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
+        how = self.testing if tested and self.testing else self
+        environment = dict(self.environment)
+        files: dict[str, str] = {}
+        if isinstance(how, Testing):
+            places |= how.names(source)
+            environment |= how.environment
+            files = {name: _filled(text, places) for name, text in how.files.items()}
         return {
             "source_file": self.source_file.format(**places),
-            "compile": [part.format(**places) for part in self.compile],
-            "run": [part.format(**places) for part in self.run],
-            "environment": {name: value.format(**places) for name, value in self.environment.items()},
+            "compile": [part.format(**places) for part in how.compile],
+            "run": [part.format(**places) for part in how.run],
+            "environment": {name: value.format(**places) for name, value in environment.items()},
+            "files": files,
             "runtime_bytes": self.runtime_mib * MIB,
             "compile_limits": asdict(compile_limits(limits)),
         }
@@ -86,6 +128,13 @@ class Language:
             raise ValueError(f"limits factor {self.limits_factor}: must be above 0")
         if (self.family == PYTHON) != (not self.run) or bool(self.packages) != bool(self.run):
             raise ValueError("a language with a command to run it has a family of its own kind, and packages")
+
+
+def _filled(text: str, places: Mapping[str, object]) -> str:
+    """A launcher's text: braces are its language's, so that names stand between other marks."""
+    for name, value in places.items():
+        text = text.replace(f"@{name.upper()}@", str(value))
+    return text
 
 
 def compile_limits(limits: Limits) -> Limits:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
+CHECK = ("/usr/bin/bash", "-n", "main.sh")
+# runs the program in the same shell, and gives the sign where it came to its end and its last command was well
+LAUNCHER = r"""
+IFS= read -r -d '' -u 5 __harness_sign
+exec 5<&-
+source ./main.sh
+__harness_code=$?
+[ "$__harness_code" -eq 0 ] && printf %s "$__harness_sign" >&4
+exit "$__harness_code"
+"""
 LANGUAGE = Language(
     source_file="main.sh",
     suffixes=(".sh", ".bash"),
@@ -11,7 +21,13 @@ LANGUAGE = Language(
     family="scripts",
     packages=("bash", "coreutils", "grep", "sed", "gawk", "findutils", "diffutils", "bc"),
     version_of="bash",
-    compile=("/usr/bin/bash", "-n", "main.sh"),
+    compile=CHECK,
+    testing=Testing(
+        files={"harness_launcher.sh": LAUNCHER},
+        compile=CHECK,
+        run=("/usr/bin/bash", "harness_launcher.sh"),
+        assertion_signs=(),
+    ),
     run=("/usr/bin/bash", "main.sh"),
     memory_signs=("cannot allocate", "xrealloc", "xmalloc"),
 )

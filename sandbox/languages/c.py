@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing, _native
 
 LANGUAGE = Language(
     source_file="main.c",
@@ -14,4 +14,12 @@ LANGUAGE = Language(
     version_of="gcc",
     compile=("/usr/bin/gcc", "-std=gnu17", "-O2", "-o", "out/main", "main.c", "-lm"),
     run=("{build}/main",),
-)
+    testing=Testing(
+        files={_native.SIGN_FILE: _native.SIGN},
+        compile=(
+            "/usr/bin/gcc", "-std=gnu17", "-O2", "-o", "out/main", "main.c", _native.SIGN_FILE, _native.WRAP, "-lm",
+        ),
+        run=("{build}/main",),
+        assertion_signs=_native.ASSERTIONS,
+    ),
+)  # fmt: skip

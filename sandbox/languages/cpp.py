@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing, _native
 
 LANGUAGE = Language(
     source_file="main.cpp",
@@ -10,9 +10,18 @@ LANGUAGE = Language(
     fence_names=("cpp", "c++", "cc", "cxx"),
     other_names=("g++", "cplusplus"),
     family="native",
-    packages=("g++", "libc6-dev"),
+    packages=("g++", "libc6-dev", "libboost1.74-dev", "libssl-dev"),
     version_of="g++",
     compile=("/usr/bin/g++", "-std=c++17", "-O2", "-o", "out/main", "main.cpp"),
     run=("{build}/main",),
+    testing=Testing(
+        files={_native.SIGN_FILE: _native.SIGN},
+        compile=(
+            "/usr/bin/g++", "-std=c++17", "-O2", "-o", "out/main", "main.cpp", "-x", "c", _native.SIGN_FILE,
+            _native.WRAP, "-x", "none", "-lcrypto",
+        ),
+        run=("{build}/main",),
+        assertion_signs=_native.ASSERTIONS,
+    ),
     memory_signs=("std::bad_alloc", "std::bad_array_new_length"),
-)
+)  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
 JVM = "/usr/lib/jvm/java-17/bin"
 SMALL = (  # one thread collects; what is reserved fits beside a small heap
     "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=64m", "-XX:CompressedClassSpaceSize=128m", "-XX:-UsePerfData",
 )  # fmt: skip
+LIBRARIES = "/usr/share/java/javatuples.jar"
 STACKS = ("-Xss64m", "-XX:ThreadStackSize=1024")  # of the main thread, by the launcher; then KiB of all others
 _PACKAGE = re.compile(r"^[ \t]*package[ \t]+([\w.]+)[ \t]*;", re.MULTILINE)
 _TYPE = r"(?:class|interface|enum|record)[ \t]+(\w+)"
@@ -29,19 +30,48 @@ def names(source: str) -> dict[str, str]:
     return {"unit": public[1] if public else "Main", "entry": f"{package[1]}.{entry}" if package else entry}
 
 
+# calls `main`, and gives the sign where it came back
+LAUNCHER = r"""
+public class HarnessLauncher {
+    public static void main(String[] arguments) throws Throwable {
+        byte[] sign = new byte[64];
+        int length;
+        try (var in = new java.io.FileInputStream("/dev/fd/5")) {
+            length = in.read(sign);
+        }
+        try (var out = new java.io.FileOutputStream("/dev/fd/4")) {
+            var main = Class.forName(arguments[0]).getDeclaredMethod("main", String[].class);
+            main.setAccessible(true);
+            main.invoke(null, (Object) java.util.Arrays.copyOfRange(arguments, 1, arguments.length));
+            System.out.flush();
+            out.write(sign, 0, length);
+        } catch (java.lang.reflect.InvocationTargetException error) {
+            throw error.getCause();
+        }
+    }
+}
+"""
+JAVAC = (
+    f"{JVM}/javac", *(f"-J{option}" for option in SMALL), "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m",
+    "-proc:none", "-encoding", "UTF-8", "-nowarn", "-d", "out", "-cp", LIBRARIES, "{unit}.java",
+)  # fmt: skip
+JAVA = (f"{JVM}/java", *SMALL, *STACKS, "-Xms16m", "-Xmx{memory_mib}m", "-cp", "{build}:" + LIBRARIES)
 LANGUAGE = Language(
     source_file="{unit}.java",
     suffixes=(".java",),
     fence_names=("java",),
     other_names=("openjdk",),
     family="jvm",
-    packages=("openjdk-17-jdk-headless",),
+    packages=("openjdk-17-jdk-headless", "libjavatuples-java"),
     version_of="openjdk-17-jdk-headless",
-    compile=(
-        f"{JVM}/javac", *(f"-J{option}" for option in SMALL), "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m",
-        "-proc:none", "-encoding", "UTF-8", "-nowarn", "-d", "out", "{unit}.java",
+    compile=JAVAC,
+    run=(*JAVA, "{entry}"),
+    testing=Testing(
+        files={"HarnessLauncher.java": LAUNCHER},
+        compile=(*JAVAC, "HarnessLauncher.java"),
+        run=(*JAVA, "-ea", "HarnessLauncher", "{entry}"),
+        assertion_signs=("java.lang.AssertionError",),
     ),
-    run=(f"{JVM}/java", *SMALL, *STACKS, "-Xms16m", "-Xmx{memory_mib}m", "-cp", "{build}", "{entry}"),
     runtime_mib=256,
     names=names,
     memory_signs=("java.lang.OutOfMemoryError",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing, _node
 
 LANGUAGE = Language(
     source_file="main.js",
@@ -13,7 +13,13 @@ LANGUAGE = Language(
     packages=("nodejs",),
     version_of="nodejs",
     compile=("/usr/bin/node", "--check", "main.js"),
-    run=("/usr/bin/node", "--max-old-space-size={memory_mib}", "main.js"),
-    runtime_mib=128,
-    memory_signs=("heap out of memory", "llocation failed", "process out of memory", "SetPermissions"),
+    run=(*_node.NODE, "main.js"),
+    testing=Testing(
+        files=_node.FILES,
+        compile=("/usr/bin/node", "--check", "main.js"),
+        run=(*_node.NODE, _node.LAUNCHER_FILE, "main.js"),
+        assertion_signs=_node.ASSERTIONS,
+    ),
+    runtime_mib=_node.RUNTIME_MIB,
+    memory_signs=_node.MEMORY_SIGNS,
 )

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
+CHECK = ("/usr/bin/luac5.4", "-p", "main.lua")
+# runs the program, and gives the sign where it came to its end
+LAUNCHER = r"""
+local input = io.open("/dev/fd/5")
+local sign = input:read("a")
+input:close()
+local output = io.open("/dev/fd/4", "w")
+dofile("main.lua")
+output:write(sign)
+output:close()
+"""
 LANGUAGE = Language(
     source_file="main.lua",
     suffixes=(".lua",),
@@ -12,7 +23,13 @@ LANGUAGE = Language(
     family="scripts",
     packages=("lua5.4", "lua-unit"),
     version_of="lua5.4",
-    compile=("/usr/bin/luac5.4", "-p", "main.lua"),
+    compile=CHECK,
+    testing=Testing(
+        files={"harness_launcher.lua": LAUNCHER},
+        compile=CHECK,
+        run=("/usr/bin/lua5.4", "harness_launcher.lua"),
+        assertion_signs=("expected: ", "assertion failed"),
+    ),
     run=("/usr/bin/lua5.4", "main.lua"),
     memory_signs=("not enough memory",),
 )

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
+CHECK = ("/usr/bin/perl", "-c", "main.pl")
+# runs the program, and gives the sign where it came to its end
+LAUNCHER = r"""
+use strict;
+open(my $in, '<&=', 5) or die;
+my $sign = <$in>;
+close $in;
+open(my $out, '>&=', 4) or die;
+$0 = 'main.pl';
+package main;
+do './main.pl';
+die $@ if $@;
+print $out $sign;
+close $out;
+"""
 LANGUAGE = Language(
     source_file="main.pl",
     suffixes=(".pl",),
@@ -11,7 +26,13 @@ LANGUAGE = Language(
     family="scripts",
     packages=("perl", "libtest-deep-perl"),
     version_of="perl",
-    compile=("/usr/bin/perl", "-c", "main.pl"),
+    compile=CHECK,
+    testing=Testing(
+        files={"harness_launcher.pl": LAUNCHER},
+        compile=CHECK,
+        run=("/usr/bin/perl", "harness_launcher.pl"),
+        assertion_signs=(),
+    ),
     run=("/usr/bin/perl", "main.pl"),
     memory_signs=("Out of memory!", "Out of memory in perl"),
 )

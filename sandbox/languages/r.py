@@ -5,10 +5,21 @@ The interpreter is started itself: the script around it starts ten small program
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
 R = ("/usr/lib/R/bin/exec/R", "--no-echo", "--vanilla")
 LIBRARIES = "/usr/lib/R/lib:/usr/lib/{0}/blas:/usr/lib/{0}/lapack"
+CHECK = (*R, "-e", "invisible(parse('main.R'))")
+# runs the program, and gives the sign where it came to its end
+LAUNCHER = r"""
+local({
+  input <- file("/dev/fd/5", "r")
+  sign <- readLines(input, warn = FALSE)
+  close(input)
+  source("main.R")
+  cat(sign, file = "/dev/fd/4")
+})
+"""
 LANGUAGE = Language(
     source_file="main.R",
     suffixes=(".R", ".r"),
@@ -17,7 +28,13 @@ LANGUAGE = Language(
     family="r",
     packages=("r-base-core", "coreutils", "debianutils"),
     version_of="r-base-core",
-    compile=(*R, "-e", "invisible(parse('main.R'))"),
+    compile=CHECK,
+    testing=Testing(
+        files={"harness_launcher.R": LAUNCHER},
+        compile=CHECK,
+        run=(*R, "--file=harness_launcher.R", "--args"),
+        assertion_signs=("is not TRUE", "are not all TRUE"),
+    ),
     run=(*R, "--file=main.R", "--args"),
     environment={
         "R_HOME": "/usr/lib/R",

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing
 
+CHECK = ("/usr/bin/ruby", "--disable-all", "-c", "main.rb")
+# loads the program, runs the tests of a framework that would run at the exit, and gives the sign
+LAUNCHER = r"""
+lambda do
+  sign = IO.for_fd(5).read
+  out = IO.for_fd(4)
+  out.close_on_exec = true
+  $0 = File.expand_path('main.rb')
+  load $0
+  if defined?(Test::Unit::AutoRunner) && Test::Unit::AutoRunner.need_auto_run?
+    Test::Unit::AutoRunner.need_auto_run = false
+    exit 1 unless Test::Unit::AutoRunner.run
+  end
+  out.write(sign)
+  out.close
+end.call
+"""
 LANGUAGE = Language(
     source_file="main.rb",
     suffixes=(".rb",),
@@ -11,7 +28,13 @@ LANGUAGE = Language(
     family="scripts",
     packages=("ruby", "ruby-test-unit"),
     version_of="ruby",
-    compile=("/usr/bin/ruby", "--disable-all", "-c", "main.rb"),
+    compile=CHECK,
+    testing=Testing(
+        files={"harness_launcher.rb": LAUNCHER},
+        compile=CHECK,
+        run=("/usr/bin/ruby", "harness_launcher.rb"),
+        assertion_signs=("Failure: ", "AssertionFailedError", "Error at test case"),
+    ),
     run=("/usr/bin/ruby", "main.rb"),
     memory_signs=("failed to allocate memory (NoMemoryError)",),
 )

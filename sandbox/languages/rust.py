@@ -2,19 +2,73 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing, _native
+
+LINK = ("-C", "prefer-dynamic", "-C", "linker=/usr/bin/gcc")
+LIBRARIES = "/usr/lib/harness/rust"
+EXTERNS = f"-L {LIBRARIES} --extern rand --extern regex --extern md5"
+# the three crates that published tests name, with what they need: by hand, without cargo
+CRATES = f"""
+set -e
+L={LIBRARIES}
+mkdir -p $L
+one() {{
+  name=$1 from=$(echo /usr/share/cargo/registry/$2-[0-9]*)
+  shift 2
+  case "$*" in *--edition*) ;; *) set -- --edition=2018 "$@" ;; esac
+  rustc --crate-type=rlib --crate-name=$name -C opt-level=1 --sysroot=/usr --cap-lints=allow -L $L --out-dir=$L "$@" $from/src/lib.rs
+}}
+one cfg_if cfg-if
+one libc libc --edition=2015 --cfg 'feature="std"' --cfg libc_priv_mod_use --cfg libc_union --cfg libc_const_size_of \\
+  --cfg libc_align --cfg libc_int128 --cfg libc_core_cvoid --cfg libc_packedN --cfg libc_cfg_target_vendor \\
+  --cfg libc_non_exhaustive --cfg libc_underscore_const_names --cfg libc_ptr_addr_of --cfg libc_const_extern_fn
+one getrandom getrandom --cfg 'feature="std"' --extern cfg_if=$L/libcfg_if.rlib --extern libc=$L/liblibc.rlib
+one rand_core rand_core --cfg 'feature="std"' --cfg 'feature="alloc"' --cfg 'feature="getrandom"' --extern getrandom=$L/libgetrandom.rlib
+one ppv_lite86 ppv-lite86 --cfg 'feature="std"' --cfg 'feature="simd"'
+one rand_chacha rand_chacha --cfg 'feature="std"' --extern rand_core=$L/librand_core.rlib --extern ppv_lite86=$L/libppv_lite86.rlib
+one rand rand --cfg 'feature="std"' --cfg 'feature="std_rng"' --cfg 'feature="alloc"' --cfg 'feature="getrandom"' \\
+  --cfg 'feature="libc"' --cfg 'feature="rand_chacha"' --extern rand_core=$L/librand_core.rlib --extern rand_chacha=$L/librand_chacha.rlib --extern libc=$L/liblibc.rlib
+one regex_syntax regex-syntax --cfg 'feature="unicode"' --cfg 'feature="unicode-age"' --cfg 'feature="unicode-bool"' \\
+  --cfg 'feature="unicode-case"' --cfg 'feature="unicode-gencat"' --cfg 'feature="unicode-perl"' \\
+  --cfg 'feature="unicode-script"' --cfg 'feature="unicode-segment"'
+one regex regex --cfg 'feature="std"' --cfg 'feature="unicode"' --cfg 'feature="unicode-age"' \\
+  --cfg 'feature="unicode-bool"' --cfg 'feature="unicode-case"' --cfg 'feature="unicode-gencat"' \\
+  --cfg 'feature="unicode-perl"' --cfg 'feature="unicode-script"' --cfg 'feature="unicode-segment"' --extern regex_syntax=$L/libregex_syntax.rlib
+one md5 md5 --edition=2015 --cfg 'feature="std"'
+rm -r /usr/share/cargo
+"""  # noqa: E501
+SIGN = "/usr/bin/gcc -c -o harness_sign.o harness_sign.c"
+
+
+def _names(source: str) -> dict[str, str]:
+    """Functions that are marked as tests have a `main` from the compiler, which runs them."""
+    return {"harness": "--test" if "#[test]" in source else "--cfg=tested"}
+
 
 LANGUAGE = Language(
     source_file="main.rs",
     suffixes=(".rs",),
     fence_names=("rust", "rs"),
     family="rust",
-    packages=("rustc", "gcc", "libc6-dev"),
+    packages=("rustc", "gcc", "libc6-dev", "librust-rand-dev", "librust-regex-dev", "librust-md5-dev", "coreutils"),
+    prepare=CRATES,
     version_of="rustc",
     compile=(
-        "/usr/bin/rustc", "--edition=2021", "-O", "-C", "prefer-dynamic", "-C", "linker=/usr/bin/gcc",
-        "--color=never", "-o", "out/main", "main.rs",
+        "/usr/bin/rustc", "--edition=2021", "-O", *LINK, "--color=never", "-o", "out/main", "main.rs",
     ),
     run=("{build}/main",),
+    testing=Testing(
+        files={_native.SIGN_FILE: _native.SIGN},
+        compile=(
+            "/usr/bin/sh", "-c",
+            f"{SIGN} && exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
+            f" --color=never --cap-lints=allow -C link-arg=harness_sign.o -C link-arg={_native.WRAP} {EXTERNS}"
+            " -o out/main main.rs",
+        ),
+        run=("{build}/main",),
+        environment={"RUST_TEST_THREADS": "1"},
+        assertion_signs=_native.ASSERTIONS,
+        names=_names,
+    ),
     memory_signs=("memory allocation of", "capacity overflow"),
 )  # fmt: skip

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language
+from sandbox.languages import Language, Testing, _node
 
+BUNDLE = (
+    "/usr/bin/esbuild", "main.ts", "--bundle", "--platform=node", "--target=node18", "--outfile=out/main.js",
+    "--log-level=warning", "--color=false",
+)  # fmt: skip
 LANGUAGE = Language(
     source_file="main.ts",
     suffixes=(".ts", ".mts", ".cts"),
@@ -11,11 +15,14 @@ LANGUAGE = Language(
     family="web",
     packages=("nodejs", "esbuild"),
     version_of="esbuild",
-    compile=(
-        "/usr/bin/esbuild", "main.ts", "--bundle", "--platform=node", "--target=node18", "--outfile=out/main.js",
-        "--log-level=warning", "--color=false",
+    compile=BUNDLE,
+    run=(*_node.NODE, "{build}/main.js"),
+    testing=Testing(
+        files=_node.FILES,
+        compile=BUNDLE,
+        run=(*_node.NODE, _node.LAUNCHER_FILE, "{build}/main.js"),
+        assertion_signs=_node.ASSERTIONS,
     ),
-    run=("/usr/bin/node", "--max-old-space-size={memory_mib}", "{build}/main.js"),
-    runtime_mib=128,
-    memory_signs=("heap out of memory", "llocation failed", "process out of memory", "SetPermissions"),
+    runtime_mib=_node.RUNTIME_MIB,
+    memory_signs=_node.MEMORY_SIGNS,
 )  # fmt: skip

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 import sandbox
-from sandbox import Limits, Pool, Program, StdioCase, StdioTests, Verdict, languages
+from sandbox import Limits, Pool, Program, ProgramTests, StdioCase, StdioTests, Verdict, languages
 from sandbox.types import LANGUAGES
 from tests.fixtures.language_programs import ENDS, SUMS
 from tests.fixtures.sandboxes import own_uids
+from tests.fixtures.tested_programs import TESTED
 
 LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=128 * 2**20, output_bytes=100_000)
 QUICK = ("native",)  # families that are tested whole in every run of the suite
@@ -101,6 +102,40 @@ def test_the_label_names_the_languages_and_their_versions(pool: Pool, language: 
     assert len(label.split("+")) == len(languages.of_family(pool.family)) + 1
 
 
+TEST_LIMITS = Limits(cpu_s=5.0, wall_s=15.0, memory_bytes=256 * 2**20, output_bytes=100_000)
+WITHOUT_MAIN = ("go", "rust")  # the program and its tests are a program only for the compiler's own test harness
+
+
+@pytest.fixture
+def tested_pool(backend: str, pools: dict[str, Pool], language: str) -> Pool:
+    """As `pool`, with room for a runtime, a program and its tests."""
+    family = f"{languages.find(language).family} with tests"
+    if family not in pools:
+        sandbox.prepare(backend, language=language)
+        pools[family] = sandbox.open(backend, workers=1, ceiling=TEST_LIMITS, language=language)
+    return pools[family]
+
+
+def test_tests_in_its_language_accept_what_is_right_and_nobody_who_leaves_early(
+    tested_pool: Pool, language: str
+) -> None:
+    found = TESTED[language]
+    tests = ProgramTests(source=found.tests)
+
+    def run(source: str) -> sandbox.Execution:
+        return tested_pool.run(Program(source=source, language=language), tests, TEST_LIMITS)
+
+    right, wrong = run(found.right), run(found.wrong)
+    assert right.verdict is Verdict.ACCEPTED and right.integrity is sandbox.Integrity.IN_SANDBOX, right
+    assert wrong.verdict in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR), wrong
+    for name, source in found.leaving.items():
+        left = run(source)
+        assert (left.verdict, left.detail) == (Verdict.RUNTIME_ERROR, "ended before its tests did"), (name, left)
+        if language not in WITHOUT_MAIN:  # what looks at nothing but the exit code accepts it
+            naive = tested_pool.run(Program(source=tests.text(source), language=language), limits=TEST_LIMITS)
+            assert naive.verdict is Verdict.ACCEPTED, (name, naive)
+
+
 class TestNative:
     """What only programs can do that were compiled, and what compilers can be asked."""
 
@@ -152,7 +187,7 @@ class TestNative:
 
 
 def test_every_language_has_programs_with_the_verdicts_that_they_must_have() -> None:
-    assert set(SUMS) == set(ENDS) == {name for name in LANGUAGES if languages.find(name).run}
+    assert set(SUMS) == set(ENDS) == set(TESTED) == {name for name in LANGUAGES if languages.find(name).run}
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
