@@ -23,7 +23,7 @@ from harness.images.features import (
     read_features,
     weights_sha256,
 )
-from harness.images.pictures import PictureSet, open_set, subset, without_unreadable
+from harness.images.pictures import PictureSet, open_set, subset
 from harness.images.prompts import Library, open_library
 from harness.images.sampling import EMBEDDED, MODELS
 from harness.images.scoring import ClipResult, ClipScorer
@@ -78,10 +78,7 @@ def of_shapes(gen: str, **changes: Any) -> Request:
 def evaluate(request: Request, results: Path, progress: Progress | None = None) -> tuple[Path, dict[str, Any]]:
     """Write a run and return its folder and summary. Raises InputError for what cannot be evaluated, before a run
     begins."""
-    pictures = open_set(request.gen)
-    skipped: list[str] = []
-    if request.skip_unreadable:
-        pictures, skipped = without_unreadable(pictures)
+    pictures = open_set(request.gen, skip_unreadable=request.skip_unreadable)
     library = open_library(request.prompts) if request.prompts else None
     extractor = open_extractor(request.extractor)
     sampled = read_sample(request.gen)
@@ -94,7 +91,7 @@ def evaluate(request: Request, results: Path, progress: Progress | None = None) 
     counts = run_directory.coverage(
         found.values.values, found.clip, prompts=len(library.prompts) if library else 0, pictures=len(pictures)
     )
-    summary = _write(run, found, identity, counts, skipped)
+    summary = _write(run, found, identity, counts)
     report.write(run, summary, found.pictures, found.copies)
     return run, summary
 
@@ -111,7 +108,7 @@ def features_of(
     """The features of pictures, or of a `.npz`; and the pictures, where there are any."""
     if source.endswith(".npz"):
         return read_features(Path(source)), None
-    pictures = open_set(source)
+    pictures = open_set(source, skip_unreadable=request.skip_unreadable)
     if n is not None and n < len(pictures):
         pictures = subset(pictures, list(range(n)))
     return extract(pictures, extractor, cache=request.cache, progress=progress), pictures
@@ -190,7 +187,7 @@ def _config(request: Request) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage, skipped: list[str]) -> dict[str, Any]:
+def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage) -> dict[str, Any]:
     copied = found.copies.record() if found.copies else None
     clip = found.clip.record() if found.clip else None
     said = (
@@ -207,7 +204,8 @@ def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage,
     )
     inputs = {"gen": found.gen.facts if found.gen else None, "real": found.real.facts if found.real else None}
     sections = {
-        "inputs": inputs | {"skipped": skipped}, "extractor": _info(found), "copies": copied,
+        "inputs": inputs | {"skipped": list(found.pictures["generated"].skipped)},
+        "extractor": _info(found), "copies": copied,
         "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
         "reading": [{"kind": one.kind, "text": one.text} for one in said],
     }  # fmt: skip

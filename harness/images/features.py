@@ -166,7 +166,7 @@ def extract(
         info=ExtractorInfo(**{**asdict(extractor.info), "dim": int(features.shape[1])}),
         features=features.astype(np.float64),
         logits=None if logits is None else logits.astype(np.float64),
-        ids=ids, prompts=prompts, facts={**facts, "name": pictures.name},
+        ids=ids, prompts=prompts, facts={**facts, "name": pictures.name, "skipped": list(pictures.skipped)},
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,16 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureSet:
-    """Pictures in order. `raw(i)`: the bytes that stand for picture i (its file's); `decode(i)`: the picture."""
+    """Pictures in order. `raw(i)`: the bytes that stand for picture i (its file's); `decode(i)`: the picture.
+
+    skipped: files that cannot be read and were left out.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     raw: Callable[[int], bytes]
     decode: Callable[[int], Decoded]
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -132,11 +136,17 @@ def png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def open_set(path: str) -> PictureSet:
+def open_set(path: str, *, skip_unreadable: bool = False) -> PictureSet:
     """A set by its path, or `shapes:train`, `shapes:holdout`, `shapes:reference` with an optional `@number`.
 
-    A folder with `samples.jsonl` or `manifest.jsonl` is read by it. Raises InputError where there is nothing to read.
+    A folder with `samples.jsonl` or `manifest.jsonl` is read by it. skip_unreadable: without the files that cannot be
+    read; `skipped` names them. Raises InputError where there is nothing to read.
     """
+    whole = _open(path)
+    return without_unreadable(whole) if skip_unreadable else whole
+
+
+def _open(path: str) -> PictureSet:
     if path.startswith("shapes:"):
         return _world(path)
     place = Path(path)
@@ -177,8 +187,8 @@ def facts(pictures: PictureSet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def without_unreadable(pictures: PictureSet) -> tuple[PictureSet, list[str]]:
-    """The set without the pictures that cannot be read, and the names of these."""
+def without_unreadable(pictures: PictureSet) -> PictureSet:
+    """The set without the pictures that cannot be read; `skipped` names them. Raises InputError if none is left."""
     good, bad = [], []
     for i, entry in enumerate(pictures.entries):
         try:
@@ -186,7 +196,9 @@ def without_unreadable(pictures: PictureSet) -> tuple[PictureSet, list[str]]:
             good.append(i)
         except InputError:
             bad.append(entry.image)
-    return subset(pictures, good), bad
+    if not good:
+        raise InputError(f"none of the {len(bad):,} pictures of {pictures.name} can be read")
+    return replace(subset(pictures, good), skipped=tuple(bad))
 
 
 def subset(pictures: PictureSet, indices: list[int]) -> PictureSet:
@@ -196,6 +208,7 @@ def subset(pictures: PictureSet, indices: list[int]) -> PictureSet:
         entries=tuple(pictures.entries[i] for i in indices),
         raw=lambda i: pictures.raw(indices[i]),
         decode=lambda i: pictures.decode(indices[i]),
+        skipped=pictures.skipped,
     )
 
 
@@ -269,4 +282,31 @@ def _row(line: str, where: str) -> Entry:
 
 def _of_files(name: str, entries: list[Entry], raw: Callable[[int], bytes]) -> PictureSet:
     rows = tuple(entries)
-    return PictureSet(name=name, entries=rows, raw=raw, decode=lambda i: decode(raw(i), rows[i].image))
+    fault = _Unreadable(rows, raw)
+    return PictureSet(name=name, entries=rows, raw=raw, decode=fault.decode)
+
+
+@dataclass(slots=True)
+class _Unreadable:
+    """Decodes; where a picture cannot be read, it counts (once) how many others cannot, and says what to do."""
+
+    rows: tuple[Entry, ...]
+    raw: Callable[[int], bytes]
+    n: int | None = None
+
+    def decode(self, i: int) -> Decoded:
+        try:
+            return decode(self.raw(i), self.rows[i].image)
+        except InputError as error:
+            if self.n is None:
+                self.n = sum(map(self._is_unreadable, range(len(self.rows))))
+            raise InputError(
+                f"{error}; {self.n:,} of {len(self.rows):,}; --skip-unreadable leaves such out and says so"
+            ) from error
+
+    def _is_unreadable(self, i: int) -> bool:
+        try:
+            decode(self.raw(i), "")
+        except InputError:
+            return True
+        return False

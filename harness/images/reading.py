@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.images.clusters import find_clusters
 from harness.images.features import FeatureSet
 from harness.images.metric_value import MetricValue, find
 from harness.metrics.precision_recall import PrecisionRecall
 
 LOW_SHARE, HIGH_SHARE = 0.6, 0.8  # of what the reference scores against itself
+SMALLEST_CLUSTER = 10
 NEAR_FLOOR = 2.0  # times the noise floor
 WORTH = {
     "shapes": "The extractor shapes is a small classifier that was taught to name attributes. It sees what a picture "
@@ -133,7 +135,8 @@ def _neighbourhoods(
         text = f"{one.name} of {one.value:.3g} is no pass: recall and coverage are low."
         said.append(Sentence(kind="caution", text=text))
     covered = next(each.covered for each in found if each.k == coverage.k)
-    missing = missing_prompts(real, ~covered) if coverage.of_own < 0.9 else []
+    find_missing = missing_prompts if real.prompts and any(real.prompts) else missing_clusters
+    missing = find_missing(real, ~covered) if coverage.of_own < 0.9 else []
     if missing:
         names = "; ".join(f"{prompt} ({share:.0%} of {n})" for prompt, share, n in missing[:5])
         said.append(Sentence(kind="note", text=f"Most often without a picture near: {names}."))
@@ -198,6 +201,18 @@ def missing_prompts(real: FeatureSet, alone: Any) -> list[tuple[str, float, int]
     overall = float(lonely.mean())
     rows = [(f"“{word}”", missed[word] / n, n) for word, n in counts.items() if 20 <= n < 0.9 * len(lonely)]
     rows = [row for row in rows if row[1] > 1.3 * overall]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def missing_clusters(real: FeatureSet, alone: Any) -> list[tuple[str, float, int]]:
+    """The same for a reference without captions: clusters of its features, named by the picture in their middle."""
+    lonely = np.asarray(alone)
+    rows = []
+    for one in find_clusters(real.matrix):
+        middle = int(one.places[0])
+        name = real.ids[middle] if middle < len(real.ids) else f"row {middle}"
+        rows.append((f"pictures like {name}", float(lonely[one.places].mean()), len(one.places)))
+    rows = [row for row in rows if row[2] >= SMALLEST_CLUSTER and row[1] > 1.3 * float(lonely.mean())]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 

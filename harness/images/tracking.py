@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -317,7 +318,10 @@ def _strip(samples: Sequence[Mapping[str, Any]]) -> str:
     for sample in samples:
         if sample["step"] is not None:
             rows.setdefault((sample["prompt"], sample["seed"]), {})[sample["step"]] = sample
-    turn = {key: [other for other in rows if other[0] == key[0]].index(key) for key in rows}
+    turn, seeds = dict[tuple[str, int | None], int](), Counter[str]()
+    for key in rows:
+        turn[key] = seeds[key[0]]
+        seeds[key[0]] += 1
     parts = []
     for prompt, seed in sorted(rows, key=lambda key: turn[key])[:STRIP]:
         by_step = rows[prompt, seed]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from harness.trackers import PACKAGE, _send, find_tracker
 
 if TYPE_CHECKING:
     from harness.images.distances import Settings
+    from harness.images.pictures import PictureSet
 
 GROUP = "images"
 TRACKERS = ", ".join(registry.names(PACKAGE))
@@ -35,6 +37,9 @@ ExtractorOption = Annotated[
     typer.Option(
         "--extractor", help="shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE or py:module:Class."
     ),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out files that cannot be read, and say so.")
 ]
 FailIf = Annotated[
     list[str] | None,
@@ -103,7 +108,7 @@ def evaluate(
     seed: Seed = 2020,
     kid_subset: KidSubset = None,
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
-    skip_unreadable: Annotated[bool, typer.Option(help="Leave out files that cannot be read, and say so.")] = False,
+    skip_unreadable: SkipUnreadable = False,
     results: Results = Path("results"),
     report_to: Annotated[str, typer.Option("--report-to", "--report_to", help=f"Trackers: {TRACKERS}, or none.")] = "",
     fail_if: FailIf = None,
@@ -130,6 +135,7 @@ def evaluate(
         raise InputError(f"{gen} needs something to be measured against: --real PICTURES, or --prompts and --clip DIR")
     with Meter(quiet=as_json) as meter:
         run, summary = evaluation.evaluate(make(gen=gen, **given, **more), results, meter)
+    _say_left_out(summary["inputs"]["skipped"], gen)
     _finish(run, summary, report_to, conditions, as_json=as_json)
 
 
@@ -145,6 +151,7 @@ def distance(
     jackknife: Jackknife = 10,
     seed: Seed = 2020,
     kid_subset: KidSubset = None,
+    skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
@@ -154,13 +161,14 @@ def distance(
 
     conditions = [_condition(text) for text in fail_if or ()]
     settings = _settings(metrics, k, jackknife, seed, kid_subset)
-    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache())
+    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache(), skip_unreadable=skip_unreadable)
     needed = not (real.endswith(".npz") and gen.endswith(".npz"))
     opened: Any = open_extractor(extractor) if needed else None
     with Meter(quiet=as_json) as meter:
-        first, _ = evaluate.features_of(real, opened, request, meter)
-        second, _ = evaluate.features_of(gen, opened, request, meter)
+        first, first_seen = evaluate.features_of(real, opened, request, meter)
+        second, second_seen = evaluate.features_of(gen, opened, request, meter)
         found = distances.measure(first, second, settings, progress=meter)
+    _say_skipped(first_seen, second_seen)
     said = reading.read(found.values, found.neighbourhoods, first)
     summary = {"metrics": [one.record() for one in found.values], "reading": [dataclasses.asdict(one) for one in said]}
     _show(summary, conditions, as_json=as_json)
@@ -171,6 +179,7 @@ def features(
     pictures: Annotated[str, typer.Argument(help="A folder, .zip or manifest.jsonl.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .npz to write.")],
     extractor: ExtractorOption = "shapes",
+    skip_unreadable: SkipUnreadable = False,
 ) -> None:
     """Write the features of pictures to a .npz. Every other command takes it in place of the pictures."""
     from harness.images.features import extract, open_extractor, write_features
@@ -179,7 +188,9 @@ def features(
     if out.suffix != ".npz":
         raise InputError(f"{out}: features are written to a .npz file")
     with Meter(quiet=False) as meter:
-        found = extract(open_set(pictures), open_extractor(extractor), cache=_cache(), progress=meter)
+        opened = open_set(pictures, skip_unreadable=skip_unreadable)
+        found = extract(opened, open_extractor(extractor), cache=_cache(), progress=meter)
+    _say_skipped(opened)
     write_features(out, found)
     shape = " x ".join(map(str, found.matrix.shape))
     display.out.print(f"{out}: {shape} features by {found.info.signature}", soft_wrap=True, markup=False)
@@ -204,6 +215,7 @@ def clip(
         str, typer.Option("--evaluation-type", "--evaluation_type", help="As SimpleTuner has it: clip.")
     ] = "clip",
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
+    skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
@@ -224,7 +236,9 @@ def clip(
     folder = MODELS / model if model == "shapes-clip" else directory(model)
     with Meter(quiet=as_json) as meter:
         scorer = ClipScorer(ClipModel(folder), open_library(prompts), prefix)
-        found = scorer.score(open_set(pictures), allow_missing=allow_missing, progress=meter)
+        opened = open_set(pictures, skip_unreadable=skip_unreadable)
+        found = scorer.score(opened, allow_missing=allow_missing, progress=meter)
+    _say_skipped(opened)
     record = found.record()
     if as_json:
         print(json.dumps({"clip": record, "samples": [row.record() for row in found.rows]}, ensure_ascii=False))
@@ -246,6 +260,7 @@ def score(
     prompts: Annotated[str, typer.Option("--prompts", help="The prompt library.")],
     scorer: Annotated[str, typer.Option("--scorer", help="py:module:Class, a class with score(images, prompts).")],
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
+    skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
     as_json: options.Json = False,
 ) -> None:
@@ -257,9 +272,11 @@ def score(
     conditions = [_condition(text) for text in fail_if or ()]
     name, opened = scorers.open_scorer(scorer)
     with Meter(quiet=as_json) as meter:
+        seen = open_set(pictures, skip_unreadable=skip_unreadable)
         found = scorers.score_pictures(
-            opened, name, open_set(pictures), open_library(prompts), allow_missing=allow_missing, progress=meter
+            opened, name, seen, open_library(prompts), allow_missing=allow_missing, progress=meter
         )
+    _say_skipped(seen)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
     else:
@@ -280,6 +297,7 @@ def copies(
     holdout: Annotated[str | None, typer.Option(help="Pictures like training's that it did not see.")] = None,
     extractor: ExtractorOption = "shapes",
     top: Annotated[int, typer.Option(help="How many of the nearest pairs are listed.")] = 16,
+    skip_unreadable: SkipUnreadable = False,
     as_json: options.Json = False,
 ) -> None:
     """Look for copies of training pictures among generated ones. Exit code 1 where there are candidates or leaks."""
@@ -287,7 +305,7 @@ def copies(
     from harness.images import evaluate
     from harness.images.features import open_extractor
 
-    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache())
+    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache(), skip_unreadable=skip_unreadable)
     opened = open_extractor(extractor)
     with Meter(quiet=as_json) as meter:
         sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})
@@ -295,19 +313,18 @@ def copies(
         pixels = {name: copying.digests(seen) for name, (_, seen) in found.items() if seen is not None}
         held = found["holdout"][0] if holdout else None
         report = copying.find_copies(found["train"][0], found["gen"][0], held, pixels=pixels, top=top)
+    _say_skipped(*(seen for _, seen in found.values()))
     if as_json:
         print(json.dumps(report.record(), ensure_ascii=False))
     else:
         for pair in report.candidates[:top]:
             kind = "equal pixels" if pair.equal_pixels else f"{pair.ratio:.2f} of the threshold"
-            display.out.print(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})", soft_wrap=True, markup=False)
+            _say(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})")
         for name, n in report.leaks.items():
-            display.out.print(f"leak: {n} training pictures are in the {name}", soft_wrap=True, markup=False)
-        display.out.print(
+            _say(f"leak: {n} training pictures are in the {name}")
+        _say(
             f"{len(report.candidates)} candidates among {len(report.gen_distance):,}; calibrated on "
-            f"{report.calibrated_on}; authenticity {report.authenticity:.1%}",
-            soft_wrap=True,
-            markup=False,
+            f"{report.calibrated_on}; authenticity {report.authenticity:.1%}"
         )
     if report.candidates or report.leaks:
         raise typer.Exit(1)
@@ -347,8 +364,22 @@ def likelihood(
     _judge({"likelihood": first}, conditions)
 
 
+def _say_skipped(*sets: PictureSet | None) -> None:
+    for one in sets:
+        _say_left_out(one.skipped if one else (), one.name if one else "")
+
+
+def _say_left_out(skipped: Sequence[str], name: str) -> None:
+    if skipped:
+        shown = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
+        display.err.print(
+            f"{len(skipped):,} pictures of {display.printable(name)} cannot be read and are left out: "
+            f"{display.printable(shown)}", soft_wrap=True, markup=False,
+        )  # fmt: skip
+
+
 def _say(text: str) -> None:
-    display.out.print(text, soft_wrap=True, markup=False)
+    display.out.print(display.printable(text), soft_wrap=True, markup=False)
 
 
 def _show_likelihood(found: dict[str, Any], before: str) -> None:

@@ -127,6 +127,19 @@ def test_the_reading_calls_a_collapsed_model_real_without_variety_and_names_what
     assert "Real but little variety" in said and "“square” (100% of 200)" in said
 
 
+def test_without_captions_the_missing_clusters_are_named_by_a_picture_of_theirs():
+    rng = np.random.default_rng(0)
+    centers = rng.standard_normal((4, 8)) * 9
+    kinds = np.arange(400) % 4
+    ids = tuple(f"kind{kind}/{i}" for i, kind in enumerate(kinds))
+    real = FeatureSet(name="real", info=INFO, features=centers[kinds] + rng.standard_normal((400, 8)), ids=ids)
+    gen = FeatureSet(name="gen", info=INFO, features=centers[kinds % 3] + rng.standard_normal((400, 8)))
+    measured = distances.measure(real, gen, distances.Settings(jackknife=0, metrics=("fid", "prdc")))
+    said = " ".join(one.text for one in reading.read(measured.values, measured.neighbourhoods, real))
+    assert "Most often without a picture near: pictures like kind3/" in said
+    assert not any(f"pictures like kind{kind}/" in said for kind in range(3))
+
+
 def test_no_verdict_on_a_distance_below_the_floor():
     measured = distances.measure(made(1, 200, 8), made(9, 200, 8), distances.Settings(metrics=("fid",)))
     (value,) = measured.values

@@ -50,10 +50,15 @@ def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "0093.png").write_bytes(good[: len(good) // 2])
     (tmp_path / "0094.png").write_bytes(good)
     whole = pictures.open_set(str(tmp_path))
-    with pytest.raises(InputError, match=r"0093\.png cannot be read as a picture \("):
+    with pytest.raises(
+        InputError, match=r"0093\.png cannot be read as a picture \(.*\); 1 of 2; --skip-unreadable leaves such out"
+    ):
         list(whole)
-    left, bad = pictures.without_unreadable(whole)
-    assert len(left) == 1 and bad == ["0093.png"]
+    left = pictures.open_set(str(tmp_path), skip_unreadable=True)
+    assert [entry.id for entry in left.entries] == ["0094"] and left.skipped == ("0093.png",)
+    (tmp_path / "0094.png").unlink()
+    with pytest.raises(InputError, match=r"none of the 1 pictures of .* can be read"):
+        pictures.open_set(str(tmp_path), skip_unreadable=True)
 
 
 def test_a_folder_and_its_zip_are_one_set(tmp_path):
