@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 a checked thing failed, 2 bad input, 3 our own failure.
 from __future__ import annotations
 
 import ast
+import itertools
 import shlex
 import sys
 import traceback
@@ -23,6 +24,7 @@ import typer.core
 import typer.main
 
 from harness import __version__, registry
+from harness.cli import flags
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from harness.files.limits import allow
 from harness.text.printable import printable
@@ -162,8 +164,15 @@ def _command() -> str:
     return shlex.join([*(["python", "-m", "harness"] if name == "__main__.py" else [name]), *sys.argv[1:]])
 
 
+def _called() -> str:
+    """The command that was called, with its sub-command."""
+    words = list(itertools.takewhile(lambda each: not each.startswith("-"), sys.argv[1:]))
+    return " ".join(words[:2])
+
+
 def _fail(error: object, code: int) -> None:
     text = str(error)
+    text += flags.whose(text, _Commands(), _called())
     if len(text) > LONGEST_MESSAGE:  # it names something that somebody made a megabyte long
         half = LONGEST_MESSAGE // 2
         text = f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"

@@ -146,12 +146,13 @@ def _warnings(found: SamplingAudit, temperature: float | None) -> Iterator[str]:
     if (found.length_share or 0) > LENGTH_SHARE:
         yield (
             f"{found.length_share:.1%} of the completions were cut at max_tokens or the end of the model's context, so "
-            "values may be too low: raise --max-tokens, or --thinking-tokens for a reasoning model"
+            "values may be too low: sample with a higher harness run --max-tokens, or --thinking-tokens for a "
+            "reasoning model"
         )
     if found.empty_share > EMPTY_SHARE:
         yield (
             f"{found.empty_share:.1%} of the completions are empty or hold no program, so values may be too low: look "
-            "at some with harness show, and at the prompt with --print-prompt"
+            "at some with harness show, and at the prompt with harness run --print-prompt"
         )
 
 
@@ -161,7 +162,8 @@ def _unreadable(found: SamplingAudit) -> Iterator[str]:
     if fenced:
         yield (
             f"{found.fenced_share:.1%} of the programs hold a Markdown code fence, so they are replies with a program "
-            "in them: harness extract FILE --problems SET takes the programs out; ask a chat model with --form chat"
+            "in them: harness extract FILE --problems SET takes the programs out; ask a chat model with harness run "
+            "--form chat"
         )
     if special:
         yield (
@@ -171,10 +173,10 @@ def _unreadable(found: SamplingAudit) -> Iterator[str]:
     if (found.compile_error_share or 0) > COMPILE_ERROR_SHARE and not fenced and not special:
         yield (
             f"{found.compile_error_share:.1%} of the programs do not compile: look at some with harness show, and at "
-            "the prompt with --print-prompt"
+            "the prompt with harness run --print-prompt"
         )
     if (found.unread_share or 0) > UNREAD_SHARE:
         yield (
             f"{found.unread_share:.1%} of the answers name no label, or several, and count as wrong: look at some with "
-            "harness show; a model that does not follow instructions is better asked with --set by=logprob"
+            "harness show; a model that does not follow instructions is better asked with harness run --set by=logprob"
         )
