@@ -87,7 +87,8 @@ class StudyView:
         design = self.study.design
         return self._environment.get_template("vote.html.j2").render(
             policy=self.policy, style=Markup(self._style), scripts=[Markup(self._script)], version=__version__,
-            design=design, ab=self.study.kind == AB, practice=practice.ITEMS if self.study.kind == AB else (),
+            design=design, ab=self.study.kind == AB,
+            practice=practice.items(both_bad=design.both_bad) if self.study.kind == AB else (),
         )  # fmt: skip
 
     def state(self, judge: str, leases: Sequence[Lease]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from harness.html.environment import make_environment, make_policy
 from harness.review.study import PICTURES, Study
 from harness.text.printable import printable
 
+SMALL = 256  # pixels: a picture that is less wide is shown larger
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -48,14 +49,15 @@ def render_form(study: Study, entries: Sequence[dict[str, Any]]) -> str:
     for entry in entries:
         item = study.item(entry["id"])
         answer = item.answers[0]
-        picture = None
+        picture, small = None, False
         if answer.image is not None:
             data = (study.path / PICTURES / answer.image).read_bytes()
             picture = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+            small = int.from_bytes(data[16:20], "big") < SMALL  # the width in a PNG's first chunk
         rows.append({
             "id": entry["id"], "prompt": shown_html(item.prompt, answer.language),
             "expected": shown_html(item.expected, answer.language) if item.expected else None,
-            "generated": shown_html(answer.text, answer.language), "picture": picture,
+            "generated": shown_html(answer.text, answer.language), "picture": picture, "small": small,
         })  # fmt: skip
     environment = make_environment(TEMPLATES, SHARED)
     return environment.get_template("form.html.j2").render(

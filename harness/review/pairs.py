@@ -14,14 +14,16 @@ from harness.review import sources as reading
 from harness.review.blinding import names_a_model
 from harness.review.pictures import nameless
 from harness.review.sources import Source
-from harness.review.study import AB, VOTES, Answer, Design, Item, Key, Study, write_study
+from harness.review.study import AB, PICTURES, VOTES, Answer, Design, Item, Key, Study, write_study
 from harness.review.votes import Votes
 
-GUIDELINES = (
+_READ = (
     "Read the task, then both answers to their end. Choose the one that you would rather have been given: right first, "
-    "then complete, then easy to read. Length is no merit of its own. Say tie where you cannot prefer one, and both "
-    "bad where neither is of use. You can change a vote until the study is closed."
+    "then complete, then easy to read. Length is no merit of its own. Say tie where you cannot prefer one"
 )
+_CHANGE = " You can change a vote until the study is closed."
+GUIDELINES = f"{_READ}, and both bad where neither is of use.{_CHANGE}"
+GUIDELINES_WITHOUT_BAD = f"{_READ}.{_CHANGE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +142,11 @@ class Task:
         return " ".join([str(self.item), *self.answers])
 
 
-def same(first: Answer, second: Answer) -> bool:
-    """Whether two answers are equal but for white space around lines: a tie without a vote."""
+def same(study: Study, first: Answer, second: Answer) -> bool:
+    """Whether two answers are equal, texts but for white space around lines: a tie without a vote."""
+    if first.image and second.image:
+        one, other = (study.path / PICTURES / each for each in (first.image, second.image))
+        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
     return not first.image and not second.image and _plain(first.text) == _plain(second.text)
 
 
@@ -160,7 +165,7 @@ def tasks_of(study: Study) -> tuple[list[Task], list[Task]]:
             continue
         for first, second in itertools.combinations(item.answers, 2):
             task = Task(item=number, answers=(first.id, second.id))
-            (ties if same(first, second) else asked).append(task)
+            (ties if same(study, first, second) else asked).append(task)
     return asked, ties
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 
@@ -33,3 +34,11 @@ ITEMS = (
         "change a vote.",
     ),
 )
+_WITHOUT_BAD = dataclasses.replace(
+    ITEMS[1], says="Both are right: that is a tie (T). Z takes you back to change a vote."
+)
+
+
+def items(*, both_bad: bool) -> tuple[Practice, ...]:
+    """The items of a study that offers `both bad`, or does not."""
+    return ITEMS if both_bad else (ITEMS[0], _WITHOUT_BAD)

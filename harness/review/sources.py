@@ -23,6 +23,7 @@ from harness.types import Problem
 
 STRATA = ("category", "label", "verdict")
 _PROMPTS, _EXPECTED = ("prompt", "instruction", "question"), ("expected", "output", "reference", "canonical_solution")
+PICTURES = "manifest.jsonl"  # as `harness images sample` writes it
 _GENERATED = ("generated", "completion", "response")
 
 
@@ -54,7 +55,12 @@ class Source:
 
 
 def read_source(path: Path, index: int, cache: Path) -> Source:
-    """A run directory or a JSONL file. Raises InputError: what, where and what to do."""
+    """A run directory, a JSONL file, or a folder of pictures with their manifest.jsonl.
+
+    Raises InputError: what, where and what to do.
+    """
+    if path.is_dir() and (path / PICTURES).is_file() and not (path / MANIFEST).is_file():
+        return _read_rows(path / PICTURES)
     if path.is_dir() or not path.exists():
         return _read_run(path, index, ProblemSets(cache))
     return _read_rows(path)
@@ -67,6 +73,11 @@ def _read_run(path: Path, index: int, sets: ProblemSets) -> Source:
     task = str(manifest.config.get("task", "codegen"))
     if task == "perplexity":
         raise InputError(f"{path} is a run of perplexity: its model wrote no answers that people could read")
+    if manifest.identity.get("task") == "images":
+        raise InputError(
+            f"{path} measured pictures and holds none; give the folders that have them, each with its {PICTURES}: "
+            "harness review ab samples/A samples/B"
+        )
     problems = find_problems(sets, manifest)
     named = manifest.identity.get("problems")
     data = f"{named.get('name')}@{str(named.get('sha256'))[:8]}" if isinstance(named, dict) else "unknown"
@@ -142,7 +153,7 @@ def _read_rows(path: Path) -> Source:
     try:
         for number, row, _ in read_json_lines(path):
             where = f"{path}, line {number}"
-            name = str(row.get("id") or row.get("task_id") or row.get("problem_id") or _text(row, _PROMPTS, where))
+            name = _name(row, where)
             if name in answers:
                 raise InputError(f"{where}: the id {name!r} is there twice; give one answer for each problem")
             answers[name] = _of_row(row, where, path.parent)
@@ -150,12 +161,30 @@ def _read_rows(path: Path) -> Source:
         raise InputError(str(error)) from error
     if not answers:
         raise InputError(f"{path} holds no rows")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    digest = _digest(path, answers)
+    name = path.resolve().parent.name if path.name == PICTURES else path.name.removesuffix(".gz").removesuffix(".jsonl")
     return Source(
         name=name, path=str(path), task="jsonl", data=f"rows@{_asked(answers)}",
         signature=f"file:{path.name}@{digest[:8]}", identity=digest, digest=digest[:16], answers=answers,
     )  # fmt: skip
+
+
+def _name(row: Mapping[str, Any], where: str) -> str:
+    """What tells a row from others, and is the same in every model's file."""
+    given = row.get("id") or row.get("task_id") or row.get("problem_id")
+    if given:
+        return str(given)
+    prompt = _text(row, _PROMPTS, where)
+    return prompt if row.get("seed") is None else f"{prompt}__{row['seed']}"
+
+
+def _digest(path: Path, answers: Mapping[str, Shown]) -> str:
+    """Of the file and its pictures: two models' manifests may be the same but for these."""
+    digest = hashlib.sha256(path.read_bytes())
+    for each in answers.values():
+        if each.image is not None:
+            digest.update(each.image.read_bytes() if each.image.is_file() else b"")  # a missing one is told of later
+    return digest.hexdigest()
 
 
 def _asked(answers: Mapping[str, Shown]) -> str:
@@ -167,7 +196,7 @@ def _asked(answers: Mapping[str, Shown]) -> str:
 def _of_row(row: Mapping[str, Any], where: str, folder: Path) -> Shown:
     image = row.get("image")
     return Shown(
-        prompt=_text(row, _PROMPTS, where),
+        prompt=_text(row, _PROMPTS, where, needed=image is None) or "",
         expected=_text(row, _EXPECTED, where, needed=False),
         text=shown(_text(row, _GENERATED, where, needed=image is None) or ""),
         image=None if image is None else folder / str(image),

@@ -1,11 +1,15 @@
 """`harness review serve` beside a bare route that commits one insert, in pairs of one run; and Davidson beside choix.
 
     python -m tests.bench.review_votes --rounds 3
+    python -m tests.bench.review_votes --label-studio /tmp/ls/bin/label-studio
+    python -m tests.bench.review_votes --ready             10,000 items: seconds until it serves, and its memory
     python -m tests.bench.review_votes --davidson          20 models, 100,000 votes, resamples, beside choix.ilsr_pairwise
 
 Votes: 20 judges at once, 50 votes each, as fast as they are answered; each server is a process of its own with one
 SQLite file (WAL, synchronous FULL). The bare route is what starlette and one committed insert cost without leases,
 progress or the next tasks. Pace: the same judges at a vote a second each, and one judge alone: p95 of both.
+Label Studio: installed by `python -m venv /tmp/ls && /tmp/ls/bin/pip install label-studio`, as `label-studio start` runs it,
+on SQLite; a vote is one POST of an annotation with a token. Its first start makes its tables, which is not measured.
 Davidson: `choix` has no ties, so each is split into half a win each way, which is the nearest it comes.
 """
 
@@ -14,12 +18,13 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,6 +143,138 @@ def bare(folder: Path, judges: int, votes: int) -> tuple[float, list[float]]:
         return together(port, {f"judge{n:02}": f"{n:032}" for n in range(judges)}, votes)
 
 
+PAIRWISE = """<View><Text name="prompt" value="$prompt"/><Pairwise name="better" toName="a,b"/><Text name="a" value="$a"/>
+<Text name="b" value="$b"/></View>"""
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+QUIET = {
+    "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "LATEST_VERSION_CHECK": "false", "COLLECT_ANALYTICS": "false",
+    "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+}  # fmt: skip
+
+
+class Annotator:
+    """Label Studio's API on one kept-open connection."""
+
+    def __init__(self, port: int) -> None:
+        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def ask(self, path: str, body: object = None) -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": f"Token {TOKEN}"}
+        self._line.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
+        reply = self._line.getresponse()
+        text = reply.read()
+        if reply.status >= 300:
+            raise RuntimeError(f"status {reply.status}: {text[:200]!r}")
+        return json.loads(text)
+
+    def work(self, tasks: Sequence[int]) -> int:
+        """Annotate tasks; how many were refused (a locked database, say)."""
+        refused = 0
+        for task in tasks:
+            choice = {"from_name": "better", "to_name": "a", "type": "pairwise", "value": {"selected": "left"}}
+            try:
+                self.ask(f"/api/tasks/{task}/annotations/", {"result": [choice], "lead_time": 1.0})
+            except RuntimeError:
+                refused += 1
+        return refused
+
+
+@contextmanager
+def label_studio(command: str, folder: Path) -> Iterator[int]:
+    """The port of a new one, once it answers."""
+    port = closed_port()
+    asked = [command, "start", "--no-browser", "--port", str(port), "--internal-host", "127.0.0.1", "--data-dir", str(folder),
+             "--username", "bench@example.com", "--password", "bench-pw-1234", "--user-token", TOKEN]  # fmt: skip
+    silent = subprocess.DEVNULL
+    server = subprocess.Popen(asked, env={**os.environ, **QUIET}, stdout=silent, stderr=silent, cwd=folder)
+    try:
+        end = time.monotonic() + 900
+        while True:
+            try:
+                Annotator(port).ask("/api/projects")
+                break
+            except (OSError, RuntimeError, ValueError) as error:
+                if time.monotonic() > end or server.poll() is not None:
+                    raise RuntimeError(f"{command} did not come up: {error}") from error
+                time.sleep(1)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def theirs(command: str, folder: Path, judges: int, votes: int) -> tuple[float, int]:
+    """Annotations per second of all judges, and how many were refused."""
+    with label_studio(command, folder) as port:
+        owner = Annotator(port)
+        project = owner.ask("/api/projects", {"title": "votes", "label_config": PAIRWISE})["id"]
+        rows = [{"prompt": f"task {n}", "a": f"a {n}", "b": f"b {n}"} for n in range(votes)]
+        owner.ask(f"/api/projects/{project}/import", rows)
+        tasks = [each["id"] for each in owner.ask(f"/api/tasks?project={project}&page_size={votes}")["tasks"]]
+        each = [Annotator(port) for _ in range(judges)]
+        with ThreadPoolExecutor(judges) as pool:
+            begun = time.perf_counter()
+            refused = sum(pool.map(lambda judge: judge.work(tasks), each))
+            taken = time.perf_counter() - begun
+    return (judges * len(tasks) - refused) / taken, refused
+
+
+def measure_label_studio(command: str, votes: int) -> None:
+    """Ours, theirs, ours again, in one run: as many judges."""
+    speeds = []
+    with (
+        tempfile.TemporaryDirectory() as one,
+        tempfile.TemporaryDirectory() as other,
+        tempfile.TemporaryDirectory() as last,
+    ):
+        speeds.append(ours(Path(one), JUDGES, votes)[0])
+        speed, refused = theirs(command, Path(other), JUDGES, votes)
+        speeds.append(ours(Path(last), JUDGES, votes)[0])
+    mine = statistics.mean(speeds)
+    print(f"{JUDGES} judges x {votes} votes: ours {speeds[0]:.0f} and {speeds[1]:.0f} votes/s, label-studio {speed:.1f} "
+          f"({refused} refused), ratio {mine / speed:.1f} (goal 3)")  # fmt: skip
+
+
+def measure_ready(sizes: Sequence[int] = (100, 10_000)) -> None:
+    """Seconds from the command to the first page, and resident memory, for studies of different sizes."""
+    for items in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            study = make_study(Path(folder), items=items, judges="20", samples=items)
+            port, begun = closed_port(), time.perf_counter()
+            command = [sys.executable, "-m", "harness", "review", "serve", str(study.path), "--port", str(port)]
+            server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            judge = Judge(port, "judge1", study.key.token("judge1"))
+            try:
+                while True:
+                    try:
+                        judge.ask("state")
+                        break
+                    except OSError:
+                        judge = Judge(port, "judge1", study.key.token("judge1"))
+                        time.sleep(0.02)
+                ready = time.perf_counter() - begun
+                first, cpu = memory(server.pid), cpu_seconds(server.pid)
+                for name in study.design.judges:
+                    Judge(port, name, study.key.token(name)).work(10)
+                print(f"{items:,} items: first tasks after {ready:.1f} s ({cpu:.1f} s of CPU), {first:.0f} MiB, after 200 votes of 20 judges "
+                      f"{memory(server.pid):.0f} MiB")  # fmt: skip
+            finally:
+                server.kill()
+                server.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> float:
+    """Resident MiB."""
+    line = next(each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
 def p95(taken: list[float]) -> float:
     return float(np.quantile(taken, 0.95))
 
@@ -192,9 +329,19 @@ def measure_davidson(resamples: int = 100, votes: int = 100_000, models: int = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--votes", type=int, default=VOTES, help="of each judge, beside Label Studio")
+    parser.add_argument("--label-studio", metavar="COMMAND", help="its command, in an environment of its own")
+    parser.add_argument("--ready", action="store_true")
     parser.add_argument("--davidson", action="store_true")
     asked = parser.parse_args()
-    measure_davidson() if asked.davidson else measure_votes(asked.rounds)
+    if asked.label_studio:
+        measure_label_studio(asked.label_studio, asked.votes)
+    elif asked.ready:
+        measure_ready()
+    elif asked.davidson:
+        measure_davidson()
+    else:
+        measure_votes(asked.rounds)
 
 
 if __name__ == "__main__":

@@ -85,9 +85,10 @@ def ab(
     ] = False,
 ) -> None:
     """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
+    ours = pairs.GUIDELINES if both_bad else pairs.GUIDELINES_WITHOUT_BAD
     asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
-        guidelines=_text(guidelines, pairs.GUIDELINES), both_bad=both_bad, show_expected=show_expected,
+        guidelines=_text(guidelines, ours), both_bad=both_bad, show_expected=show_expected,
     )  # fmt: skip
     study = pairs.make_ab(out, _sources(runs, index, by), asked)
     asked_pairs, ties = pairs.tasks_of(study)

@@ -80,7 +80,7 @@
       const box = $(side ? "answer-b" : "answer-a");
       if (!box) return;
       box.innerHTML = answer.html;
-      if (answer.picture) { const image = document.createElement("img"); image.alt = ab ? `picture ${"AB"[side]}` : "the picture to rate"; image.src = `${base}/picture/${task.task}/${side}`; box.replaceChildren(image); }
+      if (answer.picture) { const image = document.createElement("img"); image.alt = ab ? `picture ${"AB"[side]}` : "the picture to rate"; image.onload = () => image.classList.toggle("small", image.naturalWidth < 256); image.src = `${base}/picture/${task.task}/${side}`; box.replaceChildren(image); }
     });
     $("practice").hidden = !task.practice;
     if (task.practice) $("practice").textContent = `Practice ${state.taught + 1} of ${lessons.length}: this does not count.`;
