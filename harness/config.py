@@ -22,6 +22,8 @@ from harness.types import SamplingParams
 from sandbox.types import MIB, Isolation, Limits
 
 DEFAULT_N = 10
+# What `metrics` takes, for each k: that one of k samples passes, that all do, that a share of them does.
+CODE_METRICS = ("pass@k", "pass^k", "g-pass@k")
 PROMPTING = ("stop", "shots", "shots_file", "system_prompt", "prompt_file", "thinking_tokens")
 # Options whose values are plug-ins.
 CHOICES = {
@@ -100,8 +102,10 @@ class RunConfig(BaseModel):
     concurrency: Annotated[int | None, _model("Requests at once to a server. Default: what keeps it busy.")] = None
 
     # sampling
-    n: Annotated[int | None, _sampling("Samples per problem. Default: max(k, 10).")] = None
-    temperature: Annotated[float, _sampling("Default: 0.8.")] = 0.8
+    n: Annotated[int | None, _sampling("Samples per problem. Default: max(k, 10), and 1 at temperature 0.")] = None
+    temperature: Annotated[
+        float, _sampling("Default: 0.8. 0 takes the likeliest token each time: one sample per problem.")
+    ] = 0.8
     top_p: Annotated[float, _sampling("Default: 0.95.")] = 0.95
     top_k: Annotated[int, _sampling("Default: 0, every token.")] = 0
     max_tokens: Annotated[int, _sampling("Per completion. Default: 512.")] = 512
@@ -152,7 +156,18 @@ class RunConfig(BaseModel):
     problems: Annotated[str, _scoring(f"A set's name (starter, core, {', '.join(PUBLISHED)}) or a JSONL file.")] = (
         "starter"
     )
+    only: Annotated[
+        tuple[str, ...], _scoring("Only these problems, by their ids or the numbers at their ends.", metavar="ID,ID")
+    ] = ()
+    shuffle: Annotated[
+        int | None, _scoring("A seed: take the problems in another order, for --limit.", metavar="SEED")
+    ] = None
+    limit: Annotated[int | None, _scoring("Only the first so many problems, for a first look.")] = None
     k: Annotated[tuple[int, ...], _scoring("The ks of pass@k, such as 1,10.", metavar="K,K")] = ()
+    metrics: Annotated[
+        tuple[str, ...],
+        _scoring(f"Of code, for each k: {', '.join(CODE_METRICS)}. Default: pass@k.", metavar="NAME,NAME"),
+    ] = ("pass@k",)
     extractor: Annotated[
         str, _scoring(f"How a chat model's reply becomes a program: {registry.listed(CHOICES['extractor'])}.")
     ] = "auto"
@@ -190,14 +205,23 @@ class RunConfig(BaseModel):
             raise ValueError(f"{registry.listed(known)} is expected{did_you_mean(value, known)}")
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _are_metrics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [each for each in value if each not in CODE_METRICS]
+        if unknown or not value:
+            named = unknown[0] if unknown else ""
+            raise ValueError(f"{registry.listed(CODE_METRICS)} is expected{did_you_mean(named, CODE_METRICS)}")
+        return tuple(dict.fromkeys(value))
+
     @field_validator("stop", mode="before")
     @classmethod
     def _one_stop(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("report_to", mode="before")
+    @field_validator("report_to", "only", "metrics", mode="before")
     @classmethod
-    def _one_tracker(cls, value: object) -> object:
+    def _one_name(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
     @field_validator("k", mode="before")
@@ -207,23 +231,32 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("n", "workers", "concurrency", "cpu_s", "wall_s", "memory_mib"):
+        for name in ("n", "workers", "concurrency", "cpu_s", "wall_s", "memory_mib", "limit"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= LARGEST:
                 raise ValueError(f"{name} must be above 0 and at most {LARGEST:g}, not {value}")
         if self.samples is not None and self.n is not None:
             raise ValueError("n is for sampling; a file of completions has its own")
-        for k in self.k:
-            if k < 1:
-                raise ValueError(f"k must be at least 1, not {k}")
-        if self.n is not None and self.k and max(self.k) > self.n:
-            raise ValueError(f"pass@{max(self.k)} needs k <= n, but n is {self.n}; ask for a larger n or a smaller k")
         if self.engine == "replay" and self.samples is None:
             raise ValueError("engine replay needs samples, a file of completions")
         if self.engine == "openai" and self.base_url is None:
             raise ValueError("engine openai needs base_url, such as http://127.0.0.1:8000/v1")
         if self.engine in ("transformers", "vllm", "replay") and self.base_url is not None:
             raise ValueError(f"base_url is for engine openai, not {self.engine}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_ks(self) -> Self:
+        for k in self.k:
+            if k < 1:
+                raise ValueError(f"k must be at least 1, not {k}")
+        if self.greedy() and self.n is None and max(self.k, default=1) > 1:
+            raise ValueError(
+                f"temperature 0 draws one completion per problem, and pass@{max(self.k)} needs {max(self.k)}; "
+                "leave k out, or ask for a temperature above 0"
+            )
+        if self.n is not None and self.k and max(self.k) > self.n:
+            raise ValueError(f"pass@{max(self.k)} needs k <= n, but n is {self.n}; ask for a larger n or a smaller k")
         self.sampling()
         return self
 
@@ -272,9 +305,13 @@ class RunConfig(BaseModel):
         """How many requests a server is to have in hand: some hundreds of samples, so that it never waits for us."""
         return self.concurrency or max(16, min(256, BUSY_SAMPLES // self.sampling().n))
 
+    def greedy(self) -> bool:
+        """Whether completions are drawn at temperature 0, which gives the same one each time."""
+        return self.temperature == 0 and self.samples is None
+
     def sampling(self) -> SamplingParams:
         """The sampling parameters in full. `stop` is the problem's."""
-        n = self.n if self.n is not None else max((*self.k, DEFAULT_N))
+        n = self.n or (1 if self.greedy() else max((*self.k, DEFAULT_N)))
         return SamplingParams(
             n=n,
             temperature=self.temperature,
@@ -320,7 +357,7 @@ def parse_config(
     A flag of None was not given. task_defaults: of the task with a name. Raises InputError: which key of which file or
     which option, and what is wrong with it.
     """
-    values = _read_toml(file) if file else {}
+    values = read_toml(file) if file else {}
     given = {name: value for name, value in flags.items() if value is not None}
     own = task_defaults(str({**values, **given}.get("task", "codegen")))
     if {**values, **given}.get("samples") is not None:
@@ -332,7 +369,8 @@ def parse_config(
         raise InputError("; ".join(faults)) from error
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """A configuration file's keys and values, as they stand there. Raises InputError: what is wrong with which key."""
     text = read_text(file, limits().config_bytes)
     if found := _LONG_NAME.search(text):
         line = text.count("\n", 0, found.start()) + 1

@@ -210,6 +210,7 @@ class ProblemSet:
 
     name: with what is chosen of it. sha256: of the file's uncompressed bytes and of what is chosen: two sets are one if
     it agrees. left_out: problems of the file that cannot run here, by id, and why.
+    subset: which part of the file's problems these are (`harness.datasets.subset`), empty for all of them.
     """
 
     name: str
@@ -217,6 +218,7 @@ class ProblemSet:
     sha256: str
     problems: tuple[Problem, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    subset: str = ""
     _index: dict[str, Problem] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

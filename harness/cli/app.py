@@ -24,7 +24,7 @@ import typer.core
 import typer.main
 
 from harness import __version__, registry
-from harness.cli import flags
+from harness.cli import flags, formats
 from harness.errors import EngineError, HarnessError, InputError, Interrupted
 from harness.files.limits import allow
 from harness.text.printable import printable
@@ -72,7 +72,7 @@ class _Commands(Mapping[str, Any]):
             holder.add_typer(module.app, name=name)
         else:
             holder.command(name)(getattr(module, file, None) or module.execute)
-        return typer.main.get_group(holder).commands[name]
+        return formats.add(typer.main.get_group(holder).commands[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)

@@ -12,17 +12,18 @@ text of its field. `flags` holds what was given, by field, and None for what was
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.config import Flag, Group, RunConfig, command_line_flags
+from harness.config import Flag, Group, RunConfig, command_line_flags, read_toml
 from harness.errors import InputError, did_you_mean
 
 _SETS = re.compile(r",(?=\s*[\w.-]+=)")  # between two of from=2024-08,to=2025-02; a value may have commas
@@ -125,6 +126,25 @@ def _value(field: str, given: Any) -> Any:
     if values == (int, ...):
         return parse_numbers(f"--{field}", given)
     return parse_names(given) if values == (str, ...) else given
+
+
+def several(flags: Flags, file: Path | None, names: Sequence[str]) -> list[Flags]:
+    """The values of these fields, one dictionary for every combination; the first field changes slowest.
+
+    A field is given several values by an option (again and again, or with commas) or by a list in the file; None where
+    it is not given. Raises InputError.
+    """
+    written = read_toml(file) if file else {}
+    found: list[list[str | None]] = []
+    for name in names:
+        given = flags.get(name)
+        values = written.get(name) if given is None else given
+        if isinstance(values, str):
+            values = [values] if Path(values).exists() else values.split(",")
+        if values is not None and not (isinstance(values, list) and all(isinstance(each, str) for each in values)):
+            raise InputError(f"{file}: {name}: text, or a list of texts, is expected, not {values!r}")
+        found.append(list(dict.fromkeys(each.strip() for each in values)) if values else [None])
+    return [dict(zip(names, each, strict=True)) for each in itertools.product(*found)]
 
 
 def parse_sets(texts: list[str] | None, tasks: list[str]) -> dict[str, dict[str, str]]:

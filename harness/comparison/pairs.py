@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.comparison.conditions import Mismatch, MismatchKind, find_mismatches, refusal
 from harness.errors import InputError, did_you_mean
-from harness.metrics import Metric, Unit, metric_or_guess, pass_at_k, perplexity
+from harness.metrics import Metric, Unit, find_metric, metric_or_guess, pass_at_k, perplexity
 from harness.runs.manifest import Manifest
 from harness.runs.reader import SavedRun
 from harness.stats import bootstrap, paired
@@ -174,7 +174,8 @@ def _incomplete(runs: Sequence[ComparedRun]) -> list[str]:
 def _metrics(runs: Sequence[ComparedRun], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
     """The metrics that all runs allow, and what is not compared."""
     if runs[0].task == "codegen":
-        return [pass_at_k.metric(k) for k in _common_ks(runs, ks)], []
+        ks = _common_ks(runs, ks)
+        return [*map(pass_at_k.metric, ks), *_other_counts(runs, ks)], []
     if ks:
         raise InputError(f"--k is for code; these runs are of task {runs[0].task}")
     return _perplexity(runs) if runs[0].task == "perplexity" else _means(runs)
@@ -192,6 +193,15 @@ def _common_ks(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[int]:
     names = {estimate["metric"] for run in runs for estimate in run.summary["estimates"]}
     reported = {int(name.removeprefix("pass@")) for name in names if name.startswith("pass@")}
     return sorted(k for k in reported or pass_at_k.DEFAULT_KS if k <= smallest) or [1]
+
+
+def _other_counts(runs: Sequence[ComparedRun], ks: Sequence[int]) -> list[Metric]:
+    """What else of n and c every run reports for these ks: pass^k, G-Pass@k."""
+    shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
+    starts = tuple(f"{family}{k}" for k in ks for family in ("pass^", "g-pass@"))
+    names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
+    found = [find_metric(name) for name in names if name.partition("_")[0] in starts]
+    return [metric for metric in found if metric is not None]
 
 
 def _means(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:

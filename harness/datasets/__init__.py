@@ -20,6 +20,7 @@ from harness.datasets._loading import (
     shipped_folder,
 )
 from harness.datasets._lookup import ProblemSets
+from harness.datasets._subset import subset
 from harness.datasets._text_fields import RowPlace
 from harness.types import ProblemSet
 
@@ -41,4 +42,5 @@ __all__ = [
     "shipped",
     "shipped_folder",
     "shown_name",
+    "subset",
 ]

@@ -20,8 +20,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
 
 
 def columns(table: Table) -> list[str]:
-    """The heads of a table. scored: completions of problems."""
-    return ["rank", "model", *(f"{metric} (95 %)" for metric in table.headline), "scored", "date"]
+    """The heads of a table. problems, completions: how many have a score."""
+    return ["rank", "model", *(f"{metric} (95 %)" for metric in table.headline), "problems", "completions", "date"]
 
 
 def cells(table: Table, row: TableRow) -> list[str]:
@@ -32,8 +32,8 @@ def cells(table: Table, row: TableRow) -> list[str]:
         cell, share = row.cells.get(metric), metric_of(table, metric).is_share
         texts.append(_with_interval(cell.estimate, share) if cell else "")
     coverage = row.run.coverage
-    scored = f"{coverage.completions_scored} of {coverage.problems_scored}"
-    return [*texts, scored, created_label(row.run.created)[:10]]
+    scored = [str(coverage.problems_scored), str(coverage.completions_scored)]
+    return [*texts, *scored, created_label(row.run.created)[:10]]
 
 
 def _with_interval(estimate: Estimate, share: bool) -> str:

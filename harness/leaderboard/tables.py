@@ -1,7 +1,8 @@
 """Leaderboard tables: one per task, data set and conditions, with a rank range in every cell that can have one.
 
-Two runs share a table if their signatures agree in the task, the problem set with its digest, integrity and limits.
-What else differs between the rows (sampling, form, engine, sandbox image, version) is shown with each row.
+Two runs share a table if their signatures agree in the task, the problem set with its digest and the part of it that
+was asked, integrity and limits. What else differs between the rows (sampling, form, engine, sandbox image, version) is
+shown with each row.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.stats.ranking import RankRange, rank_ranges
 from harness.text.printable import clipped
 from harness.types import Estimate
 
-CONDITIONS = ("integrity", "cpu", "wall", "mem")
+CONDITIONS = ("subset", "integrity", "cpu", "wall", "mem")
 HEADLINE = 3
 
 

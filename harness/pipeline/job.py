@@ -36,7 +36,7 @@ class Job:
 
     expected: problem id -> n. limits: problem id -> limits. sandbox: None where nothing is executed. dedup: equal
     completions of a problem are executed once. workers: completions that are executed or scored at once. ks: of pass@k,
-    None where the user named none.
+    None where the user named none. metrics: of programs, for each k.
     """
 
     task: Task
@@ -50,6 +50,7 @@ class Job:
     dedup: bool
     workers: int
     ks: tuple[int, ...] | None
+    metrics: tuple[str, ...]
     seed: int
     prices: Prices | None
     manifest: manifest.Manifest

@@ -10,7 +10,7 @@ from typing import Any
 import sandbox
 from harness import __version__
 from harness.config import RunConfig
-from harness.datasets import load_set
+from harness.datasets import load_set, subset
 from harness.engines import _vllm_arguments, replay
 from harness.engines._addresses import plain_url
 from harness.engines._selection import ModelSpec, find_model
@@ -24,7 +24,7 @@ from harness.prompts import template
 from harness.prompts.template import Prompting
 from harness.runs import manifest
 from harness.runs.signature import Signature, limits_digest, limits_label, span
-from harness.tasks import SupportsExtraction, SupportsPrompting, Task, open_task
+from harness.tasks import SupportsExtraction, SupportsPrompting, SupportsVoting, Task, open_task
 from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
 
@@ -33,20 +33,27 @@ def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) 
     """The job that a configuration asks for. Closes what it opens at the end of `stack`. Raises InputError."""
     task = open_task(config.task, config.task_options)
     check_prompted(task, config)
-    problems = load_set(config.problems, config.cache, task)
-    saved = open_samples(config, problems)
+    whole = load_set(config.problems, config.cache, task)
+    saved = open_samples(config, whole)
     if saved:
         stack.callback(saved.close)
+    problems = asked_of(whole, config)
     model = find_model(config)
     prompted = load_prompting(config, problems, model.form)
     task = task.with_prompting(prompted) if isinstance(task, SupportsPrompting) else task
     problems = without_shown_examples(problems, prompted)
     n = config.sampling().n
+    if config.greedy() and config.n is None:
+        observer.note("temperature 0: one completion per problem, the likeliest, and pass@1")
+    counts = saved.counts() if saved else dict.fromkeys((problem.id for problem in whole.problems), n)
+    expected = {problem.id: counts[problem.id] for problem in problems.problems if problem.id in counts}
+    if not expected:
+        raise InputError(f"{config.samples} has no completion of the problems that are asked for ({problems.subset})")
     drawn = CompletionSet(
         task=task,
         problems=problems,
         model=model,
-        expected=saved.counts() if saved else {problem.id: n for problem in problems.problems},
+        expected=expected,
         signature=_sampling_signature(config, model, saved, prompted),
         identity={
             "seed": config.seed,
@@ -78,7 +85,11 @@ def make_job(
     identity = {
         **drawn.identity,
         "signature": signature,  # with the version: another version's numbers are another run's
-        "problems": {"name": problems.name, "sha256": problems.sha256},
+        "problems": {
+            "name": problems.name,
+            "sha256": problems.sha256,
+            **({"subset": problems.subset} if problems.subset else {}),
+        },
         "task": task.version,
         "task_options": dict(config.task_options),
         **({"extractor": config.extractor} if extracts_replies(task, model.form) else {}),
@@ -98,10 +109,16 @@ def make_job(
         dedup=config.dedup,
         workers=config.workers or sandbox.default_workers(),
         ks=config.k or None,
+        metrics=config.metrics,
         seed=config.seed,
         prices=_prices(config),
         manifest=manifest.make(identity, signature, _recorded(config)),
     )
+
+
+def asked_of(problems: ProblemSet, config: RunConfig) -> ProblemSet:
+    """The problems that the configuration asks for. Raises ProblemError for an id that the set does not have."""
+    return subset(problems, only=config.only, shuffle=config.shuffle, limit=config.limit)
 
 
 def _recorded(config: RunConfig) -> dict[str, Any]:
@@ -154,7 +171,9 @@ def open_samples(config: RunConfig, problems: ProblemSet) -> replay.ReplayEngine
 
 
 def _check_k(config: RunConfig, task: Task, expected: Mapping[str, int]) -> None:
-    if config.k and not task.executes:
+    if config.metrics != ("pass@k",) and not task.executes:
+        raise InputError(f"--metrics is for programs; task {task.name} executes none, and has metrics of its own")
+    if config.k and not task.executes and not isinstance(task, SupportsVoting):
         raise InputError(f"--k is for pass@k of programs; task {task.name} executes none")
     smallest = min(expected, key=lambda problem_id: expected[problem_id])
     for k in config.k:
@@ -190,6 +209,7 @@ def _signature(
         f"task:{task.version}",
         task.label(),
         f"data:{drawn.problems.version()}",
+        f"subset:{drawn.problems.subset}" if drawn.problems.subset else "",
         _execution_signature(drawn.problems, drawn.expected, limits, sandbox_identity),
         f"v:{__version__}",
     )

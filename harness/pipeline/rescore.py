@@ -23,7 +23,7 @@ from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
 from harness.files.atomic import replaced
 from harness.pipeline.job import CompletionSet, RunObserver, RunResult
-from harness.pipeline.plan import make_job
+from harness.pipeline.plan import asked_of, make_job
 from harness.pipeline.run import resume_run
 from harness.runs import layout, reader, store
 from harness.runs.manifest import Manifest
@@ -33,7 +33,7 @@ from harness.types import Form, ProblemSet
 
 # Fields of a signature that scoring decides, with those of the task's label; the others say how completions were drawn,
 # and stay.
-SCORING = {"n", "task", "extractor", "data", "integrity", "img", "cpu", "wall", "mem", "v"}
+SCORING = {"n", "task", "extractor", "data", "subset", "integrity", "img", "cpu", "wall", "mem", "v"}
 
 
 def settings(run: Path) -> dict[str, Any]:
@@ -84,10 +84,14 @@ def drawn(run: Path, source: Manifest, problems: ProblemSet, config: RunConfig) 
     """
     _check_task(source, config)
     task = open_task(config.task, config.task_options)
-    expected = _owed(run, source, problems)
+    asked = asked_of(problems, config)
+    wanted = {problem.id for problem in asked.problems}
+    expected = {problem_id: n for problem_id, n in _owed(run, source, problems).items() if problem_id in wanted}
+    if not expected:
+        raise InputError(f"{run} has no completion of the problems that are asked for ({asked.subset})")
     return CompletionSet(
         task=task,
-        problems=_measured(source, problems),
+        problems=_measured(source, asked),
         model=_model(run, source),
         expected=expected,
         signature=_sampling_signature(source, task),

@@ -28,6 +28,8 @@ def close(job: Job, store: Store, failures: Failures) -> RunResult:
             expected=job.expected,
             ks=job.ks,
             signature=_signature(job, store),
+            metrics=job.metrics,
+            signature=job.manifest.signature,
             seed=job.seed,
         )
     )

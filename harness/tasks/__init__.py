@@ -25,6 +25,7 @@ __all__ = [
     "ScoredRun",
     "SupportsExtraction",
     "SupportsPrompting",
+    "SupportsVoting",
     "Task",
     "TaskSummary",
     "code_task",
@@ -38,7 +39,7 @@ class ScoredRun:
     """A run whose stream has ended: what a summary is made of.
 
     scores: reads them anew, in no particular order, one at a time. expected: problem id -> completions asked for.
-    ks: of pass@k, None where the user named none. seed: of the run.
+    ks: of pass@k, None where the user named none. seed: of the run. metrics: of programs, for each k.
     """
 
     scores: Callable[[], Iterator[Score]]
@@ -47,6 +48,7 @@ class ScoredRun:
     ks: Sequence[int] | None
     signature: str
     seed: int
+    metrics: Sequence[str] = ("pass@k",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,14 @@ class SupportsPrompting(Protocol):
 
     def with_prompting(self, prompting: Prompting) -> Task:
         """The same task with its problems put otherwise."""
+
+
+@runtime_checkable
+class SupportsVoting(Protocol):
+    """A task with one right answer per item, on which several samples can vote: maj@k."""
+
+    def majority(self, scores: Sequence[Score], k: int) -> float:
+        """The probability that the commonest answer of k of one item's samples is right."""
 
 
 @runtime_checkable

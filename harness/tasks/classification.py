@@ -20,7 +20,7 @@ from harness.datasets._text_fields import LABEL, RowPlace, is_filled, only_field
 from harness.engines._logprobs import LogprobRequest
 from harness.errors import InputError, ProblemError, did_you_mean
 from harness.html.confusion_matrix import picture
-from harness.metrics import Metric, classification
+from harness.metrics import Metric, classification, majority_at_k
 from harness.stats import bootstrap
 from harness.tasks import ScoredRun, TaskSummary
 from harness.tasks._aggregate import by_problem, estimates, means
@@ -127,7 +127,7 @@ class Classification:
         )
 
     def summarize(self, run: ScoredRun) -> TaskSummary:
-        """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read.
+        """accuracy, F1s, MCC, kappa and, beside them, the share of answers that could not be read; maj@k for each k.
 
         sections: `classification`, see `_section`. files: the confusion matrix as a picture.
         """
@@ -145,13 +145,34 @@ class Classification:
         problems = {problem_id: means(group, ("accuracy", "unread")) for problem_id, group in groups.items()}
         unread = [item["unread"] for item in problems.values()]
         intervals["unread"] = bootstrap.mean_interval(unread, np.random.default_rng(run.seed))
+        votes = self._votes(groups, run)
+        for problem_id, values in problems.items():
+            values.update({name: voted[problem_id] for name, voted in votes.items()})
+        for name, voted in votes.items():
+            rng = np.random.default_rng(run.seed)
+            intervals[name] = bootstrap.mean_interval([voted[problem_id] for problem_id in problems], rng)
         section = _section(groups, items, labels)
         return TaskSummary(
             estimates=estimates(intervals, groups, METHOD, run),
             problems=problems,
+            omitted=[f"maj@{k}" for k in run.ks or () if f"maj@{k}" not in votes],
             sections={"classification": section},
             files={PICTURE: picture(section["confusion"], labels).encode()},
         )
+
+    def majority(self, scores: Sequence[Score], k: int) -> float:
+        """See `SupportsVoting`; answers that name no label are no votes."""
+        answers = collections.Counter(each.notes["predicted"] for each in scores)
+        return majority_at_k.majority_at_k(answers, scores[0].notes["label"], k, classification.UNREAD)
+
+    def _votes(self, groups: Mapping[str, Sequence[Score]], run: ScoredRun) -> dict[str, dict[str, float]]:
+        """maj@k -> item -> value, for the ks that every item's samples allow."""
+        smallest = min(map(len, groups.values()))
+        return {
+            f"maj@{k}": {problem_id: self.majority(group, k) for problem_id, group in groups.items()}
+            for k in run.ks or ()
+            if k <= smallest
+        }
 
     def _choose(self, problem: Problem, completion: Completion) -> tuple[str, str]:
         """The predicted label, UNREAD for none, and by which rule."""

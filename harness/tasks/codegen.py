@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from harness.datasets import RowPlace, read_code_row
 from harness.errors import InputError
 from harness.extractors import DEFAULT, Extraction, extract, extract_between
-from harness.metrics import Metric, pass_at_k
+from harness.metrics import Metric, g_pass_at_k, pass_at_k, pass_hat_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
@@ -62,8 +62,14 @@ def score(completion: Completion, execution: Execution) -> Score:
     )
 
 
-def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signature: str, seed: int) -> list[Estimate]:
-    """pass@k for each k. `counts`: problem id -> (n scored, c passed); problems without a score are left out.
+def summarize(
+    counts: Mapping[str, tuple[int, int]],
+    ks: Sequence[int],
+    signature: str,
+    seed: int,
+    families: Sequence[str] = ("pass@k",),
+) -> list[Estimate]:
+    """Each family of metrics for each k. `counts`: problem id -> (n scored, c passed); n of 0 is left out.
 
     Raises InputError for a k above some problem's n, naming both.
     """
@@ -77,21 +83,34 @@ def summarize(counts: Mapping[str, tuple[int, int]], ks: Sequence[int], signatur
             raise InputError(
                 f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k"
             )
-        values = [pass_at_k.pass_at_k(n, c, k) for n, c in scored.values()]
-        interval = bootstrap.mean_interval(values, np.random.default_rng(seed))
-        estimates.append(
-            Estimate(
-                metric=f"pass@{k}",
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
-                n_problems=len(scored),
-                n_completions=sum(n for n, _ in scored.values()),
-                method=pass_at_k.METHOD,
-                signature=f"pass@{k}|{signature}",
+        for metric, method in _measures(k, families):
+            values = [metric.of({"n": n, "c": c}) for n, c in scored.values()]
+            interval = bootstrap.mean_interval(values, np.random.default_rng(seed))
+            estimates.append(
+                Estimate(
+                    metric=metric.name,
+                    value=interval.value,
+                    low=interval.low,
+                    high=interval.high,
+                    n_problems=len(scored),
+                    n_completions=sum(n for n, _ in scored.values()),
+                    method=method,
+                    signature=f"{metric.name}|{signature}",
+                )
             )
-        )
     return estimates
+
+
+def _measures(k: int, families: Sequence[str]) -> Iterator[tuple[Metric, str]]:
+    """The metrics of these families for one k, each with its method. k 1 is the same number in all: pass@1 alone."""
+    if "pass@k" in families or k == 1:
+        yield pass_at_k.metric(k), pass_at_k.METHOD
+    how = f"; {pass_at_k.METHOD.partition('; ')[2]}"
+    if "pass^k" in families and k > 1:
+        yield pass_hat_k.metric(k), pass_hat_k.SOURCE + how
+    if "g-pass@k" in families and k > 1:
+        for tau in g_pass_at_k.THRESHOLDS:
+            yield g_pass_at_k.metric(k, tau), g_pass_at_k.SOURCE + how
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,7 @@ class Codegen:
         ks = run.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(run.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
         return TaskSummary(
-            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed),
+            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed, run.metrics),
             problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
             omitted=[f"pass@{k}" for k in ks if k > reached],
         )

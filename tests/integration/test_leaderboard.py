@@ -178,7 +178,7 @@ def test_json_csv_and_markdown_have_the_summarys_numbers(tmp_path: Path, harness
         (row["metric"], *map(float, (row["value"], row["low"], row["high"])), row["signature"]) for row in rows
     ] == expected
     markdown = harness("leaderboard", "--markdown", cwd=tmp_path).stdout
-    assert "| 1 | nano | 50.7% (40.7-60.6) | 71.0% (59.4-81.2) | 690 of 69 | 2026-11-29 |" in markdown
+    assert "| 1 | nano | 50.7% (40.7-60.6) | 71.0% (59.4-81.2) | 69 | 690 | 2026-11-29 |" in markdown
 
 
 def test_the_terminal_table_has_the_rank_and_names_what_was_left_out(tmp_path: Path, harness: Harness) -> None:

@@ -74,3 +74,11 @@ def test_the_run_s_limits_take_the_place_of_the_problem_s() -> None:
     assert RunConfig().limits(own) == own
     changed = RunConfig(cpu_s=20, memory_mib=64).limits(own)
     assert (changed.cpu_s, changed.wall_s, changed.memory_bytes) == (20, 20, 64 * 2**20)
+
+
+def test_temperature_0_draws_one_completion_unless_n_says_otherwise() -> None:
+    assert RunConfig(temperature=0).sampling().n == 1 == RunConfig(temperature=0, k=(1,)).sampling().n
+    with pytest.raises(ValueError, match=r"temperature 0 draws one completion per problem, and pass@10 needs 10"):
+        RunConfig(temperature=0, k=(1, 10))
+    with pytest.raises(ValueError, match="temperature 0 gives 5 equal completions"):
+        RunConfig(temperature=0, n=5)

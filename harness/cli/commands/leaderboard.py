@@ -100,8 +100,7 @@ def _show_studies(studies: Sequence[StudyTable]) -> None:
 def _show(tables: list[Table]) -> None:
     for table in tables:
         title = f"{table.title}  {table.dataset}  " + "  ".join(f"{k} {v}" for k, v in table.conditions.items())
-        run.out.print(Text(run.printable(title), style="bold"))
-        shown = RichTable(header_style="bold")
+        shown = RichTable(header_style="bold", title=run.printable(title), title_style="bold", title_justify="left")
         for name in exports.columns(table):
             shown.add_column(name, justify="left" if name in ("model", "date") else "right", overflow="fold")
         for row in table.rows:

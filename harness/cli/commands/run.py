@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +14,14 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.commands import report as report_
+from harness.cli.display import grid, sections
 from harness.cli.display import run as display
-from harness.cli.display import sections
 from harness.config import Group, RunConfig
 from harness.engines._selection import EngineCache
 from harness.errors import InputError
 from harness.pipeline import preview
 from harness.pipeline import run as pipeline
+from harness.pipeline.job import RunResult
 from harness.tasks import load_config
 from harness.tasks._preview import messages_of
 from harness.trackers import _send
@@ -26,9 +29,20 @@ from harness.trackers import _send
 GROUP = "run and score"
 
 
-@options.takes("k", "model", "problems", "n", "task", *Group)
+@options.takes(
+    "k",
+    "problems",
+    "n",
+    "task",
+    *Group,
+    without=("model",),
+    problems=f"{options.help_of('problems')} Several with commas.",
+)
 def run(
     flags: options.Flags,
+    model: Annotated[
+        list[str] | None, typer.Option(help=f"{options.help_of('model')} May be given several times.")
+    ] = None,
     problem: Annotated[
         str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
     ] = None,
@@ -43,31 +57,42 @@ def run(
 
     Run the same command again after an interruption: it goes on from where it was.
     """
-    parsed = _configurations(flags, task_set, config)
+    parsed = _configurations({**flags, "model": model}, task_set, config)
     if print_prompt:
         _print_prompt(parsed[0], problem, as_json)
         return
     if problem is not None:
         raise InputError(f"the argument {problem!r} names a problem for --print-prompt; a run takes --problems")
     _send.check(parsed[0].report_to)
-    with EngineCache(display.RunDisplay(quiet=as_json), parsed) as engines:
-        complete = [_one(each, engines, as_json) for each in parsed]
-    if not all(complete):
+    results = list(_all(parsed, as_json))
+    if len(results) > 1 and not as_json:
+        display.out.print(grid.table(results))
+    if not all(each.complete for each in results):
         raise typer.Exit(3)
 
 
 def _configurations(flags: options.Flags, task_set: list[str] | None, file: Path | None) -> list[RunConfig]:
-    """One for each of the tasks."""
-    tasks = flags["task"].split(",") if flags["task"] else [None]
-    given = options.parse_sets(task_set, [each for each in tasks if each])
+    """One for each model, task and problem set, those of a model together."""
+    several = options.several(flags, file, ("model", "task", "problems"))
+    tasks = [each["task"] for each in several]
+    given = options.parse_sets(task_set, list(dict.fromkeys(each for each in tasks if each)))
     return [
-        load_config(file, {**flags, "task": each, "task_options": given.get(each or "")}, options.environment())
-        for each in tasks
+        load_config(file, {**flags, **each, "task_options": given.get(each["task"] or "")}, options.environment())
+        for each in several
     ]
 
 
-def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:
-    """One task's run, shown; whether it is complete."""
+def _all(parsed: Sequence[RunConfig], as_json: bool) -> Iterator[RunResult]:
+    """Each run at its end, shown. A model is loaded, or its server started, once, and freed before the next."""
+    for _, same in itertools.groupby(parsed, key=lambda config: config.model):
+        runs = list(same)
+        with EngineCache(display.RunDisplay(quiet=as_json), runs) as engines:
+            for each in runs:
+                yield _one(each, engines, as_json)
+
+
+def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> RunResult:
+    """One run, shown."""
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(config, observer, engines)
     sent = _send.report(result.run, config.report_to)
@@ -80,7 +105,7 @@ def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> bool:
         report_.show(sent)
     if not result.complete:
         display.err.print("incomplete: see what is left out, and run.log; the same command does what can still be done")
-    return result.complete
+    return result
 
 
 def _print_prompt(config: RunConfig, problem: str | None, as_json: bool) -> None:

@@ -26,7 +26,7 @@ from harness.trackers import _send
 GROUP = "run and score"
 
 
-@options.takes("problems", "k", "extractor", Group.SANDBOX, "report_to", "results")
+@options.takes("problems", "only", "shuffle", "limit", "k", "extractor", Group.SANDBOX, "report_to", "results")
 def score(
     samples: Annotated[
         Path,

@@ -9,47 +9,23 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as ProgressTask
-from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.display.console import err, out
 from harness.metrics import metric_or_guess
 from harness.text.printable import clipped, printable
 from harness.types import Completion
 from sandbox import Verdict
 
-
-class PrintableConsole(Console):
-    """A console on which no text can act: whatever is shown, its escapes and controls are written out.
-
-    Styles and cursor movements are segments of their own and pass. `printable` before a table is filled keeps its
-    columns straight; this makes it safe where somebody forgot.
-    """
-
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, markup=False)
-        self._width = self._height = None  # rich would keep COLUMNS and LINES as they were at the import
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """The segments of what is shown, made printable."""
-        for segment in super().render(renderable, options):
-            if segment.control or segment.text.isprintable():
-                yield segment
-            else:
-                yield Segment(printable(segment.text), segment.style)
-
-
-out = PrintableConsole()
-err = PrintableConsole(stderr=True)
 PLAIN_EVERY_S = 5.0
 __all__ = [
     "RunDisplay",
@@ -111,7 +87,7 @@ class RunDisplay:
     def note(self, message: str) -> None:
         """One line of information."""
         if not self._quiet:
-            err.print(Text(printable(message), style="dim"))
+            err.print(Text(printable(message), style="dim"), soft_wrap=not err.is_terminal)
 
     def waiting(self, message: str | None) -> None:
         """A line that is replaced by the next; where stderr is no terminal one now and then."""

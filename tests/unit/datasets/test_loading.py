@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.datasets import Download, fetch, load_set, shipped, shipped_folder
+from harness.datasets._limits import BRIEF
 from harness.errors import ProblemError
 from sandbox import CallTests
 from tests.fixtures.problems import write_rows
@@ -173,7 +174,7 @@ def test_a_set_of_ones_own_in_human_evals_columns_has_its_files_name_and_the_int
         *({**row, "task_id": f"acme/{name}", "test": test} for name, (test, _) in tests.items()),
     )
     found = load_set(str(path), tmp_path)
-    assert found.name == "acme" and all(problem.limits is None for problem in found.problems)
+    assert found.name == "acme" and all(problem.limits == BRIEF for problem in found.problems)
     assert [problem.integrity() for problem in found.problems] == [integrity for _, integrity in tests.values()]
     assert "check(f)" not in found.problems[3].tests.source
 
