@@ -10,6 +10,7 @@ Flipped problems with their programs are `harness.comparison.flips`.
 from __future__ import annotations
 
 import itertools
+import re
 import math
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ from harness.stats.paired import Difference
 Problem = Mapping[str, Any]
 FLIPS_PER_PAIR = 400  # random flips for each pair at least, so that Holm's correction can still reach 5 %
 FAR = 10_000_000  # problems: what needs more is not worth a number
+
+_OF_K = re.compile(r"(?:pass\^|g-pass@)(\d+)(?:_.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +177,7 @@ def _incomplete(runs: Sequence[ComparedRun]) -> list[str]:
 def _metrics(runs: Sequence[ComparedRun], ks: Sequence[int]) -> tuple[list[Metric], list[str]]:
     """The metrics that all runs allow, and what is not compared."""
     if runs[0].task == "codegen":
-        ks = _common_ks(runs, ks)
-        return [*map(pass_at_k.metric, ks), *_other_counts(runs, ks)], []
+        return [*map(pass_at_k.metric, _common_ks(runs, ks)), *_other_counts(runs, ks)], []
     if ks:
         raise InputError(f"--k is for code; these runs are of task {runs[0].task}")
     return _perplexity(runs) if runs[0].task == "perplexity" else _means(runs)
@@ -195,13 +197,12 @@ def _common_ks(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[int]:
     return sorted(k for k in reported or pass_at_k.DEFAULT_KS if k <= smallest) or [1]
 
 
-def _other_counts(runs: Sequence[ComparedRun], ks: Sequence[int]) -> list[Metric]:
-    """What else of n and c every run reports for these ks: pass^k, G-Pass@k."""
+def _other_counts(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[Metric]:
+    """What else of n and c every run reports: pass^k and G-Pass@k, of the ks that are asked for or of any."""
     shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
-    starts = tuple(f"{family}{k}" for k in ks for family in ("pass^", "g-pass@"))
     names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
-    found = [find_metric(name) for name in names if name.partition("_")[0] in starts]
-    return [metric for metric in found if metric is not None]
+    found = [(match, find_metric(name)) for name in names if (match := _OF_K.fullmatch(name))]
+    return [metric for match, metric in found if metric and (not asked or int(match[1]) in asked)]
 
 
 def _means(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:
