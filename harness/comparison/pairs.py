@@ -10,8 +10,8 @@ Flipped problems with their programs are `harness.comparison.flips`.
 from __future__ import annotations
 
 import itertools
-import re
 import math
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
