@@ -29,7 +29,6 @@ def close(job: Job, store: Store, failures: Failures) -> RunResult:
             ks=job.ks,
             signature=_signature(job, store),
             metrics=job.metrics,
-            signature=job.manifest.signature,
             seed=job.seed,
         )
     )
