@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import languages
+from sandbox import languages, wheels
 from sandbox.errors import ImageError
 
 RECIPE = 2  # raise it with every change here that changes what is made
@@ -92,6 +92,12 @@ def packages(family: str) -> tuple[str, ...]:
     return tuple(sorted({*BASE, *(package for name in names for package in languages.find(name).packages)}))
 
 
+def wheel_locks(family: str) -> list[Path]:
+    """The lock files of the wheels that a family's image has."""
+    named = (languages.find(name).wheels for name in languages.of_family(family))
+    return [Path(languages.__file__).parent / name for name in named if name]
+
+
 def find(family: str) -> Tree | None:
     """The family's file system where it has been made; None where not."""
     folder = cache_folder() / f"{family}-{digest(family)}"
@@ -142,9 +148,9 @@ def write_tar(tree: Tree, target: Path) -> None:
 def digest(family: str) -> str:
     """Of what a family's file system is made of: another one has another name."""
     prepared = [languages.find(name).prepare for name in languages.of_family(family)]
-    return hashlib.sha256(
-        json.dumps([RECIPE, packages(family), prepared, sorted(LINKS.items()), SKIPPED]).encode()
-    ).hexdigest()[:12]
+    made_of: list[object] = [RECIPE, packages(family), prepared, sorted(LINKS.items()), SKIPPED]
+    made_of += [wheels.RECIPE + lock.read_text() for lock in wheel_locks(family)]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
 
 
 def _upstream(version: str) -> str:
@@ -175,11 +181,14 @@ def _build(family: str, part: Path, note: Callable[[str], None]) -> None:
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
     versions = {}
+    locks = wheel_locks(family)
     for number, archive in enumerate(archives, start=1):
         name, version = _unpack(archive, root)
         versions[name] = version
         if number % 20 == 0:
             note(f"unpacked {number} of {len(archives)}")
+    for lock in locks:
+        versions |= wheels.unpack(lock, root, note)
     _finish(root)
     for name in languages.of_family(family):
         if languages.find(name).prepare:

@@ -51,12 +51,14 @@ class Compare(enum.StrEnum):
     """How printed output is compared.
 
     EXACT: byte for byte. TRIMMED: by lines, without white space at their ends and empty lines at the end of all.
-    TOKENS: by words; two numbers may differ by the tolerance, absolutely or relatively.
+    TOKENS: by words; two numbers may differ by the tolerance, absolutely or relatively. DECIMALS: by lines, without
+    white space at either end; two lines of numbers agree where these are the same decimals, so that 1.0 is 1.
     """
 
     EXACT = "exact"
     TRIMMED = "trimmed"
     TOKENS = "tokens"
+    DECIMALS = "decimals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from sandbox import languages, outcome
 from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.monitor import LOAD_FACTOR
-from sandbox.guest.testcode import TestCache
+from sandbox.guest.testcode import PRELOADS, TestCache
 from sandbox.types import CallTests, Execution, Integrity, Limits, Program, ProgramTests, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
@@ -80,7 +80,7 @@ except BaseException as error:
 begin.finish(None)
 """
 # linear in what a model wrote: no blank matches the end of a line
-_PRELOAD = re.compile(r"^[ \t]*+(?:import|from)[ \t]++(numpy)\b", re.MULTILINE)
+_PRELOAD = re.compile(rf"^[ \t]*+(?:import|from)[ \t]++({'|'.join(PRELOADS)})\b", re.MULTILINE)
 
 
 class Stream(Protocol):
@@ -222,7 +222,6 @@ class Worker:
             "follow": follow,
         }
         body = wire.encode(job) + (wire.frame(about) if follow else b"")
-        preload = _PRELOAD.search(program.source)
         language = languages.find(program.language)
         in_its_language = isinstance(tests, ProgramTests)
         source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
@@ -232,7 +231,7 @@ class Worker:
             "fetch": list(program.fetch) if runs == 1 else [],
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
-            "preload": preload[1] if preload else None,
+            "preload": sorted(set(_PRELOAD.findall(program.source))),
             "signs": in_its_language,
             "language": language.commands(limits, source, tested=in_its_language),
         }

@@ -14,6 +14,7 @@ here: it is no error, and coverage names it. A module without them keeps `proble
     VARIANTS = Variants(kind="language", names=("cpp", "go"))
     OPTIONS = {"from": "a month such as 2024-08"}
     SOURCE: a Download or ByPath; or, where each variant has a file of its own, a dictionary of them by variant
+    REPEATS = True: the published file has equal rows, which count once (optional)
     variant_of(row) -> str: the variant that a row of a file by path belongs to, where its columns tell (optional)
 """
 

@@ -53,19 +53,25 @@ def extract(name: str, raw: str, prompt: str, entry_point: str) -> Extraction:
 
 
 def extract_between(raw: str, marks: tuple[str, str]) -> Extraction:
-    """What stands between two marks, of several pairs the last; without the first mark all text, without the second
-    all that follows. For sets whose answers are no programs: their published evaluators read replies so.
+    """What stands between two marks, of several pairs the last; without the second mark all that follows the first.
+
+    Without the first the last fenced block, else all text. For sets whose answers are no programs: their published
+    evaluators read replies so. Lines keep their indentation, for an answer may go on inside a function.
     """
     first, second = marks
     begin = raw.rfind(first)
-    start = begin + len(first) if begin >= 0 else 0
-    end = raw.find(second, start)
-    end = len(raw) if end < 0 else end
-    text = raw[start:end]
+    if begin < 0 and "```" in raw:
+        found = EXTRACTORS["last"](raw, "", "")
+        text, start = ("", 0) if found is None else (found.text, found.start)
+    else:
+        start = begin + len(first) if begin >= 0 else 0
+        end = raw.find(second, start)
+        text = raw[start : len(raw) if end < 0 else end]
+    blank = _BLANK_LINES.match(text)
+    start, text = start + (blank.end() if blank else 0), _BLANK_LINES.sub("", text).rstrip()
     if not text.strip():
         return Extraction(extractor="between", source="", span=None)
-    start += len(text) - len(text.lstrip())
-    return Extraction(extractor="between", source=text.strip(), span=(start, start + len(text.strip())))
+    return Extraction(extractor="between", source=text, span=(start, start + len(text)))
 
 
 def extract_fenced(raw: str, names: Collection[str]) -> Extraction:

@@ -20,6 +20,17 @@ _HARMLESS = {
 _CHANGING = {"__import__", "delattr", "eval", "exec", "globals", "importlib", "setattr", "vars"}
 _ASSIGNING = {opcode.opmap["STORE_ATTR"], opcode.opmap["DELETE_ATTR"]}
 PRELOADABLE = ("numpy",)
+# What the supervisor imports once many programs do, by the name that they import. Only numpy is in the usual image.
+PRELOADS = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "matplotlib": "matplotlib.pyplot",
+    "seaborn": "seaborn",
+    "scipy": "scipy.stats",
+    "sklearn": "sklearn.linear_model",
+    "nltk": "nltk",
+    "faker": "faker",
+}
 TESTS_FILE = "tests.py"
 _IMPORT = re.compile(r"^[ \t]*+(?:import|from)[ \t]++(\w+)", re.MULTILINE)
 

@@ -63,6 +63,7 @@ class Language:
     prepare: a command of the shell that is run once inside the image that was made of them, as its root and without a
         network: what it compiles there is at hand for every program.
     version_of: the package whose version stands in a signature.
+    wheels: a lock file of this folder, whose wheels are unpacked for the interpreter of the image; empty for none.
     compile: the command that translates or checks it, run in a directory of its own as a user of its own; what it
         leaves in `out/` is there, read-only, when the program runs. Empty where there is none. A command that fails
         is COMPILE_ERROR.
@@ -85,6 +86,7 @@ class Language:
     packages: tuple[str, ...] = ()
     prepare: str = ""
     version_of: str = ""
+    wheels: str = ""
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -126,8 +128,8 @@ class Language:
             raise ValueError("a language has at least one name of a fence and one suffix")
         if self.limits_factor <= 0:
             raise ValueError(f"limits factor {self.limits_factor}: must be above 0")
-        if (self.family == PYTHON) != (not self.run) or bool(self.packages) != bool(self.run):
-            raise ValueError("a language with a command to run it has a family of its own kind, and packages")
+        if (self.family == PYTHON) == bool(self.packages) or bool(self.run or self.wheels) != bool(self.packages):
+            raise ValueError("a language with a command to run it, or wheels, has a family of its own, and packages")
 
 
 def _filled(text: str, places: Mapping[str, object]) -> str:

@@ -1,0 +1,71 @@
+"""BigCodeBench v0.1.0 (Zhuo et al. 2024), 1,140 tasks that use libraries, Apache-2.0: `:complete` and `:instruct`.
+
+Download: bigcode-project/bigcodebench-annotation, hf_data/BigCodeBench.jsonl.gz, commit a3b8985; later versions have
+the same columns and are taken by path. A row:
+    {"task_id": "BigCodeBench/0", "complete_prompt": imports, signature, docstring, "instruct_prompt": it in words,
+     "canonical_solution": the body, "code_prompt": imports and signature, "test": a unittest class TestCases,
+     "entry_point": "task_func", "libs": ...}
+
+The program is what the published evaluator calls calibrated: `code_prompt`, a body of `pass`, and the answer, whose
+definition counts. The tests are suites of unittest with mocks, in the program's process: integrity in-sandbox. They run
+in the image `python_libs` without a network. The limits are generous: the evaluator gives 240 s and 30 GB.
+
+Chat message, fence and stops: bigcodebench/provider/utility.py, commit 098ee79; its answer prefix is left out. A base
+model can only complete.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.datasets._choice import Choice, LeftOut, Variants
+from harness.datasets._download import Download
+from harness.datasets._fields import text
+from harness.types import Assembly, Problem
+from sandbox.types import MIB, CallTests, Integrity, Limits
+
+SOURCE = Download(
+    urls=(
+        "https://github.com/bigcode-project/bigcodebench-annotation/raw/a3b89850db670d7302571142b881e4f85eef18e3/hf_data/BigCodeBench.jsonl.gz",
+    ),
+    sha256="58142744edaf6036387f8761701f1b353432b0ed33f2edec1de8a59e7431ef7a",
+    file="BigCodeBench.jsonl.gz",
+    licence="Apache-2.0",
+)
+VARIANTS = Variants(kind="way to ask", names=("complete", "instruct"))
+LANGUAGE = "python_libs"
+LIMITS = Limits(cpu_s=60.0, wall_s=180.0, memory_bytes=4096 * MIB, disk_bytes=256 * MIB, processes=128, open_files=1024)
+STOP = ("\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ", "\nif __name__", "\nprint(", "\n```")
+_ASK = "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
+INSTRUCTION = {"complete": _ASK + "```\n{prompt}\n```\n", "instruct": _ASK + "{prompt}\n"}
+# Problems whose reference cannot pass here, and why.
+LEFT_OUT: dict[str, str] = {}
+
+
+def recognizes(row: dict[str, Any]) -> bool:
+    """Whether a row has BigCodeBench's keys."""
+    return row.keys() >= {"task_id", "complete_prompt", "instruct_prompt", "code_prompt", "canonical_solution", "test"}
+
+
+def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem | LeftOut:
+    """One row as a Problem. Raises KeyError for a missing key, ValueError for one that is no text."""
+    name, code_prompt = text(row, "task_id"), text(row, "code_prompt")
+    reference, entry_point = text(row, "canonical_solution"), text(row, "entry_point")
+    tests = CallTests(source=text(row, "test"), entry_point=entry_point, integrity=Integrity.IN_SANDBOX)
+    prompt = text(row, f"{choice.variant}_prompt")
+    if name in LEFT_OUT:
+        return LeftOut(name, LEFT_OUT[name])
+    in_words = choice.variant == "instruct"
+    return Problem(
+        id=name,
+        dataset=dataset,
+        prompt=prompt,
+        tests=tests,
+        entry_point=entry_point,
+        references=(code_prompt + reference if in_words else reference,),
+        language=LANGUAGE,
+        assembly=Assembly(before=f"{code_prompt}\n    pass\n", whole=in_words),
+        limits=LIMITS,
+        stop=STOP,
+        instruction=INSTRUCTION[choice.variant],
+    )
