@@ -41,11 +41,14 @@ class ImportedSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedProblem:
-    """All completions of one problem. passed: how many passed, where only their number is known."""
+    """All completions of one problem. passed: how many passed, where only their number is known. n: of how many, where
+    their texts are not there.
+    """
 
     problem_id: str
     answers: tuple[ImportedSample, ...]
     passed: int | None = None
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class ImportedSet:
 
     dataset: the other system's name for the problem set. answers: given the problem set (None: ids are taken as they
     are) the completions, problem by problem; None where the file has only numbers. sampling: as in a signature.
+    caution: what the file lacks, for whoever reads its numbers.
     """
 
     dataset: str
@@ -79,6 +83,7 @@ class ImportedSet:
     claimed: tuple[ReportedMetric, ...] = ()
     sampling: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    caution: str = ""
 
     def __post_init__(self) -> None:
         _check_name("the problem set", self.dataset)

@@ -113,11 +113,30 @@ def _import(
     with _hidden(final) as folder:
         counted = _write_lines(found, problems, name, source.path, folder)
         signature = _signature(found, problems, counted, name, source.sha256)
+        for caution in _cautions(found, problems, counted, source.path):
+            note(caution)
         made = _summarize(request, found, problems, counted, signature, name, source, final)
         whole = dataclasses.replace(draft, signature=signature, config=_config(request, problems, found, model))
         atomic.write_whole(folder / layout.SUMMARY, made.dump())
         atomic.write_whole(folder / layout.MANIFEST, reader.MANIFEST_JSON.dump_json(whole, indent=2) + b"\n")
     return made.record()
+
+
+def _cautions(found: ImportedSet, problems: ProblemSet | None, counted: _Counts, path: Path) -> Iterator[str]:
+    """What is less than it may look: a log that was not ended, a part of a set, numbers of nobody knows how many."""
+    if found.caution:
+        yield f"{path}: {found.caution}"
+    if problems and counted.n and len(counted.n) < len(problems.problems):
+        yield (
+            f"{path} has {len(counted.n)} of the {len(problems.problems)} problems of {problems.name}: its numbers are "
+            "of these alone"
+        )
+    bare = [each.metric for each in found.claimed if each.stderr is None and not each.n_problems]
+    if bare and not counted.n:
+        yield (
+            f"{path} says of {', '.join(bare)} neither the standard error nor the number of problems: the interval is "
+            "what any number of them allows"
+        )
 
 
 def _stem(path: Path) -> str:
@@ -243,9 +262,10 @@ def _write_problem(
         scores.write(reader.SCORE.dump_json(score) + b"\n")
         counted.verdicts[answer.verdict.value] += 1
         n, c = n + 1, c + passed
+    drawn = len(answers.answers) if answers.n is None else answers.n
     if answers.passed is not None:  # how many is known, if not which
-        n, c = len(answers.answers), answers.passed
-    counted.completions += len(answers.answers)
+        n, c = drawn, answers.passed
+    counted.completions += drawn
     counted.n[problem_id], counted.c[problem_id] = n, c
 
 
@@ -317,8 +337,8 @@ def claimed_estimate(each: ReportedMetric, size: int, completions: int, name: st
     """A number of theirs with an interval: of their standard error, else one that no standard error could exceed.
 
     Values between 0 and 1 with mean p have at most the variance p(1-p), so the score interval of a proportion (Wilson
-    1927) holds theirs. None where there is neither a standard error nor a number of problems, or the value is no mean
-    of such values.
+    1927) holds theirs; of nobody knows how many problems it is all that a mean can be. None where there is no standard
+    error, and the value is no mean of such values.
     """
     n = each.n_problems or size
     if each.stderr is not None:
@@ -331,6 +351,9 @@ def claimed_estimate(each: ReportedMetric, size: int, completions: int, name: st
         half = Z / (1 + Z**2 / n) * math.sqrt(each.value * (1 - each.value) / n + Z**2 / (4 * n**2))
         low, high = max(centre - half, 0.0), min(centre + half, 1.0)
         method = f"{name}'s own number; {1 - ALPHA:.0%} Wilson interval over problems, the widest that fits the mean"
+    elif 0 <= each.value <= 1:
+        low, high = 0.0, 1.0
+        method = f"{name}'s own number, of an unknown number of problems: any interval"
     else:
         return None
     return Estimate(

@@ -14,6 +14,7 @@ from harness.cli import options
 from harness.cli.display import run
 from harness.exchange import format_names
 from harness.exchange import import_ as importing
+from harness.runs import layout
 
 GROUP = "data"
 
@@ -44,5 +45,5 @@ def import_(
         return
     for summary in runs:
         run.show_summary(summary)
-        if not summary["verdicts"] and summary["coverage"]["completions"]:
+        if not summary["verdicts"] and (Path(summary["run"]) / layout.COMPLETIONS).stat().st_size:
             run.out.print(f"to judge its completions: harness score {summary['run']}", soft_wrap=True)

@@ -4,6 +4,8 @@
 after its post-processing. `references.json`: [test, ...]. `evaluation_results.json`: {task: {"pass@1": 0.5},
 "config": {its arguments}}. Its results say nothing of single programs: they are imported as numbers, and the programs
 without verdicts. A directory with both gives both.
+
+Its task `mbpp` is the data set's test part: entry i is Mbpp/(11+i), 500 in all.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from harness.types import ProblemSet
 from sandbox.types import CallTests
 
 RESULTS, REFERENCES = "evaluation_results.json", "references.json"
+MBPP_FIRST, MBPP_COUNT = "Mbpp/11", 500
 ROUND_TRIP = "numbers"
 
 
@@ -116,7 +119,11 @@ def _generations(document: list[list[str]], path: Path, dataset: str, start: int
             raise SamplesError(
                 f"{path} has no task ids, only the order of the problem set; name the set with --problems"
             )
-        known = [problem.id for problem in problems.problems][start:]
+        known = [problem.id for problem in problems.problems]
+        if problems.name == "mbpp" and len(document) <= MBPP_COUNT and MBPP_FIRST in known:
+            first = known.index(MBPP_FIRST)
+            known = known[first : first + MBPP_COUNT]
+        known = known[start:]
         if len(document) > len(known):
             raise SamplesError(
                 f"{path} has {len(document)} problems, {problems.name} only {len(known)}; see --problems"

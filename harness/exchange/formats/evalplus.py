@@ -6,6 +6,9 @@ precedence). A directory: <task id with _ for />/<n>.py, with eval_results.json 
      "plus_fail_tests"}]}, "pass_at_k": {"base": {"pass@1": 0.5}, "plus": {...}}}
 A status is pass, fail or timeout; plus_status is null where only the base tests ran. A sample passes the plus tests if
 both statuses are pass. Which of the two is read is the problem set's matter: humaneval or humaneval+.
+
+Results before 0.3 have no programs: {"date", "hash", "eval": {task id: {"nfiles": n, "base": [[status, details], ...n],
+"plus": [...]}}} with the statuses success, failed and timeout. How many of the n passed is read.
 """
 
 from __future__ import annotations
@@ -36,7 +39,11 @@ from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
 
 RESULTS = "eval_results.json"
-STATUSES = {"pass": Verdict.ACCEPTED, "fail": Verdict.WRONG_ANSWER, "timeout": Verdict.TIME_LIMIT}
+STATUSES = {
+    "pass": Verdict.ACCEPTED, "fail": Verdict.WRONG_ANSWER, "timeout": Verdict.TIME_LIMIT,
+    "success": Verdict.ACCEPTED, "failed": Verdict.WRONG_ANSWER,
+}  # fmt: skip
+PASSED = ("pass", "success")
 ROUND_TRIP = "verdicts"
 
 
@@ -55,6 +62,8 @@ def _is_results(document: Any) -> bool:
     if not isinstance(samples, dict) or not {"date", "hash", "pass_at_k"} & document.keys():
         return False
     first: object = next(iter(samples.values()), [])
+    if isinstance(first, dict):
+        return "nfiles" in first and isinstance(first.get("base"), list)
     return isinstance(first, list) and all(isinstance(each, dict) and "base_status" in each for each in first[:1])
 
 
@@ -86,7 +95,11 @@ def _plus(task_id: str) -> str:
 def _results(document: dict[str, Any], path: Path) -> ImportedSet:
     samples: dict[str, list[dict[str, Any]]] = document["eval"]
     first = next(iter(samples), "")
-    has_plus = any(each.get("plus_status") is not None for each in samples.get(first, []) if isinstance(each, dict))
+    found = samples.get(first, [])
+    if isinstance(found, dict):  # before 0.3
+        has_plus = bool(found.get("plus"))
+    else:
+        has_plus = any(each.get("plus_status") is not None for each in found if isinstance(each, dict))
     name = _plus(first)
     if not has_plus and not name.lower().startswith("mbpp"):
         name = name.removesuffix("+")
@@ -108,20 +121,40 @@ def _evaluated(samples: dict[str, Any], path: Path, problems: ProblemSet | None)
     plus = problems is None or problems.name.endswith("plus")
     for task, rows in samples.items():
         where = f"{path}, eval[{task!r}]"
+        if isinstance(rows, dict):
+            yield _counted(rows, plus, problem_id(problems, task, where), where)
+            continue
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise SamplesError(f"{where}: a list of objects is expected")
         found = tuple(_judged(row, plus, f"{where}[{index}]") for index, row in enumerate(rows))
         yield ImportedProblem(problem_id=problem_id(problems, task, where), answers=found)
 
 
+def _counted(task: dict[str, Any], plus: bool, name: str, where: str) -> ImportedProblem:
+    """How many of a task's programs passed, of results before 0.3."""
+    n, base, more = task["nfiles"], task["base"], task.get("plus") or []
+    statuses = [[each[0] for each in part] for part in (base, more)]
+    for status in (each for part in statuses for each in part):
+        _check_status(status, where)
+    if type(n) is not int or len(base) != n or len(more) not in (0, n):
+        raise SamplesError(f"{where}: nfiles says {n}, and there are {len(base)} and {len(more)} results")
+    deciding = [statuses[0], statuses[1]] if plus and more else [statuses[0]]
+    passed = sum(all(status in PASSED for status in each) for each in zip(*deciding, strict=True))
+    return ImportedProblem(problem_id=name, answers=(), passed=passed, n=n)
+
+
+def _check_status(status: object, where: str) -> None:
+    if status is not None and status not in tuple(STATUSES):
+        raise SamplesError(f"{where}: the status {clipped(repr(status), 80)} is none of {', '.join(STATUSES)}")
+
+
 def _judged(row: dict[str, Any], plus: bool, where: str) -> ImportedSample:
     base, more = row.get("base_status"), row.get("plus_status")
     for status in (base, more):
-        if status is not None and status not in tuple(STATUSES):
-            raise SamplesError(f"{where}: the status {clipped(repr(status), 80)} is none of {', '.join(STATUSES)}")
+        _check_status(status, where)
     deciding = base
     if plus and more is not None:
-        deciding = more if base in ("pass", None) else base
+        deciding = more if base in (*PASSED, None) else base
     if deciding is None:
         raise SamplesError(
             f"{where}: it has no status for these tests; choose the base set with --problems, or the plus"

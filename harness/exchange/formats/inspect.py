@@ -90,8 +90,16 @@ def read(source: InputFile) -> list[ImportedSet]:
             sampling=sampling,
             metadata={key: task[key] for key in ("task", "task_id", "created", "packages", "revision") if task.get(key)}
             | {"status": header["status"], "scorer": scorer},
+            caution=_caution(header["status"]),
         )
     ]
+
+
+def _caution(status: object) -> str:
+    """Of a log that did not come to its end."""
+    if status == "success":
+        return ""
+    return f"the log's status is {status!s:.40}, not success: samples may be missing"
 
 
 def _header(source: InputFile) -> dict[str, Any]:

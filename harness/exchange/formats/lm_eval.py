@@ -6,6 +6,9 @@ row per document and filter: {"doc_id", "doc", "target", "arguments", "resps": [
 "filter", "metrics", "doc_hash", "prompt_hash", "target_hash", "pass@1": value}. For the code tasks `filtered_resps`
 holds the programs that were executed. The value is of the document: with n = 1 it is the program's verdict, above that
 it says how many of the n passed, not which. Tasks whose samples are not there are imported as numbers.
+
+Results before 0.4 have `versions` in place of `configs`, and values without filters: {task: {"acc": value,
+"acc_stderr": value}}.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def recognizes(source: InputFile) -> bool:
     return (
         isinstance(document, dict)
         and isinstance(document.get("results"), dict)
-        and ("configs" in document or "lm_eval_version" in document)
+        and bool({"configs", "lm_eval_version", "versions"} & document.keys())
     )
 
 
@@ -84,18 +87,20 @@ def _of_task(document: dict[str, Any], task: str) -> dict[str, Any]:
     """What the results file says of one task: `claimed`, `metadata`."""
     values: dict[str, Any] = (document.get("results") or {}).get(task) or {}
     size = ((document.get("n-samples") or {}).get(task) or {}).get("effective")
+    limit = (document.get("config") or {}).get("limit")  # 0.3 has this, and not what it came to
+    size = size or (limit if type(limit) is int and limit > 0 else None)
+    before_filters = "configs" not in document and not any("," in key for key in values)
     claimed: dict[str, ReportedMetric] = {}
     for key, each in values.items():
         metric, _, filter_ = key.partition(",")
         value = number(each)
-        if not filter_ or metric.endswith("_stderr") or value is None:
+        if metric.endswith("_stderr") or value is None or not (filter_ or before_filters):
             continue
         match = PASS_AT_K.fullmatch(metric)
         name = f"pass@{match[1]}" if match else metric
+        error = f"{metric}_stderr,{filter_}" if filter_ else f"{metric}_stderr"
         name = name if name not in claimed else f"{metric},{filter_}"
-        claimed[name] = ReportedMetric(
-            metric=name, value=value, stderr=number(values.get(f"{metric}_stderr,{filter_}")), n_problems=size
-        )
+        claimed[name] = ReportedMetric(metric=name, value=value, stderr=number(values.get(error)), n_problems=size)
     keep = ("lm_eval_version", "git_hash", "date", "model_source", "chat_template_sha")
     metadata = {key: document[key] for key in keep if document.get(key) is not None}
     config = (document.get("configs") or {}).get(task)

@@ -533,3 +533,78 @@ def test_a_spreadsheet_has_a_row_for_each_problem(tmp_path: Path) -> None:
     export.export(example, "csv", tmp_path / "x.csv", None, tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "x.csv").read_text())))
     assert len(rows) == 69 and sum(int(row["c"]) for row in rows) == sum(int(row["ACCEPTED"]) for row in rows) == 350
+
+
+# older files, and parts
+
+
+def imported(path: Path, tmp_path: Path, problems: str | None = None) -> tuple[list[Any], list[str]]:
+    """Summaries and notes of an import."""
+    said: list[str] = []
+    request = import_.ImportRequest(path=path, problems=problems, results=tmp_path / "results", cache=tmp_path)
+    return list(import_.import_runs(request, said.append)), said
+
+
+OLD_EVALPLUS = {
+    "date": "2023-06-01", "hash": "x",
+    "eval": {
+        "HumanEval/0": {"nfiles": 2, "base": [["success", [1]], ["success", [1]]], "plus": [["success", [1]], ["failed", [0]]]},
+        "HumanEval/1": {"nfiles": 1, "base": [["timeout", []]], "plus": [["timeout", []]]},
+    },
+}  # fmt: skip
+
+
+def test_evalplus_before_0_3_says_how_many_passed_of_programs_that_it_does_not_hold(
+    tmp_path: Path, problems: ProblemSet
+) -> None:
+    path = write(tmp_path / "old_eval_results.json", OLD_EVALPLUS)
+    assert [(each.n, each.passed) for each in answers("evalplus", path, problems)] == [(2, 2), (1, 0)]
+    assert [(each.n, each.passed) for each in answers("evalplus", path, plus(tmp_path))] == [(2, 1), (1, 0)]
+    (summary,), _ = imported(path, tmp_path, str(tmp_path / "humaneval.jsonl"))
+    assert summary["estimates"][0]["value"] == 0.5 and summary["coverage"]["completions"] == 3
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"nfiles": 2, "base": [["success", []]], "plus": []}, "nfiles says 2, and there are 1 and 0"),
+        ({"nfiles": 1, "base": [["odd", []]]}, "the status 'odd' is none of"),
+    ],
+)
+def test_old_evalplus_results_that_do_not_fit_are_refused(
+    tmp_path: Path, problems: ProblemSet, task: object, message: str
+) -> None:
+    path = write(tmp_path / "x_eval_results.json", {"date": "", "hash": "", "eval": {"HumanEval/0": task}})
+    with pytest.raises(SamplesError, match=message):
+        answers("evalplus", path, problems)
+
+
+def test_lm_eval_before_0_4_has_values_without_filters(tmp_path: Path) -> None:
+    config = {"model": "hf-causal", "model_args": "pretrained=org/m", "limit": None}
+    values = {"acc": 0.5, "acc_stderr": 0.01, "acc_norm": 0.4}
+    path = write(tmp_path / "old.json", {"results": {"arc": values}, "versions": {"arc": 0}, "config": config})
+    (summary,), said = imported(path, tmp_path)
+    found = {each["metric"]: (each["value"], round(each["low"], 2)) for each in summary["estimates"]}
+    assert found == {"acc": (0.5, 0.48), "acc_norm": (0.4, 0.0)} and "org--m" in summary["run"]
+    assert any("acc_norm neither the standard error nor the number" in each for each in said)
+
+
+def mbpp(tmp_path: Path) -> ProblemSet:
+    rows = [{"task_id": n, "text": f"Return {n}.", "code": f"def f{n}():\n    return {n}", "test_setup_code": "",
+             "test_list": [f"assert f{n}() == {n}"], "challenge_test_list": []} for n in range(1, 520)]  # fmt: skip
+    return load_set(str(write(tmp_path / "mbpp.jsonl", *rows)), tmp_path)
+
+
+def test_bigcode_s_mbpp_begins_with_task_11(tmp_path: Path) -> None:
+    groups = answers("bigcode", write(tmp_path / "generations.json", [["a"], ["b"]]), mbpp(tmp_path))
+    assert [group.problem_id for group in groups] == ["Mbpp/11", "Mbpp/12"]
+    whole = answers("bigcode", write(tmp_path / "generations.json", [["a"]] * 519), mbpp(tmp_path))
+    assert whole[0].problem_id == "Mbpp/1"  # all of the set, as this harness writes it
+
+
+def test_an_import_of_a_part_and_of_a_cancelled_log_say_so(tmp_path: Path, problems: ProblemSet) -> None:
+    part = write(tmp_path / "s.jsonl", {"task_id": "HumanEval/0", "completion": "return 1", "passed": True, "result": "passed"})
+    _, said = imported(part, tmp_path, str(tmp_path / "humaneval.jsonl"))
+    assert any("1 of the 2 problems of humaneval" in each for each in said)
+    log = {"version": 2, "status": "cancelled", "eval": {"task": "humaneval", "model": "m"}, "samples": []}
+    assert "status is cancelled" in read("inspect", write(tmp_path / "l.json", log)).caution and problems
