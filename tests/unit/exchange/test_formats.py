@@ -603,7 +603,9 @@ def test_bigcode_s_mbpp_begins_with_task_11(tmp_path: Path) -> None:
 
 
 def test_an_import_of_a_part_and_of_a_cancelled_log_say_so(tmp_path: Path, problems: ProblemSet) -> None:
-    part = write(tmp_path / "s.jsonl", {"task_id": "HumanEval/0", "completion": "return 1", "passed": True, "result": "passed"})
+    part = write(
+        tmp_path / "s.jsonl", {"task_id": "HumanEval/0", "completion": "return 1", "passed": True, "result": "passed"}
+    )
     _, said = imported(part, tmp_path, str(tmp_path / "humaneval.jsonl"))
     assert any("1 of the 2 problems of humaneval" in each for each in said)
     log = {"version": 2, "status": "cancelled", "eval": {"task": "humaneval", "model": "m"}, "samples": []}
