@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.datasets import humaneval
 from harness.datasets._choice import LeftOut
 from harness.datasets._download import ByPath
 from harness.datasets._fields import text, texts
@@ -29,6 +28,7 @@ SOURCE = ByPath(
     licence="Apache-2.0",
 )
 PUBLISHED = re.compile(r"(?!)")  # the file's name says which of the seven a set is
+STOP = ("\ndef", "\nclass", "\nprint", "\nif", "\n#", "\n@", "\n```", "<file_sep>")  # HumanEval's
 LIMITS = Limits(cpu_s=10.0, wall_s=30.0, memory_bytes=1024 * MIB)
 # Rows of any of the seven whose published check takes several answers: by the words of their entry points.
 _MANY_ANSWERS = {"find_zero", "make_palindrome"}
@@ -103,5 +103,5 @@ def problem(row: dict[str, Any], dataset: str) -> Problem | LeftOut:
         entry_point=entry_point,
         references=(reference,),
         limits=LIMITS,
-        stop=humaneval.STOP,
+        stop=STOP,
     )
