@@ -30,6 +30,8 @@ CHOICES = {
     "engine": ("auto", *registry.names("harness.engines")),
     "extractor": tuple(registry.names("harness.extractors")),
 }
+# Which machines do the work changes no number: a run is gone on with on others.
+NOT_RECORDED = ("sandbox_url", "sandbox_key", "cluster")
 PUBLISHED = [
     name.replace("plus", "+").replace("_", "-") for name in registry.names("harness.datasets") if name != "own"
 ]
@@ -46,6 +48,7 @@ class Group(StrEnum):
     SAMPLING = "sampling"
     PROMPTING = "prompting"
     SANDBOX = "sandbox"
+    MACHINES = "machines"
     SCORING = "scoring"
     OUTPUT = "output"
 
@@ -64,7 +67,9 @@ class Flag:
     several: bool = False
 
 
-_model, _sampling, _prompting, _sandbox, _scoring, _output = (functools.partial(Flag, group) for group in Group)
+_model, _sampling, _prompting, _sandbox, _machines, _scoring, _output = (
+    functools.partial(Flag, group) for group in Group
+)
 
 
 class RunConfig(BaseModel):
@@ -149,6 +154,19 @@ class RunConfig(BaseModel):
     memory_mib: Annotated[int | None, _sandbox("Memory per program in MiB. Default: the set's own; 512 for exec.")] = (
         None
     )
+
+    # machines
+    sandbox_url: Annotated[
+        tuple[str, ...],
+        _machines("Running services (harness serve sandbox) that execute the programs.", metavar="URL,URL"),
+    ] = ()
+    sandbox_key: str = Field(default="", repr=False)
+    cluster: Annotated[
+        str | None,
+        _machines(
+            "A Ray cluster whose nodes execute the programs: auto, HOST:6379 or ray://HOST:10001.", metavar="ADDRESS"
+        ),
+    ] = None
 
     # scoring
     task: Annotated[str, _scoring(f"{', '.join(registry.names('harness.tasks'))}; or several.")] = "codegen"
@@ -280,6 +298,24 @@ class RunConfig(BaseModel):
         if self.samples is not None and self.prompting_given():
             raise ValueError(f"{self.prompting_given()[0]} is for sampling; a file of completions was drawn as it was")
         return self
+
+    @field_validator("sandbox_url", mode="before")
+    @classmethod
+    def _one_url(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_machines(self) -> Self:
+        if self.sandbox_url and self.cluster:
+            raise ValueError("sandbox_url or cluster, not both")
+        for name in ("sandbox", "runtime", "isolation", "workers"):
+            if self.sandbox_url and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is the services' own to choose, where sandbox_url names them")
+        return self
+
+    def elsewhere(self) -> str | None:
+        """The option by which other machines execute the programs; None where this one does."""
+        return "sandbox-url" if self.sandbox_url else "cluster" if self.cluster else None
 
     def prompting_given(self) -> list[str]:
         """The options of prompting that differ from their defaults."""

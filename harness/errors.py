@@ -7,6 +7,7 @@
     ├── EngineError              the model or its server
     │   ├── RequestRefused       one request, for good: asked again it would be refused again
     │   └── RequestFailed        one request, after all retries; the server may well answer others
+    ├── HostsLost                no machine is left that executes programs; the same command goes on when there is
     ├── StoreError               the run directory
     └── Interrupted              exit code 130: the user pressed Ctrl-C
 
@@ -45,6 +46,10 @@ class RequestRefused(EngineError):  # noqa: N818 - the request's fate, which the
 
 class RequestFailed(EngineError):  # noqa: N818 - as above
     """One request was not answered well in all its attempts; a later run may have more luck."""
+
+
+class HostsLost(HarnessError):  # noqa: N818 - the state
+    """No machine is left that executes programs; what is done is kept."""
 
 
 class StoreError(HarnessError):

@@ -25,7 +25,7 @@ import typer.main
 
 from harness import __version__, registry
 from harness.cli import flags, formats
-from harness.errors import EngineError, HarnessError, InputError, Interrupted
+from harness.errors import EngineError, HarnessError, HostsLost, InputError, Interrupted
 from harness.files.limits import allow
 from harness.text.printable import printable
 from sandbox.errors import SandboxError
@@ -149,7 +149,7 @@ def main() -> None:
         _fail(error, 2)
     except Interrupted as error:
         _fail(error, 130)
-    except EngineError as error:
+    except (EngineError, HostsLost) as error:
         _fail(f"{error}\ngo on with: {_command()}", 3)
     except (HarnessError, SandboxError) as error:
         _fail(error, 3)

@@ -28,6 +28,7 @@ from harness.errors import InputError, did_you_mean
 
 _SETS = re.compile(r",(?=\s*[\w.-]+=)")  # between two of from=2024-08,to=2025-02; a value may have commas
 Flags = dict[str, Any]
+EXECUTING = ("sandbox_url", "cluster")  # which machines execute programs
 Command = Callable[..., None]
 
 Config = Annotated[Path | None, typer.Option(help="A TOML file of these options; flags win.")]
@@ -192,10 +193,12 @@ def cache_folder() -> Path:
 
 
 def environment() -> dict[str, Any]:
-    """What a run takes from the environment: the key of an OpenAI-compatible server, and the cache's place."""
+    """What a run takes from the environment: keys of servers, an interpreter with vLLM, and the cache's place."""
     found: dict[str, Any] = {"cache": cache_folder()}
     if os.environ.get("HARNESS_VLLM_PYTHON"):
         found["vllm_python"] = os.environ["HARNESS_VLLM_PYTHON"]
     if os.environ.get("OPENAI_API_KEY"):
         found["api_key"] = os.environ["OPENAI_API_KEY"]
+    if os.environ.get("HARNESS_SANDBOX_KEY"):
+        found["sandbox_key"] = os.environ["HARNESS_SANDBOX_KEY"]
     return found

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from harness.engines.replay import ReplayEngine
 from harness.pipeline.audit_observer import OBSERVER
-from harness.pipeline.execute import SandboxSettings, map_in_sandboxes, open_pool
+from harness.pipeline.execute import Runner, Sandboxes, map_in_sandboxes
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem, ProblemSet, SamplingParams
-from sandbox import CallTests, Execution, Integrity, Limits, Pool, Program, Verdict
+from sandbox import CallTests, Execution, Integrity, Limits, Program, Verdict
 
 FORGED = "accepted only where it can reach its tests"
 TAMPERED = "writes to the judge's channel"
@@ -44,7 +44,7 @@ class Audit:
 def audit(
     problems: ProblemSet,
     samples: ReplayEngine,
-    settings: SandboxSettings,
+    sandboxes: Sandboxes,
     *,
     limits: Callable[[Problem], Limits],
     done: Callable[[Audit], None],
@@ -52,7 +52,7 @@ def audit(
     """Every completion of the samples, in the order of the problem set. Raises SandboxError."""
     counts = samples.counts()
     asked = [problem for problem in problems.problems if problem.id in counts]
-    pool = open_pool(settings, [limits(problem) for problem in asked], sum(counts.values()))
+    pool = sandboxes.open([limits(problem) for problem in asked], sum(counts.values()))
 
     def completions() -> Iterator[tuple[Problem, Completion]]:
         for problem in asked:
@@ -68,7 +68,7 @@ def audit(
     return map_in_sandboxes(pool, completions(), run)
 
 
-def _audit_program(pool: Pool, problem: Problem, completion: Completion, limits: Limits) -> Audit:
+def _audit_program(pool: Runner, problem: Problem, completion: Completion, limits: Limits) -> Audit:
     program = codegen.program(problem, completion)
     judged = pool.run(program, problem.tests, limits)
     signs = _observed(pool, problem, program, limits)
@@ -87,7 +87,7 @@ def _exited(judged: Execution) -> bool:
     return "ended before its tests did" in judged.detail or judged.detail.startswith("SystemExit")
 
 
-def _observed(pool: Pool, problem: Problem, program: Program, limits: Limits) -> list[str]:
+def _observed(pool: Runner, problem: Problem, program: Program, limits: Limits) -> list[str]:
     """The audit events of one run. The observer's own lines, and nothing else, carry the marker."""
     marker = secrets.token_hex(8)
     source = OBSERVER.format(marker=marker, most=MOST_EVENTS, source=program.source)
@@ -96,7 +96,7 @@ def _observed(pool: Pool, problem: Problem, program: Program, limits: Limits) ->
     return [line.removeprefix(f"{marker} ") for line in lines if line.startswith(f"{marker} ")]
 
 
-def _accepted_beside_tests(pool: Pool, problem: Problem, program: Program, limits: Limits) -> bool:
+def _accepted_beside_tests(pool: Runner, problem: Problem, program: Program, limits: Limits) -> bool:
     """Whether the program is accepted where its tests run in its own process."""
     if not isinstance(problem.tests, CallTests) or problem.tests.integrity is Integrity.IN_SANDBOX:
         return False

@@ -20,7 +20,7 @@ from harness.errors import InputError, SamplesError
 from harness.extractors import EXTRACTORS
 from harness.files import jsonl
 from harness.pipeline import rescore
-from harness.pipeline.execute import map_in_sandboxes, open_pool
+from harness.pipeline.execute import Sandboxes, map_in_sandboxes
 from harness.pipeline.job import CompletionSet, Job, RunObserver
 from harness.pipeline.plan import make_job
 from harness.runs import reader
@@ -121,13 +121,18 @@ def _row(row: Mapping[str, Any], where: str, problems: ProblemSet) -> tuple[Prob
 
 
 def compare(
-    replies: Replies, config: RunConfig, observer: RunObserver, started: Callable[[int], None], done: Callable[[], None]
+    replies: Replies,
+    config: RunConfig,
+    observer: RunObserver,
+    started: Callable[[int], None],
+    done: Callable[[], None],
+    sandboxes: Sandboxes | None = None,
 ) -> Comparison:
     """Extract with every extractor, execute what differs. `started` is told how many programs, `done` of each.
 
-    Raises InputError, SandboxError.
+    sandboxes: where programs run; None for this machine. Raises InputError, SandboxError.
     """
-    job = make_job(config, observer, replies.drawn)
+    job = make_job(config, observer, replies.drawn, sandboxes=sandboxes)
     problems = {problem.id: problem for problem in job.problems.problems}
     programs: dict[Key, Program] = {}
     keys: dict[str, list[Key]] = {name: [] for name in EXTRACTORS}
@@ -164,9 +169,9 @@ def _executed(
 ) -> Iterator[tuple[Key, Verdict]]:
     if not expected:
         return
-    assert job.sandbox is not None  # the task has programs
+    assert job.sandboxes is not None  # the task has programs
     limits = [job.limits[problem_id] for problem_id in {key[0] for key, _ in expected}]
-    pool = open_pool(job.sandbox, limits, len(expected))
+    pool = job.sandboxes.open(limits, len(expected))
 
     def run(each: tuple[Key, Program]) -> tuple[Key, Verdict]:
         key, program = each

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from harness.engines import StatusListener, replay
 from harness.engines._selection import ModelSpec
 from harness.pipeline.costs import Prices
-from harness.pipeline.execute import SandboxSettings
+from harness.pipeline.execute import Sandboxes
 from harness.runs import manifest
 from harness.tasks import Task
 from harness.types import Completion, ProblemSet, SamplingParams
@@ -34,7 +34,7 @@ class RunObserver(StatusListener, Protocol):
 class Job:
     """A resolved run.
 
-    expected: problem id -> n. limits: problem id -> limits. sandbox: None where nothing is executed. dedup: equal
+    expected: problem id -> n. limits: problem id -> limits. sandboxes: None where nothing is executed. dedup: equal
     completions of a problem are executed once. workers: completions that are executed or scored at once. ks: of pass@k,
     None where the user named none. metrics: of programs, for each k.
     """
@@ -45,7 +45,7 @@ class Job:
     saved: replay.ReplayEngine | None
     expected: Mapping[str, int]
     limits: Mapping[str, Limits]
-    sandbox: SandboxSettings | None
+    sandboxes: Sandboxes | None
     sampling: SamplingParams
     dedup: bool
     workers: int

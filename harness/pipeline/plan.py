@@ -9,7 +9,7 @@ from typing import Any
 
 import sandbox
 from harness import __version__
-from harness.config import RunConfig
+from harness.config import NOT_RECORDED, RunConfig
 from harness.datasets import load_set, subset
 from harness.engines import _vllm_arguments, replay
 from harness.engines._addresses import plain_url
@@ -17,7 +17,7 @@ from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
 from harness.extractors import DEFAULT
 from harness.pipeline.costs import Prices
-from harness.pipeline.execute import SandboxSettings
+from harness.pipeline.execute import LocalSandboxes, Sandboxes
 from harness.pipeline.job import CompletionSet, Job, RunObserver
 from harness.pipeline.prompt_options import load_prompting, without_shown_examples
 from harness.prompts import template
@@ -29,8 +29,13 @@ from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
 
 
-def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) -> Job:
-    """The job that a configuration asks for. Closes what it opens at the end of `stack`. Raises InputError."""
+def plan(
+    config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack, sandboxes: Sandboxes | None = None
+) -> Job:
+    """The job that a configuration asks for. Closes what it opens at the end of `stack`. Raises InputError.
+
+    sandboxes: where programs run; None for this machine.
+    """
     task = open_task(config.task, config.task_options)
     check_prompted(task, config)
     whole = load_set(config.problems, config.cache, task)
@@ -64,11 +69,15 @@ def plan(config: RunConfig, observer: RunObserver, stack: contextlib.ExitStack) 
             **template.identity(prompted),
         },
     )
-    return make_job(config, observer, drawn, saved)
+    return make_job(config, observer, drawn, saved, sandboxes)
 
 
 def make_job(
-    config: RunConfig, observer: RunObserver, drawn: CompletionSet, saved: replay.ReplayEngine | None = None
+    config: RunConfig,
+    observer: RunObserver,
+    drawn: CompletionSet,
+    saved: replay.ReplayEngine | None = None,
+    sandboxes: Sandboxes | None = None,
 ) -> Job:
     """The run that executes and scores what is drawn, under the configuration's limits and in its sandbox.
 
@@ -78,7 +87,8 @@ def make_job(
     task = _with_extractor(drawn.task, model.form, config)
     _check_k(config, task, expected)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
-    sandbox_identity = _sandbox_identity(config, problems.language(), observer) if task.executes else None
+    sandboxes = (sandboxes or local_sandboxes(config)) if task.executes else None
+    sandbox_identity = sandboxes.identity(observer.note, problems.language()) if sandboxes else None
     where = f", sandbox {sandbox_identity['backend']} ({sandbox_identity['contents']})" if sandbox_identity else ""
     observer.note(f"problems {problems.version()}, model {model.name}{where}")
     signature = _signature(task, drawn, limits, sandbox_identity)
@@ -104,10 +114,10 @@ def make_job(
         saved=saved,
         expected=expected,
         limits=limits,
-        sandbox=_sandbox_settings(config, sandbox_identity),
+        sandboxes=sandboxes,
         sampling=config.sampling(),
         dedup=config.dedup,
-        workers=config.workers or sandbox.default_workers(),
+        workers=sandboxes.workers() if sandboxes else config.workers or sandbox.default_workers(),
         ks=config.k or None,
         metrics=config.metrics,
         seed=config.seed,
@@ -122,37 +132,19 @@ def asked_of(problems: ProblemSet, config: RunConfig) -> ProblemSet:
 
 
 def _recorded(config: RunConfig) -> dict[str, Any]:
-    """The configuration as a manifest keeps it: without keys, nor those that an address may have in it."""
-    found = config.model_dump(mode="json", exclude={"api_key"})
+    """The configuration as a manifest keeps it: without keys, those in an address too, and machines."""
+    found = config.model_dump(mode="json", exclude={"api_key", *NOT_RECORDED})
     if config.base_url is not None:
         found["base_url"] = plain_url(config.base_url)
     return found
 
 
-def _sandbox_identity(config: RunConfig, language: str, observer: RunObserver) -> dict[str, str | None]:
-    """What programs run in."""
-    backend = sandbox.choose_backend(config.sandbox)
-    sandbox.prepare(backend, observer.note, language)
-    return {
-        "backend": backend,
-        "contents": sandbox.environment_label(backend, language),
-        "guest": sandbox.guest_digest(),
-        "runtime": config.runtime,
-        "isolation": config.isolation.value,
-        **({} if language == "python" else {"language": language}),
-    }
-
-
-def _sandbox_settings(config: RunConfig, identity: Mapping[str, str | None] | None) -> SandboxSettings | None:
-    if identity is None:
-        return None
-    backend = str(identity["backend"])
-    return SandboxSettings(
-        backend=backend,
-        workers=config.workers,
-        isolation=config.isolation,
-        runtime=config.runtime,
-        language=identity.get("language") or "python",
+def local_sandboxes(config: RunConfig) -> LocalSandboxes:
+    """Those of this machine. Raises InputError where the configuration asks for others, which its caller must open."""
+    if config.elsewhere():
+        raise InputError(f"--{config.elsewhere()} is for run, score, verify, audit and extract; leave it out here")
+    return LocalSandboxes(
+        backend=config.sandbox, count=config.workers, isolation=config.isolation, runtime=config.runtime
     )
 
 

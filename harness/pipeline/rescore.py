@@ -22,6 +22,7 @@ from harness.engines import Engine
 from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
 from harness.files.atomic import replaced
+from harness.pipeline.execute import Sandboxes
 from harness.pipeline.job import CompletionSet, RunObserver, RunResult
 from harness.pipeline.plan import asked_of, make_job
 from harness.pipeline.run import resume_run
@@ -46,19 +47,24 @@ def settings(run: Path) -> dict[str, Any]:
     return values  # a copy of a run that lies elsewhere
 
 
-def rescore(run: Path, config: RunConfig, observer: RunObserver, *, same_problems: bool) -> RunResult:
+def rescore(
+    run: Path, config: RunConfig, observer: RunObserver, *, same_problems: bool, sandboxes: Sandboxes | None = None
+) -> RunResult:
     """Execute and score the completions of `run` under `config`; a run directory of its own.
 
-    same_problems: refuse a problem set that has changed since the run. Raises InputError, StoreError, SandboxError, and
+    same_problems: refuse a problem set that has changed since the run. sandboxes: where programs run; None for this
+    machine. Raises InputError, StoreError, SandboxError, and
     Interrupted at Ctrl-C; what was done is kept.
     """
     try:
-        return _rescore(run, config, observer, same_problems)
+        return _rescore(run, config, observer, same_problems, sandboxes)
     except KeyboardInterrupt as error:
         raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
 
 
-def _rescore(run: Path, config: RunConfig, observer: RunObserver, same_problems: bool) -> RunResult:
+def _rescore(
+    run: Path, config: RunConfig, observer: RunObserver, same_problems: bool, sandboxes: Sandboxes | None
+) -> RunResult:
     source = reader.read_manifest(run)
     problems = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     if same_problems:
@@ -68,7 +74,7 @@ def _rescore(run: Path, config: RunConfig, observer: RunObserver, same_problems:
         observer.note(
             f"{run} has the completions of {len(of_run.expected)} of {len(of_run.problems.problems)} problems"
         )
-    job = make_job(config, observer, of_run)
+    job = make_job(config, observer, of_run, sandboxes=sandboxes)
     target = reader.find_run(config.results, problems.name, job.model.name, job.manifest.fingerprint)
     if target is None:
         target = store.create_run(config.results, problems.name, job.model.name, job.manifest)

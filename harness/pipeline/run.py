@@ -24,6 +24,7 @@ from harness.engines._selection import EngineCache
 from harness.errors import InputError, Interrupted
 from harness.files import atomic
 from harness.pipeline import results_file
+from harness.pipeline.execute import Sandboxes
 from harness.pipeline.job import Job, RunObserver, RunResult
 from harness.pipeline.plan import extracts_replies, open_samples, plan
 from harness.pipeline.stream import Stream
@@ -36,22 +37,27 @@ from harness.types import Completion
 log = logging.getLogger("harness")
 
 
-def run(config: RunConfig, observer: RunObserver, engines: EngineCache | None = None) -> RunResult:
+def run(
+    config: RunConfig,
+    observer: RunObserver,
+    engines: EngineCache | None = None,
+    sandboxes: Sandboxes | None = None,
+) -> RunResult:
     """Generate, execute, score: the whole run, or what is left of it.
 
-    engines: the models that are open already, for those who run several tasks. Raises InputError, EngineError,
+    engines: the models that are open already, for those who run several tasks. sandboxes: where programs run; None for
+    this machine. Raises InputError, EngineError,
     StoreError, SandboxError, and Interrupted at Ctrl-C; what was done is kept.
     """
     try:
         with contextlib.ExitStack() as stack:
-            return _run(config, observer, engines or stack.enter_context(EngineCache(observer)), stack)
+            opened = engines or stack.enter_context(EngineCache(observer))
+            return _run(plan(config, observer, stack, sandboxes), config, observer, opened)
     except KeyboardInterrupt as error:
         raise Interrupted("stopped; what is done is kept, the same command goes on from there") from error
 
 
-def _run(config: RunConfig, observer: RunObserver, engines: EngineCache, stack: contextlib.ExitStack) -> RunResult:
-    job = plan(config, observer, stack)
-
+def _run(job: Job, config: RunConfig, observer: RunObserver, engines: EngineCache) -> RunResult:
     found = reader.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
     if found is None and config.same_server:
         found = reader.find_moved_run(config.results, job.problems.name, job.model.name, job.manifest.identity)

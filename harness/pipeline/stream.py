@@ -2,11 +2,12 @@
 
 Theory of operation of the stream. Producers (one for the backlog of an earlier, killed process, and one per request
 in flight) put completions into a queue that holds a few per sandbox, so that a slow sandbox slows generation and
-memory does not grow with the run. Consumers, one thread per sandbox, run, score, append. The first error stops all;
-what is on disk stays, and the same command goes on from there. Two things leave a gap instead, and the run reports
-itself incomplete: a completion whose execution failed for our own reasons (INTERNAL_ERROR, after a second try on a
-fresh worker), and a request that the engine could not have answered (RequestRefused for good, RequestFailed for now;
-more failures in a row than a server was given requests at once, with no success between, are taken for one that
+memory does not grow with the run. Consumers, one thread per sandbox, run, score, append; where the sandboxes are other
+machines', a few threads hand programs over, and what comes back is scored and appended as it comes. The first error
+stops all; what is on disk stays, and the same command goes on from there. Two things leave a gap instead, and the run
+reports itself incomplete: a completion whose execution failed for our own reasons (INTERNAL_ERROR, after a second try
+on a fresh worker), and a request that the engine could not have answered (RequestRefused for good, RequestFailed for
+now; more failures in a row than a server was given requests at once, with no success between, are taken for one that
 answers nothing: fewer may be the quick refusals of a few prompts, while others are still being answered).
 """
 
@@ -19,19 +20,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from harness.engines import Engine
 from harness.engines._logprobs import RequestSender
 from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
-from harness.pipeline.execute import open_pool
+from harness.pipeline.execute import Runner, TakesAhead
 from harness.pipeline.job import Failures, Job, RunObserver
 from harness.pipeline.problem_queue import ProblemQueue
 from harness.runs.store import Store
 from harness.tasks import code_task
 from harness.types import Completion, Problem, SamplingParams
-from sandbox import Execution, Pool, Verdict
+from sandbox import Execution, Verdict
 
 log = logging.getLogger("harness")
 JOIN_TIMEOUT_S = 5.0  # for threads to end once a run is stopped
@@ -57,6 +59,8 @@ class Stream:
         self._patience = MAX_FAILURES_IN_A_ROW
         self._duplicates: dict[tuple[str, int], list[Completion]] = {}  # those that wait for an equal one's verdict
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
+        self._handed_over = threading.Condition()  # protects the count of programs that a runner holds
+        self._handed_over_count = 0
         self._workers = min(job.workers, sum(job.expected.values()))
         self._queue = ProblemQueue(16 * self._workers)
 
@@ -90,13 +94,13 @@ class Stream:
                 for first in range(gap.start, gap.stop, most):
                     yield PendingRequest(self._problems[problem_id], first, min(most, gap.stop - first))
 
-    def _open_pool(self) -> Pool | None:
-        if self._job.sandbox is None:
+    def _open_pool(self) -> Runner | None:
+        if self._job.sandboxes is None:
             return None
         limits = [self._job.limits[problem_id] for problem_id in self._job.expected]
-        return open_pool(self._job.sandbox, limits, self._workers)
+        return self._job.sandboxes.open(limits, sum(self._job.expected.values()))
 
-    def _threads(self, pool: Pool | None, asked: Iterator[PendingRequest], producers: int) -> None:
+    def _threads(self, pool: Runner | None, asked: Iterator[PendingRequest], producers: int) -> None:
         # Daemons: at an error or Ctrl-C a request to a slow server is not waited for.
         making = [threading.Thread(target=self._produce, args=(asked,), daemon=True) for _ in range(producers)]
         making.append(threading.Thread(target=self._replay_backlog, daemon=True))
@@ -110,6 +114,7 @@ class Stream:
                 self._put(None)
             while any(thread.is_alive() for thread in using) and not self._stop.is_set():
                 _join(using)
+            self._await_handed_over()
         finally:  # also at Ctrl-C, which is raised in this thread
             self._stop.set()
             if pool is not None:
@@ -176,7 +181,7 @@ class Stream:
             return dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
         return dataclasses.replace(sampling, n=n)
 
-    def _consume(self, pool: Pool | None) -> None:
+    def _consume(self, pool: Runner | None) -> None:
         def work() -> None:
             completion = None
             while (completion := self._get(completion)) is not None:
@@ -206,13 +211,45 @@ class Stream:
             self._share(completion, first, verdict)
         return True
 
-    def _execute(self, pool: Pool, completion: Completion) -> None:
+    def _execute(self, pool: Runner, completion: Completion) -> None:
         problem = self._problems[completion.problem_id]
         candidate = code_task(self._job.task).candidate(problem, completion)
-        execution = pool.run(candidate.program, problem.tests, self._job.limits[problem.id])
+        limits = self._job.limits[problem.id]
+        if not isinstance(pool, TakesAhead):
+            self._executed(completion, pool.run(candidate.program, problem.tests, limits), candidate.extraction)
+            return
+        with self._handed_over:
+            self._handed_over_count += 1
+        try:
+            future = pool.submit(candidate.program, problem.tests, limits)
+        except BaseException:
+            self._came_back()
+            raise
+        future.add_done_callback(lambda ended: self._take_back(completion, ended, candidate.extraction))
+
+    def _take_back(self, completion: Completion, ended: Future[Execution], taken: Extraction | None) -> None:
+        """What became of a program that was handed over; in a thread of the runner's."""
+        try:
+            self._guard(lambda: None if ended.cancelled() else self._executed(completion, ended.result(), taken))
+        finally:
+            self._came_back()
+
+    def _came_back(self) -> None:
+        with self._handed_over:
+            self._handed_over_count -= 1
+            self._handed_over.notify_all()
+
+    def _await_handed_over(self) -> None:
+        """Until every program that was handed over has come back."""
+        with self._handed_over:
+            while self._handed_over_count and not self._stop.is_set():
+                self._handed_over.wait(0.2)
+
+    def _executed(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
+        problem = self._problems[completion.problem_id]
         if execution.verdict is Verdict.INTERNAL_ERROR:
             log.error("%s[%d]: %s", problem.id, completion.index, execution.detail)
-        self._record(completion, execution, candidate.extraction)
+        self._record(completion, execution, taken)
         with self._lock:
             duplicates = self._duplicates.pop((completion.problem_id, completion.index), [])
         for duplicate in duplicates:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.pipeline.execute import SandboxSettings, map_in_sandboxes, open_pool
+from harness.pipeline.execute import Runner, Sandboxes, map_in_sandboxes
 from harness.tasks import codegen
 from harness.types import Completion, Problem, ProblemSet
-from sandbox import Execution, Limits, Pool, Verdict
+from sandbox import Execution, Limits, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Check:
 
 def verify(
     problems: ProblemSet,
-    settings: SandboxSettings,
+    sandboxes: Sandboxes,
     *,
     limits: Callable[[Problem], Limits],
     done: Callable[[Check], None],
@@ -40,7 +40,7 @@ def verify(
 
     Raises SandboxError.
     """
-    pool = open_pool(settings, [limits(problem) for problem in problems.problems], count(problems))
+    pool = sandboxes.open([limits(problem) for problem in problems.problems], count(problems))
 
     def run(solution: tuple[Problem, str, int, str]) -> Check:
         check = _run(pool, limits(solution[0]), *solution)
@@ -63,6 +63,6 @@ def _solutions(problems: ProblemSet) -> Iterator[tuple[Problem, str, int, str]]:
             yield problem, "wrong", index, text
 
 
-def _run(pool: Pool, limits: Limits, problem: Problem, kind: str, index: int, text: str) -> Check:
+def _run(pool: Runner, limits: Limits, problem: Problem, kind: str, index: int, text: str) -> Check:
     program = codegen.program(problem, Completion(problem_id=problem.id, index=index, text=text))
     return Check(problem_id=problem.id, kind=kind, index=index, execution=pool.run(program, problem.tests, limits))

@@ -8,6 +8,7 @@
     faults      from errors to answers
     pools       the sandboxes of each family of languages
     judging     from a request's tests or problem to verdicts
+    programs    batches of a run elsewhere, with tests and limits of its own
     schemas     the bodies of our own API
     dialects/   other systems' APIs, one file each, found by existing
 

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from harness import __version__, registry
-from harness.service import faults, mcp_tools, own
+from harness.service import faults, mcp_tools, own, programs
 from harness.service.admission import InternalError, Refused, Runner
 from harness.service.faults import BadRequest
 from harness.service.gate import Gate
@@ -63,6 +63,7 @@ def create_app(settings: Settings, runner: Runner, backend: str, names: Sequence
     )
     app.state.service = service
     app.include_router(own.router(service))
+    app.include_router(programs.router(service))
     for name in registry.names(DIALECTS):
         app.include_router(registry.load(DIALECTS, name, "dialect").router(service), tags=[name])
     _add_health(app, service)

@@ -199,6 +199,9 @@ class InfoBody(Body):
     backend: str
     environment: str
     guest_digest: str
+    environments: dict[str, str] = Field(description="what programs of each language find")
+    isolation: str
+    runtime: str | None
     workers: int
     memory_mib: int
     max_memory_mib: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import InputError
-from sandbox.types import MIB, Limits
+from sandbox.types import MIB, Isolation, Limits
 
 LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 SHORTEST_KEY = 8
@@ -21,6 +21,7 @@ class Settings:
     our own API may wait for a sandbox. memory_mib: of a program that asks for no limit. max_memory_mib: the most that
     one may ask for. max_request_mib: of a body. drain_s: for the requests in hand when the service is told to stop.
     keys: any one of them lets a client in; empty for no key. cache: of downloaded problem sets.
+    isolation, runtime: those of the pool.
 
     Raises InputError where a value cannot be used, or where others could reach a sandbox without a key.
     """
@@ -36,6 +37,8 @@ class Settings:
     keys: frozenset[str] = field(default=frozenset(), repr=False)
     no_key: bool = False
     cache: Path = Path(".cache")
+    isolation: Isolation = Isolation.POOL
+    runtime: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("workers", "queue_s", "memory_mib", "max_memory_mib", "max_request_mib", "drain_s"):

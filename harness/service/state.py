@@ -13,6 +13,7 @@ from harness.service.languages import Languages
 from harness.service.metrics import Metrics
 from harness.service.schemas import InfoBody
 from harness.service.settings import Settings
+from sandbox import languages
 
 
 class Service:
@@ -28,6 +29,14 @@ class Service:
         self.ready = False
         self.patience = Patience(wait_s=settings.queue_s)
 
+    def _environments(self) -> dict[str, str]:
+        """Language -> what its programs find; one look for each family."""
+        known: dict[str, str] = {}
+        for name in self.judging.languages.names:
+            family = languages.find(name).family
+            known[family] = known.get(family) or sandbox.environment_label(self.backend, name)
+        return {name: known[languages.find(name).family] for name in self.judging.languages.names}
+
     def info(self) -> InfoBody:
         """What the service is."""
         settings = self.settings
@@ -36,6 +45,9 @@ class Service:
             backend=self.backend,
             environment=sandbox.environment_label(self.backend),
             guest_digest=sandbox.guest_digest(),
+            environments=self._environments(),
+            isolation=settings.isolation.value,
+            runtime=settings.runtime,
             workers=settings.workers,
             memory_mib=settings.memory_mib,
             max_memory_mib=settings.max_memory_mib,

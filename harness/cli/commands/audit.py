@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
 from harness.config import Group
@@ -20,13 +19,14 @@ from harness.datasets import load_set
 from harness.engines import replay
 from harness.pipeline import audit as auditing
 from harness.pipeline.audit import FORGED, TAMPERED
-from harness.pipeline.execute import SandboxSettings
+from harness.pipeline.plan import local_sandboxes
+from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config
 
 GROUP = "inspect"
 
 
-@options.takes("problems", Group.SANDBOX, without=("runtime", "isolation", "dedup"))
+@options.takes("problems", Group.SANDBOX, *options.EXECUTING, without=("runtime", "isolation", "dedup"))
 def audit(
     samples: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file: task_id with completion or solution.")],
     flags: options.Flags,
@@ -45,15 +45,15 @@ def audit(
     )
     loaded = load_set(config.problems, config.cache)
     engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
-    backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")), loaded.language())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     odd, total, signs = [], 0, Counter[str]()
     quiet = as_json or not run.err.is_terminal
-    with Progress(*columns, console=run.err, disable=quiet) as progress:
+    with sandboxes_elsewhere(config) as elsewhere, Progress(*columns, console=run.err, disable=quiet) as progress:
+        machines = elsewhere or local_sandboxes(config)
+        machines.identity(lambda message: run.err.print(Text(message, style="dim")), loaded.language())
         task = progress.add_task("audit", total=sum(engine.counts().values()))
         for found in auditing.audit(
-            loaded, engine, SandboxSettings(backend=backend, workers=config.workers, language=loaded.language()),
+            loaded, engine, machines,
             limits=lambda problem: config.limits(problem.limits), done=lambda _: progress.advance(task),
         ):  # fmt: skip
             total += 1

@@ -18,6 +18,7 @@ from harness.config import Group
 from harness.datasets import load_set
 from harness.pipeline import compare_extractors, rescore
 from harness.pipeline.compare_extractors import Comparison
+from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config, open_task
 
 GROUP = "inspect"
@@ -25,7 +26,7 @@ GROUP = "inspect"
 SHOWN = 20  # of the replies that change sides; --json has them all
 
 
-@options.takes("problems", Group.SANDBOX, without=("dedup",))
+@options.takes("problems", Group.SANDBOX, *options.EXECUTING, without=("dedup",))
 def extract(
     replies: Annotated[
         Path,
@@ -47,11 +48,12 @@ def extract(
     found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
     quiet = as_json or not run.err.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=run.err, disable=quiet) as progress:
+    with sandboxes_elsewhere(config) as machines, Progress(*columns, console=run.err, disable=quiet) as progress:
         bar = progress.add_task("execute", total=None)
         comparison = compare_extractors.compare(
             found, config, run.RunDisplay(quiet=as_json),
             started=lambda total: progress.update(bar, total=total), done=lambda: progress.advance(bar),
+            sandboxes=machines,
         )  # fmt: skip
     if as_json:
         print(json.dumps({"replies": len(found.completions), **_record(comparison)}))

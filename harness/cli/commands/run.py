@@ -22,6 +22,7 @@ from harness.errors import InputError
 from harness.pipeline import preview
 from harness.pipeline import run as pipeline
 from harness.pipeline.job import RunResult
+from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config
 from harness.tasks._preview import messages_of
 from harness.trackers import _send
@@ -93,8 +94,8 @@ def _all(parsed: Sequence[RunConfig], as_json: bool) -> Iterator[RunResult]:
 
 def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> RunResult:
     """One run, shown."""
-    with display.RunDisplay(quiet=as_json) as observer:
-        result = pipeline.run(config, observer, engines)
+    with display.RunDisplay(quiet=as_json) as observer, sandboxes_elsewhere(config) as machines:
+        result = pipeline.run(config, observer, engines, machines)
     sent = _send.report(result.run, config.report_to)
     if as_json:
         print(json.dumps(report_.with_reports(result.summary, sent)))

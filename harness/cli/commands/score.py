@@ -20,13 +20,16 @@ from harness.pipeline import rescore
 from harness.pipeline import results_file as sample_files
 from harness.pipeline import run as pipeline
 from harness.pipeline.job import RunResult
+from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config
 from harness.trackers import _send
 
 GROUP = "run and score"
 
 
-@options.takes("problems", "only", "shuffle", "limit", "k", "extractor", Group.SANDBOX, "report_to", "results")
+@options.takes(
+    "problems", "only", "shuffle", "limit", "k", "extractor", Group.SANDBOX, *options.EXECUTING, "report_to", "results"
+)
 def score(
     samples: Annotated[
         Path,
@@ -86,8 +89,8 @@ def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | Non
     given = {**flags, "samples": samples, "engine": "replay"}
     parsed = load_config(config, given, {"problems": "humaneval", **options.environment()})
     _send.check(parsed.report_to)
-    with display.RunDisplay(quiet=quiet) as observer:
-        result = pipeline.run(parsed, observer)
+    with display.RunDisplay(quiet=quiet) as observer, sandboxes_elsewhere(parsed) as machines:
+        result = pipeline.run(parsed, observer, sandboxes=machines)
     pipeline.write_results(parsed, result, target)
     return _Scored(result=result, report_to=parsed.report_to, file=target)
 
@@ -99,6 +102,6 @@ def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None
     parsed = load_config(config, flags, {**own, **options.environment()})
     _send.check(parsed.report_to)
     same = flags["problems"] is None and parsed.problems == own["problems"]
-    with display.RunDisplay(quiet=quiet) as observer:
-        result = rescore.rescore(run, parsed, observer, same_problems=same)
+    with display.RunDisplay(quiet=quiet) as observer, sandboxes_elsewhere(parsed) as machines:
+        result = rescore.rescore(run, parsed, observer, same_problems=same, sandboxes=machines)
     return _Scored(result=result, report_to=parsed.report_to)

@@ -119,6 +119,8 @@ def sandbox(
         keys=read_keys(key_file) if key_file else frozenset(),
         no_key=no_key,
         cache=cache,
+        isolation=boxes.Isolation(flags["isolation"] or boxes.Isolation.POOL),
+        runtime=flags["runtime"],
     )
     with _pools(settings, backend, languages, flags) as pool:
 

@@ -20,8 +20,9 @@ from harness.config import Group, RunConfig
 from harness.datasets import ProblemSet, load_set
 from harness.errors import InputError
 from harness.pipeline import verify as verification
-from harness.pipeline.execute import SandboxSettings
+from harness.pipeline.plan import local_sandboxes
 from harness.pipeline.verify import Check
+from harness.scale import sandboxes_elsewhere
 from harness.strength.measure import ProblemStrength, StrengthOptions, measure_set
 from harness.strength.programs import accepted_completions
 from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
@@ -44,7 +45,7 @@ Seed = Annotated[int, typer.Option(min=0, help="With --strength: the seed of mut
 Shown = Annotated[int, typer.Option(min=0, help="With --strength: problems whose accepted wrong programs are shown.")]
 
 
-@options.takes(Group.SANDBOX, without=("runtime", "dedup"))
+@options.takes(Group.SANDBOX, *options.EXECUTING, without=("runtime", "dedup"))
 def verify(
     problems: Annotated[str, typer.Argument(help="A set's name or a JSONL file.")],
     flags: options.Flags,
@@ -62,26 +63,17 @@ def verify(
     _check_strength(strength, runs, write)
     asked_for = {"problems": problems, "task_options": options.parse_part(part)}
     config = load_config(None, {**flags, **asked_for}, options.environment())
+    if strength and config.elsewhere():
+        raise InputError(f"--strength measures on this machine; leave out --{config.elsewhere()}")
     loaded = load_set(config.problems, config.cache)
     if strength and any(each.language != "python" or each.assembly != Assembly() for each in loaded.problems):
         raise InputError(
             f"--strength changes references that are programs in Python, and those of {loaded.name} are not"
         )
-    backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(Text(message, style="dim")), loaded.language())
-    with Progress(console=run.err, disable=as_json or not run.err.is_terminal) as progress:
-        task = progress.add_task(f"verify {loaded.name}", total=verification.count(loaded))
-        checks = verification.verify(
-            loaded,
-            SandboxSettings(
-                backend=backend, workers=config.workers, isolation=config.isolation, language=loaded.language()
-            ),
-            limits=lambda problem: config.limits(problem.limits),
-            done=lambda _: progress.advance(task),
-        )
+    checks = _verified(loaded, config, quiet=as_json)
     failed = [check for check in checks if not check.right]
     asked = {"mutants": mutants, "inputs": inputs, "seed": seed}
-    found = _measure(loaded, config, backend, asked, runs or [], quiet=as_json) if strength else []
+    found = _measure(loaded, config, asked, runs or [], quiet=as_json) if strength else []
     if write is not None:
         _write(loaded, found, write)
     measured = found if strength else None
@@ -93,6 +85,22 @@ def verify(
         show_strength(measured, shown=shown)
     if failed:
         raise typer.Exit(1)
+
+
+def _verified(loaded: ProblemSet, config: RunConfig, *, quiet: bool) -> list[Check]:
+    with (
+        sandboxes_elsewhere(config) as elsewhere,
+        Progress(console=run.err, disable=quiet or not run.err.is_terminal) as progress,
+    ):
+        machines = elsewhere or local_sandboxes(config)
+        machines.identity(lambda message: run.err.print(Text(message, style="dim")), loaded.language())
+        task = progress.add_task(f"verify {loaded.name}", total=verification.count(loaded))
+        return verification.verify(
+            loaded,
+            machines,
+            limits=lambda problem: config.limits(problem.limits),
+            done=lambda _: progress.advance(task),
+        )
 
 
 def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemStrength] | None) -> None:
@@ -153,9 +161,10 @@ def _check_strength(strength: bool, runs: list[Path] | None, write: Path | None)
 
 
 def _measure(
-    loaded: ProblemSet, config: RunConfig, backend: str, asked: dict[str, int], runs: list[Path], *, quiet: bool
+    loaded: ProblemSet, config: RunConfig, asked: dict[str, int], runs: list[Path], *, quiet: bool
 ) -> list[ProblemStrength]:
     """How strong the tests of each problem are, in the set's order."""
+    backend = boxes.choose_backend(config.sandbox)
     completions = accepted_completions(runs)
     if runs and not any(problem.id in completions for problem in loaded.problems):
         raise InputError(f"no accepted completion of {loaded.name} is in {', '.join(map(str, runs))}")

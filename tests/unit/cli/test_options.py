@@ -48,6 +48,8 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "cpu_s": (["--cpu-s", "1.5"], 1.5),
     "wall_s": (["--wall-s", "2"], 2.0),
     "memory_mib": (["--memory-mib", "64"], 64),
+    "sandbox_url": (["--sandbox-url", "http://a:1, http://b:1"], ("http://a:1", "http://b:1")),
+    "cluster": (["--cluster", "auto"], "auto"),
     "task": (["--task", "perplexity"], "perplexity"),
     "problems": (["--problems", "core"], "core"),
     "k": (["--k", "1,10"], (1, 10)),
@@ -87,7 +89,7 @@ def test_an_option_of_the_command_line_reaches_its_field(field: str) -> None:
 
 
 def test_a_field_without_an_option_is_one_of_these() -> None:
-    assert set(RunConfig.model_fields) - set(FLAGS) == {"api_key", "task_options", "cache"}
+    assert set(RunConfig.model_fields) - set(FLAGS) == {"api_key", "sandbox_key", "task_options", "cache"}
 
 
 def test_a_command_takes_the_fields_of_a_group_and_its_own_options() -> None:
