@@ -107,7 +107,9 @@ def _language(name: str, fix: bool, note: Callable[[str], None]) -> MachineCheck
     denied = _denials(backend, name)
     if denied.state != "ok":
         return MachineCheck(name=name, state=denied.state, detail=denied.detail)
-    return MachineCheck(name=name, state="ok", detail=f"{backend} with {contents}; it denies what it must")
+    size = sandbox.image_bytes(backend, name)
+    takes = f" ({size / 1e6:,.0f} MB)" if size else ""
+    return MachineCheck(name=name, state="ok", detail=f"{backend} with {contents}{takes}; it denies what it must")
 
 
 def _denials(backend: str, language: str = PYTHON) -> MachineCheck:

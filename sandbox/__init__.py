@@ -19,6 +19,7 @@ from sandbox.selection import (
     default_workers,
     environment_label,
     guest_digest,
+    image_bytes,
     open,
     prepare,
 )
@@ -43,5 +44,5 @@ __all__ = [
     "BACKENDS", "CallTests", "Cancellation", "Cancelled", "Compare", "Execution", "GuestInfo", "ImageError",
     "Integrity", "Isolation", "Limits", "Pool", "Program", "ProgramTests", "SandboxError", "SandboxUnavailable",
     "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "default_workers",
-    "environment_label", "guest_digest", "open", "prepare",
+    "environment_label", "guest_digest", "image_bytes", "open", "prepare",
 ]  # fmt: skip

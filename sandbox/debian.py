@@ -138,6 +138,11 @@ def make(family: str, note: Callable[[str], None], *, anew: bool = False) -> Tre
     return made
 
 
+def size_bytes(tree: Tree) -> int:
+    """What the file system takes on disk."""
+    return sum(file.lstat().st_size for file in tree.root.rglob("*") if file.is_file() and not file.is_symlink())
+
+
 def write_tar(tree: Tree, target: Path) -> None:
     """The file system as a tar file, all of it root's. Raises OSError."""
     with tarfile.open(target, "w") as tar:

@@ -5,6 +5,7 @@ A backend is a module of `sandbox.backends` and says everything about itself:
     available() -> str | None       None where it works; else what is missing and how to get it
     prepare(note, family) -> None           make what it needs for a family of languages and does not have
     environment_label(family) -> str        what programs find inside, as it stands in a signature
+    image_bytes(family) -> int              what a family's image takes on disk, 0 where it has none of its own
     open_pool(...) -> Pool                  a pool of its sandboxes
 
 Only the module that is used is imported: docker's client takes 0.25 s.
@@ -41,6 +42,9 @@ class Backend(Protocol):
 
     def environment_label(self, family: str) -> str:
         """What programs find inside, such as `py3.11.7+numpy2.4.6`. Raises SandboxError."""
+
+    def image_bytes(self, family: str) -> int:
+        """What the family's image takes on disk; 0 where it has none of its own. Raises SandboxError."""
 
     def open_pool(
         self, *, workers: int, ceiling: Limits, isolation: Isolation, runtime: str | None, family: str
@@ -94,6 +98,14 @@ def environment_label(backend: str, language: str = "python") -> str:
     Raises ImageError, ValueError for an unknown language.
     """
     return find_backend(backend).environment_label(languages.find(language).family)
+
+
+def image_bytes(backend: str, language: str = "python") -> int:
+    """What the image of a language's family takes on disk; 0 where programs find this machine's own files.
+
+    Raises ImageError, ValueError for an unknown language.
+    """
+    return find_backend(backend).image_bytes(languages.find(language).family)
 
 
 def guest_digest() -> str:

@@ -78,6 +78,11 @@ def environment_label(family: str = languages.PYTHON) -> str:
     return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
 
 
+def image_bytes(family: str = languages.PYTHON) -> int:
+    """What the family's image takes. Raises ImageError where it is missing, SandboxUnavailable."""
+    return int(find(connect(), name_of(family)).attrs.get("Size", 0))
+
+
 def name_of(family: str) -> str:
     """The name of a family's image; it changes with what the image is made of. Raises ValueError."""
     return PYTHON_IMAGE if family == languages.PYTHON else f"{PYTHON_IMAGE}-{family}:{debian.digest(family)}"

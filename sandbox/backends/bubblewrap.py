@@ -263,6 +263,11 @@ def environment_label(family: str = languages.PYTHON) -> str:
     return image.environment_label() if family == languages.PYTHON else _made(family).label()
 
 
+def image_bytes(family: str = languages.PYTHON) -> int:
+    """What the family's file system takes; Python's is this machine's own. Raises ImageError."""
+    return 0 if family == languages.PYTHON else debian.size_bytes(_made(family))
+
+
 def _made(family: str) -> debian.Tree:
     tree = debian.find(family)
     if tree is None:

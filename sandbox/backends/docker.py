@@ -357,3 +357,8 @@ def environment_label(family: str = languages.PYTHON) -> str:
     Raises ImageError where the image is missing, SandboxUnavailable.
     """
     return images.environment_label(family)
+
+
+def image_bytes(family: str = languages.PYTHON) -> int:
+    """What the family's image takes on the engine's disk. Raises ImageError, SandboxUnavailable."""
+    return images.image_bytes(family)

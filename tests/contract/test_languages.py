@@ -100,6 +100,7 @@ def test_the_label_names_the_languages_and_their_versions(pool: Pool, language: 
     label = sandbox.environment_label(pool.backend, language)
     assert f"{language}{''.join(char for char in label.partition(language)[2][:1] if char.isdigit())}" in label
     assert len(label.split("+")) == len(languages.of_family(pool.family)) + 1
+    assert sandbox.image_bytes(pool.backend, language) > 10**7
 
 
 TEST_LIMITS = Limits(cpu_s=5.0, wall_s=15.0, memory_bytes=256 * 2**20, output_bytes=100_000)
