@@ -6,6 +6,7 @@ COMPLETIONS, EXECUTIONS, SCORES = "completions.jsonl", "executions.jsonl", "scor
 REFUSALS = "refusals.jsonl"
 SERVER = "server.json"  # what the server took in another way than others; only where it did
 SAMPLES = "samples.jsonl"  # of a run on pictures: a line for each
+LABEL = "label.txt"  # what a person calls the run; only where somebody did
 MANIFEST, SUMMARY, LOG = "manifest.json", "summary.json", "run.log"
 
 

@@ -315,6 +315,16 @@ def _lock(run: Path) -> IO[bytes]:
 
 
 @contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """No other process works on the run meanwhile. Raises StoreError where one does."""
+    guard = _lock(run)
+    try:
+        yield
+    finally:
+        guard.close()
+
+
+@contextlib.contextmanager
 def logging_to(run: Path) -> Iterator[None]:
     """What is logged meanwhile goes to the run's log, and the error that ends it, if one does."""
     handler = logging.FileHandler(run / LOG, encoding="utf-8")

@@ -1,0 +1,55 @@
+"""Let a run pass, or not, beside its baseline: for CI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from harness.cli import options
+from harness.cli.display import run as display
+from harness.comparison import gate as gates
+from harness.comparison import pairs
+from harness.comparison.gate import Outcome
+
+GROUP = "compare"
+EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.UNDECIDED: 3}
+STYLE = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNDECIDED: "yellow"}
+
+
+@options.takes("k")
+def gate(
+    run: Annotated[Path, typer.Argument(help="The run of the new model.")],
+    flags: options.Flags,
+    baseline: Annotated[Path, typer.Option(help="The run that it must not fall behind.", metavar="RUN")],
+    max_drop: Annotated[
+        float, typer.Option(min=0, help="The largest drop allowed: points of a share, else the metric's own unit.")
+    ] = 1.0,
+    metric: Annotated[str | None, typer.Option(help="Such as pass@1. Default: the first of the runs.")] = None,
+    vary: Annotated[
+        str | None, typer.Option(help="Fields besides the model that may differ, as for compare.", metavar="FIELD,..")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of random sign flips.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Hold a run against a baseline on the same problems.
+
+    Exit code 0: a larger drop than --max-drop is ruled out. 1: the drop is significant and larger. 3: this problem set
+    cannot tell; the message says what it would take.
+    """
+    fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
+    found = gates.gate(
+        pairs.compare([run, baseline], ks=flags["k"] or (), vary=fields, seed=seed), most=max_drop, metric=metric
+    )
+    if as_json:
+        print(json.dumps(gates.record(found)))
+    else:
+        display.out.print(Text(display.printable(found.words), style=STYLE[found.outcome]), soft_wrap=True)
+        if found.outcome is Outcome.UNDECIDED:
+            display.out.print(
+                "harness plan says how many problems and samples show a drop of this size", soft_wrap=True
+            )
+    raise typer.Exit(EXIT[found.outcome])

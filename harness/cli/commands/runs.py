@@ -1,0 +1,105 @@
+"""List runs with their scores; remove, move or label them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli import options
+from harness.cli.display import run as display
+from harness.errors import InputError
+from harness.runs import catalog
+from harness.runs.catalog import CatalogEntry, State
+
+GROUP = "maintain"
+STYLE = {State.COMPLETE: "green", State.PARTIAL: "yellow", State.UNFINISHED: "yellow", State.BROKEN: "red"}
+app = typer.Typer(help="List runs with their scores; remove, move or label them.", no_args_is_help=True)
+Runs = Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN...")]
+
+
+@app.command("list")
+def list_(
+    results: Annotated[Path, typer.Argument(help="The folder that runs are kept in.")] = Path("results"),
+    model: Annotated[str | None, typer.Option(help="Only models with this in their name or label.")] = None,
+    problems: Annotated[str | None, typer.Option(help="Only problem sets with this in their name.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the runs below a folder, the newest first."""
+    found = [each for each in catalog.find(results) if _matches(each, model, problems)]
+    if as_json:
+        print(json.dumps([{**dataclasses.asdict(each), "path": str(each.path)} for each in found]))
+        return
+    if not found:
+        display.out.print(f"no run below {display.printable(str(results))} is like that", soft_wrap=True)
+        return
+    table = Table("model", "set", "date", header_style="bold")
+    table.add_column("score (95 %)", justify="right")
+    table.add_column("state")
+    table.add_column("label")
+    table.add_column("run", overflow="fold")
+    for each in found:
+        table.add_row(*_row(each))
+    display.out.print(table)
+
+
+def _matches(entry: CatalogEntry, model: str | None, problems: str | None) -> bool:
+    named = model is None or model.lower() in f"{entry.model} {entry.label}".lower()
+    return named and (problems is None or problems.lower() in entry.dataset.lower())
+
+
+def _row(entry: CatalogEntry) -> list[Text]:
+    created = entry.created
+    date = f"{created[:4]}-{created[4:6]}-{created[6:8]} {created[9:11]}:{created[11:13]}" if created else ""
+    score = ""
+    if entry.estimate:
+        (metric, value, interval, *_) = display.estimate_rows({"estimates": [entry.estimate]})[1][0]
+        score = f"{metric} {value} ({interval.replace(' ', '')})"
+    texts = (entry.model, entry.dataset, date, score)
+    return [
+        *(Text(display.printable(text)) for text in texts),
+        Text(entry.state.value, style=STYLE[entry.state]),
+        Text(entry.label),
+        Text(display.printable(str(entry.path))),
+    ]
+
+
+@app.command()
+def rm(
+    runs: Runs,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs, with all that was generated for them."""
+    for run in runs:
+        entry = catalog.read(run)
+        if not (run / "manifest.json").is_file():
+            raise InputError(f"{run} is no run directory: it has no manifest.json; nothing was removed")
+        what = f"{run} ({entry.model} on {entry.dataset}, {entry.state})"
+        if not yes and not typer.confirm(f"remove {display.printable(what)}?", err=True):
+            continue
+        catalog.remove(run)
+        display.err.print(Text(f"removed {display.printable(what)}"), soft_wrap=True)
+
+
+@app.command()
+def mv(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    target: Annotated[Path, typer.Argument(help="Its new place, or a folder to move it into.")],
+) -> None:
+    """Move a run. One that is not complete is found again by its command only in its own place."""
+    place = catalog.move(run, target)
+    display.err.print(Text(f"moved to {display.printable(str(place))}"), soft_wrap=True)
+
+
+@app.command("label")
+def label_(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    text: Annotated[str, typer.Argument(help="What to call it; empty takes the label away.")],
+) -> None:
+    """Call a run something, for the list."""
+    catalog.set_label(run, text)
