@@ -29,7 +29,8 @@ class Form(enum.StrEnum):
 class Assembly:
     """How an answer becomes the program that is run, where it is not that program as it stands.
 
-    before, after: text around it. whole: a base model's completion is the answer, and no continuation of the prompt's
+    before, after: text around it; with `ProgramTests` `before` is what a completion continues, where that is not the
+    prompt. whole: a base model's completion is the answer, and no continuation of the prompt's
     text. quoted: it stands between `before` and `after` as one Python string, so that nothing of it is run as code.
     tags: the answer of a chat model stands between these two marks of its reply, and is no block of code.
     """

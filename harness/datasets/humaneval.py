@@ -34,8 +34,9 @@ PUBLISHED = re.compile(r"HumanEval/\d+")  # ids; a file with others in these col
 
 
 def recognizes(row: dict[str, Any]) -> bool:
-    """Whether a row has HumanEval's keys (HumanEval+ has the same, with numpy in its tests)."""
-    return row.keys() >= KEYS and "plus_input" not in row and "def assertion(" not in str(row["test"])
+    """Whether a row has HumanEval's keys, and no other set's (HumanEval+ has the same, with numpy in its tests)."""
+    others = "plus_input" in row or "buggy_solution" in row or row.keys() >= {"language", "description"}
+    return row.keys() >= KEYS and not others and "def assertion(" not in str(row["test"])
 
 
 def problem(row: dict[str, Any], dataset: str) -> Problem:

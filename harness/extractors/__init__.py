@@ -19,8 +19,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from harness import registry
-from harness.extractors import _markdown, _python
+from harness.extractors import _frames, _markdown, _python
 from harness.extractors._found import Found
+from harness.extractors._frames import completed as completed
+from harness.extractors._frames import framed as framed
+from sandbox.languages import find as find_language
 
 DEFAULT = "auto"
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")  # such as reasoning leaves before a program
@@ -85,6 +88,25 @@ def extract_fenced(raw: str, names: Collection[str]) -> Extraction:
         return Extraction(extractor="fenced", source="", span=None)
     span = (marked[-1].start, marked[-1].end) if marked else (0, len(raw))
     return Extraction(extractor="fenced", source=text.strip("\n") + "\n", span=span)
+
+
+def extract_program(raw: str, prompt: str, language: str) -> Extraction:
+    """The block of a reply that is the program, in another language than Python.
+
+    Of the blocks marked as that language, else of those without a mark, the last that has the function which the prompt
+    begins; the last of them where none has it. Without such a block nothing, and without any block the whole text.
+    """
+    names = {language, *find_language(language).fence_names}
+    blocks = [each for each in _markdown.blocks(_markdown.answer(raw)) if each.text.strip()]
+    own = [each for each in blocks if each.language in names] or [each for each in blocks if not each.language]
+    name = _frames.entry_point(prompt)
+    fit = [each for each in own if name and re.search(rf"\b{re.escape(name)}\b", each.text)] or own
+    if blocks and not fit:
+        return Extraction(extractor="program", source="", span=None)
+    text, span = (fit[-1].text, (fit[-1].start, fit[-1].end)) if fit else (_markdown.unix(raw), (0, len(raw)))
+    if not text.strip():
+        return Extraction(extractor="program", source="", span=None)
+    return Extraction(extractor="program", source=text.strip("\n") + "\n", span=span)
 
 
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:

@@ -11,14 +11,14 @@ import numpy as np
 
 from harness.datasets import RowPlace, read_code_row
 from harness.errors import InputError
-from harness.extractors import DEFAULT, Extraction, extract, extract_between
+from harness.extractors import DEFAULT, Extraction, completed, extract, extract_between, extract_program, framed
 from harness.metrics import Metric, g_pass_at_k, pass_at_k, pass_hat_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
 from harness.tasks import Candidate, ScoredRun, TaskSummary
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
-from sandbox.types import Execution, Program, StdioTests, Verdict
+from sandbox.types import Execution, Program, ProgramTests, StdioTests, Verdict
 
 DEFAULTS: Mapping[str, Any] = {}
 VERSION = "codegen.v4"  # raised by every change that can move a number
@@ -35,6 +35,8 @@ def extraction(problem: Problem, completion: Completion, extractor: str = DEFAUL
         return None
     if problem.assembly.tags is not None:
         return extract_between(completion.text, problem.assembly.tags)
+    if isinstance(problem.tests, ProgramTests):
+        return extract_program(completion.text, problem.prompt, problem.language)
     return extract(extractor, completion.text, problem.prompt, problem.entry_point)
 
 
@@ -43,6 +45,8 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
 
     An answer without code is an empty program, which its tests reject.
     """
+    if isinstance(problem.tests, ProgramTests):
+        return Program(source=_with_tests(problem, problem.tests, completion, taken), language=problem.language)
     if completion.form is Form.COMPLETION:
         whole = problem.assembly.whole or isinstance(problem.tests, StdioTests)
         answer = completion.text if whole else problem.prompt + completion.text
@@ -50,6 +54,18 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
         taken = taken or extraction(problem, completion)
         answer = taken.source if taken else completion.text
     return Program(source=problem.assembly.program(answer), language=problem.language)
+
+
+def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, taken: Extraction | None) -> str:
+    """The program of a completion in another language, such that its tests can follow it."""
+    start = problem.assembly.before or problem.prompt
+    around = (tests.before, tests.source)
+    if completion.form is Form.COMPLETION:
+        return completed(problem.language, start, completion.text, *around)
+    taken = taken or extraction(problem, completion)
+    if completion.form is Form.CHAT and taken is not None:
+        return framed(problem.language, start, taken.source, *around) if taken.source else ""
+    return framed(problem.language, start, completion.text, *around)
 
 
 def score(completion: Completion, execution: Execution) -> Score:

@@ -62,8 +62,8 @@ LANGUAGE = Language(
         compile=(
             "/usr/bin/sh", "-c",
             f"{SIGN} && exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
-            f" --color=never --cap-lints=allow -C link-arg=harness_sign.o -C link-arg={_native.WRAP} {EXTERNS}"
-            " -o out/main main.rs",
+            f" --color=never --cap-lints=allow -C link-arg=harness_sign.o -C link-arg=-lc -C link-arg={_native.WRAP}"
+            f" {EXTERNS} -o out/main main.rs",
         ),
         run=("{build}/main",),
         environment={"RUST_TEST_THREADS": "1"},

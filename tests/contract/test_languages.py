@@ -11,8 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 import sandbox
+from harness.tasks import codegen
+from harness.types import Completion, Form
 from sandbox import Limits, Pool, Program, ProgramTests, StdioCase, StdioTests, Verdict, languages
 from sandbox.types import LANGUAGES
+from tests.fixtures import replies
 from tests.fixtures.language_programs import ENDS, SUMS
 from tests.fixtures.sandboxes import own_uids
 from tests.fixtures.tested_programs import TESTED
@@ -135,6 +138,17 @@ def test_tests_in_its_language_accept_what_is_right_and_nobody_who_leaves_early(
         if language not in WITHOUT_MAIN:  # what looks at nothing but the exit code accepts it
             naive = tested_pool.run(Program(source=tests.text(source), language=language), limits=TEST_LIMITS)
             assert naive.verdict is Verdict.ACCEPTED, (name, naive)
+
+
+def test_twenty_ways_of_writing_an_answer_down_are_read_as_one_program_each(tested_pool: Pool, language: str) -> None:
+    asked = replies.problem(language)
+    programs: dict[str, str] = {}  # source -> the first reply that it was read from
+    for name, text in replies.replies(language).items():
+        completion = Completion(problem_id=asked.id, index=0, text=text, form=Form.CHAT)
+        programs.setdefault(codegen.program(asked, completion).source, name)
+    for source, name in programs.items():
+        execution = tested_pool.run(Program(source=source, language=language), asked.tests, TEST_LIMITS)
+        assert execution.verdict is Verdict.ACCEPTED, (name, source, execution)
 
 
 class TestNative:

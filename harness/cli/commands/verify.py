@@ -148,7 +148,8 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
             run.out.print(Text(run.printable(f"  {problem_id}: {reason}"), "yellow"), soft_wrap=True)
     beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}
     if beside:
-        named = "all" if len(beside) == len(loaded.problems) > 5 else ", ".join(sorted(beside))
+        checked = {check.problem_id for check in checks}
+        named = "all" if beside == checked and len(beside) > 5 else ", ".join(sorted(beside))
         run.out.print(Text(f"integrity in-sandbox, tests beside the program: {named}", "yellow"))
 
 

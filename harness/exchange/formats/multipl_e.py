@@ -139,7 +139,7 @@ def _results(run: ProgramRun, solved: ProblemSamples) -> dict[str, Any]:
     tests = getattr(solved.problem.tests, "source", "")
     return {
         "name": _name(solved.problem),
-        "language": "py",
+        "language": solved.problem.metadata.get("multipl_e_language", "py"),
         **{key: run.sampling[key] for key in ("temperature", "top_p", "max_tokens") if key in run.sampling},
         "prompt": solved.problem.prompt,
         "tests": tests,
