@@ -179,6 +179,23 @@ def davidson_resamples(counts: Counts, *, order_effect: bool = False) -> Values:
     return found
 
 
+def gap_p_value(gap: float, drawn: Values, problems: int) -> float:
+    """Two-sided p-value of a difference of two log strengths, from its resamples over so many problems.
+
+    The gap over its bootstrap error follows t; a resample's variance is (n-1)/n of the sample's. Counting resamples on
+    the other side of 0 instead tells equal models apart in 8 of 100 studies, and has no p-value below 2 / resamples,
+    which all pairs of twenty models need. Never below 2 / 2^problems, that of a sign test in which all agree: a few
+    problems that all say the same have no spread.
+    """
+    from scipy.special import stdtr  # measured: 0.1 s
+
+    error = float(drawn.std()) * math.sqrt(problems / max(1, problems - 1))
+    if abs(gap) < 1e-9:
+        return 1.0
+    p_value = 0.0 if error < 1e-9 else 2 * float(stdtr(max(1, problems - 1), -abs(gap) / error))
+    return min(1.0, max(p_value, 2.0 ** (1 - problems)))
+
+
 def components(counts: Counts) -> list[list[int]]:
     """The models that votes connect, as groups of indexes; one group where all have a common scale."""
     linked = counts.sum(axis=-1)

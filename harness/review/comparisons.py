@@ -217,18 +217,12 @@ def _group(counts: Any, models: Sequence[str], seed: int, number: int) -> list[d
 
 
 def _ranks(theta: Any, drawn: Any, problems: int) -> list[tuple[int, int]]:
-    """Best and worst rank of each model: pairs whose difference is told apart at 5 %, Holm over all pairs.
-
-    No p-value is below 2 / 2^problems, that of a sign test which all problems agree in: a resample of few problems
-    that all say the same has no spread, and would tell models apart with three votes.
-    """
+    """Best and worst rank of each model: pairs whose difference is told apart at 5 %, Holm over all pairs."""
     models = len(theta)
     pairs = list(itertools.combinations(range(models), 2))
-    p_values = []
-    for a, b in pairs:
-        gaps = np.round(drawn[:, a] - drawn[:, b], 9)  # equal models differ by the last digit only
-        tail = min((gaps <= 0).sum(), (gaps >= 0).sum())
-        p_values.append(min(1.0, max(2 * (float(tail) + 1) / (len(gaps) + 1), 2.0 ** (1 - problems))))
+    p_values = [
+        preference.gap_p_value(float(theta[a] - theta[b]), drawn[:, a] - drawn[:, b], problems) for a, b in pairs
+    ]
     ahead: dict[int, int] = defaultdict(int)
     behind: dict[int, int] = defaultdict(int)
     for (a, b), p_value in zip(pairs, holm(p_values), strict=True):

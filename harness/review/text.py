@@ -53,12 +53,16 @@ def tables(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[st
     found += _ratings(result)
     if any(each["items"] for each in result["agreement"]):
         found.append(("Agreement", list(AGREEMENT), [_agreement(each) for each in result["agreement"]]))
+    found += _biases(result)
     if result["judges"]:
         found.append(("Judges", list(JUDGE), [_judge(each) for each in result["judges"]]))
     if result["model_judges"]:
         found.append(
             ("Models as judges, apart from people", list(MODEL), [_model(each) for each in result["model_judges"]])
         )
+        rows = [[each["judge"], row["a"], row["b"], str(row["wins"]), str(row["losses"]), str(row["ties"])]
+                for each in result["model_judges"] for row in each["comparisons"]]  # fmt: skip
+        found.append(("What models prefer", ["judge", "A", "B", "won by A", "won by B", "tie, or flips"], rows))
     return found
 
 
@@ -73,6 +77,7 @@ COMPARISON = (
     "95 % interval",
     "p",
     "verdict",
+    "detectable share",
     "items needed",
 )
 AGREEMENT = ("", "alpha", "95 % interval", "exact", "within one", "kappa", "items", "")
@@ -84,6 +89,7 @@ MODEL = (
     "unreadable",
     "kappa with people",
     "agrees",
+    "agrees, without ties",
     "people among themselves",
     "longer",
     "people: longer",
@@ -95,7 +101,7 @@ def _comparison(row: Mapping[str, Any]) -> list[str]:
     return [
         row["a"], row["b"], str(row["wins"]), str(row["losses"]), str(row["ties"]), str(row["both_bad"]),
         percent(row["share"]), interval, p_text(row["p_adjusted"]), row["verdict"],
-        "-" if row["items_needed"] is None else f"{row['items_needed']:,}",
+        percent(row["smallest_detectable"]), "-" if row["items_needed"] is None else f"{row['items_needed']:,}",
     ]  # fmt: skip
 
 
@@ -118,10 +124,26 @@ def _judge(row: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+def _biases(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Decided votes for the first side, of all and of each judge, and for the longer answer."""
+    position = result["position"]
+    if not position or not position["decided"]:
+        return []
+    rows = [["the first side", position]]
+    rows += [[f"the first side, {each['judge']}", each] for each in position["judges"] if len(position["judges"]) > 1]
+    if result["length"] and result["length"]["decided"]:
+        rows.append(["the longer answer", result["length"]])
+    cells = [[name, str(each["count"]), str(each["decided"]), percent(each["share"]),
+              f"{percent(each['low'])} to {percent(each['high'])}" if each["decided"] else "-", p_text(each["p_value"])]
+             for name, each in rows]  # fmt: skip
+    return [("Bias of votes", ["decided votes for", "votes", "of", "share", "95 % interval", "p"], cells)]
+
+
 def _model(row: Mapping[str, Any]) -> list[str]:
     return [
         row["judge"], str(row["pairs"]), percent(row["flip_rate"]), f"{row['unreadable']} of {row['replies']}",
-        number(row["kappa"]), percent(row["agreement"]), percent(row["people_agreement"]), percent(row["longer"]),
+        number(row["kappa"]), percent(row["agreement"]), percent(row["agreement_decided"]),
+        percent(row["people_agreement"]), percent(row["longer"]),
         percent(row["people_longer"]),
     ]  # fmt: skip
 
