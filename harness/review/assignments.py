@@ -119,9 +119,7 @@ class TaskAssigner:
     def vote(self, vote: Vote, count: int = 0) -> list[Lease]:
         """Commit a vote, and the leases of the next `count` tasks with it. Raises InputError for a closed study."""
         with self._lock:
-            if self.closed:
-                when = time.strftime("%Y-%m-%d", time.gmtime(self.votes.looks("close")[-1]))
-                raise InputError(f"the study was closed on {when}; its votes stand")
+            self.votes.check_open()
             self._read()
             before = self._last
             self._count(vote)

@@ -16,7 +16,7 @@ from typing import Any
 from harness.errors import InputError, ProblemError
 from harness.files.jsonl import read_json_lines
 from harness.review.comparisons import LOSS, WIN, PairVote, items_of
-from harness.review.results import equal_pairs, pair_votes
+from harness.review.results import equal_pairs, pair_votes, peeked
 from harness.review.sheets import harmless
 from harness.review.study import AB, VOTES, Study
 from harness.review.votes import Vote, Votes
@@ -36,7 +36,9 @@ def export(study: Study, format_: str, *, peek: bool = False) -> tuple[str, list
                 )
             votes.look("peek", time.time())
         latest = [each for each in votes.latest() if not each.task.startswith("practice") and not each.check]
-    return FORMATS[format_](study, latest)
+        looked = peeked(len(votes.looks("peek")))
+    text, notes = FORMATS[format_](study, latest)
+    return text, [*notes, *looked]
 
 
 def _rows(study: Study, latest: list[Vote]) -> Iterator[dict[str, Any]]:

@@ -73,7 +73,7 @@ def results(study: Study, look: ResultOptions = ResultOptions()) -> dict[str, An
         peeks = len(votes.looks("peek"))
     made = _made(study, latest, look)
     none = [] if latest else [f"nobody has voted: `harness review serve {study.path}` prints the judges' links"]
-    made["warnings"] = [*none, *study.record.warnings, *made["warnings"], *_peeked(peeks)]
+    made["warnings"] = [*none, *study.record.warnings, *made["warnings"], *peeked(peeks)]
     head = {
         "study": study.id, "kind": study.kind, "signature": study.record.signature,
         "design": dataclasses.asdict(study.design),
@@ -97,7 +97,8 @@ def _stamp(at: float) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
 
 
-def _peeked(peeks: int) -> list[str]:
+def peeked(peeks: int) -> list[str]:
+    """What every output says of looks before the study was closed."""
     times = "once" if peeks == 1 else f"{peeks} times"
     return [f"someone looked at the result {times} before the study was closed"] if peeks else []
 
@@ -259,19 +260,23 @@ def _judges(latest: Sequence[Vote]) -> list[dict[str, Any]]:
     return rows
 
 
+def _side(first: float) -> tuple[str, float]:
+    """The side that has more, and its share."""
+    return ("first", first) if first >= 0.5 else ("second", 1 - first)
+
+
 def _warnings(made: dict[str, Any]) -> list[str]:
     said = []
     position = made["position"]
     if position["decided"] and position["p_value"] <= 0.05:
+        side, share = _side(position["share"])
         said.append(
-            f"the first side has {position['share']:.0%} of {position['decided']} decided votes "
-            f"(p {position['p_value']:.3g})"
+            f"the {side} side has {share:.0%} of {position['decided']} decided votes (p {position['p_value']:.3g})"
         )
     for each in position["judges"]:
         if each["decided"] >= 10 and each["p_value"] <= 0.05 / max(1, len(position["judges"])):
-            said.append(
-                f"{each['judge']} prefers the first side in {each['share']:.0%} of {each['decided']} decided votes"
-            )
+            side, share = _side(each["share"])
+            said.append(f"{each['judge']} prefers the {side} side in {share:.0%} of {each['decided']} decided votes")
     for each in made["judges"]:
         if each["checks_failed"] >= 2:
             said.append(
@@ -340,4 +345,4 @@ def of_votes(
     return made
 
 
-__all__ = ["ResultOptions", "close", "equal_pairs", "of_votes", "pair_votes", "results", "vote_agreement"]
+__all__ = ["ResultOptions", "close", "equal_pairs", "of_votes", "pair_votes", "peeked", "results", "vote_agreement"]

@@ -48,9 +48,7 @@ def import_sheet(study: Study, path: Path, rater: str, *, replace: bool = False)
     if study.kind != RATINGS:
         raise InputError("this is an A/B study: its judges vote with `harness review serve` or `harness review vote`")
     with Votes(study.path / VOTES) as votes:
-        if votes.looks("close"):
-            when = time.strftime("%Y-%m-%d", time.gmtime(votes.looks("close")[-1]))
-            raise InputError(f"the study was closed on {when}; its votes stand")
+        votes.check_open()
         latest = votes.latest()
         _check_rater(study, rater, {each.judge for each in latest})
         entries = _read(study, path)

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -252,7 +253,7 @@ def write_study(
         data=data,
         items_sha256=hashlib.sha256(lines).hexdigest(),
         key_sha256=hashlib.sha256(secret).hexdigest(),
-        signature=_signature(kind, design, data),
+        signature=_signature(kind, design, data, _votes(design, items)),
         harness=__version__,
         warnings=tuple(warnings),
     )
@@ -288,10 +289,14 @@ def _line(row: object) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _signature(kind: str, design: Design, data: str) -> str:
+def _votes(design: Design, items: Sequence[Item]) -> int:
+    """How many votes the study is made for: of every pair of an item's answers, or of its only answer."""
+    return design.votes_per_item * sum(max(1, math.comb(len(each.answers), 2)) for each in items)
+
+
+def _signature(kind: str, design: Design, data: str, votes: int) -> str:
     text = json.dumps(dataclasses.asdict(design), sort_keys=True)
     digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    votes = design.samples * design.votes_per_item
     both_bad = f"both_bad:{'yes' if design.both_bad else 'no'}|" if kind == AB else ""
     return (
         f"{kind}|items:{design.samples}|judges:{len(design.judges)}|votes:{votes}|{both_bad}seed:{design.seed}|"

@@ -188,7 +188,9 @@ def headline(result: Mapping[str, Any]) -> str:
     """The answer in a sentence or two."""
     items = result["items"]
     if result["kind"] != "ab":
-        return f"{items['votes']} scores of {items['judged']} answers ({items['n']} in the study)."
+        return " ".join(
+            [f"{items['votes']} scores of {items['judged']} answers ({items['n']} in the study).", *_rated(result)]
+        )
     said = []
     for row in result["comparisons"]:
         won, lost = row["wins"], row["losses"]
@@ -206,6 +208,19 @@ def headline(result: Mapping[str, Any]) -> str:
             text = f"Judges prefer {better} to {worse}"
         said.append(f"{text} ({won} to {lost} of {decided} decided items, p {p_text(row['p_adjusted'])}).")
     return " ".join(said)
+
+
+def _rated(result: Mapping[str, Any]) -> list[str]:
+    """Which model is rated higher, by criterion, and on which criteria nothing is shown."""
+    said, open_ = [], list[str]()
+    for row in result["ratings"]["differences"]:
+        if row["verdict"] == "no evidence":
+            open_.append(f"{row['criterion']} of {row['a']} and {row['b']}")
+            continue
+        ahead, behind = (row["a"], row["b"]) if row["difference"] > 0 else (row["b"], row["a"])
+        gap, p_value = abs(row["difference"]), p_text(row["p_adjusted"])
+        said.append(f"{row['criterion']}: {ahead} is rated {gap:.2f} higher than {behind} (p {p_value}).")
+    return [*said, *([f"No evidence of a difference: {', '.join(open_)}."] if open_ else [])]
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,6 +153,13 @@ class Votes:
         """When, in seconds since the epoch."""
         with self._lock:
             return [row[0] for row in self._db.execute("SELECT at FROM looks WHERE kind = ? ORDER BY id", (kind,))]
+
+    def check_open(self) -> None:
+        """Raises InputError where the study was closed."""
+        closed = self.looks("close")
+        if closed:
+            when = time.strftime("%Y-%m-%d", time.gmtime(closed[-1]))
+            raise InputError(f"the study was closed on {when}; its votes stand")
 
     def register(self, digests: Mapping[str, str]) -> None:
         """Keep the digest of each judge's link token."""

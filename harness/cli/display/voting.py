@@ -31,8 +31,7 @@ def vote_here(study: Study, judge: str) -> None:
     study.judge(judge)
     desk = TaskAssigner(study)
     try:
-        if desk.closed:
-            raise InputError("the study is closed; its votes stand")
+        desk.votes.check_open()
         display.out.print(display.printable(study.design.guidelines), markup=False)
         _loop(desk, judge)
     finally:

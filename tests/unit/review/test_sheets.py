@@ -19,6 +19,7 @@ from harness.review.pairs import PairOptions
 from harness.review.results import ResultOptions, results
 from harness.review.sheet_import import import_sheet
 from harness.review.study import VOTES, Study
+from harness.review.text import headline
 from harness.review.votes import Votes
 from tests.fixtures.commands import Harness
 from tests.fixtures.review import SECRET, answers, read
@@ -217,6 +218,7 @@ def test_ratings_give_means_differences_severity_and_agreement(tmp_path: Path) -
     means = {each["model"]: each["mean"] for each in found["ratings"]["means"]}
     assert means["a"] - means["b"] == pytest.approx(1.0, abs=0.1)
     (gap,) = found["ratings"]["differences"]
+    assert re.search(r"accuracy: a is rated (0.9|1.0)\d higher than b \(p [<0]", headline(found))
     assert gap["verdict"] == "a is rated higher" and gap["low"] <= gap["difference"] <= gap["high"]
     severity = {each["rater"]: each["severity"] for each in found["ratings"]["severity"]}
     assert severity["ana"] == pytest.approx(-severity["ben"]) and severity["ben"] < -0.9
