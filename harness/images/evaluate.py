@@ -12,7 +12,6 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.images import copies, distances, likelihood, reading, report, run_directory
-from harness.images.clip import ClipModel
 from harness.images.distances import METRICS, Settings
 from harness.images.features import (
     Extractor,
@@ -119,6 +118,8 @@ def _measure(
 ) -> _Found:
     clip = None
     if request.clip and library:
+        from harness.images.clip import ClipModel  # measured: 3 s, transformers
+
         scorer = ClipScorer(ClipModel(directory(request.clip)), library)
         clip = scorer.score(pictures, allow_missing=request.allow_missing, progress=progress)
     gen = extract(pictures, extractor, cache=request.cache, progress=progress)

@@ -18,7 +18,7 @@ import importlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ IMAGENET = (np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224,
 BATCH = 64
 Progress = Callable[[str, int, int], None]
 Batch = tuple[NDArray[np.float32], NDArray[np.float32] | None]  # features (N, D), logits (N, classes)
+Run = Callable[[list[Pixels]], Batch]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Extractor:
     """A network, ready: `run` takes 8-bit pictures of any sizes."""
 
     info: ExtractorInfo
-    run: Callable[[list[Pixels]], Batch]
+    run: Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +288,19 @@ def _clean(size: int) -> dict[str, Any]:
     return {"filter": "bicubic (Pillow, float, per channel)", "size": size, "crop": None, "quantize": False}
 
 
+def _when_needed(load: Callable[[], Run]) -> Run:
+    """What loads its network for the first batch: features from the cache need none."""
+    loaded = cache(load)
+    return lambda batch: loaded()(batch)
+
+
 def _shapes() -> Extractor:
+    weights = weights_sha256(SHAPES)
+    info = ExtractorInfo(kind="shapes", path="shapes-features", weights_sha256=weights, dim=64, resize=_clean(32))
+    return Extractor(info=info, run=_when_needed(_load_shapes))
+
+
+def _load_shapes() -> Run:
     network = shapes_networks.load_classifier(SHAPES)
     torch.set_num_threads(1)  # threads that wait for each other in a network this small take four times the work
 
@@ -299,29 +312,36 @@ def _shapes() -> Extractor:
         classes = (log_p["shape"][:, :, None] + log_p["color"][:, None, :]).flatten(1)
         return features.numpy(), classes.numpy()
 
-    weights = weights_sha256(SHAPES)
-    info = ExtractorInfo(kind="shapes", path="shapes-features", weights_sha256=weights, dim=64, resize=_clean(32))
-    return Extractor(info=info, run=run)
+    return run
 
 
 def _clip(path: str) -> Extractor:
-    from harness.images.clip import ClipModel  # measured: 5 s, transformers
+    folder = directory(path)
 
-    model = ClipModel(directory(path))
-    info = ExtractorInfo(
-        kind="clip", path=path, weights_sha256=weights_sha256(Path(path)), resize={"processor": "the checkpoint's"}
-    )
-    return Extractor(info=info, run=lambda batch: (model.embed_pictures(batch), None))
+    def load() -> Run:
+        from harness.images.clip import ClipModel  # measured: 3 s, transformers
+
+        model = ClipModel(folder)
+        return lambda batch: (model.embed_pictures(batch), None)
+
+    return Extractor(info=_of_checkpoint("clip", path), run=_when_needed(load))
 
 
 def _dinov2(path: str) -> Extractor:
-    from harness.images.clip import open_dinov2  # measured: 5 s, transformers
+    folder = directory(path)
 
-    embed = open_dinov2(directory(path))
-    info = ExtractorInfo(
-        kind="dinov2", path=path, weights_sha256=weights_sha256(Path(path)), resize={"processor": "the checkpoint's"}
-    )
-    return Extractor(info=info, run=lambda batch: (embed(batch), None))
+    def load() -> Run:
+        from harness.images.clip import open_dinov2  # measured: 3 s, transformers
+
+        embed = open_dinov2(folder)
+        return lambda batch: (embed(batch), None)
+
+    return Extractor(info=_of_checkpoint("dinov2", path), run=_when_needed(load))
+
+
+def _of_checkpoint(kind: str, path: str) -> ExtractorInfo:
+    resized = {"processor": "the checkpoint's"}
+    return ExtractorInfo(kind=kind, path=path, weights_sha256=weights_sha256(Path(path)), resize=resized)
 
 
 def _script(path: str) -> Any:

@@ -98,8 +98,8 @@ def decode(data: bytes, name: str) -> Decoded:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             kind, mode = str(opened.format), opened.mode
-            turned = ImageOps.exif_transpose(opened)
-            return Decoded(pixels=_rgb(turned), format=kind, mode=mode)
+            ImageOps.exif_transpose(opened, in_place=True)
+            return Decoded(pixels=_rgb(opened), format=kind, mode=mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         first = str(error).split(" <")[0].strip() or type(error).__name__
         raise InputError(f"{name} cannot be read as a picture ({first})") from error

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.images.clip import ClipModel
 from harness.images.pictures import PictureSet, Pixels
 from harness.images.prompts import Library, match, require_all
 from harness.metrics.clip_score import ClipSummary, ranks, summarize
+
+if TYPE_CHECKING:
+    from harness.images.clip import ClipModel
 
 BATCH = 64
 

@@ -482,8 +482,17 @@ def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, 
         print(json.dumps(summary, ensure_ascii=False))
     else:
         sections.show_metrics(summary["metrics"])
+        _show_warnings(summary)
         sections.show_reading(summary["reading"])
     _judge(summary, conditions)
+
+
+def _show_warnings(summary: dict[str, Any]) -> None:
+    from harness.images.metric_value import WARNINGS
+
+    every = [*summary["metrics"], summary.get("clip") or {}]
+    for code in dict.fromkeys(code for one in every for code in one.get("warnings", ())):
+        _say(f"{code}: {WARNINGS.get(code, '')}")
 
 
 def _trackers(report_to: str) -> list[str]:

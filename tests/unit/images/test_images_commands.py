@@ -205,6 +205,8 @@ def test_a_leak_is_a_caution_on_every_number(harness, tmp_path):
     answer = harness("images", "evaluate", "gen", "--real", "real", "--train", "train", "--metrics", "fid,vendi",
                      "--json", cwd=tmp_path)  # fmt: skip
     found = json.loads(answer.stdout)
+    said = harness("images", "distance", "--real", "real", "--gen", "gen", "--metrics", "fid", cwd=tmp_path)
+    assert "W_UNEQUAL_N: the two sets differ in number" in said.stdout
     assert found["leaks"] == {"reference": 1} and all("W_LEAK" in one["warnings"] for one in found["metrics"])
     assert (
         found["reading"][0]["kind"] == "caution"
