@@ -60,7 +60,7 @@ def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem:
     solution, buggy = text(row, "canonical_solution"), text(row, "buggy_solution")
     language = _programs.language(choice.variant)
     if language == "go":
-        declaration = text(row, "import") + "\n" + declaration
+        declaration = text(row, "prompt")  # with the imports, and the functions that this one calls
     if language == "python":
         made = humaneval_x.python_problem(task_id, dataset, declaration, test, solution, (buggy,))
     else:

@@ -22,6 +22,8 @@ VARIANTS = {
     ("harness.datasets.humanevalplus", "harness.datasets.humaneval"),  # its tests, and more of them
     ("harness.datasets.mbppplus", "harness.datasets.mbpp"),
     ("harness.engines.vllm", "harness.engines.openai"),  # the client of the server that it starts
+    ("harness.datasets.humaneval_x", "harness.datasets.own"),
+    ("harness.datasets.humanevalpack", "harness.datasets.humaneval_x"),
 }
 
 
