@@ -17,6 +17,7 @@ from tests.fixtures import report
 from tests.fixtures.commands import harness
 from tests.fixtures.models import completer, overfit, texts, vllm, vllm_python
 from tests.fixtures.places import data
+from tests.fixtures.ray_hosts import ray_hosts
 from tests.fixtures.runs import few, main_job
 from tests.fixtures.sandboxes import backend, box, docker, lasting
 from tests.fixtures.servers import quick_retries
@@ -34,6 +35,7 @@ __all__ = [
     "main_job",
     "overfit",
     "quick_retries",
+    "ray_hosts",
     "service",
     "texts",
     "vllm",
@@ -45,7 +47,7 @@ GROUPS = {
     "browser": "browser",
     "service": "service",
 }  # a fixture -> the group of all tests that use it
-LONGEST_FIRST = ("vllm", "docker", "bubblewrap", "integration/test_checkup", "integration/test_commands",
+LONGEST_FIRST = ("vllm", "ray", "docker", "bubblewrap", "integration/test_checkup", "integration/test_commands",
                  "browser", "integration/test_server_faults")  # fmt: skip
 # A shell ignores it for its background jobs, and what they start inherits that: commands here are to see Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -264,14 +264,22 @@ def _check(said: Mapping[str, Any], wanted: Identity) -> None:
         raise HostUnfit(f"it has harness {said['version']}, and this is {__version__}")
     if "fault" in said:
         raise HostUnfit(f"no sandbox works there: {said['fault']}")
-    found = said["identity"]
+    if why := unlike(said["identity"], wanted):
+        raise HostUnfit(why)
+
+
+def unlike(found: Mapping[str, Any], wanted: Identity) -> str:
+    """In what a node differs from what a run needs, in words; empty where it does not."""
     if found["guest"] != wanted["guest"]:
-        raise HostUnfit(f"what it runs beside the programs (guest {found['guest']}) is not what is here "
-                        f"({wanted['guest']}); install the same harness there")  # fmt: skip
-    names = {"backend": "sandbox", "contents": "image"}
-    for key in ("backend", "contents"):
+        return (
+            f"what it runs beside the programs (guest {found['guest']}) is not what is here ({wanted['guest']}); "
+            "install the same harness there"
+        )
+    for key, name in (("backend", "sandbox"), ("contents", "image")):
         if found[key] != wanted[key]:
-            raise HostUnfit(f"its {names[key]} is {found[key]}, and this run's is {wanted[key]}")
+            hint = f"; choose it with --sandbox {found[key]}" if key == "backend" else ""
+            return f"its {name} is {found[key]}, and this run's is {wanted[key]}{hint}"
+    return ""
 
 
 def _facts(listed: Mapping[str, Any]) -> NodeFacts:

@@ -27,6 +27,9 @@ def doctor(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the sandbox image anew; with --languages theirs.")
     ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Look at the nodes of a Ray cluster instead, a line for each.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Check engine, image, sandbox, model and GPU. Exit code 1 where a run could not start."""
@@ -34,18 +37,26 @@ def doctor(
     def note(message: str) -> None:
         run.err.print(message, style="dim")
 
+    if cluster is not None and (fix or rebuild or languages):
+        raise InputError("--fix, --rebuild and --languages are for one machine: give them on the node itself")
     names = _names(languages)
     if rebuild and names:
         diagnosis.rebuild_languages(names, note)
     elif rebuild:
         diagnosis.rebuild_image()
-    checks = diagnosis.check_machine(fix=fix, languages=names, note=note)
-    usable = diagnosis.can_run(checks)
+    if cluster is None:
+        checks = diagnosis.check_machine(fix=fix, languages=names, note=note)
+        usable = diagnosis.can_run(checks)
+    else:
+        from harness.scale.examine import check_nodes  # measured: 0.3 s, and Ray is an extra
+
+        checks = check_nodes(cluster)
+        usable = any(each.state == "ok" for each in checks)
     if as_json:
         rows = [{"name": each.name, "state": each.state, "detail": each.detail, "mend": each.mend} for each in checks]
         print(json.dumps({"usable": usable, "checks": rows}))
     else:
-        _show(checks, usable)
+        _show(checks, usable, "run" if cluster is None else f"run --cluster {cluster}")
     if not usable:
         raise typer.Exit(1)
 
@@ -58,11 +69,11 @@ def _names(listed: str) -> list[str]:
         raise InputError(f"--languages: {error}") from error
 
 
-def _show(checks: list[MachineCheck], usable: bool) -> None:
+def _show(checks: list[MachineCheck], usable: bool, command: str) -> None:
     styles = {"ok": "green", "missing": "yellow", "broken": "red"}
     table = Table("what", "state", "detail", header_style="bold")
     for each in checks:
         detail = run.printable(f"{each.detail}" + (f"\nto mend it: {each.mend}" if each.mend else ""))
         table.add_row(each.name, Text(each.state, style=styles[each.state]), Text(detail))
     run.out.print(table)
-    run.out.print("ready: harness run --k 1,10" if usable else "not ready: mend what is broken above")
+    run.out.print(f"ready: harness {command} --k 1,10" if usable else "not ready: mend what is broken above")
