@@ -31,7 +31,7 @@ CHOICES = {
     "extractor": tuple(registry.names("harness.extractors")),
 }
 # Which machines do the work changes no number: a run is gone on with on others.
-NOT_RECORDED = ("sandbox_url", "sandbox_key", "cluster")
+NOT_RECORDED = ("sandbox_url", "sandbox_key", "cluster", "replicas")
 PUBLISHED = [
     name.replace("plus", "+").replace("_", "-") for name in registry.names("harness.datasets") if name != "own"
 ]
@@ -168,6 +168,10 @@ class RunConfig(BaseModel):
         ),
     ] = None
 
+    replicas: Annotated[
+        int | None, _machines("vLLM servers that are started on the cluster's nodes, for engine vllm.", metavar="N")
+    ] = None
+
     # scoring
     task: Annotated[str, _scoring(f"{', '.join(registry.names('harness.tasks'))}; or several.")] = "codegen"
     task_options: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
@@ -249,7 +253,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("n", "workers", "concurrency", "cpu_s", "wall_s", "memory_mib", "limit"):
+        for name in ("n", "workers", "replicas", "concurrency", "cpu_s", "wall_s", "memory_mib", "limit"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= LARGEST:
                 raise ValueError(f"{name} must be above 0 and at most {LARGEST:g}, not {value}")
@@ -308,6 +312,12 @@ class RunConfig(BaseModel):
     def _check_machines(self) -> Self:
         if self.sandbox_url and self.cluster:
             raise ValueError("sandbox_url or cluster, not both")
+        if self.replicas is not None and self.cluster is None:
+            raise ValueError("replicas are started on a cluster: give its address, cluster")
+        if self.replicas is not None and self.engine not in ("auto", "vllm"):
+            raise ValueError(f"replicas are servers of engine vllm, not {self.engine}")
+        if self.replicas is not None and self.base_url is not None:
+            raise ValueError("replicas are servers of our own; base_url names another's")
         for name in ("sandbox", "runtime", "isolation", "workers"):
             if self.sandbox_url and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} is the services' own to choose, where sandbox_url names them")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +74,8 @@ def find_model(config: RunConfig) -> ModelSpec:
 def _choose(config: RunConfig) -> _Choice:
     if config.engine != "auto":
         return _Choice(engine=config.engine, why="as asked")
+    if config.replicas is not None:
+        return _Choice(engine="vllm", why=f"{config.replicas} servers on the cluster are asked for")
     if config.samples is not None:
         return _Choice(engine="replay", why="saved completions are given")
     if config.base_url is not None:
@@ -194,12 +196,17 @@ def _has_template(path: Path) -> bool:
 class EngineCache:
     """The models that are open: each is loaded, or its server started, once, however many tasks ask it.
 
-    planned: the runs to come, where they are known: a server is started with room for the largest of them. The end of
-    the context frees all.
+    planned: the runs to come, where they are known: a server is started with room for the largest of them. open_vllm:
+    opens the engine `vllm` elsewhere, None for on this machine. The end of the context frees all.
     """
 
-    def __init__(self, status: StatusListener, planned: Sequence[RunConfig] = ()) -> None:
-        self._teller, self._planned = status, planned
+    def __init__(
+        self,
+        status: StatusListener,
+        planned: Sequence[RunConfig] = (),
+        open_vllm: Callable[[Opening], Engine] | None = None,
+    ) -> None:
+        self._teller, self._planned, self._open_vllm = status, planned, open_vllm
         self._open: dict[tuple[str, ...], Engine] = {}
 
     def __enter__(self) -> Self:
@@ -234,6 +241,10 @@ class EngineCache:
             revision=model.revision,
             adapter=model.adapter,
         )
+        if model.engine == "vllm" and config.replicas:
+            if self._open_vllm is None:
+                raise InputError("--replicas is for harness run; leave it out here")
+            return self._open_vllm(opening)
         engine: Engine = module.open_engine(module.options_of(opening))
         return engine
 

@@ -42,18 +42,19 @@ class ServerOptions:
     context_tokens: int | None = None
     port: int | None = None
     key: str | None = None
+    host: str = "127.0.0.1"
 
 
 def arguments(options: ServerOptions, port: int) -> list[str]:
     """vLLM's arguments: ours, then the user's, which win. Raises InputError for one that the client counts on."""
-    given = [part for each in options.arguments for part in _flag(each)]
+    given = [part for each in options.arguments for part in flag(each)]
     kept = next((flag for flag in _OURS if flag in given), None)
     if kept is not None:
         raise InputError(f"--engine-arg {kept.removeprefix('--')}: that is the harness's own to choose; leave it out")
     memory = _gpus.memory_bytes()
     size = _weights_bytes(options.model)
     ours = [
-        "--model", options.model, *_names(options), "--host", "127.0.0.1", "--port", str(port),
+        "--model", options.model, *_names(options), "--host", options.host, "--port", str(port),
         # else a server samples as the model's generation_config.json says wherever a request leaves something out
         "--generation-config", "vllm",
         *_context(options),
@@ -75,7 +76,7 @@ def _names(options: ServerOptions) -> list[str]:
 
 def score_relevant_arguments(arguments: Sequence[str]) -> list[str]:
     """Those of the user's arguments that may move a number, such as `dtype=half`: a run with others is another run."""
-    flags = sorted(_flag(each) for each in arguments)
+    flags = sorted(flag(each) for each in arguments)
     return ["=".join(flag).lstrip("-") for flag in flags if flag[0] not in _HARMLESS]
 
 
@@ -88,7 +89,7 @@ def gpus_used(arguments: Sequence[str]) -> int:
     return used
 
 
-def _flag(text: str) -> list[str]:
+def flag(text: str) -> list[str]:
     """`max-num-seqs=64`, or `max_num_seqs=64`, as `--max-num-seqs 64`."""
     name, equals, value = text.partition("=")
     name = name if "." in name else name.replace("_", "-")  # after a dot it is the name of a field, not of a flag

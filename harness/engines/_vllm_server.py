@@ -198,8 +198,9 @@ class ModelServer:
 
     def _start(self) -> None:
         self._end()  # what a server that died has left: a pipe
-        port = _free_port(self._options.port)
-        self.url = f"http://127.0.0.1:{port}/v1"
+        host = self._options.host
+        port = _free_port(host, self._options.port)
+        self.url = f"http://{host}:{port}/v1"
         chosen = arguments(self._options, port)
         self.gpus = gpus_used(chosen) if _gpus.memory_bytes() else 0
         self.arguments = shlex.join(chosen)
@@ -285,12 +286,12 @@ def _entry(python: Path) -> list[str]:
     return ["-m", "vllm.entrypoints.cli.main", "serve"] if whole else ["-m", ENTRY]
 
 
-def _free_port(wanted: int | None) -> int:
+def _free_port(host: str, wanted: int | None) -> int:
     """The port that is wanted, or a free one. Raises InputError where another process has it."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as vLLM does: what was just closed is free
         try:
-            held.bind(("127.0.0.1", wanted or 0))
+            held.bind((host, wanted or 0))
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else "ports go from 1 to 65535"
             raise InputError(f"port {wanted} cannot be had: {reason}; choose another with --port") from error

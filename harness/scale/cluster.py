@@ -48,6 +48,7 @@ class NodeFacts:
     """A node as Ray lists it. name: for people, and one for each life of a node."""
 
     name: str
+    address: str
     id: str
     cpus: float
     gpus: float
@@ -163,8 +164,12 @@ class Cluster:
 
     def open(self, limits: Iterable[sandbox.Limits], most: int) -> Dispatcher:  # noqa: ARG002 - nodes have their count
         """All nodes behind one queue. Raises HostsLost where no sandbox holds on any of them."""
+        return Dispatcher(self.for_limits(limits), self._needed, self._note)
+
+    def for_limits(self, limits: Iterable[sandbox.Limits]) -> Self:
+        """Itself, whose links from now on take programs under any of the limits."""
         self._needed = sandbox.ceiling(list(limits))
-        return Dispatcher(self, self._needed, self._note)
+        return self
 
     def present(self) -> Sequence[str]:
         """The nodes that are there now, and offer CPUs."""
@@ -287,7 +292,11 @@ def _facts(listed: Mapping[str, Any]) -> NodeFacts:
     address, host, life = listed["NodeManagerAddress"], listed.get("NodeManagerHostname", ""), listed["NodeID"]
     about = f"{host}, {life[:6]}" if host and host != address else life[:6]
     return NodeFacts(
-        name=f"node {address} ({about})", id=life, cpus=resources.get("CPU", 0.0), gpus=resources.get("GPU", 0.0)
+        name=f"node {address} ({about})",
+        address=address,
+        id=life,
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
     )
 
 

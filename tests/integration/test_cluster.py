@@ -114,19 +114,38 @@ class TestBadInput:
         asked = ["verify", "mini.jsonl", "--cluster", f"{ray_hosts.hosts[1].address}:6379"]
         assert "no Ray answers there" in refused(ray_hosts.harness(*asked, cwd=tmp_path))
 
-    def test_another_image_on_every_node_is_named_with_the_node(self, ray_hosts: RayCluster, tmp_path: Path) -> None:
-        write_rows(tmp_path / "mini.jsonl", CALL)
-        code = (
-            "import sandbox, sys; from harness.cli.app import main;"
-            "from harness.pipeline import execute; label = sandbox.environment_label;"
-            "execute.sandbox.environment_label = lambda *a: label(*a) + '+other';"
-            "sys.argv = ['harness', 'verify', 'mini.jsonl', '--cluster', 'auto']; main()"
-        )
-        told = refused(ray_hosts.python(code, cwd=tmp_path))
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ("execute.sandbox.environment_label = lambda *a: 'py2.7'", "and this run's is py2.7"),
+            ("cluster.__version__ = '9.9'", "it has harness"),
+            ("sandbox.guest_digest = lambda: 'ab'", "is not what is here (ab); install the same harness there"),
+        ],
+        ids=["image", "harness", "guest"],
+    )
+    def test_what_differs_on_the_nodes_is_named_with_each_node(
+        self, ray_hosts: RayCluster, tmp_path: Path, changed: str, says: str
+    ) -> None:
+        told = self.told(ray_hosts, tmp_path, f"import sandbox; from harness.pipeline import execute; {changed}")
+        assert "no node can be used" in told and told.count(says) == 3
         for host in ray_hosts.hosts:
             assert f"node {host.address} (" in told
-        assert told.count("this run's is ") == 3 and "+other" in told
+
+    def test_another_ray_there_is_named(self, ray_hosts: RayCluster, tmp_path: Path) -> None:
+        told = self.told(ray_hosts, tmp_path, "import ray; ray.__version__ = '2.50.0'")
+        assert "the cluster there has another Ray or Python than this process (Ray 2.50.0)" in told
+        assert "2.60.0" in told
+
+    def told(self, ray_hosts: RayCluster, tmp_path: Path, changed: str) -> str:
+        """What the command says on the head where something here is not as it is there."""
+        write_rows(tmp_path / "mini.jsonl", CALL)
+        code = (
+            f"import sys; from harness.cli.app import main; from harness.scale import cluster; {changed};"
+            "sys.argv = ['harness', 'verify', 'mini.jsonl', '--cluster', 'auto']; main()"
+        )
+        answer = ray_hosts.python(code, cwd=tmp_path)
         assert not (tmp_path / "results").exists()
+        return refused(answer)
 
 
 def test_the_doctor_has_a_line_for_each_node(ray_hosts: RayCluster, tmp_path: Path) -> None:
@@ -142,7 +161,7 @@ def test_the_doctor_has_a_line_for_each_node(ray_hosts: RayCluster, tmp_path: Pa
 def test_the_results_are_those_of_this_machine_with_a_host_killed_one_cut_off_and_one_added(
     harness: Harness, ray_hosts: RayCluster, tmp_path: Path
 ) -> None:
-    write_samples(tmp_path / "samples.jsonl", 6, 0.15)
+    write_samples(tmp_path / "samples.jsonl", 4, 0.1)
     expected = scored_here(harness, tmp_path, "--problems", "starter")
     head, killed, cut = ray_hosts.hosts[:3]
 

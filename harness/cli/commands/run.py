@@ -22,7 +22,7 @@ from harness.errors import InputError
 from harness.pipeline import preview
 from harness.pipeline import run as pipeline
 from harness.pipeline.job import RunResult
-from harness.scale import sandboxes_elsewhere
+from harness.scale import Machines, machines
 from harness.tasks import load_config
 from harness.tasks._preview import messages_of
 from harness.trackers import _send
@@ -85,17 +85,18 @@ def _configurations(flags: options.Flags, task_set: list[str] | None, file: Path
 
 def _all(parsed: Sequence[RunConfig], as_json: bool) -> Iterator[RunResult]:
     """Each run at its end, shown. A model is loaded, or its server started, once, and freed before the next."""
-    for _, same in itertools.groupby(parsed, key=lambda config: config.model):
-        runs = list(same)
-        with EngineCache(display.RunDisplay(quiet=as_json), runs) as engines:
-            for each in runs:
-                yield _one(each, engines, as_json)
+    with machines(parsed[0]) as there:
+        for _, same in itertools.groupby(parsed, key=lambda config: config.model):
+            runs = list(same)
+            with EngineCache(display.RunDisplay(quiet=as_json), runs, there.open_vllm()) as engines:
+                for each in runs:
+                    yield _one(each, engines, there, as_json)
 
 
-def _one(config: RunConfig, engines: EngineCache, as_json: bool) -> RunResult:
+def _one(config: RunConfig, engines: EngineCache, there: Machines, as_json: bool) -> RunResult:
     """One run, shown."""
-    with display.RunDisplay(quiet=as_json) as observer, sandboxes_elsewhere(config) as machines:
-        result = pipeline.run(config, observer, engines, machines)
+    with display.RunDisplay(quiet=as_json) as observer:
+        result = pipeline.run(config, observer, engines, there.sandboxes())
     sent = _send.report(result.run, config.report_to)
     if as_json:
         print(json.dumps(report_.with_reports(result.summary, sent)))

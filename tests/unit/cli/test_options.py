@@ -50,6 +50,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "memory_mib": (["--memory-mib", "64"], 64),
     "sandbox_url": (["--sandbox-url", "http://a:1, http://b:1"], ("http://a:1", "http://b:1")),
     "cluster": (["--cluster", "auto"], "auto"),
+    "replicas": (["--replicas", "2"], 2),
     "task": (["--task", "perplexity"], "perplexity"),
     "problems": (["--problems", "core"], "core"),
     "k": (["--k", "1,10"], (1, 10)),
