@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import select
 import socket
 import struct
@@ -292,7 +291,7 @@ class Starter:
                 "MALLOC_TOP_PAD_": "1048576",
                 "LC_ALL": "C.UTF-8",
             },
-            labels={LABEL: secrets.token_hex(4)},
+            labels={LABEL: str(os.getpid())},  # whose it is
             host_config=host,
         )
         config["StdinOnce"] = True  # the engine closes stdin when this process goes away

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.fixtures.cpu_time import containers
+from tests.fixtures.processes import alive, descendants
 from tests.fixtures.service import Running, running
 
 # 0.4 s of CPU time, whatever else the machine does
@@ -143,59 +145,93 @@ def test_what_does_not_end_in_its_time_is_given_up_and_the_exit_code_is_0(tmp_pa
         assert call.result() is None  # a connection that broke: no verdict
 
 
-@pytest.mark.slow
-def test_200_clients_for_5_minutes_with_hang_ups_and_restarts_lose_nothing(tmp_path: Path) -> None:
-    """Every tenth hangs up, the service is restarted three times; every request that is answered is answered right."""
-    seconds, clients = 300.0, 200
-    end = time.monotonic() + seconds
-    counts = {"right": 0, "hung up": 0, "refused": 0, "no connection": 0, "cut off": 0, "wrong": 0}
-    state: dict[str, Any] = {}
+class Soak:
+    """Clients that ask without a pause while every tenth hangs up and the service is told to stop and started again.
 
-    async def client(number: int, http: httpx.AsyncClient) -> None:
-        chance = random.Random(number)
-        while time.monotonic() < end:
-            token = f"{number} {chance.random()}"
-            given = body(f"import time; time.sleep({chance.choice([0, 0, 0.05])}); print({token!r})", 5)
-            hangs_up = chance.random() < 0.1
-            try:
-                answer = await http.post(f"{state['url']}/run_code", json=given, timeout=0.05 if hangs_up else 25)
-            except httpx.ConnectError:
-                counts["no connection"] += 1
-                await asyncio.sleep(0.2)
-                continue
-            except httpx.HTTPError:
-                counts["hung up" if hangs_up else "cut off"] += 1
-                continue
-            if answer.status_code in (503, 504):
-                counts["refused"] += 1
-                await asyncio.sleep(0.5)
-            elif answer.status_code == 200 and answer.json()["run_result"]["stdout"] == token + "\n":
-                counts["right"] += 1
-            else:
-                counts["wrong"] += 1
+    counts: how requests ended. `wrong` is an answer to another question; `cut off` a request that was taken in, for it
+    had its whole time, and had no answer.
+    """
 
-    async def main() -> None:
+    def __init__(self, folder: Path, *, clients: int, seconds: float, restarts: int) -> None:
+        self._folder = folder
+        self._clients = clients
+        self._seconds = seconds
+        self._end = 0.0
+        self._pause_s = seconds / (restarts + 1)
+        self._restarts = restarts
+        self._services = contextlib.ExitStack()
+        self.counts = {"right": 0, "hung up": 0, "refused": 0, "no connection": 0, "cut off": 0, "wrong": 0}
+        self.left: list[str] = []
+
+    def run(self) -> None:
+        """From the first start to the last stop."""
+        with self._services:
+            self._start()
+            self._end = time.monotonic() + self._seconds
+            asyncio.run(self._main())
+            for _ in range(100):
+                if self.service.metric("harness_running") == 0 == self.service.metric("harness_queued"):
+                    break
+                time.sleep(0.1)
+            assert self.service.metric("harness_running") == 0 == self.service.metric("harness_queued")
+            assert self.service.metric("harness_open_requests") == 1  # the one that asks
+            self._stop()
+
+    def _start(self) -> None:
+        self.service = self._services.enter_context(running("--languages", "python", cwd=self._folder))
+
+    def _stop(self) -> None:
+        service, pid = self.service, self.service.process.pid
+        below = descendants(pid)
+        assert service.stop() == 0, service.lines
+        self.left += [*containers(pid), *map(str, alive(below)), *map(str, self._folder.iterdir())]
+        self.left += [line for line in service.lines if "rror" in line]
+
+    async def _main(self) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(limits=limits) as http:
-            tasks = [asyncio.create_task(client(number, http)) for number in range(clients)]
-            for _ in range(3):
-                await asyncio.sleep(seconds / 4)
-                old = state["service"]
-                assert await asyncio.to_thread(old.stop) == 0
-                await asyncio.to_thread(start)
+            tasks = [asyncio.create_task(self._client(number, http)) for number in range(self._clients)]
+            for _ in range(self._restarts):
+                await asyncio.sleep(self._pause_s)
+                await asyncio.to_thread(self._stop)
+                await asyncio.to_thread(self._start)
             await asyncio.gather(*tasks)
 
-    def start() -> None:
-        context = running(cwd=tmp_path)
-        state["service"] = stack.enter_context(context)
-        state["url"] = state["service"].url
+    async def _client(self, number: int, http: httpx.AsyncClient) -> None:
+        chance = random.Random(number)
+        while time.monotonic() < self._end:
+            token = f"{number} {chance.random()}"
+            given = body(f"import time; time.sleep({chance.choice([0, 0, 0.05])}); print({token!r})", 5)
+            self.counts[await self._ask(http, given, token, hangs_up=chance.random() < 0.1)] += 1
 
-    with contextlib.ExitStack() as stack:
-        start()
-        asyncio.run(main())
-        service = state["service"]
-        assert service.metric("harness_running") == 0 == service.metric("harness_queued")
-        assert service.metric("harness_internal_errors_total") == 0
-    print(counts)
-    assert counts["wrong"] == counts["cut off"] == 0
-    assert counts["right"] > 1000 and counts["hung up"] > 100
+    async def _ask(self, http: httpx.AsyncClient, given: dict[str, Any], token: str, *, hangs_up: bool) -> str:
+        try:
+            answer = await http.post(f"{self.service.url}/run_code", json=given, timeout=0.05 if hangs_up else 25)
+        except httpx.ConnectError:
+            await asyncio.sleep(0.2)
+            return "no connection"
+        except httpx.HTTPError:
+            return "hung up" if hangs_up else "cut off"
+        if answer.status_code in (503, 504):
+            await asyncio.sleep(0.5)
+            return "refused"
+        right = answer.status_code == 200 and (answer.json()["run_result"] or {}).get("stdout") == token + "\n"
+        return "right" if right else "wrong"
+
+
+def test_clients_hang_up_while_the_service_restarts_and_nothing_is_lost_or_left(tmp_path: Path) -> None:
+    soak = Soak(tmp_path, clients=40, seconds=6.0, restarts=1)
+    soak.run()
+    assert soak.counts["wrong"] == soak.counts["cut off"] == 0, soak.counts
+    assert soak.counts["right"] > 20 and soak.counts["hung up"] > 2, soak.counts
+    assert soak.left == []
+
+
+@pytest.mark.slow
+def test_200_clients_for_5_minutes_with_hang_ups_and_restarts_lose_nothing(tmp_path: Path) -> None:
+    soak = Soak(tmp_path, clients=200, seconds=300.0, restarts=3)
+    soak.run()
+    print(soak.counts)
+    assert soak.counts["wrong"] == soak.counts["cut off"] == 0, soak.counts
+    assert soak.counts["right"] > 1000 and soak.counts["hung up"] > 100, soak.counts
+    assert soak.left == []
