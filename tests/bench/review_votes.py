@@ -7,7 +7,8 @@
 
 Votes: 20 judges at once, 50 votes each, as fast as they are answered; each server is a process of its own with one
 SQLite file (WAL, synchronous FULL). The bare route is what starlette and one committed insert cost without leases,
-progress or the next tasks. Pace: the same judges at a vote a second each, and one judge alone: p95 of both.
+progress or the next tasks. Pace: the same judges at a vote a second each, begun at random moments of a second, and one
+judge alone: p95 of both.
 Label Studio: installed by `python -m venv /tmp/ls && /tmp/ls/bin/pip install label-studio`, as `label-studio start` runs it,
 on SQLite; a vote is one POST of an annotation with a token. Its first start makes its tables, which is not measured.
 Davidson: `choix` has no ties, so each is split into half a win each way, which is the nearest it comes.
@@ -80,8 +81,9 @@ class Judge:
             raise RuntimeError(f"status {reply.status}: {text[:200]!r}")
         return json.loads(text)
 
-    def work(self, votes: int, pause_s: float = 0.0) -> list[float]:
-        """Seconds of each vote."""
+    def work(self, votes: int, pause_s: float = 0.0, begin_s: float = 0.0) -> list[float]:
+        """Seconds of each vote. pause_s: from one vote to the next; begin_s: until the first."""
+        time.sleep(begin_s)
         queue, taken = self.ask("state")["next"], []
         for number in range(votes):
             task = queue[0]["task"] if queue else "task"
@@ -121,7 +123,9 @@ def together(port: int, tokens: dict[str, str], votes: int, pause_s: float = 0.0
     judges = [Judge(port, name, token) for name, token in tokens.items()]
     with ThreadPoolExecutor(len(judges)) as pool:
         begun = time.perf_counter()
-        taken = [each for one in pool.map(lambda judge: judge.work(votes, pause_s), judges) for each in one]
+        begins = np.random.default_rng(0).uniform(0, pause_s, len(judges))  # people do not vote in step
+        every = pool.map(lambda judge, begin: judge.work(votes, pause_s, begin), judges, begins)
+        taken = [each for one in every for each in one]
         return len(taken) / (time.perf_counter() - begun), taken
 
 
@@ -291,6 +295,10 @@ def measure_votes(rounds: int) -> None:
             flush=True,
         )
     print(f"median ratio {statistics.median(ratios):.2f} (goal 0.5)")
+
+
+def measure_pace() -> None:
+    """The time of a vote where many judges vote once a second, and where one does."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         alone, many = p95(ours(Path(one), 1, 20, 1.0)[1]), p95(ours(Path(other), JUDGES, 20, 1.0)[1])
     print(
@@ -329,6 +337,7 @@ def measure_davidson(resamples: int = 100, votes: int = 100_000, models: int = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pace", action="store_true", help="only a vote a second each")
     parser.add_argument("--votes", type=int, default=VOTES, help="of each judge, beside Label Studio")
     parser.add_argument("--label-studio", metavar="COMMAND", help="its command, in an environment of its own")
     parser.add_argument("--ready", action="store_true")
@@ -341,7 +350,9 @@ def main() -> None:
     elif asked.davidson:
         measure_davidson()
     else:
-        measure_votes(asked.rounds)
+        if not asked.pace:
+            measure_votes(asked.rounds)
+        measure_pace()
 
 
 if __name__ == "__main__":
