@@ -115,7 +115,7 @@ def test_contest_cases_are_compared_as_decimals_and_functions_are_called_by_name
 
 def test_arguments_without_quotes_are_texts_where_one_of_them_is_no_literal(tmp_path: Path) -> None:
     call, script = load("apps", tmp_path).problems
-    assert isinstance(call.tests, CallTests) and "(['ab', 2], 'abab'), (['7', 1], '7')" in call.tests.source
+    assert isinstance(call.tests, CallTests) and "(['ab', 2], ['abab']), (['7', 1], ['7'])" in call.tests.source
     assert isinstance(script.tests, StdioTests) and script.tests.cases[0].stdout == "3\n\ndone\n"
 
 
