@@ -1,20 +1,23 @@
 """Inputs like those that the tests use: their own calls, and values changed a little at a time.
 
 What is made stays in the domain that the tests show: numbers keep the signs that were seen at their place, texts keep
-their alphabet, and nothing grows beyond ten times what was seen. Whether the reference takes an input at all is for
-its run to say. Calls are Python literals: (positional arguments, keyword arguments).
+their alphabet, and nothing grows beyond ten times what was seen. An alphabet of many letters of one case, or of many
+digits, is taken to have them all; one of few (ACGT, IVXLCDM, 01) is taken as it is. Whether the reference takes an
+input at all is for its run to say. Calls are Python literals: (positional arguments, keyword arguments).
 """
 
 from __future__ import annotations
 
 import ast
 import random
+import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 _ROUNDS = 20  # tries for each input that is wanted: most are new, some sets of inputs are small
+_ALPHABETS = ((string.ascii_lowercase, 8), (string.ascii_uppercase, 8), (string.digits, 6))  # with how many are enough
 _LONGEST = 400  # characters of one input as text
 
 
@@ -52,6 +55,11 @@ class _Domain:
 
     def letter(self, rng: random.Random) -> str:
         letters = "".join(self.texts)
+        if letters and rng.random() < 0.4:
+            seen = set(letters)
+            wider = [whole for whole, least in _ALPHABETS if len(seen & set(whole)) >= least]
+            if wider:
+                return rng.choice(rng.choice(wider))
         return rng.choice(letters) if letters else "a"
 
 

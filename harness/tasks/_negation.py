@@ -21,12 +21,12 @@ _ASIDE = regex.compile(r"[,،(:]|\s[-–—]+\s|—")  # what follows it gives a
 _CLAUSE = regex.compile(r"[.!?;\n。！？；，、,]")
 _WORDS = """
 not no never neither nor without non un cannot hardly barely unlikely rather instead except wrong incorrect false
-opposite far lacks
+opposite far lacks nothing
 no ni nunca jamás sin tampoco ningún ninguno ninguna nada
 pas non jamais ni sans aucun aucune guère point
 não nem nunca jamais sem nenhum nenhuma tampouco
-nicht kein keine keinen keinem keiner keines nie niemals weder noch ohne kaum
-niet geen nooit zonder noch
+nicht kein keine keinen keinem keiner keines nie niemals weder ohne kaum
+niet geen nooit zonder
 non né mai senza nessun nessuno nessuna neanche
 не нет ни никогда без нельзя вряд
 не ні ніколи без немає
@@ -65,6 +65,17 @@ _CHARACTERS_OF_NEGATION = ("不", "没", "沒", "非", "無", "无", "未", "别
 _INNOCENT = regex.compile(
     "非常|莫非|类别|級別|级别|特别|分别|区别|识别|判别|鉴别|个别|性别|差别|毫无疑问|无疑|没错|不错|不仅|不但|不只|未来"
 )
+# The same of words: no doubt, by far, rather positive (but not: rather than positive), not only ...
+_INNOCENT_PHRASES = regex.compile(
+    r"\b(?:no (?:doubt|question|wonder)|without (?:a |any )?(?:doubt|question|hesitation)|no hesitation|by far|so far|"
+    r"rather(?! than)|instead(?! of)|nothing but|not (?:only|just|merely|surprisingly|least)|no less than|"
+    r"(?:sin|sem) (?:duda|dúvida|ninguna duda|qualquer dúvida)|no solo|não só|sans (?:aucun )?doute|pas seulement|"
+    r"ohne (?:jeden )?zweifel|nicht nur|senza (?:alcun )?dubbio|non solo|zonder (?:enige )?twijfel|niet alleen|"
+    r"без (?:всякого )?сомнения|не только|bez (?:wątpienia|pochyby)|nie tylko|utan tvekan|uden tvivl|uten tvil|"
+    r"ei pelkästään|kétség nélkül|nem csak|fără îndoială|nu numai|χωρίς αμφιβολία|tanpa ragu|tidak hanya|"
+    r"không chỉ|بدون شک|لا شك|ללא ספק)\b",
+    regex.IGNORECASE,
+)
 _AFTER_ONLY = ("ない", "なく", "ません", "ではな", "じゃな", "မဟုတ်")
 
 
@@ -74,8 +85,8 @@ def is_negated(text: str, start: int, end: int) -> bool:
         return True
     if has_unspaced(text[start:end]):
         return _negated_by_characters(text, start, end)
-    before = _WORD.findall(_SENTENCE.split(text[:start])[-1])[-WORDS_BEFORE:]
-    after = _words_after(_SENTENCE.split(text[end:])[0])
+    before = _WORD.findall(_INNOCENT_PHRASES.sub(" ", _SENTENCE.split(text[:start])[-1]))[-WORDS_BEFORE:]
+    after = _words_after(_INNOCENT_PHRASES.sub(" ", _SENTENCE.split(text[end:])[0]))
     if negates(text[start:end]):  # the label "no" in "No, it is not"
         after = []
     return any(negates(word) for word in (*before, *after)) or _negated_by_characters(text, start, end)

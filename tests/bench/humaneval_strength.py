@@ -34,6 +34,7 @@ from sandbox import Limits, Pool, Program, Verdict
 from tests.bench.systems import DATA, HUMANEVAL
 
 PLUS = DATA / "humanevalplus" / "HumanEvalPlus-OriginFmt.jsonl.gz"
+PLUS_LIMITS = Limits(cpu_s=10, wall_s=60, memory_bytes=1 << 30)
 CEILING = Limits(cpu_s=30, wall_s=90, memory_bytes=2 << 30, output_bytes=16 << 20)
 
 
@@ -67,7 +68,8 @@ def examine(box: Pool, base: Problem, plus: Problem, sources: list[str], options
     weak = [
         text
         for text in passed
-        if box.run(Program(source=text), plus.tests, CEILING).verdict in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR)
+        if box.run(Program(source=text), plus.tests, PLUS_LIMITS).verdict
+        in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR)
     ]
     if not weak:
         return Found(problem_id=base.id, weak=0, found=0, measured=True)
@@ -116,7 +118,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, action="append", default=[], help="completions of HumanEval")
     parser.add_argument("--mutants", type=int, default=50, help="changes of each reference")
     parser.add_argument("--inputs", type=int, default=1000)
-    parser.add_argument("--problems", type=int, default=164, help="the first so many")
+    parser.add_argument("--problems", default="", help="ids with commas between, such as HumanEval/0; default: all")
     asked = parser.parse_args()
     base, plus = (load_set(str(path), Path("unused")).problems for path in (HUMANEVAL, PLUS))
     truth = {each.id: each for each in plus}
@@ -125,6 +127,8 @@ def main() -> None:
     sandbox.prepare(backend, lambda _: None)
     options = StrengthOptions(mutants=1, inputs=asked.inputs)
     workers = sandbox.default_workers()
+    wanted = asked.problems.split(",") if asked.problems else list(truth)
+    chosen = [next(each for each in base if each.id == name) for name in wanted]
     begun = time.monotonic()
 
     def one(problem: Problem) -> Found:
@@ -137,7 +141,7 @@ def main() -> None:
         sandbox.open(backend, workers=workers, ceiling=CEILING) as box,
         concurrent.futures.ThreadPoolExecutor(workers) as threads,
     ):
-        results = list(threads.map(one, base[: asked.problems]))
+        results = list(threads.map(one, chosen))
     print(report(results, time.monotonic() - begun))
 
 

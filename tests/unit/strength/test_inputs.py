@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import random
+import string
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,3 +56,13 @@ def test_keywords_are_changed_too() -> None:
 def test_what_is_no_literal_is_left_out_and_equal_calls_count_once() -> None:
     lines = ["((1,), {})", "((1,), {})", "((<object object>,), {})", "(('a',), {'k': [1.5]})", "((nan,), {})", "1"]
     assert parse_calls(lines) == [((1,), {}), (("a",), {"k": [1.5]})]
+
+
+@pytest.mark.parametrize(
+    ("texts", "wider"),
+    [(["flagstone", "quick"], string.ascii_lowercase), (["ACGT", "GATTACA"], ""), (["MCMXCIV", "LXD"], ""), (["01", "1"], "")],
+)  # fmt: skip
+def test_many_letters_of_a_case_stand_for_all_of_them_and_few_for_themselves(texts: list[str], wider: str) -> None:
+    seen = [((text,), {}) for text in texts]
+    letters = set("".join(args[0] for args, _ in more_calls(seen, 400, random.Random(0))))
+    assert letters <= set(wider) | set("".join(texts)) and (letters == set(wider) or not wider)

@@ -240,3 +240,31 @@ def test_characters_of_negation_inside_words_that_negate_nothing(answer: str, la
 )
 def test_a_reason_after_the_label_does_not_negate_it(answer: str, label: str | None) -> None:
     assert LabelReader(["entailment", "neutral", "contradiction"]).read(answer).label == label
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "No doubt positive", "Without a doubt positive", "I would rather say positive", "This is by far positive",
+        "nothing but positive", "no wonder it is positive", "not only positive", "Sin duda positive",
+        "sans aucun doute positive", "ohne Zweifel positive", "noch positive", "senza dubbio positive",
+        "sem dúvida positive", "zonder twijfel positive", "без сомнения positive", "bez wątpienia positive",
+    ],
+)  # fmt: skip
+def test_phrases_with_a_word_of_negation_that_affirm_do_not_negate(answer: str) -> None:
+    assert READER.read(answer).label == "positive"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "nothing positive",
+        "rather than positive",
+        "instead of positive",
+        "far from positive",
+        "ohne positive",
+        "no positive",
+    ],
+)
+def test_what_is_left_of_a_phrase_still_negates(answer: str) -> None:
+    assert READER.read(answer).label is None
