@@ -64,8 +64,11 @@ def create_app(settings: Settings, runner: Runner, backend: str, names: Sequence
     app.state.service = service
     app.include_router(own.router(service))
     app.include_router(programs.router(service))
+    busy_codes: dict[str, int] = {}
     for name in registry.names(DIALECTS):
-        app.include_router(registry.load(DIALECTS, name, "dialect").router(service), tags=[name])
+        dialect = registry.load(DIALECTS, name, "dialect")
+        app.include_router(dialect.router(service), tags=[name])
+        busy_codes |= dict.fromkeys(getattr(dialect, "BUSY_PATHS", ()), getattr(dialect, "BUSY", 429))
     _add_health(app, service)
     _add_faults(app)
     app.router.routes.extend(mcp_app.routes)  # /mcp
@@ -75,6 +78,7 @@ def create_app(settings: Settings, runner: Runner, backend: str, names: Sequence
         max_body_bytes=settings.max_request_mib << 20,
         metrics=service.metrics,
         service=service,
+        busy_codes=busy_codes,
     )
 
 

@@ -81,17 +81,22 @@ def _is_json(scope: Any) -> bool:
 async def _answer(call: _Call, body: bytes, client: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, content and headers. An error that nobody foresaw is the gate's to count and to answer."""
     try:
-        result = await call.work(call.body.model_validate(json.loads(body)), client)
-        return 200, _text(result.model_dump(mode="json")), {}
+        given = call.body.model_validate(json.loads(body))
     except ValidationError as error:
-        fault: faults.FaultAnswer | None = faults.of_body(error.errors(include_input=False, include_url=False))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        fault = faults.not_json(error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__)
+        return _fault(faults.of_body(error.errors(include_input=False, include_url=False)))
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number or a nesting beyond what Python reads
+        return _fault(faults.not_json(error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__))
+    try:
+        result = await call.work(given, client)
     except Exception as error:
         fault = faults.of_error(error)
         if fault is None:
             raise
-    assert fault is not None
+        return _fault(fault)
+    return 200, _text(result.model_dump(mode="json")), {}
+
+
+def _fault(fault: faults.FaultAnswer) -> tuple[int, bytes, dict[str, str]]:
     return fault.code, _text({"detail": fault.detail}), dict(fault.headers)
 
 

@@ -16,7 +16,8 @@ import hmac
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.service.metrics import Metrics
@@ -43,17 +44,20 @@ class _TooLargeError(Exception):
 class Gate:
     """The outermost application. `open_requests` and `draining` are the server's to read and set.
 
-    service: what is behind it, handed on for those who start and stop it.
+    service: what is behind it, handed on for those who start and stop it. busy_codes: by path, what makes its clients
+    try again; else it is 503 where the service is stopping, and 429 where it holds too much.
     """
 
     def __init__(
-        self, app: Application, *, keys: frozenset[str], max_body_bytes: int, metrics: Metrics, service: Service
-    ) -> None:
+        self, app: Application, *, keys: frozenset[str], max_body_bytes: int, metrics: Metrics, service: Service,
+        busy_codes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._app = app
         self.service = service
         self._keys = [key.encode() for key in keys]
         self._max_body_bytes = max_body_bytes
         self._metrics = metrics
+        self._busy_codes = busy_codes
         self._held_bytes = 0
         self.open_requests = 0
         self.draining = False
@@ -81,7 +85,8 @@ class Gate:
             await answer.fault(401, "a key is needed: Authorization: Bearer KEY, X-Auth-Token: KEY, or /k/KEY before "
                                "the path", {"www-authenticate": "Bearer"})  # fmt: skip
         elif self.draining and not probe:
-            await answer.fault(503, "the service is stopping", {"retry-after": "1", "connection": "close"})
+            code = self._busy_codes.get(scope["path"], 503)
+            await answer.fault(code, "the service is stopping", {"retry-after": "1", "connection": "close"})
         else:
             scope["client_key"] = _name(key, scope)
             try:
@@ -107,7 +112,8 @@ class Gate:
             return
         if body and self._held_bytes + len(body) > BODIES_IN_HAND * self._max_body_bytes:
             self._metrics.refusals.labels("memory").inc()
-            await answer.fault(429, "busy: too many large requests at once", {"retry-after": "1"})
+            code = self._busy_codes.get(scope["path"], 429)
+            await answer.fault(code, "busy: too many large requests at once", {"retry-after": "1"})
             return
         self._held_bytes += len(body)
         try:

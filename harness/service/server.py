@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 LOOK_S = 0.05
+KEEP_ALIVE_S = (
+    75  # longer than clients keep an idle connection: else one asks on it at the moment in which it is closed
+)
 PROOF_LIMITS = Limits()
 
 
@@ -60,6 +63,7 @@ async def _serve(
         lifespan="on",
         backlog=BACKLOG,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEEP_ALIVE_S,
         server_header=False,
         ws="none",
     )

@@ -126,7 +126,9 @@ def test_sigterm_finishes_what_is_in_hand_and_exits_with_0(tmp_path: Path) -> No
         time.sleep(0.3)
         with contextlib.suppress(httpx.TransportError):
             assert httpx.get(f"{service.url}/readyz").status_code == 503
-            assert httpx.post(f"{service.url}/run_code", json=body("print(1)")).status_code == 503
+            assert httpx.post(f"{service.url}/v1/execute", json={"source": "print(1)"}).status_code == 503
+            # what makes verl try again, at the next server or at this one when it is back
+            assert httpx.post(f"{service.url}/run_code", json=body("print(1)")).status_code == 504
         assert sorted(each["run_result"]["stdout"] for call in calls if (each := call.result())) == [
             f"{n}\n" for n in range(8)
         ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BUSY = 504
 BUSY_ANSWER: dict[int | str, dict[str, Any]] = {BUSY: {"description": "busy: try again"}}
+BUSY_PATHS = ("/run_code", "/run_jupyter", "/submit", "/common_evaluate_batch")
 CLIENT_S = 8.0  # verl reads for compile + run + 10 s
 MARGIN_S = 1.0
 OUTPUT_BYTES = 4 * MIB

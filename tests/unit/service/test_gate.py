@@ -112,3 +112,12 @@ def test_a_client_that_hangs_up_cancels_its_route() -> None:
 
     asyncio.run(main())
     assert ended == ["cancelled"]
+
+
+def test_a_service_that_stops_says_it_in_the_words_of_its_clients() -> None:
+    app = Gate(
+        echo, keys=frozenset(), max_body_bytes=1 << 20, metrics=Metrics(1), service=None,  # type: ignore[arg-type]
+        busy_codes={"/run_code": 504},
+    )  # fmt: skip
+    app.draining = True
+    assert [ask(app, path).status_code for path in ("/run_code", "/v1/execute")] == [504, 503]
