@@ -21,7 +21,7 @@ from harness.datasets._loading import (
 )
 from harness.datasets._lookup import ProblemSets
 from harness.datasets._subset import subset
-from harness.datasets._text_fields import RowPlace
+from harness.datasets._text_fields import RowPlace, text_with_references
 from harness.types import ProblemSet
 
 __all__ = [
@@ -43,4 +43,5 @@ __all__ = [
     "shipped_folder",
     "shown_name",
     "subset",
+    "text_with_references",
 ]

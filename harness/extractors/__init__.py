@@ -14,8 +14,9 @@ own preamble, its imports and helpers, for an answer may rely on them.
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import registry
@@ -25,6 +26,7 @@ from harness.extractors._frames import completed as completed
 from harness.extractors._frames import framed as framed
 from sandbox.languages import find as find_language
 
+PACKAGE = "harness.extractors"
 DEFAULT = "auto"
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")  # such as reasoning leaves before a program
 
@@ -128,6 +130,29 @@ def _behind(head: str, text: str) -> str:
     return "".join(line + "\n" for line in lines[:place]) + head + "\n".join(lines[place:])
 
 
-EXTRACTORS: Mapping[str, Callable[[str, str, str], Found | None]] = {
-    name: registry.load("harness.extractors", name, "extractor").find for name in registry.names("harness.extractors")
-}
+class _Extractors(Mapping[str, Callable[[str, str, str], Found | None]]):
+    """Name -> what finds the program, imported when it is asked for."""
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        return registry.names(PACKAGE)
+
+    def __getitem__(self, name: str) -> Callable[[str, str, str], Found | None]:
+        if name not in self._names:
+            raise KeyError(name)
+        return _find_of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@functools.cache
+def _find_of(name: str) -> Callable[[str, str, str], Found | None]:
+    found: Callable[[str, str, str], Found | None] = registry.load(PACKAGE, name, "extractor").find
+    return found
+
+
+EXTRACTORS: Mapping[str, Callable[[str, str, str], Found | None]] = _Extractors()

@@ -7,6 +7,6 @@ one file that it is for.
 """
 
 from harness.metrics._lookup import all_metrics, find_metric, metric_or_guess
-from harness.metrics._metric import Direction, Item, Metric, Unit
+from harness.metrics._metric import Direction, Item, Metric, Unit, mean_of, share
 
-__all__ = ["Direction", "Item", "Metric", "Unit", "all_metrics", "find_metric", "metric_or_guess"]
+__all__ = ["Direction", "Item", "Metric", "Unit", "all_metrics", "find_metric", "mean_of", "metric_or_guess", "share"]

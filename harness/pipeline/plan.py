@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sandbox
-from harness import __version__
+from harness import __version__, registry
 from harness.config import NOT_RECORDED, RunConfig
 from harness.datasets import load_set, subset
 from harness.engines import _vllm_arguments, replay
@@ -204,8 +204,21 @@ def _signature(
         f"subset:{drawn.problems.subset}" if drawn.problems.subset else "",
         _execution_signature(drawn.problems, drawn.expected, limits, sandbox_identity),
         f"v:{__version__}",
+        _plug_ins(task, drawn),
     )
     return str(line)
+
+
+def _plug_ins(task: Task, drawn: CompletionSet) -> str:
+    """The other distributions whose plug-ins decide the number, for a signature; empty where all is our own."""
+    used = [
+        registry.origin("harness.tasks", task.name),
+        registry.origin("harness.engines", drawn.model.engine),
+        registry.origin("harness.datasets", drawn.problems.name.partition(":")[0]),
+        registry.origin("harness.extractors", getattr(task, "extractor", None) or ""),
+    ]
+    others = list(dict.fromkeys(each for each in used if each))
+    return f"plug-ins:{','.join(others)}" if others else ""
 
 
 def check_prompted(task: Task, config: RunConfig) -> None:

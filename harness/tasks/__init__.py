@@ -30,6 +30,7 @@ __all__ = [
     "TaskSummary",
     "code_task",
     "load_config",
+    "mean_summary",
     "open_task",
 ]
 
@@ -141,3 +142,6 @@ class SupportsExtraction(Protocol):
 
     def with_extractor(self, extractor: str) -> Task:
         """The same task with programs taken out of replies by this extractor."""
+
+
+from harness.tasks._aggregate import mean_summary  # noqa: E402 - made of what stands above
