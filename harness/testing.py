@@ -1,4 +1,4 @@
-"""What every plug-in must do, for those who write one elsewhere: `harness.testing.check("harness.metrics", "my_metric")`.
+"""What every plug-in must do, for those who write one elsewhere.
 
     import pytest
     from harness import testing

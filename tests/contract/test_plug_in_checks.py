@@ -50,7 +50,7 @@ def test_the_example_package_passes_its_own_tests(installed: dict[str, str], tmp
     done = subprocess.run(
         command, env=installed, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
     )
-    assert done.returncode == 0 and " 5 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "5 passed" in done.stdout, done.stdout
 
 
 def test_a_task_from_elsewhere_runs_and_stands_in_the_signature(installed: dict[str, str], tmp_path: Path) -> None:
