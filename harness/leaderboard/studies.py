@@ -259,8 +259,9 @@ def _rated(result: _Result) -> list[StudyRow]:
     numbers: dict[str, dict[str, StudyNumber]] = {}
     rated = [each for each in result.ratings.means if each.mean is not None]
     for each in rated:
+        if each.mean is None or each.low is None or each.high is None:
+            continue
         others = sum(other.criterion == each.criterion for other in rated)
-        assert each.mean is not None and each.low is not None and each.high is not None
         numbers.setdefault(each.model, {})[each.criterion] = StudyNumber(
             metric=each.criterion, value=each.mean, low=each.low, high=each.high, items=each.items,
             rank=_rank(result.ratings.differences, each.criterion, each.model, others),

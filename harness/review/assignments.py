@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.errors import InputError
+from harness.review.blinding import shown
 from harness.review.pairs import Task, expected_checks, tasks_of
 from harness.review.study import AB, VOTES, Answer, Item, Study
 from harness.review.votes import Lease, Vote, Votes
@@ -142,7 +143,8 @@ class TaskAssigner:
         answers = []
         for part in lease.order.split(","):
             if part == EXPECTED:
-                answers.append(Answer(id=EXPECTED, text=item.expected or "", language=item.answers[0].language))
+                text = shown(item.expected or "")  # trimmed as every answer is
+                answers.append(Answer(id=EXPECTED, text=text, language=item.answers[0].language))
             elif ":" in part:  # an answer of another item
                 number, answer_id = part.split(":")
                 answers.append(next(each for each in self.study.item(int(number)).answers if each.id == answer_id))

@@ -116,6 +116,8 @@ def test_a_check_is_sent_in_the_same_form_as_every_other_task_and_comes_at_no_fi
     forms = {leases[each["task"]].check: json.dumps(shape(each)) for each in sent}
     assert {"identical", "repeat", "reference"} <= forms.keys() and len(set(forms.values())) == 1
     assert len({place % 11 for place in places}) > 1, places
+    endings = {answer["html"].partition("</code>")[0][-1] for each in sent for answer in each["answers"]}
+    assert "\n" not in endings  # the reference is trimmed as answers are
 
 
 def test_where_judges_see_the_expected_answer_it_stands_beside_every_task_and_among_no_answers(tmp_path: Path) -> None:
