@@ -35,7 +35,7 @@ td.text{white-space:normal;min-width:16em;overflow-wrap:anywhere}
 @media (max-width:640px){.wide table{font-size:12px}.wide th,.wide td{padding:3px 6px}}
 .say{border-left:4px solid var(--a);padding:6px 12px;background:var(--soft);margin:8px 0;max-width:80ch}
 .say.caution{border-color:var(--warn)}.say.note{border-color:var(--line)}
-svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:.6}.axis{stroke:var(--dim)}
+svg{width:100%;height:auto;display:block;overflow:visible}.grid{stroke:var(--line);stroke-width:.6}.axis{stroke:var(--dim)}
 .tick,.name{fill:var(--dim);font-size:11px}.name{fill:var(--fg)}
 .line{fill:none;stroke-width:2}.line.a{stroke:var(--a)}.line.b{stroke:var(--b)}
 .line.c{stroke:var(--c);stroke-width:1}.line.d{stroke:var(--dim);stroke-dasharray:5 4;stroke-width:1.4}
@@ -51,8 +51,9 @@ svg{width:100%;height:auto;display:block}.grid{stroke:var(--line);stroke-width:.
 .pics{display:flex;flex-wrap:wrap;gap:8px}.pics figure{width:96px}
 .strip{display:flex;gap:8px;overflow-x:auto;padding-bottom:6px}.strip figure{flex:0 0 84px}
 @media (max-width:640px){.tick{font-size:17px}.name{font-size:16px}}
-@media print{.strip{flex-wrap:wrap;overflow:visible}}
+h2.model{font-size:1.3rem;border-top:1px solid var(--line);padding-top:16px;overflow-wrap:anywhere}
 .pics img,.strip img,.sheet{image-rendering:pixelated;width:100%;display:block;border:1px solid var(--line)}
+@media print{.strip{flex-wrap:wrap;overflow:visible}.pics figure,.strip figure{width:82px;flex:0 0 82px}}
 figcaption{font-size:12px;line-height:1.3;overflow-wrap:anywhere}figure{margin:0}
 """
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", 
 LOSSY = frozenset({"JPEG", "WEBP"})
 MANIFEST = "manifest.jsonl"
 SAMPLES = "samples.jsonl"
+ORIENTATION = 0x0112  # EXIF's tag
 _NAMED = re.compile(r"(?P<name>.+?)(?:__(?P<seed>\d+))?$")
 
 Pixels = NDArray[np.uint8]  # (height, width, 3)
@@ -98,7 +100,8 @@ def decode(data: bytes, name: str) -> Decoded:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             kind, mode = str(opened.format), opened.mode
-            ImageOps.exif_transpose(opened, in_place=True)
+            if opened.getexif().get(ORIENTATION, 1) != 1:
+                ImageOps.exif_transpose(opened, in_place=True)
             return Decoded(pixels=_rgb(opened), format=kind, mode=mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         first = str(error).split(" <")[0].strip() or type(error).__name__
@@ -115,7 +118,7 @@ def _rgb(picture: Image.Image) -> Pixels:
         over = picture.convert("RGBA")
         white = Image.new("RGBA", over.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(white, over)
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def resize(pixels: Pixels, size: int) -> NDArray[np.float32]:
@@ -227,11 +230,20 @@ def _world(path: str) -> PictureSet:
 
 
 def _folder(folder: Path) -> PictureSet:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
+    names = sorted(_names(folder, ""), key=lambda name: name.split("/"))
+    if not names:
         raise InputError(f"{folder} has no pictures ({', '.join(sorted(SUFFIXES))})")
-    names = [path.relative_to(folder).as_posix() for path in found]
-    return _of_files(str(folder), [_named(name) for name in names], lambda i: found[i].read_bytes())
+    return _of_files(str(folder), [_named(name) for name in names], lambda i: (folder / names[i]).read_bytes())
+
+
+def _names(folder: Path, before: str) -> Iterator[str]:
+    """Pictures of a folder and of those inside it, with `/` between."""
+    with os.scandir(folder) as found:
+        for one in found:
+            if one.is_dir(follow_symlinks=False):
+                yield from _names(Path(one.path), f"{before}{one.name}/")
+            elif PurePath(one.name).suffix.lower() in SUFFIXES and one.is_file():
+                yield before + one.name
 
 
 def _zip(path: Path) -> PictureSet:

@@ -185,7 +185,7 @@ def write_page(places: Sequence[Path], out: Path) -> None:
     for model in models:
         own = [row for row in points if str(row["model"]) == model]
         seen = [row for row in samples if str(row["model"]) == model]
-        body.append(f"<h2>{page.escape(model)}</h2>" if len(models) > 1 else "")
+        body.append(f'<h2 class="model">{page.escape(model)}</h2>' if len(models) > 1 else "")
         body += [_clip_curve(own, seen), _rank_curve(own), _fid_curve(own), _strip(seen), _extremes(seen, own)]
     write_whole(out, page.page("Scores over training", [part for part in body if part]))
 

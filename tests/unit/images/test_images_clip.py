@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +14,13 @@ from transformers import AutoTokenizer, CLIPModel
 from harness.errors import InputError
 from harness.images import page, tracking
 from harness.images.clip import ClipModel
-from harness.images.pictures import Entry, array_set
+from harness.images.pictures import Entry, array_set, decode
 from harness.images.prompts import Library
 from harness.images.sampling import MODELS
 from harness.images.scoring import ClipScorer
 from harness.metrics.clip_score import scaled, summarize
 from harness.models import shapes_world
-from harness.models.shapes_networks import to_unit
+from harness.models.shapes_networks import load_diffusion, to_unit
 
 FOLDER = MODELS / "shapes-clip"
 WORLD = shapes_world.make("holdout", 256)
@@ -174,3 +176,30 @@ def test_points_are_json_lines(tmp_path):
     callback(10)
     (line,) = (tmp_path / tracking.POINTS).read_text().splitlines()
     assert json.loads(line)["clip"]["n_pictures"] == 18
+
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "shapes-training"
+
+
+def test_the_watched_training_that_is_shipped_has_the_scores_of_its_pictures(clip, tmp_path):
+    points, samples = tracking.gather([EXAMPLE / "tracked"])
+    assert len(points) >= 3 and points[-1]["clip"]["low"] > points[0]["clip"]["high"]
+    last = [row for row in samples if row["step"] == points[-1]["step"]]
+    found = clip.embed_pictures([decode(row["path"].read_bytes(), row["image"]).pixels for row in last])
+    texts, _ = clip.embed_texts([row["prompt"] for row in last])
+    assert np.allclose((found * texts).sum(axis=1), [row["clip_cosine"] for row in last], atol=1e-4)
+    for point in points:
+        here = [row["clip_cosine"] for row in samples if row["step"] == point["step"]]
+        assert len(here) == 16 and np.mean(here) == pytest.approx(point["clip"]["mean"], abs=1e-5)
+    tracking.write_page([EXAMPLE / "tracked"], tmp_path / "track.html")
+    assert (tmp_path / "track.html").read_text().count("<img") == 6 * len(points) + 16
+
+
+def test_the_script_of_the_watched_training_draws_with_the_weights_of_the_moment():
+    script = runpy.run_path(str(EXAMPLE / "train.py"))
+    painter = script["Painter"]()
+    painter.model = load_diffusion(MODELS / "shapes")
+    name, prompt = next(iter(script["PROMPTS"].items()))
+    first = painter.generate(prompt, 0)
+    painter.model = load_diffusion(MODELS / "shapes-early")
+    assert first.shape == (32, 32, 3) and name == "p000" and not np.array_equal(first, painter.generate(prompt, 0))
