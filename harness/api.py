@@ -30,12 +30,14 @@ from harness.cli.display import run as display
 from harness.cli.display.notebook import NotebookDisplay, in_notebook
 from harness.comparison import pairs
 from harness.config import RunConfig
+from harness.engines._selection import EngineCache
 from harness.errors import InputError, did_you_mean
 from harness.pipeline import rescore, results_file
 from harness.pipeline import run as pipeline
 from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.runs.summary import Summary, parse_summary
+from harness.scale import Machines, machines, sandboxes_elsewhere
 from harness.tasks import load_config
 from harness.text.printable import printable
 from harness.types import Completion, Estimate, Score
@@ -191,8 +193,12 @@ def run(
     notebook. Raises InputError for what is wrong with them, Interrupted at Ctrl-C; the same call then goes on.
     """
     config = _config({"model": model, "problems": problems, **options}, {})
-    with _observer(progress) as observer:
-        return load(pipeline.run(config, observer).run)
+    with machines(config) as there, _observer(progress) as observer, _engines(there, observer) as opened:
+        return load(pipeline.run(config, observer, opened, there.sandboxes()).run)
+
+
+def _engines(there: Machines, observer: display.RunDisplay | NotebookDisplay) -> EngineCache:
+    return EngineCache(observer, open_vllm=there.open_vllm())
 
 
 def score(
@@ -216,8 +222,8 @@ def score(
     config = _config({**given, "samples": path, "engine": "replay"}, {"problems": "humaneval"})
     if out is not None:
         results_file.check_writable(Path(out))
-    with _observer(progress) as observer:
-        result = pipeline.run(config, observer)
+    with sandboxes_elsewhere(config) as there, _observer(progress) as observer:
+        result = pipeline.run(config, observer, sandboxes=there)
     if out is not None:
         pipeline.write_results(config, result, Path(out))
     return load(result.run)
@@ -229,8 +235,8 @@ def _score_run(path: Path, given: Mapping[str, object], out: object, progress: b
     own = rescore.settings(path)
     config = _config(given, own)
     same = given["problems"] is None and config.problems == own["problems"]
-    with _observer(progress) as observer:
-        return load(rescore.rescore(path, config, observer, same_problems=same).run)
+    with sandboxes_elsewhere(config) as there, _observer(progress) as observer:
+        return load(rescore.rescore(path, config, observer, same_problems=same, sandboxes=there).run)
 
 
 def compare(

@@ -88,7 +88,7 @@ def main() -> None:
         measure(options)
         return
     with tempfile.TemporaryDirectory() as folder, ray_cluster(Path(folder)) as hosts:
-        hosts.start(2)
+        hosts.start(2 if "waiting" in options.parts else 0)
         given = [*sys.argv[1:], "--inside"]
         raise SystemExit(hosts.popen(sys.executable, "-m", "tests.bench.cluster", *given, cwd=ROOT).wait())
 

@@ -65,6 +65,7 @@ def test_replicas_that_cannot_be_are_told_before_anything_starts(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_two_servers_give_the_estimates_of_one_and_survive_the_loss_of_one(
     harness: Harness, vllm_python: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from harness import api
 from harness.runs import reader
 from harness.scale import dispatch
 from sandbox import Limits, Program, parcels
@@ -108,6 +109,15 @@ def test_without_any_service_left_the_command_ends_and_goes_on_later(
     found = score(harness, tmp_path, scored_here, service.url)
     assert found == (scored_here / "samples.jsonl_results.jsonl").read_bytes()
     assert len(list((tmp_path / "results" / "starter" / "samples").iterdir())) == 1  # it went on
+
+
+def test_python_s_score_takes_services_too(service: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "mini.jsonl", CALL)
+    write_rows(tmp_path / "s.jsonl", {"task_id": CALL["id"], "completion": CALL["reference"]})
+    before = service.metric("harness_executions_total")
+    found = api.score("s.jsonl", "mini.jsonl", sandbox_url=service.url, progress=False)
+    assert found.complete and service.metric("harness_executions_total") == before + 1
 
 
 @pytest.mark.parametrize("command", ["verify", "audit", "extract"])
