@@ -6,8 +6,8 @@ waiting   programs that sleep: all three nodes beside one, of 8 sandboxes each. 
 quick     HumanEval's references, executed, through one Ray node beside the pool of the same machine. At least 0.9.
 driver    CPU milliseconds of the driving process per program, in batches of 64, with a node that answers at once: what
           is left is ours, Ray's and the wire's. At most 0.2. The use of the object store is looked at meanwhile.
-run       the same for a whole `harness score`: planning, deduplication, scoring and writing too, and the memory that a
-          program costs.
+run       the same for a whole `harness score`, with hosts in its own process: planning, deduplication, scoring and
+          writing too, and the memory that a program costs. It takes no Ray and no root.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
+from harness.cli.display.run import RunDisplay
 from harness.config import RunConfig
 from harness.datasets import load_set
+from harness.pipeline import run
 from harness.pipeline.execute import LocalSandboxes, Runner
 from harness.scale import cluster as ray_cluster_module
 from harness.scale.cluster import Cluster, Connection, NodeLink
@@ -36,7 +38,8 @@ from harness.scale.dispatch import Dispatcher
 from harness.scale.node import Node
 from harness.tasks import codegen
 from harness.types import Completion, Problem
-from sandbox import CallTests, Execution, Limits, Program, Tests, Verdict
+from sandbox import CallTests, Execution, Limits, Program, Tests, Verdict, parcels
+from sandbox.parcels import Answer
 from tests.bench import systems
 from tests.fixtures.places import ROOT
 from tests.fixtures.ray_hosts import ray_cluster
@@ -55,8 +58,6 @@ class Immediate(Node):
         return {"workers": 64}
 
     def _run(self, lane: Any, at: int, item: Any, tests: Any) -> None:
-        from sandbox.parcels import Answer
-
         lane.end(Answer(index=at, execution=ACCEPTED))
 
 
@@ -86,6 +87,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         measure(options)
+        return
+    if options.parts == "run":
+        whole_run(options.programs)
         return
     with tempfile.TemporaryDirectory() as folder, ray_cluster(Path(folder)) as hosts:
         hosts.start(2 if "waiting" in options.parts else 0)
@@ -196,19 +200,58 @@ def whole_run(programs: int) -> None:
 
 
 def _score(folder: Path, count: int) -> None:
-    from harness.cli.display.run import RunDisplay
-    from harness.pipeline import run
-    from harness.scale import machines
-
     os.chdir(folder)
     ids = [problem.id for problem in load_set("starter", Path(".cache")).problems]
     with open("samples.jsonl", "w") as file:
         for n in range(count):
             file.write(json.dumps({"task_id": ids[n % len(ids)], "completion": f"    return {n}\n"}) + "\n")
-    config = RunConfig(problems="starter", samples=Path("samples.jsonl"), engine="replay", cluster="auto")
-    with machines(config) as there, RunDisplay(quiet=True) as observer:
-        result = run.run(config, observer, sandboxes=there.sandboxes())
+    config = RunConfig(problems="starter", samples=Path("samples.jsonl"), engine="replay")
+    with RunDisplay(quiet=True) as observer:
+        result = run.run(config, observer, sandboxes=Here())
     assert result.complete
+
+
+class Here(LocalSandboxes):
+    """Hosts of this process that answer at once: their part of the work is in the figure too, and Ray's is not."""
+
+    def workers(self) -> int:
+        """As a cluster's."""
+        return ray_cluster_module.HANDING_OVER
+
+    def open(self, limits: Any, most: int) -> Any:
+        """A dispatcher before four of them."""
+        return Dispatcher(Instant(), sandbox.ceiling(list(limits)))
+
+
+class Instant:
+    """A source of hosts that answer at once."""
+
+    def present(self) -> Sequence[str]:
+        """Four."""
+        return ["a", "b", "c", "d"]
+
+    def open_link(self, name: str) -> Any:
+        """One of them."""
+        return InstantLink(name)
+
+
+class InstantLink:
+    """See `harness.scale.hosts.Link`."""
+
+    workers = 64
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def execute(self, batch: bytes, items: int) -> Iterator[Sequence[Answer]]:
+        """Read the batch, and write and read the answers, as a host and its link do."""
+        read = parcels.read_batch(batch)
+        lines = [parcels.pack_answer(Answer(index=at, execution=ACCEPTED)) for at in range(len(read.items))]
+        assert len(lines) == items
+        yield [parcels.read_answer(line) for line in lines]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _all(pool: Dispatcher, work: Iterator[tuple[Program, Tests | None, Limits]]) -> Iterator[Execution]:
