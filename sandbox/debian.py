@@ -52,7 +52,14 @@ SKIPPED = (
     "./usr/share/lintian/*",
     "./usr/share/go-1.19/*",  # sources of what lies compiled in the same package
     "./usr/lib/jvm/*/jmods/*",  # of which runtimes are made
+    "./usr/lib/go-1.19/pkg/*/cmd/*",
+    *(
+        f"./usr/lib/go-1.19/pkg/tool/*/{name}"
+        for name in ("vet", "pprof", "trace", "cover", "api", "fix", "doc", "nm", "dist")
+    ),
     "./usr/bin/*lto-dump*",
+    "./usr/lib/*/lib?san.so*",
+    "./usr/bin/rustdoc",
     "./usr/lib/gcc/*/*/lto1",
     *(f"./usr/include/boost/{name}/*" for name in BIG_BOOST),
 )

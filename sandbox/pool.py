@@ -27,7 +27,7 @@ from typing import Protocol, Self
 from sandbox import languages, preflight
 from sandbox.errors import Cancelled, MachineTooBusy, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, ProgramTests, Tests, Verdict
-from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker
+from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker, digest_of
 
 PROGRAMS_PER_WORKER = 1000
 STARTING_AT_ONCE = 4
@@ -241,7 +241,7 @@ class Pool:
         *,
         fresh: bool = False,
     ) -> Execution:
-        with self._worker(fresh, program.loopback) as worker, cancellation.watch(worker):
+        with self._worker(fresh, program.loopback, digest_of(program, tests)) as worker, cancellation.watch(worker):
             try:
                 return worker.run(program, tests, limits)
             except WorkerLost as error:
@@ -250,22 +250,26 @@ class Pool:
                 raise
 
     @contextlib.contextmanager
-    def _worker(self, fresh: bool = False, loopback: bool = False) -> Iterator[Worker]:
+    def _worker(self, fresh: bool = False, loopback: bool = False, digest: str = "") -> Iterator[Worker]:
         with self._places:
-            worker = self._take(fresh, loopback)
+            worker = self._take(fresh, loopback, digest)
             try:
                 yield worker
             finally:
                 worker.usable = worker.usable and not loopback
                 self._give_back(worker)
 
-    def _take(self, fresh: bool, loopback: bool) -> Worker:
+    def _take(self, fresh: bool, loopback: bool, digest: str) -> Worker:
+        """An idle worker, one that has compiled this text already before others; else a new one."""
         with self._lock:
             # one that is being started is nearer than one that is not
             self._lock.wait_for(lambda: self._idle or not self._starting or self._closed)
             if self._closed:
                 raise SandboxError("the sandbox is closed")
-            taken = self._idle.pop() if self._idle and not fresh and not loopback else None
+            taken = None
+            if self._idle and not fresh and not loopback:
+                taken = next((each for each in self._idle if digest and each.has_built(digest)), self._idle[-1])
+                self._idle.remove(taken)
         if self._spare:
             self._start_ahead(self._spare)
         # never in this thread: a sandbox may end with the thread that started it (bwrap's --die-with-parent)

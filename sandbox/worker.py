@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -28,6 +29,7 @@ GUEST_MODULES = (
     "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
+BUILDS = 64  # of which it is remembered that they were compiled there
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
 # Runs in the guest: reads one frame with the sources, makes modules of them, and serves. Each program's process is a
 # copy of this one, so what compiling leaves in memory, 1.4 MB, is left in another process. Programs are forked here and
@@ -137,6 +139,7 @@ class Worker:
         self.name = stream.name
         self.programs = 0
         self._sent = TestCache()
+        self._built: deque[str] = deque(maxlen=BUILDS)
         self.usable = True
         try:
             start = {
@@ -177,9 +180,15 @@ class Worker:
             kind = MachineTooBusy if ended[-1].measured["starved"] else WorkerLost
             raise kind(f"worker {self.name}: {execution.detail}")
         self.usable = not ended[-1].measured["dirty"]
+        if language.compile:
+            self._built.append(digest_of(program, tests))
         if execution.verdict is Verdict.TIME_LIMIT and ended[-1].measured["doubtful"]:
             raise LateByTheClock(execution)
         return execution
+
+    def has_built(self, digest: str) -> bool:
+        """Whether it may still hold what was compiled of the text of this digest."""
+        return digest in self._built
 
     def kill(self) -> None:
         """End the sandbox under a program that runs: from another thread, where only descriptors must stay open."""
@@ -233,7 +242,7 @@ class Worker:
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": sorted(set(_PRELOAD.findall(program.source))),
             "signs": in_its_language,
-            "language": language.commands(limits, source, tested=in_its_language),
+            "language": language.commands(limits, source, program.files, tested=in_its_language),
         }
         return wire.encode(order) + wire.frame(body)
 
@@ -241,6 +250,16 @@ class Worker:
         """The next frame's payload."""
         size = wire.length(self._stream.receive(wire.HEADER_BYTES, max(deadline - time.monotonic(), 0.001)))
         return self._stream.receive(size, max(deadline - time.monotonic(), 1.0)) if size else b""
+
+
+def digest_of(program: Program, tests: Tests | None) -> str:
+    """What equal texts have in common, for a compiler; empty where nothing is compiled."""
+    language = languages.find(program.language)
+    in_its_language = isinstance(tests, ProgramTests)
+    if not language.compile:
+        return ""
+    source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
+    return language.digest(source, program.files, tested=in_its_language)
 
 
 @functools.lru_cache(maxsize=64)

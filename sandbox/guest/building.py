@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import stat
 
-BUILD = "/build"  # not noexec, unlike /tmp
+ROOT = "/build"  # not noexec, unlike /tmp
+BUILD = f"{ROOT}/out"  # of the program that runs now
+KEPT = f"{ROOT}/kept"  # of those before it, by the digest of their texts: nobody but root looks in there
+KEPT_BYTES = 24 * 2**20
 MADE = "out"  # in the compiler's working directory
 MAX_BYTES = 64 * 2**20
 MAX_FILES = 1000
@@ -40,11 +43,26 @@ class _Room:
 
 
 def keep(workdir: str) -> Failure | None:
-    """Copy what lies in `workdir`/out to /build, for everybody to read and run. Verdict and detail where that fails."""
+    """Copy what lies in `workdir`/out to /build/out, for everybody to read and run. Where that fails, how."""
     try:
         source = os.open(f"{workdir}/{MADE}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:  # a check of a source text leaves nothing
         return None
+    try:
+        fault = _keep(source)
+        if fault and os.path.isdir(KEPT):  # the room may be taken by what is kept
+            _remove(KEPT)
+            fault = _keep(source)
+    finally:
+        os.close(source)
+    return fault
+
+
+def _keep(source: int) -> Failure | None:
+    """Copy a directory to /build/out, made anew."""
+    _remove(BUILD)
+    os.mkdir(BUILD, 0o755)
+    os.chmod(BUILD, 0o755)
     target = os.open(BUILD, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _copy(source, target, _Room(), MAX_DEPTH)
@@ -53,18 +71,54 @@ def keep(workdir: str) -> Failure | None:
     except OSError as error:
         return "COMPILE_ERROR", f"its result cannot be kept: {error.strerror}"
     finally:
-        os.close(source)
         os.close(target)
     return None
 
 
-def clear() -> None:
-    """Empty /build. Nothing there is a program's to change, so no program can prepare it for the next."""
-    for folder, names, files in os.walk(BUILD, topdown=False):
+def restore(digest: str) -> bool:
+    """Have what was compiled of this text before at its place again; whether it was still there."""
+    try:
+        os.rename(f"{KEPT}/{digest}", BUILD)  # noqa: PTH104 - pathlib is not loaded in the guest
+    except OSError:
+        return False
+    os.chmod(BUILD, 0o755)
+    return True
+
+
+def put_away(digest: str | None) -> None:
+    """After a program: keep what was compiled under its digest, or remove it. The oldest go until all fit.
+
+    Nothing there is a program's to change, so no program can prepare it for the next.
+    """
+    if digest is None or not os.path.isdir(BUILD):
+        _remove(BUILD)
+        return
+    os.makedirs(KEPT, 0o700, exist_ok=True)
+    os.chmod(BUILD, 0o700)
+    os.utime(BUILD)
+    os.rename(BUILD, f"{KEPT}/{digest}")  # noqa: PTH104 - as above
+    with os.scandir(KEPT) as entries:
+        ages = [each.name for each in sorted(entries, key=lambda each: each.stat().st_mtime_ns)]
+    sizes = {name: _size(f"{KEPT}/{name}") for name in ages}
+    while sum(sizes.values()) > KEPT_BYTES:
+        oldest = ages.pop(0)
+        del sizes[oldest]
+        _remove(f"{KEPT}/{oldest}")
+
+
+def _size(root: str) -> int:
+    return sum(os.lstat(f"{folder}/{name}").st_size for folder, _, files in os.walk(root) for name in files)
+
+
+def _remove(root: str) -> None:
+    """All of a directory that is root's alone, if it is there."""
+    for folder, names, files in os.walk(root, topdown=False):
         for name in files:
             os.unlink(f"{folder}/{name}")
         for name in names:
             os.rmdir(f"{folder}/{name}")
+    if os.path.isdir(root):
+        os.rmdir(root)
 
 
 def _copy(source: int, target: int, room: _Room, depth: int) -> None:

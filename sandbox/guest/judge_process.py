@@ -17,12 +17,14 @@ class JudgeProcess:
 
     uid: the judge's own; None where there are no uids, and the sandbox serves one program. control, body: descriptors
     on which it says that it is done, and takes jobs. pids: its processes. go_on: it accepted. fault: verdict and detail
-    where it was ended. alive: it was not killed. run_cpu_s: what it used for the last run; used: by pid, what each of
+    where it was ended. alive: it was not killed.
+    has_uid: there are uids. run_cpu_s: what it used for the last run; used: by pid, what each of
     its processes had used when it last said so.
     """
 
     def __init__(self, uid: int | None) -> None:
         self._uid = uid
+        self.has_uid = uid is not None
         self.go_on = False
         self.fault: tuple[str, str] | None = None
         self.run_cpu_s = 0.0

@@ -124,19 +124,22 @@ def _serve(order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProces
     for name in order["preload"]:
         if name in testcode.PRELOADS:
             _preload(name)
+    compiled = False
     for step in _steps(order):
         go_on = yield from _run(order, step, next(uids), judge)
+        compiled = compiled or go_on or not step.compiles
         if not go_on or step.last:
             break
     if order["language"]:
-        building.clear()
+        # without uids a program could change its own copy, and the sandbox serves one
+        building.put_away(order["language"]["digest"] if compiled and judge.has_uid else None)
 
 
 def _steps(order: dict[str, Any]) -> Iterator[_Step]:
     """Compiling first, where there is a compiler; then each run."""
     cgroup = os.path.isdir(CGROUP)
     language = order["language"]
-    compiles = bool(language and language["compile"])
+    compiles = bool(language and language["compile"]) and not building.restore(language["digest"])
     if compiles:
         limits = {**language["compile_limits"], "cgroup": cgroup}
         start = program.Start(

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
 import importlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from sandbox.types import LANGUAGES, MIB, Limits
 
 PYTHON = "python"  # the family whose image holds an interpreter of this machine and numpy, and no Debian package
-BUILD = "/build"  # where the result of a compiler lies in the sandbox, read-only
+BUILD = "/build"  # where the results of compilers lie in the sandbox, read-only
+OUT = f"{BUILD}/out"  # of the program that runs
 
 COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=40.0, memory_bytes=2048 * MIB, disk_bytes=64 * MIB, processes=64)
 
@@ -96,14 +99,23 @@ class Language:
     names: Callable[[str], Mapping[str, str]] = _no_names
     testing: Testing | None = None
 
-    def commands(self, limits: Limits, source: str, *, tested: bool = False) -> dict[str, object]:
+    def digest(self, source: str, files: Mapping[str, bytes], *, tested: bool = False) -> str:
+        """Of all that decides what a compiler makes of a text: equal ones are compiled once in a sandbox."""
+        how = self.testing if tested and self.testing else self
+        about = [self.source_file, how.compile, dict(how.files) if isinstance(how, Testing) else {}, source]
+        given = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        return hashlib.sha256(json.dumps([*about, given], sort_keys=True).encode()).hexdigest()
+
+    def commands(
+        self, limits: Limits, source: str, given: Mapping[str, bytes], *, tested: bool = False
+    ) -> dict[str, object]:
         """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does.
 
-        tested: whether `source` is a program of one text with its tests.
+        given: the program's files. tested: whether `source` is a program of one text with its tests.
         """
         if not self.run:
             return {}
-        places = {"build": BUILD, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
+        places = {"build": OUT, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
         how = self.testing if tested and self.testing else self
         environment = dict(self.environment)
         files: dict[str, str] = {}
@@ -117,6 +129,7 @@ class Language:
             "run": [part.format(**places) for part in how.run],
             "environment": {name: value.format(**places) for name, value in environment.items()},
             "files": files,
+            "digest": self.digest(source, given, tested=tested),
             "runtime_bytes": self.runtime_mib * MIB,
             "compile_limits": asdict(compile_limits(limits)),
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sandbox.languages import Language, Testing, _native
 
+# the one header that includes all of the library, read once: what begins with it compiles in a third of the time
+HEADER = "for h in /usr/include/*/c++/*/bits/stdc++.h; do /usr/bin/g++ -x c++-header -std=c++17 -O2 -o $h.gch $h; done"
 LANGUAGE = Language(
     source_file="main.cpp",
     suffixes=(".cpp", ".cc", ".cxx"),
@@ -11,6 +13,7 @@ LANGUAGE = Language(
     other_names=("g++", "cplusplus"),
     family="native",
     packages=("g++", "libc6-dev", "libboost1.74-dev", "libssl-dev"),
+    prepare=HEADER,
     version_of="g++",
     compile=("/usr/bin/g++", "-std=c++17", "-O2", "-o", "out/main", "main.cpp"),
     run=("{build}/main",),

@@ -188,6 +188,20 @@ class TestNative:
         )
         assert pool.run(program, limits=LIMITS).stdout == "12"
 
+    def test_equal_texts_are_compiled_once_and_what_is_kept_of_others_is_closed(self, pool: Pool, backend: str) -> None:
+        source = (
+            '#include <bits/stdc++.h>\n#include <sys/stat.h>\nint main() { struct stat s; stat("/proc/self/exe", &s);\n'
+            'std::cout << s.st_ino; std::error_code c; for (auto &e : std::filesystem::directory_iterator("/build/kept", c))'
+            " std::cout << e.path(); }"
+        )
+        first, other, again = (
+            pool.run(Program(source=text, language="cpp"), limits=LIMITS).stdout
+            for text in (source, source + "\n", source)
+        )
+        assert first.isdigit() and other.isdigit() and first != other
+        if own_uids(backend):
+            assert again == first
+
     def test_a_program_has_no_channel_to_its_judge(self, pool: Pool) -> None:
         source = (
             "#include <bits/stdc++.h>\n#include <unistd.h>\nint main() {\n"
