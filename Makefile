@@ -40,6 +40,7 @@ bench: .venv/.dev .venv-vllm/.installed
 	$(BIN)/python -m tests.bench.mixed_peer
 	$(BIN)/python -m tests.bench.latency
 	$(BIN)/python -m tests.bench.overlap
+	$(BIN)/python -m tests.bench.languages
 	$(BIN)/python -m tests.bench.server_tokens
 	$(BIN)/python -m tests.bench.leaderboard_site
 	$(BIN)/python -m tests.bench.review_votes
