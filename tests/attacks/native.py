@@ -1,0 +1,85 @@
+"""A C program that asks the kernel for what it must not have, by raw system calls of x86-64: what it gets it prints."""
+
+from __future__ import annotations
+
+# name -> number and arguments of a system call, each of which must be refused
+CALLS = {
+    "the network": "41, 2, 1, 0",
+    "the network over IPv6": "41, 10, 1, 0",
+    "packets": "41, 17, 3, 0",
+    "the host's sockets (vsock)": "41, 40, 1, 0",
+    "netlink": "41, 16, 3, 0",
+    "tracing of the supervisor": "101, 16, 1, 0, 0",
+    "memory of the supervisor": "310, 1, &place, 1, &place, 1, 0",
+    "descriptors of the supervisor": "438, 3, 0, 0",
+    "a signal to the supervisor": "62, 1, 9",
+    "limits of the supervisor": "302, 1, 7, &place, 0",
+    "keyrings": '248, "user", "x", "y", 1, -3',
+    "kernel programs": "321, 0, buffer, 72",
+    "io_uring": "425, 1, buffer",
+    "user faults": "323, 1",
+    "performance counters": "298, buffer, 0, -1, -1, 0",
+    "memory files": '319, "x", 0',
+    "secret memory": "447, 0",
+    "shared memory": "29, 0, 4096, 01600",
+    "message queues": '240, "x", 0102, 0600, 0',
+    "a mount": '165, "x", "/tmp", "tmpfs", 0, 0',
+    "a mount by descriptor": '430, "tmpfs", 0',
+    "a new user namespace": "272, 0x10000000",
+    "a clone in a new user namespace": "56, 0x10000011, 0, 0, 0, 0",
+    "another root": '161, "/tmp"',
+    "another root (pivot)": '155, "/tmp", "/tmp"',
+    "another namespace": "308, 0, 0",
+    "root": "105, 0",
+    "root as group": "106, 0",
+    "kernel modules": '175, buffer, 0, ""',
+    "a reboot": "169, 0xfee1dead, 672274793, 0x1234567, 0",
+    "the clock": "227, 0, buffer",
+    "the host's name": '170, "x", 1',
+    "a device": '133, "device", 020666, 0x101',
+    "swap": '167, "/tmp/x", 0',
+    "the idle class": "144, 0, 5, &place",
+    "handles of files": '303, 0, "/", buffer, &place, 0',
+    "the kernel's log": "103, 3, buffer, 100",
+    "I/O ports": "172, 3",
+    "the root file system": '2, "/usr/x", 0101, 0600',
+    "what was compiled": '2, "/build/out/x", 0101, 0600',
+    "what was compiled before": '2, "/build/kept", 0, 0',
+    "the supervisor's environment": '2, "/proc/1/environ", 0, 0',
+    "the supervisor's memory by file": '2, "/proc/1/mem", 2, 0',
+    "the kernel's switches": '2, "/proc/sys/kernel/core_pattern", 1, 0',
+    "the magic key": '2, "/proc/sysrq-trigger", 1, 0',
+}
+SOURCE = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+static char buffer[256];
+static long place[4];
+
+static void ask(const char *name, long answer) {
+    int refused = answer < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EROFS
+        || errno == EAFNOSUPPORT || errno == ENOENT);
+    if (!refused) printf("%s: %ld, errno %d\\n", name, answer, answer < 0 ? errno : 0);
+}
+
+int main(void) {
+@CALLS@
+    puts("asked all");
+}
+""".replace("@CALLS@", "\n".join(f'    errno = 0; ask("{name}", syscall({call}));' for name, call in CALLS.items()))
+# What a compiler is asked for, which runs in the sandbox too: texts that must not compile, or show nothing.
+COMPILERS = {
+    "cpp": {
+        "the supervisor's environment": '#include "/proc/1/environ"\nint main() {}',
+        "an earlier result": '#include "/build/kept"\nint main() {}',
+        "a file of the assembler": 'asm(".incbin \\"/proc/1/environ\\""); int main() {}',
+        "the judge's memory": 'asm(".incbin \\"/proc/1/mem\\""); int main() {}',
+        "macros without end": "#define A B B\n#define B C C\n" + "".join(
+            f"#define {chr(67 + at)} {chr(68 + at)} {chr(68 + at)} {chr(68 + at)} {chr(68 + at)}\n" for at in range(20)
+        ) + "int main() { A; }",
+    },
+}  # fmt: skip

@@ -1,0 +1,35 @@
+"""Programs that were compiled, and compilers, get nothing that a Python program does not get."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+import pytest
+
+import sandbox
+from sandbox import Limits, Pool, Program, Verdict
+from tests.attacks.native import COMPILERS, SOURCE
+
+LIMITS = Limits(cpu_s=5.0, wall_s=15.0, memory_bytes=256 * 2**20)
+
+
+@pytest.fixture(scope="module")
+def native(backend: str) -> Iterator[Pool]:
+    sandbox.prepare(backend, language="c")
+    with sandbox.open(backend, workers=1, ceiling=LIMITS, language="c") as pool:
+        yield pool
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of its calls are those of x86-64")
+def test_raw_system_calls_get_nothing(native: Pool) -> None:
+    execution = native.run(Program(source=SOURCE, language="c"), limits=LIMITS)
+    assert (execution.verdict, execution.stdout) == (Verdict.ACCEPTED, "asked all\n")
+
+
+def test_a_compiler_reads_nothing_that_its_program_may_not(native: Pool) -> None:
+    for name, source in COMPILERS["cpp"].items():
+        execution = native.run(Program(source=source, language="cpp"), limits=LIMITS)
+        assert execution.verdict is Verdict.COMPILE_ERROR, (name, execution)
+        assert "PATH=" not in execution.detail + execution.stderr
+    assert native.run(Program(source="int main() {}", language="cpp"), limits=LIMITS).verdict is Verdict.ACCEPTED
