@@ -125,18 +125,37 @@ def test_same_server_without_a_run_to_go_on_with_says_so(harness: Harness, probl
     assert code == 2 and "no run of this model" in said
 
 
-def test_replies_that_hold_one_program_are_executed_once(harness: Harness, problems: Path) -> None:
-    def respond(wanted: dict[str, Any], _: int) -> Answer:
-        texts = [f"Reply {index}:\n```python\ndef f():\n    return 1\n```" for index in range(wanted["n"])]
-        made = [
-            {"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-            for index, text in enumerate(texts)
-        ]
-        return 200, {"id": "1", "object": "chat.completion", "model": "m", "choices": made}
+def replies(wanted: dict[str, Any], _: int) -> Answer:
+    """As many replies as are asked for, all different; the programs in them are two."""
+    texts = [f"Reply {n}:\n```python\ndef f():\n    return {1 + n % 2}\n```" for n in range(wanted["n"])]
+    made = [
+        {"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        for index, text in enumerate(texts)
+    ]
+    return 200, {"id": "1", "object": "chat.completion", "model": "m", "choices": made}
 
-    with serving(respond) as (url, _):
-        code, summary, _ = run(harness, problems, url, "--form", "chat", "--n", "6")
-    rows = (problems.parent / summary["run"] / "executions.jsonl").read_text().splitlines()
-    details = [json.loads(row)["detail"] for row in rows]
-    assert code == 0 and summary["coverage"]["repeated"] == 5
-    assert sum(detail.startswith("the same program as") for detail in details) == 5
+
+def executed(folder: Path) -> tuple[int, int]:
+    """Programs of a run that were executed, and replies that share their verdicts."""
+    details = [json.loads(row)["detail"] for row in (folder / "executions.jsonl").read_text().splitlines()]
+    shared = sum(detail.startswith("the same program as") for detail in details)
+    return len(details) - shared, shared
+
+
+def test_replies_that_hold_one_program_are_executed_once_in_run_score_and_resume(
+    harness: Harness, problems: Path
+) -> None:
+    with serving(replies) as (url, _):
+        code, summary, _ = run(harness, problems, url, "--form", "chat", "--n", "8")
+        made = problems.parent / summary["run"]
+        assert code == 0 and executed(made) == (2, 6) and summary["coverage"]["repeated"] == 6
+        whole = (made / "summary.json").read_bytes()
+        for name in ("executions.jsonl", "scores.jsonl"):  # as a run that was stopped after its first verdicts
+            (made / name).write_text("".join((made / name).read_text().splitlines(keepends=True)[:3]))
+        (made / "summary.json").unlink()
+        assert run(harness, problems, url, "--form", "chat", "--n", "8")[0] == 0
+    resumed = json.loads((made / "summary.json").read_bytes())
+    assert executed(made)[0] <= 2 and resumed["estimates"] == json.loads(whole)["estimates"]
+    again = harness("score", made, "--extractor", "last", "--json", cwd=problems.parent)
+    scored = json.loads(again.stdout)
+    assert scored["coverage"]["repeated"] == 6 and executed(Path(scored["run"])) == (2, 6)
