@@ -19,6 +19,7 @@ from harness.errors import EngineError, InputError
 from harness.metrics import perplexity
 from harness.models import model_dir
 from harness.tasks import open_task
+from harness.types import TextPart
 from tests.fixtures.servers import Answer, serving
 
 LONG = "Nobody in the village could say who had put up the signpost. return sorted(xs)[0]\n" * 16
@@ -61,6 +62,20 @@ def test_windows_and_labels_on_vllm_are_those_in_process(on_server: _logprobs.Lo
         strict=True,
     ):
         assert list(other) == pytest.approx(list(one), abs=0.01)
+
+
+def test_completions_given_their_prompts_on_vllm_are_those_in_process(on_server: _logprobs.LogprobScorer) -> None:
+    made = _logprobs.LogprobScorer(
+        in_process.open_engine(in_process.Options(model=str(model_dir("nano")))), _logprobs.LogprobOptions()
+    )
+    turns = (
+        TextPart(text='def double(x):\n    """Return twice x."""\n', scored=False, role="user"),
+        TextPart(text="    return 2 * x\n", scored=True, role="assistant"),
+    )
+    plain = tuple(TextPart(text=each.text, scored=each.scored) for each in turns)
+    for parts in (plain, turns):  # nano has no chat template: turns are joined as texts, here and there
+        ours, theirs = made.parts(parts), on_server.parts(parts)
+        assert len(ours) == len(theirs) > 0 and sum(theirs) == pytest.approx(sum(ours), rel=1e-3)
 
 
 def test_a_bos_token_that_a_server_does_not_add_is_not_guessed(vllm: ModelServer) -> None:
