@@ -50,7 +50,8 @@ def leaderboard(
     records = read_results(results, sets)
     for each in records.left_out:
         run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
-    tables = make_tables(records.runs)
+    with run.err.status(f"ranking {len(records.runs)} runs"):
+        tables = make_tables(records.runs)
     if out is not None:
         _build(tables, records, sets, out)
     if markdown:
