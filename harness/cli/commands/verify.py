@@ -166,7 +166,7 @@ def _measure(
 ) -> list[ProblemStrength]:
     """How strong the tests of each problem are, in the set's order."""
     backend = boxes.choose_backend(config.sandbox)
-    completions = accepted_completions(runs)
+    completions = accepted_completions(runs, loaded.problems)
     if runs and not any(problem.id in completions for problem in loaded.problems):
         raise InputError(f"no accepted completion of {loaded.name} is in {', '.join(map(str, runs))}")
     with Progress(console=run.err, disable=quiet or not run.err.is_terminal) as progress:
