@@ -26,9 +26,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 LOOK_S = 0.05
-KEEP_ALIVE_S = (
-    75  # longer than clients keep an idle connection: else one asks on it at the moment in which it is closed
-)
+KEEP_ALIVE_S = 75  # longer than clients keep an idle connection: none asks on one that is just being closed
 PROOF_LIMITS = Limits()
 
 

@@ -83,6 +83,14 @@ class Connection:
             raise RuntimeError(f"{status.decode()}: {content[:300]!r}")
         return json.loads(content)
 
+    async def post_until_answered(self, path: str, body: Any) -> Any:
+        """The same on a machine that others keep busy: who is refused asks again."""
+        while True:
+            try:
+                return await self.post(path, body)
+            except RefusedError:
+                await asyncio.sleep(1.0)
+
 
 async def at_once(url: str, jobs: list[tuple[str, Any]], in_flight: int) -> list[tuple[float, Any]]:
     """Seconds and content of each answer, so many in flight."""
@@ -93,7 +101,7 @@ async def at_once(url: str, jobs: list[tuple[str, Any]], in_flight: int) -> list
         connection = Connection(url)
         for path, body in rest:
             start = time.monotonic()
-            content = await connection.post(path, body)
+            content = await connection.post_until_answered(path, body)
             answers.append((time.monotonic() - start, content))
 
     await asyncio.gather(*(client() for _ in range(in_flight)))

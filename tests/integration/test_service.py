@@ -140,6 +140,12 @@ class TestFaults:
         post(service, "/test_program", {"program": "1", "tests": tests}, 422)
         assert not (tmp_path / "ran").exists()
 
+    def test_an_unknown_sandbox_or_language_is_said_with_exit_code_2(self, harness: Harness) -> None:
+        answer = harness("serve", "sandbox", "--sandbox", "jail")
+        assert answer.returncode == 2 and "unknown sandbox 'jail'" in answer.stderr
+        answer = harness("serve", "sandbox", "--languages", "c,cuda")
+        assert answer.returncode == 2 and "--languages: unknown language 'cuda'" in answer.stderr
+
     def test_a_taken_port_is_said_with_exit_code_2(self, harness: Harness) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -33,7 +33,7 @@ Languages = Annotated[
         "Default: Python, and those whose image is here (harness doctor --fix --languages)."
     ),
 ]
-Backend = Annotated[str | None, typer.Option(help=options.help_of("sandbox"))]
+Backend = Annotated[str | None, typer.Option("--sandbox", help=options.help_of("sandbox"))]
 
 app = typer.Typer(help="Keep a model server or a sandbox service up.", no_args_is_help=True)
 
