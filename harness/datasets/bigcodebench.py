@@ -8,7 +8,8 @@ the same columns and are taken by path. A row:
 
 The program is what the published evaluator calls calibrated: `code_prompt`, a body of `pass`, and the answer, whose
 definition counts. The tests are suites of unittest with mocks, in the program's process: integrity in-sandbox. They run
-in the image `python_libs` without a network. The limits are generous: the evaluator gives 240 s and 30 GB.
+in the image `python_libs` without a network. 819 and 821 hold their programs to a clock: on a machine that is too busy
+their references fail. The limits are generous: the evaluator gives 240 s and 30 GB.
 
 Chat message, fence and stops: bigcodebench/provider/utility.py, commit 098ee79; its answer prefix is left out. A base
 model can only complete.
@@ -38,8 +39,25 @@ LIMITS = Limits(cpu_s=60.0, wall_s=180.0, memory_bytes=4096 * MIB, disk_bytes=25
 STOP = ("\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ", "\nif __name__", "\nprint(", "\n```")
 _ASK = "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
 INSTRUCTION = {"complete": _ASK + "```\n{prompt}\n```\n", "instruct": _ASK + "{prompt}\n"}
-# Problems whose reference cannot pass here, and why.
-LEFT_OUT: dict[str, str] = {}
+# Why the reference of a problem cannot pass here -> the problems' numbers. Seen by running all 1,140 in `python_libs`.
+_CANNOT = {
+    "it needs a network": (101, 147, 176, 314, 590, 1005, 1006, 1012, 1038, 1040),
+    "it needs nltk's data, which are not in the image": (
+        177, 290, 332, 334, 376, 383, 633, 635, 655, 658, 726, 734, 806, 808, 849, 940, 1109,
+    ),
+    "tensorflow is not in the image": (289, 417, 418, 419),
+    "librosa is not in the image": (227,),
+    "wikipedia is not published as a wheel": (59,),
+    "wordninja is not published as a wheel": (933,),
+    "tkinter is not in the image": (220,),
+    "pip is not in the image": (562,),
+    "bash is not in the image": (461,),
+    "top has no answer in the sandbox": (1028,),
+    "no file of a program can be executed in the sandbox": (459, 460),
+    "its expected result is of a scipy before 1.11": (115, 221, 245, 276, 634, 736),
+    "the image's seaborn and matplotlib draw it otherwise": (111,),
+}  # fmt: skip
+LEFT_OUT = {f"BigCodeBench/{number}": reason for reason, numbers in _CANNOT.items() for number in numbers}
 
 
 def recognizes(row: dict[str, Any]) -> bool:

@@ -37,7 +37,11 @@ _HEAD = (
 )
 STOP = ("\n### ", "\n```", "\nif __name__")
 # Problems whose reference cannot pass here, and why.
-LEFT_OUT: dict[str, str] = {}
+LEFT_OUT = {
+    "ClassEval_17": "its expected result holds only on the day on which it was written",
+    "ClassEval_48": "it expects the host name of its author's machine",
+    "ClassEval_52": "it needs nltk's data, which are not in the image",
+}
 
 
 def recognizes(row: dict[str, Any]) -> bool:

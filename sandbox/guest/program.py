@@ -351,7 +351,7 @@ def _arguments(error: BaseException, text: str) -> list[Any]:
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
     """The namespace in which the program ran as a module; None where it did not get to its end."""
-    namespace = new_module("candidate", "program.py").__dict__
+    namespace = new_module("candidate", f"{WORKDIR}/program.py").__dict__
     sys.argv = ["program.py", *job["argv"]]
     _remember("program.py", job["source"])
     phase = "setup"
