@@ -320,7 +320,7 @@ def measure_davidson(resamples: int = 100, votes: int = 100_000, models: int = 2
     np.add.at(counts, (pairs[:, 0], pairs[:, 1], outcome), 1)
     draws = rng.multinomial(len(pairs), (counts / counts.sum()).ravel(), size=resamples).reshape(-1, *counts.shape)
     begun = time.perf_counter()
-    found = davidson_resamples(draws.astype(float))
+    found = davidson_resamples(draws.astype(float), order_effect=True)
     mine = (time.perf_counter() - begun) / resamples
     taken = []
     for number in range(3):
