@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 LOOK_S = 0.05
 KEEP_ALIVE_S = 75  # longer than clients keep an idle connection: none asks on one that is just being closed
+LINGER_S = 0.3  # for a request that is on its way over a connection that was taken
 PROOF_LIMITS = Limits()
 
 
@@ -81,7 +82,10 @@ async def _serve(
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     gate.service.ready = False
     gate.draining = True
-    await _drain(gate, settings.drain_s, server)
+    end = loop.time() + settings.drain_s
+    await _drain(gate, end, server)
+    await _stop_listening(server)
+    await _drain(gate, end, server)
     server.should_exit = True
     await serving
     stopping.cancel()
@@ -94,9 +98,16 @@ def _stop(stop: asyncio.Event, server: _Server) -> None:
     stop.set()
 
 
-async def _drain(gate: Gate, drain_s: float, server: _Server) -> None:
+async def _stop_listening(server: _Server) -> None:
+    """No new connection; who has just got one is still answered, for uvicorn closes those that have not asked yet."""
+    if server.started and not server.force_exit:
+        for each in server.servers:
+            each.close()
+        await asyncio.sleep(LINGER_S)
+
+
+async def _drain(gate: Gate, end: float, server: _Server) -> None:
     """Until no request is in hand, the time is over or a second signal comes."""
-    end = asyncio.get_running_loop().time() + drain_s
     while gate.open_requests and not server.force_exit and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(LOOK_S)
     if gate.open_requests:
