@@ -73,8 +73,8 @@ def _messages(path: Path) -> Iterator[str]:
 
 # Modules whose flags are another program's: vLLM's, nvidia-smi's, a training script's, a style sheet's.
 OTHERS = ("engines/_vllm_arguments.py", "engines/_gpus.py", "models/training/", "images/page.py")
-# Flags of `harness` itself, and words that only look like flags.
-PLAIN = {"--version", "--input-limits", "--help", "--no"}
+# Flags of `harness` itself and of `ray start`, and words that only look like flags.
+PLAIN = {"--version", "--input-limits", "--help", "--head", "--num-cpus", "--no"}
 COMMANDS = app._Commands()
 
 
