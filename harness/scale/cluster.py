@@ -41,6 +41,7 @@ HANDING_OVER = 4  # threads
 START_S = 60.0  # for an actor to answer first: Ray starts a process, which imports what it needs
 PROOF_S = 120.0  # for a sandbox to be made ready and to prove itself
 PROBE_S = 5.0
+LONGEST_LINE = 300  # of Ray's words in the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Connection:
         self.ray = load_ray()
         self.address = address
         _probe(address)
+        # Ray writes to stdout that a raylet ended, whatever log_to_driver says: there it would stand in the JSON
+        self.ray._private.worker.print_to_stdstream = _to_log
         try:
             self.ray.init(
                 address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
@@ -298,6 +301,11 @@ def _facts(listed: Mapping[str, Any]) -> NodeFacts:
         cpus=resources.get("CPU", 0.0),
         gpus=resources.get("GPU", 0.0),
     )
+
+
+def _to_log(said: Mapping[str, Any], **_: object) -> None:
+    """What Ray would write to stdout goes to the run's log."""
+    log.info("ray: %s", next(iter(said["lines"]), "")[:LONGEST_LINE])
 
 
 def _probe(address: str) -> None:
