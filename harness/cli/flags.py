@@ -12,12 +12,14 @@ from typing import Any
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]*[a-z0-9]")
 _COMMAND = re.compile(r"\bharness ([a-z]+(?: [a-z]+)?)")
+# Another program's command, with its flags.
+_FOREIGN = re.compile(r"\b(?:ray start|ray symmetric-run|docker|pip install|apt-get)\b[^;,)`\n]*")
 _CLAUSE = re.compile(r"[;`\n]|\.(?: |$)|, (?:or|then)\b")
 
 
 def named_flags(message: str) -> Iterator[tuple[str, str | None]]:
     """(flag, the command that the message gives it to), None for the one that prints it: `harness run --k 1`."""
-    for clause in _CLAUSE.split(message):
+    for clause in _CLAUSE.split(_FOREIGN.sub("", message)):
         commands = list(_COMMAND.finditer(clause))
         for found in _FLAG.finditer(clause):
             before = [each[1] for each in commands if each.start() < found.start()]

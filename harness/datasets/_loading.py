@@ -40,6 +40,12 @@ def known_names(task: str = CODE) -> list[str]:
     return shipped(task) + [_choice.shown_name(name) for name in published]
 
 
+def needs_part(name: str) -> bool:
+    """Whether a name alone is no set: `humaneval-x` is one only with its language."""
+    module = published(name)
+    return module is not None and hasattr(module, "VARIANTS")
+
+
 def published(name: str) -> Any:
     """The module of a published set, by the set's name with or without what is chosen of it; None for another set."""
     module = _choice.module_name(name)

@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 
 from harness import __version__
 from harness.config import RunConfig
-from harness.datasets import known_names, load_set
+from harness.datasets import known_names, load_set, needs_part
 from harness.errors import InputError, SamplesError, StoreError
 from harness.exchange import ImportedProblem, ImportedSet, InputFile, ReportedMetric, find_format, recognize
 from harness.files import atomic
@@ -168,7 +168,8 @@ def _problem_set(request: ImportRequest, found: ImportedSet, note: Callable[[str
 def guess(dataset: str) -> str | None:
     """Our name of another system's data set: `humaneval_64_instruct` is humaneval, `HumanEvalPlus` humaneval+."""
     plain = dataset.lower().replace("_plus", "+").replace("plus", "+").replace("human_eval", "humaneval")
-    fits = [name for name in known_names() if plain == name or plain.startswith((f"{name}_", f"{name}+_"))]
+    whole = [name for name in known_names() if not needs_part(name)]
+    fits = [name for name in whole if plain == name or plain.startswith((f"{name}_", f"{name}+_"))]
     return max(fits, key=len, default=None)
 
 

@@ -73,11 +73,6 @@ def _read_run(path: Path, index: int, sets: ProblemSets) -> Source:
     task = str(manifest.config.get("task", "codegen"))
     if task == "perplexity":
         raise InputError(f"{path} is a run of perplexity: its model wrote no answers that people could read")
-    if manifest.identity.get("task") == "images":
-        raise InputError(
-            f"{path} measured pictures and holds none; give the folders that have them, each with its {PICTURES}: "
-            "harness review ab samples/A samples/B"
-        )
     problems = find_problems(sets, manifest)
     named = manifest.identity.get("problems")
     data = f"{named.get('name')}@{str(named.get('sha256'))[:8]}" if isinstance(named, dict) else "unknown"
@@ -119,7 +114,10 @@ def _read_pictures(path: Path, index: int, manifest: Manifest) -> Source:
             row = rows[index]
             answers[name] = Shown(prompt=str(row["prompt"]), expected=None, text="", image=folder / str(row["image"]))
     if not by_prompt:
-        raise InputError(f"{path} has no pictures with prompts; evaluate them with --prompts and --clip")
+        raise InputError(
+            f"{path} measured pictures and names none with a prompt; give the folders that have them, each with its "
+            f"{PICTURES}: harness review ab samples/A samples/B"
+        )
     if not answers:
         raise InputError(f"{path} has no picture of index {index}; --index 0 is the first seed of each prompt")
     gone = next((each.image for each in answers.values() if each.image and not each.image.is_file()), None)

@@ -89,6 +89,8 @@ class Summary:
 def _plain(counts: Coverage | IntegrityCounts) -> dict[str, Any]:
     """As JSON has it: lists for tuples, nothing that is None."""
     plain = {name: value for name, value in dataclasses.asdict(counts).items() if value is not None}
+    if not plain.get("left_out", True):
+        del plain["left_out"]  # as runs were written before there was any
     return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 

@@ -34,6 +34,7 @@ ELSEWHERE = {
     r"\bRUN\b|RESULTS\b": "RUN stands for a run of the reader's",
     r"^harness (images|review|serve) ": "it takes the reader's own pictures, judges or clients; its command has tests of its own",
     r"--serve$": "it serves until Ctrl-C",
+    r"--cluster|--sandbox-url|^ray ": "it takes other machines",
 }
 # What takes more than some seconds; `make test-all` runs it.
 SLOW = r"--k 1,10|checkup|--strength|stride=256|\./checkpoint"

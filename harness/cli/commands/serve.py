@@ -162,7 +162,7 @@ def _pools(settings: Settings, backend: str | None, languages: str | None, flags
     try:
         name = boxes.choose_backend(backend or os.environ.get("HARNESS_SANDBOX", "auto"))
     except ValueError as error:
-        raise InputError(f"--backend: {error}") from error
+        raise InputError(f"--sandbox: {error}") from error
     names = _languages(name, languages)
 
     def open_pool(language: str) -> Pool:
