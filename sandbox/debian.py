@@ -306,20 +306,31 @@ def _prepare(name: str, root: Path) -> None:
 
     What runs there are programs of Debian's signed packages, as those that unpacked them.
     """
-    become = [] if os.geteuid() == 0 else ["--map-root-user"]
+    root_here = os.geteuid() == 0
+    become = [] if root_here else ["--map-root-user"]
     apart = ["unshare", *become, "--mount", "--pid", "--fork", "--net", f"--mount-proc={root / 'proc'}"]
-    command = [*apart, "chroot", str(root), "/usr/bin/sh", "-c", languages.find(name).prepare]
-    path = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-    try:
-        ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, env=path, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ImageError(f"the libraries of {name} cannot be compiled: {error}") from error
+    command = ["chroot", str(root), "/usr/bin/sh", "-c", languages.find(name).prepare]
+    ended = _run_inside(name, [*apart, *command])
+    if (
+        ended.returncode != 0 and root_here and ended.stderr.startswith("unshare: ")
+    ):  # a container may not; root can still
+        ended = _run_inside(name, command)
     if ended.returncode != 0:
         said = (ended.stderr or ended.stdout).strip()[-600:]
-        hint = "" if not become else "; without root this needs user namespaces: run it as root once, or allow them"
+        hint = "" if root_here else "; without root this needs user namespaces: make it as root, or allow them"
         raise ImageError(f"the libraries of {name} cannot be compiled: {said}{hint}")
+
+
+def _run_inside(name: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Raises ImageError where it cannot be started."""
+    path = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, env=path, stdin=subprocess.DEVNULL,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ImageError(f"the libraries of {name} cannot be compiled: {error}") from error
 
 
 def _remove(folder: Path) -> None:
