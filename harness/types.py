@@ -53,8 +53,9 @@ class Problem:
     prompt: what a completion continues or answers; for code Python source. tests: None where nothing is executed.
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
     against. language: of the program (`sandbox.languages`). assembly: from an answer to the program. limits: None for
-    the run's. stop: where a base model's completion is cut. instruction: the template of a
-    chat model's message, empty for the common one (`harness.prompts.template.INSTRUCTION`).
+    the run's. loopback: whether programs may open sockets to themselves; each then has a sandbox of its own.
+    stop: where a base model's completion is cut. instruction: the template of a chat model's message, empty for the
+    common one (`harness.prompts.template.INSTRUCTION`).
     """
 
     id: str
@@ -67,6 +68,7 @@ class Problem:
     language: str = "python"
     assembly: Assembly = Assembly()
     limits: Limits | None = None
+    loopback: bool = False
     stop: tuple[str, ...] = ()
     instruction: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import signal
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,8 +68,16 @@ def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Ex
         stderr=str(last.finding.get("stderr", "")),
         truncated=bool(last.finding.get("truncated", False)),
         files=last.files,
+        refused=_refused(runs),
         worker=worker,
     )
+
+
+def _refused(runs: Sequence[RunResult]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for run in runs:
+        found.update(run.measured["refused"])
+    return dict(found)
 
 
 def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Execution:

@@ -280,7 +280,7 @@ class Pool:
 
     def _new(self, loopback: bool = False) -> Worker:
         first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
-        worker = Worker(self._start(), first_uid=first_uid, loopback=loopback)
+        worker = Worker(self._start(), first_uid=first_uid, loopback=loopback, family=self.family)
         with self._lock:
             if not self._closed:
                 self._live.add(worker)

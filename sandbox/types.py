@@ -219,6 +219,7 @@ class Execution:
     stdout, stderr: decoded as UTF-8 with replacement, at most `Limits.output_bytes` together; `truncated` tells a cut.
     judge_cpu_s: CPU time of the judge, which does not count against the program's limit.
     files: what `Program.fetch` asked for and was there, by path.
+    refused: the system calls that it was refused, by name, and how often; empty where the kernel does not tell.
     worker: which sandbox ran it, for logs.
     """
 
@@ -236,4 +237,5 @@ class Execution:
     stderr: str = ""
     truncated: bool = False
     files: Mapping[str, bytes] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
     worker: str = ""

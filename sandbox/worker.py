@@ -25,8 +25,9 @@ from sandbox.guest.testcode import PRELOADS, TestCache
 from sandbox.types import CallTests, Execution, Integrity, Limits, Program, ProgramTests, StdioTests, Tests, Verdict
 
 GUEST_MODULES = (
-    "wire", "values", "codec", "compare", "seccomp", "procfs", "unittest_suites", "program", "channel", "testcode",
-    "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
+    "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
+    "program", "channel", "testcode", "judge", "cleaning", "judge_process", "fetching", "building", "monitor",
+    "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 BUILDS = 64  # of which it is remembered that they were compiled there
@@ -66,7 +67,7 @@ for name, code in start['modules']:
     sys.modules[module.__name__] = module
     setattr(guest, name, module)
     exec(code, module.__dict__)
-arguments = start['first_uid'], start['rendezvous_path'], start['loopback']
+arguments = start['first_uid'], start['rendezvous_path'], start['loopback'], start['calls']
 del start, name, code, module, out, into, read, compiled
 begin = guest.program.main
 supervisor = guest.supervisor.main(*arguments)
@@ -129,12 +130,14 @@ class LateByTheClock(Exception):  # noqa: N818 - a state
 class Worker:
     """A started sandbox. Not thread-safe: one program at a time. `close` destroys it.
 
-    loopback: whether its programs may open sockets of the Internet's kind.
+    loopback: whether its programs may open sockets of the Internet's kind. family: whose languages it runs.
 
     Raises WorkerLost where the guest does not come up.
     """
 
-    def __init__(self, stream: Stream, *, first_uid: int | None, loopback: bool = False) -> None:
+    def __init__(
+        self, stream: Stream, *, first_uid: int | None, loopback: bool = False, family: str = languages.PYTHON
+    ) -> None:
         self._stream = stream
         self.name = stream.name
         self.programs = 0
@@ -146,6 +149,7 @@ class Worker:
                 "first_uid": first_uid,
                 "rendezvous_path": stream.rendezvous_path,
                 "loopback": loopback,
+                "calls": languages.system_calls(family),
                 "modules": _guest_sources(),
             }
             stream.send(wire.encode(start), START_TIMEOUT_S)

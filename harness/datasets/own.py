@@ -63,6 +63,7 @@ class _Row(_Strict):
     reference: str | None = None
     wrong: tuple[str, ...] = ()
     limits: _Limits | None = None
+    loopback: bool = False
     metadata: dict[str, Any] = {}
 
 
@@ -84,6 +85,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         references=() if parsed.reference is None else (parsed.reference,),
         wrong=parsed.wrong,
         limits=Limits(**parsed.limits.model_dump()) if parsed.limits else None,
+        loopback=parsed.loopback,
         stop=STOP if parsed.tests.kind == "call" else ("\n```",),
         instruction="" if parsed.tests.kind == "call" else STDIO_INSTRUCTION,
         metadata=parsed.metadata,

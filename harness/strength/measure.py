@@ -136,10 +136,20 @@ def _long(limits: Limits) -> Limits:
     return dataclasses.replace(limits, cpu_s=cpu_s, wall_s=wall_s, output_bytes=output_bytes)
 
 
+def _with_loopback(run: Run) -> Run:
+    """Programs and drivers of a problem that needs sockets may open them."""
+
+    def run_so(program: Program, tests: Tests | None, limits: Limits) -> Execution:
+        return run(dataclasses.replace(program, loopback=True), tests, limits)
+
+    return run_so
+
+
 class _Bench:
     """The reference of one problem with its inputs, and what other programs are held against."""
 
     def __init__(self, problem: Problem, tests: CallTests, run: Run, limits: Limits, options: StrengthOptions) -> None:
+        run = _with_loopback(run) if problem.loopback else run
         self.problem, self.tests, self.options, self._run, self.limits = problem, tests, options, run, limits
         reference = Completion(problem_id=problem.id, index=0, text=problem.references[0])
         self.source = codegen.program(problem, reference).source

@@ -53,7 +53,7 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
     else:
         taken = taken or extraction(problem, completion)
         answer = taken.source if taken else completion.text
-    return Program(source=problem.assembly.program(answer), language=problem.language)
+    return Program(source=problem.assembly.program(answer), language=problem.language, loopback=problem.loopback)
 
 
 def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, taken: Extraction | None) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import subprocess
 import sys
 import time
@@ -165,6 +166,8 @@ def _command(ceiling: Limits, bwrap: str, tree: debian.Tree | None = None) -> li
         command += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         for capability in CAPABILITIES:
             command += ["--cap-add", capability]
+    if UIDS or not Path(bwrap).stat().st_mode & stat.S_ISUID:  # one that is root's for everybody gives none
+        command += ["--cap-add", "CAP_SYS_ADMIN"]  # `guest.places` gives it up
     command += ["--hostname", "sandbox"] if not UIDS else []
     command += _machine() if tree is None else _tree(tree)
     command += ["--proc", "/proc", "--dev", "/dev"]

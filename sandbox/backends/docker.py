@@ -249,7 +249,10 @@ class Starter:
         # the program's memory, and as much again for the judge, which holds what the program returns
         memory_bytes = 2 * self._ceiling.memory_bytes + self._ceiling.disk_bytes + SUPERVISOR_BYTES
         processes = self._ceiling.processes
-        tmpfs = {"/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev"}
+        tmpfs = {
+            "/tmp": f"size={self._ceiling.disk_bytes},nr_inodes=16k,mode=1777,nosuid,nodev",
+            "/dev/shm": f"size={SHM_BYTES},nr_inodes=16k,mode=1777,nosuid,nodev,noexec",
+        }
         if self._options.compiles:
             least = languages.COMPILE_LIMITS
             memory_bytes = max(memory_bytes, least.memory_bytes + SUPERVISOR_BYTES) + 2 * least.disk_bytes
@@ -260,14 +263,13 @@ class Starter:
             read_only=True,
             cap_drop=["ALL"],
             cap_add=CAPABILITIES,
-            security_opt=["no-new-privileges"],
+            security_opt=["no-new-privileges", "seccomp=unconfined"],
             mem_limit=memory_bytes,
             memswap_limit=memory_bytes,
             pids_limit=processes + 8,
             nano_cpus=1_000_000_000,
             ipc_mode="private",
             binds=None if rendezvous is None else [rendezvous.bind],
-            shm_size=SHM_BYTES,
             tmpfs=tmpfs,
             ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
             log_config=docker.types.LogConfig(type="none"),

@@ -9,20 +9,21 @@ import socket
 import sys
 from typing import Any
 
-from sandbox.guest import cleaning, judge, wire
+from sandbox.guest import cleaning, judge, seccomp, wire
 
 
 class JudgeProcess:
     """The judge's process with the supervisor's ends of its pipes, and what it said of the present run.
 
-    uid: the judge's own; None where there are no uids, and the sandbox serves one program. control, body: descriptors
+    uid: the judge's own; None where there are no uids, and the sandbox serves one program. call_filter: of its system
+    calls, which programs share. control, body: descriptors
     on which it says that it is done, and takes jobs. pids: its processes. go_on: it accepted. fault: verdict and detail
     where it was ended. alive: it was not killed.
     has_uid: there are uids. run_cpu_s: what it used for the last run; used: by pid, what each of
     its processes had used when it last said so.
     """
 
-    def __init__(self, uid: int | None) -> None:
+    def __init__(self, uid: int | None, call_filter: seccomp.Filter) -> None:
         self._uid = uid
         self.has_uid = uid is not None
         self.go_on = False
@@ -43,6 +44,7 @@ class JudgeProcess:
             os.dup2(null, 2)  # nobody would read what tests and their warnings print there
             for fd in (null, self.control, self.body, self._result):
                 os.close(fd)
+            call_filter.install()
             judge.main(theirs.detach(), body_read, result_write, uid)
         theirs.close()
         os.close(body_read)

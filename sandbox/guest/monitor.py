@@ -16,6 +16,7 @@ from typing import Any
 
 from sandbox.guest import procfs, wire
 from sandbox.guest.judge_process import JudgeProcess
+from sandbox.guest.seccomp import Refusals
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # Of cgroup v1. A program that runs for longer is looked at every so often; with less than the margin left it is ended,
@@ -32,10 +33,13 @@ LOAD_FACTOR = 10.0  # where the machine gives a program too little for this many
 class Watch:
     """One running program: when and how it ended. ended: by itself, before it was seen alive after the judge's word.
 
-    cgroup_start: what `outside_cpu` said before it was started.
+    cgroup_start: what `outside_cpu` said before it was started. refusals: its calls that are refused are answered and
+    counted there.
     """
 
-    def __init__(self, pid: int, limits: dict[str, Any], judge: JudgeProcess, cgroup_start: float) -> None:
+    def __init__(
+        self, pid: int, limits: dict[str, Any], judge: JudgeProcess, cgroup_start: float, refusals: Refusals | None
+    ) -> None:
         self._limits, self._judge, self._control = limits, judge, judge.control
         self.pid = pid
         self.over_time = self.ended = False
@@ -50,11 +54,12 @@ class Watch:
         self.over_memory = False
         self.waited_for_disk = False
         self.starved = False  # the machine gave it too little time to come to any end
-        self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids if pid != judge.pid}
+        self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids}
         self._forks_before = _last_pid()
         self._pidfd = os.pidfd_open(pid)
         self._poll = select.poll()
-        for fd in (self._control, self._pidfd):
+        self._refusals = refusals
+        for fd in (self._control, self._pidfd, *([refusals.fd] if refusals else [])):
             self._poll.register(fd, select.POLLIN)
         self._poll.register(wire.HOST_IN, 0)
 
@@ -98,6 +103,8 @@ class Watch:
         ready = [fd for fd, _ in self._poll.poll(max(left, 0) * 1000 + 1)]
         if wire.HOST_IN in ready:
             os._exit(0)  # the host is gone: the end of the namespace's first process ends all
+        if self._refusals and self._refusals.fd in ready:
+            self._refusals.answer()
         return ready
 
     def _passed(self) -> bool:
@@ -131,9 +138,7 @@ class Watch:
 
     def _run_delays(self) -> float:
         before = self._delays_before
-        judges = sum(
-            max(_scheduled(pid)[1] - before.get(pid, 0.0), 0.0) for pid in self._judges() if pid != str(self._judge.pid)
-        )
+        judges = sum(max(_scheduled(pid)[1] - before.get(pid, 0.0), 0.0) for pid in self._judges())
         return judges + self._own_delays()
 
     def _own_delays(self) -> float:

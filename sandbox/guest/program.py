@@ -24,7 +24,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from sandbox.guest import codec, seccomp, unittest_suites, wire
+from sandbox.guest import codec, landlock, seccomp, unittest_suites, wire
 
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
 DETAIL_CHARS = 500
@@ -88,17 +88,19 @@ class Script:
         return code
 
 
-def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None) -> Script:
+def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None, rules: landlock.Rules | None) -> Script:
     """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
 
     Returns a script that is ready; a program with tests does not return.
     stdio: its standard streams, and where a launcher tells us of its end the pipe for that.
-    uid: the program's own; None keeps the present user. Everything here is brief for a reason: each page of memory that
+    uid: the program's own; None keeps the present user. rules: what it may reach; None where the kernel has no such
+    rules. Everything here is brief for a reason: each page of memory that
     a fork touches first costs microseconds, and this runs for every program.
     """
     code = 1
     try:
         os.setsid()
+        fault = _confine(rules)  # while their descriptor is open
         for target, fd in enumerate(stdio[:3]):
             os.dup2(fd, target)
         os.dup2(channel, CHANNEL_FD, False)
@@ -106,7 +108,7 @@ def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None) ->
             os.dup2(fd, SIGN_FD)
         os.closerange(CHANNEL_FD + len(stdio) - 2, HIGHEST_FD)
         peer = _Channel()
-        fault = _prepare(start, uid)  # before any of the program is here: what fails until then is not its doing
+        fault = fault or _prepare(start, uid)  # before any of the program is here: what fails by then is not its doing
         if fault is None:
             wire.write_all(CHANNEL_FD, _UP_FRAME)  # made before the fork
         else:
@@ -171,8 +173,8 @@ def _at_most(what: int, value: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def drop_shared_state(loopback: bool) -> None:
-    """In the supervisor, once: what its forks inherit. loopback: whether that is IPv4 and IPv6 sockets too."""
+def drop_shared_state() -> None:
+    """In the supervisor, once: what its forks inherit. The system call filter comes later, for each kind its own."""
     os.environ.clear()
     os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
     os.umask(0o077)
@@ -180,7 +182,16 @@ def drop_shared_state(loopback: bool) -> None:
     # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
     control_process(PR_SET_DUMPABLE, 0)
     control_process(PR_SET_NO_NEW_PRIVS, 1)
-    seccomp.install(loopback)
+
+
+def _confine(rules: landlock.Rules | None) -> str | None:
+    """Enter the rules of Landlock. None, or why that failed."""
+    try:
+        if rules is not None:
+            rules.enter()
+    except OSError as error:
+        return f"cannot confine the process: {error}"
+    return None
 
 
 def _prepare(start: Start, uid: int | None) -> str | None:

@@ -1,16 +1,21 @@
-"""A system call filter for programs, on top of the engine's own: what no program under test needs.
+"""A system call filter for programs: what is not allowed is refused, with EPERM, and counted.
 
-Denied with EPERM: kernel keyrings, System V and POSIX queues, shared memory and semaphores that outlive a process,
-io_uring and the older asynchronous reads (their slots are the whole host's), tracing and reading of other processes,
-userfaultfd, bpf, perf, memory files (no limit of a process counts them), mounts, new namespaces, file handles,
-other scheduling classes than the usual one, which is set already and whose setting does nothing (a process of the idle
-class waits for what its siblings do), and changing another process's limits.
-sync(2) does nothing and says that it is done: it would wait for all that the host has to write. Sockets are of UNIX
-only: no network, not even to itself. clone3 answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A
-call of a foreign architecture kills the process.
+`syscalls` has the list. Beside it, by what is asked for: sockets are of UNIX only, no network, not even to itself;
+clone makes no new namespaces; prlimit64 reaches no other process; sched_setscheduler is done already where it is for
+the usual class, and refused for others (a process of the idle class waits for what its siblings do); getsockopt tells
+no cookie, a number that counts the whole machine's sockets. sync(2) does nothing and says that it is done. clone3
+answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture kills the
+process.
 
-Classic BPF (linux/filter.h, linux/seccomp.h) through prctl: no library is needed. Where the architecture has no table
-here, `install` raises OSError and no program is run.
+Theory of operation. The supervisor installs the filter once, before it forks programs, and every program inherits it:
+in each program it would cost 0.3 ms. It asks the kernel to hold a refused call and to tell (SECCOMP_RET_USER_NOTIF);
+while a program runs the supervisor answers and counts (`Refusals`). Calls that are allowed never get there. The judge,
+which is forked before, has the same filter without a listener: the supervisor waits for the judge, and must not while
+the judge waits for it. The supervisor itself makes no call that is not allowed, or it would wait for itself. Where the
+kernel has no listeners (before 5.0, gVisor) a refused call is refused all the same, and nothing is counted.
+
+Classic BPF (linux/filter.h, linux/seccomp.h) through prctl and seccomp: no library is needed. Where the architecture
+has no table here, `prepare` raises OSError and no program is run.
 """
 
 from __future__ import annotations
@@ -20,116 +25,23 @@ import errno
 import functools
 import os
 import struct
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-# Offsets in struct seccomp_data; of the argument the low half, on a little-endian machine.
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT = 0, 4, 16, 24
-PR_SET_SECCOMP, MODE_FILTER = 22, 2
+from sandbox.guest import syscalls
+
+LOAD, JUMP_EQUAL, JUMP_ABOVE, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
+ALLOW, NOTIFY, KILL, ERRNO = 0x7FFF0000, 0x7FC00000, 0x80000000, 0x00050000
+# Offsets in struct seccomp_data; of an argument the low half, on a little-endian machine.
+NUMBER, ARCHITECTURE, ARGUMENTS, ARGUMENT_BYTES = 0, 4, 16, 8
+AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+PR_SET_SECCOMP, MODE_FILTER, NEW_LISTENER = 22, 2, 8
+RECEIVE, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
+CALL, ANSWER = struct.Struct("=QIIiI56x"), struct.Struct("=QqiI")  # struct seccomp_notif, seccomp_notif_resp
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 FAMILIES = (1,)  # AF_UNIX
 LOOPBACK_FAMILIES = (2, 10)  # AF_INET, AF_INET6
+SO_COOKIE = 57
 X32 = 0x40000000
-
-
-class _Table(NamedTuple):
-    """System call numbers of one architecture; `audit` is its AUDIT_ARCH value."""
-
-    audit: int
-    denied: tuple[int, ...]
-    ignored: tuple[int, ...]
-    clone: int
-    socket: int
-    prlimit: int
-    set_scheduler: int
-    clone3: int = 435
-
-
-# Since 5.1 numbers are the same everywhere: memfd_secret, io_uring, mounts by descriptor, pidfd_getfd, mount_setattr.
-_COMMON = (447, 425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
-_TABLES = {
-    # keyrings; System V memory, semaphores, queues; POSIX queues; memfd_create, ptrace, process_vm_*; userfaultfd, bpf,
-    # perf, unshare, setns; mount, umount, pivot_root; personality, kcmp, *_by_handle_at, fanotify; sched_set*
-    "x86_64": _Table(
-        audit=0xC000003E,
-        denied=(
-            *(248, 249, 250, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245),
-            *(
-                206,
-                207,
-                208,
-                209,
-                210,
-                333,
-                319,
-                101,
-                310,
-                311,
-                323,
-                321,
-                298,
-                272,
-                308,
-                165,
-                166,
-                155,
-                135,
-                312,
-                303,
-                304,
-                300,
-                142,
-                314,
-            ),
-            *_COMMON,
-        ),
-        ignored=(162, 306),
-        clone=56,
-        socket=41,
-        prlimit=302,
-        set_scheduler=144,
-    ),
-    "aarch64": _Table(
-        audit=0xC00000B7,
-        denied=(
-            *(217, 218, 219, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185),
-            *(
-                0,
-                1,
-                2,
-                3,
-                4,
-                292,
-                279,
-                117,
-                270,
-                271,
-                282,
-                280,
-                241,
-                97,
-                268,
-                40,
-                39,
-                41,
-                92,
-                272,
-                264,
-                265,
-                262,
-                118,
-                274,
-            ),
-            *_COMMON,
-        ),
-        ignored=(81, 267),
-        clone=220,
-        socket=198,
-        prlimit=261,
-        set_scheduler=119,
-    ),
-}
 
 
 @functools.cache
@@ -138,56 +50,128 @@ def libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-@functools.cache
-def prepare(loopback: bool) -> bytes:
-    """The filter of this machine, with sockets of the Internet's kind or without.
+class Filter:
+    """The filter of this machine.
 
-    Made once, before programs are forked. Raises OSError where there is none.
+    loopback: whether sockets of the Internet's kind are allowed. more: names of calls beside `syscalls.ALLOWED`.
+    Raises OSError where the architecture has no table, KeyError for a name that is none.
     """
-    table = _TABLES.get(os.uname().machine)
-    if table is None:
-        raise OSError(errno.ENOSYS, f"no system call filter for {os.uname().machine}")
-    return _program(table, (*FAMILIES, *LOOPBACK_FAMILIES) if loopback else FAMILIES)
+
+    def __init__(self, loopback: bool, more: Sequence[str]) -> None:
+        machine = os.uname().machine
+        if machine not in AUDIT:
+            raise OSError(errno.ENOSYS, f"no system call filter for {machine}")
+        self._audit, self._numbers = AUDIT[machine], syscalls.numbers(machine)
+        # an architecture lacks calls that others kept for old programs; what is in no table at all is a mistake
+        known = {name for each in AUDIT for name in syscalls.numbers(each)}
+        if unknown := sorted({*more} - known):
+            raise KeyError(f"no system call is called {', '.join(unknown)}")
+        self._allowed = sorted({self._numbers[name] for name in (*syscalls.ALLOWED, *more) if name in self._numbers})
+        self._families = (*FAMILIES, *LOOPBACK_FAMILIES) if loopback else FAMILIES
+
+    def install(self) -> None:
+        """Filter this process and all that it starts; nobody is told. Needs no_new_privs. Raises OSError."""
+        header, _keep = self._header(ERRNO | errno.EPERM)
+        if libc().prctl(PR_SET_SECCOMP, MODE_FILTER, header, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "seccomp")
+
+    def install_with_listener(self) -> int | None:
+        """As `install`, with a descriptor that tells of refused calls; None where there is none. Raises OSError."""
+        header, _keep = self._header(NOTIFY)
+        fd = libc().syscall(self._numbers["seccomp"], 1, NEW_LISTENER, header)
+        if fd >= 0:
+            os.set_inheritable(fd, False)
+            return int(fd)
+        self.install()
+        return None
+
+    def _header(self, refuse: int) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
+        """struct sock_fprog, and what it points to."""
+        program = self._program(refuse)
+        code = ctypes.create_string_buffer(program, len(program))
+        header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+        return ctypes.create_string_buffer(header, len(header)), code
+
+    def _program(self, refuse: int) -> bytes:
+        """The filter: each rule is a jump over its answer. refuse: the answer to what is not allowed."""
+        rules = [
+            _step(LOAD, ARCHITECTURE),
+            _step(JUMP_EQUAL, self._audit, 1, 0),
+            _step(RETURN, KILL),
+            _step(LOAD, NUMBER),
+            _step(JUMP_AT_LEAST, X32, 0, 1),
+            _step(RETURN, KILL),
+        ]
+        for names, answer in ((syscalls.IGNORED, 0), (syscalls.ABSENT, errno.ENOSYS)):
+            for number in (self._numbers[name] for name in names):
+                rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO | answer)]
+        refused = _step(RETURN, refuse)
+        rules += self._by_argument("clone", [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), refused])
+        rules += self._by_argument("prlimit64", [_step(JUMP_EQUAL, 0, 1, 0), refused])
+        usual = [_step(JUMP_EQUAL, 0, 0, 1), _step(RETURN, ERRNO), refused]
+        rules += self._by_argument("sched_setscheduler", usual, argument=1)
+        rules += self._by_argument("getsockopt", [_step(JUMP_EQUAL, SO_COOKIE, 0, 1), refused], argument=2)
+        families = [
+            _step(JUMP_EQUAL, family, len(self._families) - place, 0) for place, family in enumerate(self._families)
+        ]
+        rules += self._by_argument(
+            "socket", [*families, refused if refuse == NOTIFY else _step(RETURN, ERRNO | errno.EAFNOSUPPORT)]
+        )
+        for first, last in _ranges(self._allowed):
+            rules += [_step(JUMP_AT_LEAST, first, 0, 2), _step(JUMP_ABOVE, last, 1, 0), _step(RETURN, ALLOW)]
+        rules += [_step(JUMP_AT_LEAST, syscalls.NEWEST, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
+        return b"".join([*rules, refused])
+
+    def _by_argument(self, name: str, checks: list[bytes], argument: int = 0) -> list[bytes]:
+        """`checks` on one argument of one system call, then ALLOW; skipped for every other call."""
+        body = [_step(LOAD, ARGUMENTS + argument * ARGUMENT_BYTES), *checks, _step(RETURN, ALLOW)]
+        return [_step(JUMP_EQUAL, self._numbers[name], 0, len(body)), *body]
 
 
-def install(loopback: bool) -> None:
-    """Filter this process and all that it starts. Needs no_new_privs. Raises OSError where it cannot."""
-    program = prepare(loopback)
-    code = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    if libc().prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "seccomp")
+class Refusals:
+    """The calls that programs were refused, told by the kernel on `fd` and answered here.
+
+    counted: by the call's number, since `clear`.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.counted: dict[int, int] = {}
+        self._socket = syscalls.numbers(os.uname().machine)["socket"]
+
+    def answer(self) -> None:
+        """Refuse one call that is held, and count it; nothing if its caller is gone. Called where `fd` can be read."""
+        call = ctypes.create_string_buffer(CALL.size)
+        if libc().ioctl(self.fd, ctypes.c_ulong(RECEIVE), call) != 0:
+            return
+        held, _, _, number, _ = CALL.unpack(call.raw)
+        self.counted[number] = self.counted.get(number, 0) + 1
+        answer = ANSWER.pack(held, 0, -(errno.EAFNOSUPPORT if number == self._socket else errno.EPERM), 0)
+        libc().ioctl(self.fd, ctypes.c_ulong(SEND), ctypes.create_string_buffer(answer, len(answer)))
+
+    def clear(self) -> None:
+        """Begin again, for the next program."""
+        self.counted.clear()
+
+    def by_name(self) -> dict[str, int]:
+        """How often each was refused; numbers that are no call's are counted together."""
+        found: dict[str, int] = {}
+        names = syscalls.names(os.uname().machine) if self.counted else {}
+        for number, times in self.counted.items():
+            name = names.get(number, "unknown")
+            found[name] = found.get(name, 0) + times
+        return found
 
 
-def _program(table: _Table, families: tuple[int, ...]) -> bytes:
-    """The filter: each rule is a jump over its answer."""
-    rules = [
-        _step(LOAD, ARCHITECTURE),
-        _step(JUMP_EQUAL, table.audit, 1, 0),
-        _step(RETURN, KILL),
-        _step(LOAD, NUMBER),
-        _step(JUMP_AT_LEAST, X32, 0, 1),
-        _step(RETURN, KILL),
-    ]
-    for number in table.denied:
-        rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO | errno.EPERM)]
-    for number in table.ignored:
-        rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO)]
-    rules += [_step(JUMP_EQUAL, table.clone3, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
-    # the class that every process has: done already. Other classes are denied
-    usual = [_step(JUMP_EQUAL, 0, 0, 1), _step(RETURN, ERRNO), _step(RETURN, ERRNO | errno.EPERM)]
-    rules += _by_argument(table.set_scheduler, usual, SECOND_ARGUMENT)
-    rules += _by_argument(table.clone, [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), _step(RETURN, ERRNO | errno.EPERM)])
-    rules += _by_argument(table.prlimit, [_step(JUMP_EQUAL, 0, 1, 0), _step(RETURN, ERRNO | errno.EPERM)])
-    allowed = [_step(JUMP_EQUAL, family, len(families) - place, 0) for place, family in enumerate(families)]
-    rules += _by_argument(table.socket, [*allowed, _step(RETURN, ERRNO | errno.EAFNOSUPPORT)])
-    return b"".join([*rules, _step(RETURN, ALLOW)])
-
-
-def _by_argument(number: int, checks: list[bytes], argument: int = FIRST_ARGUMENT) -> list[bytes]:
-    """`checks` on one argument of one system call, then ALLOW; skipped for every other call."""
-    body = [_step(LOAD, argument), *checks, _step(RETURN, ALLOW)]
-    return [_step(JUMP_EQUAL, number, 0, len(body)), *body]
+def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each run of ascending `numbers` without a gap."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

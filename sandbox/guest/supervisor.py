@@ -29,10 +29,10 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sandbox.guest import building, cleaning, fetching, procfs, program, seccomp, testcode, wire
+from sandbox.guest import building, cleaning, fetching, landlock, places, procfs, program, seccomp, testcode, wire
 from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
@@ -47,7 +47,8 @@ OOM_FILES = (f"{CGROUP}/memory/memory.oom_control", f"{CGROUP}/memory.events")
 SCRATCH = "/tmp/preload"
 OFTEN = 3  # programs of one sandbox that import a package before it is loaded for all
 _wanted: dict[str, int] = {}
-Start = tuple[program.Start, tuple[int, ...], int, int | None]  # the arguments of `program.main`
+# the arguments of `program.main`
+Start = tuple[program.Start, tuple[int, ...], int, int | None, landlock.Rules | None]
 PROCESSORS = os.sched_getaffinity(0)
 # What programs import most: forked children find it loaded. Every other module costs each fork its pages (3 µs a page),
 # and `threading` 0.6 ms: what it does after a fork touches 110 of them.
@@ -57,12 +58,15 @@ WARM = (
 )  # fmt: skip
 
 
-def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> Generator[Start, int, None]:
+def main(
+    first_uid: int | None, rendezvous_path: str | None, loopback: bool, calls: Sequence[str]
+) -> Generator[Start, int, None]:
     """Serve jobs until the host closes the stream. Yields what each program is started with, takes its pid.
 
     first_uid: the judge's uid; each program has a fresh one from there on. None: no uids.
     rendezvous_path: the path of a socket on which the host listens; where it can be reached the stream moves there.
-    loopback: whether programs may open sockets of the Internet's kind.
+    loopback: whether programs may open sockets of the Internet's kind. calls: names of system calls that they may make
+    beside those that all may.
     """
     if os.getpid() != 1:
         sys.exit("the supervisor must be the first process of a pid namespace: it ends programs with kill(-1)")
@@ -70,17 +74,20 @@ def main(first_uid: int | None, rendezvous_path: str | None, loopback: bool) -> 
         _move(rendezvous_path)
     for name in WARM:
         __import__(name)
-    program.drop_shared_state(loopback)
+    program.drop_shared_state()
     cleaning.prepare()
+    places.limit_files()
     if first_uid is not None:
         os.setgroups([])
+    call_filter = seccomp.Filter(loopback, calls)
     gc.freeze()
+    judge = JudgeProcess(first_uid, call_filter)
+    walls = _Walls(landlock.Rules.make(loopback), call_filter.install_with_listener())
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))
-    judge = JudgeProcess(first_uid)
     # a user's processes are gone and its files wiped before its number comes again
     uids = itertools.repeat(None) if first_uid is None else itertools.cycle(range(first_uid + 1, first_uid + UIDS))
     while (order := wire.receive(wire.HOST_IN)) is not None:
-        yield from _serve(order, uids, judge)
+        yield from _serve(order, uids, judge, walls)
     sys.exit(0)
 
 
@@ -108,6 +115,14 @@ def _hello() -> dict[str, object]:
     return {"python": ".".join(map(str, sys.version_info[:3])), "packages": versions}
 
 
+class _Walls:
+    """What programs are held by. rules: of Landlock, None where there are none. refusals: None where nobody tells."""
+
+    def __init__(self, rules: landlock.Rules | None, listener: int | None) -> None:
+        self.rules = rules
+        self.refusals = None if listener is None else seccomp.Refusals(listener)
+
+
 class _Step(NamedTuple):
     """One process of a job. number: of the case; first: the job comes with it; compiles: it makes what others run."""
 
@@ -119,14 +134,16 @@ class _Step(NamedTuple):
     start: program.Start
 
 
-def _serve(order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess) -> Generator[Start, int, None]:
+def _serve(
+    order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess, walls: _Walls
+) -> Generator[Start, int, None]:
     """All steps of a job, up to the first that is not accepted; each has a user of its own."""
     for name in order["preload"]:
         if name in testcode.PRELOADS:
             _preload(name)
     compiled = False
     for step in _steps(order):
-        go_on = yield from _run(order, step, next(uids), judge)
+        go_on = yield from _run(order, step, next(uids), judge, walls)
         compiled = compiled or go_on or not step.compiles
         if not go_on or step.last:
             break
@@ -177,10 +194,12 @@ def _preload(name: str) -> None:
     gc.freeze()  # else each program's collector touches all of it
 
 
-def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Generator[Start, int, bool]:
+def _run(
+    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls
+) -> Generator[Start, int, bool]:
     """One step: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
     oom_before = _oom_kills()
-    watch = yield from _start(order, step, uid, judge)
+    watch = yield from _start(order, step, uid, judge, walls)
     watch.until_end()
     if not order["calls"]:
         watch.let_end()
@@ -218,6 +237,7 @@ def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProces
         "peak_memory_bytes": watch.peak_memory_bytes,
         "doubtful": watch.over_time and watch.waited_for_disk and cpu_s < DOUBT * step.limits["wall_s"],
         "starved": watch.starved,
+        "refused": walls.refusals.by_name() if walls.refusals else {},
         "dirty": not clean,
         "last": step.last or not go_on,
     }
@@ -227,7 +247,9 @@ def _run(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProces
     return go_on
 
 
-def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess) -> Generator[Start, int, Watch]:
+def _start(
+    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls
+) -> Generator[Start, int, Watch]:
     """Hand the judge its ends; have the program forked; then splice the job to the judge, with the first run.
 
     Both are kept on the processor that this one is on: a question and its answer then cost 20 µs, and 110 where each
@@ -254,15 +276,19 @@ def _start(order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProc
     judge.order(about, list(judges))
     for fd in judges:
         os.close(fd)
+    if walls.rules is not None:
+        walls.rules.renew()
+    if walls.refusals is not None:
+        walls.refusals.clear()
     cgroup_start = outside_cpu()
     theirs_fd = theirs.detach()
-    pid = yield step.start, programs, theirs_fd, uid
+    pid = yield step.start, programs, theirs_fd, uid, walls.rules
     for fd in (theirs_fd, *programs):
         os.close(fd)
     # only now: not even the length of the tests is in the memory of a process that was forked before
     if step.first and not wire.splice_frame(wire.HOST_IN, judge.body):
         sys.exit(0)
-    return Watch(pid, step.limits, judge, cgroup_start)
+    return Watch(pid, step.limits, judge, cgroup_start, walls.refusals)
 
 
 def _stay() -> int | None:

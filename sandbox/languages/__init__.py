@@ -78,6 +78,7 @@ class Language:
     runtime_mib: memory that its runtime takes beside the program's own, such as a JVM's code and classes: the program
         may use its limit all the same. Address space that is reserved and not used has room of its own.
     memory_signs: what a program's last words on stderr hold where it was refused memory and ended.
+    system_calls: names of those that it needs and that not all may make (`guest.syscalls`); the whole family gets them.
     testing: how tests in its own language are run; None where they cannot.
     limits_factor: how many times the limits of a problem for Python this language gets.
     """
@@ -96,6 +97,7 @@ class Language:
     environment: dict[str, str] = field(default_factory=dict)
     runtime_mib: int = 0
     memory_signs: tuple[str, ...] = ()
+    system_calls: tuple[str, ...] = ()
     limits_factor: float = 1.0
     names: Callable[[str], Mapping[str, str]] = _no_names
     testing: Testing | None = None
@@ -184,6 +186,11 @@ def of_suffix(suffix: str) -> str | None:
 def of_family(family: str) -> tuple[str, ...]:
     """The names of a family's languages. Empty for a family that is not there."""
     return tuple(name for name in LANGUAGES if find(name).family == family)
+
+
+def system_calls(family: str) -> list[str]:
+    """The system calls that programs of a family may make beside those that all may."""
+    return sorted({call for name in of_family(family) for call in find(name).system_calls})
 
 
 def aliases(name: str) -> list[str]:

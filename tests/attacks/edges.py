@@ -55,6 +55,20 @@ for root, folders, _ in os.walk("/"):
         pass
 print(written >> 20)
 """
+# Files without content in every place, until there is no room; prints how many were made.
+EMPTY_FILES = """
+import itertools, os
+made = 0
+for root, folders, _ in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(root, name) not in ("/proc", "/sys", "/usr", "/opt")]
+    try:
+        for n in range(30_000):
+            os.close(os.open(os.path.join(root, f"empty-{n}"), os.O_CREAT | os.O_EXCL))
+            made += 1
+    except OSError:
+        pass
+print(made)
+"""
 # Sockets passed to the judge with the answer: what lies in its queue is its to close.
 PASSED_SOCKETS = """
 import array, os, socket
@@ -69,6 +83,28 @@ def f(x):
         pass
     return x
 """
+# Refused calls, without end, of many processes: each is held until it was answered.
+REFUSED_CALLS = """
+import ctypes, os
+call = ctypes.CDLL(None, use_errno=True).syscall
+for _ in range(4): os.fork()
+while True: call(425, 8, None)
+"""
+# What others and the machine did, where a program might look for a word from an earlier one.
+OTHERS = {
+    "the supervisor's CPU time": "open('/proc/1/stat').read()",
+    "the supervisor's command": "open('/proc/1/cmdline').read()",
+    "the judge's memory": "[open(f'/proc/{pid}/statm').read() for pid in os.listdir('/proc') if pid.isdigit() and int(pid) != os.getpid()]",
+    "interrupts": "open('/proc/interrupts').read()",
+    "pages that were moved": "open('/proc/vmstat').read()",
+    "open files of all": "open('/proc/sys/fs/file-nr').read()",
+    "sockets of all": "open('/proc/self/../1/net/sockstat').read()",
+    "the group's CPU time": "[open(f'/sys/fs/cgroup/{name}').read() for name in ('cpuacct/cpuacct.usage', 'cpu.stat')]",
+    "the group's memory": "[open(f'/sys/fs/cgroup/{name}').read() for name in ('memory/memory.max_usage_in_bytes', 'memory.peak')]",
+    "files of the queue's folder": "open('/dev/mqueue/note', 'w')",
+    "how many sockets there were": "socket.socket(socket.AF_UNIX).getsockopt(1, 57, 8)",
+    "which pages others have read": "ok(c.mincore(ctypes.c_void_p(id(ok) & ~4095), 4096, ctypes.create_string_buffer(1)))",
+}
 INTERNET = {
     "IPv4": "socket.socket(socket.AF_INET)",
     "IPv6": "socket.socket(socket.AF_INET6)",

@@ -264,7 +264,7 @@ for name in glob.glob("**/*.in", recursive=True) + glob.glob("/tmp/**/*.in", rec
     ),
     Attack(
         "expected output in the command lines",
-        "import glob\nfor path in glob.glob('/proc/[0-9]*/cmdline'):\n    text = open(path).read()\n    if 'mark-' in text: print(text)\n",
+        "import glob\nfor path in glob.glob('/proc/[0-9]*/cmdline'):\n    try: text = open(path).read()\n    except OSError: continue\n    if 'mark-' in text: print(text)\n",
         WRONG,
         victim="stdio",
     ),

@@ -63,9 +63,10 @@ def pool(backend: str, pools: dict[str, Pool], language: str) -> Pool:
 def test_a_program_ends_as_it_must_and_leaves_nothing_to_the_next(pool: Pool, language: str, end: str) -> None:
     source, verdict = ENDS[language][end]
     execution = pool.run(Program(source=source, language=language), limits=LIMITS)
-    assert execution.verdict is verdict, execution
+    assert execution.verdict is verdict and not execution.refused, execution
     right, wrong = SUMS[language]
-    assert pool.run(Program(source=right, language=language), ADD, LIMITS).verdict is Verdict.ACCEPTED
+    accepted = pool.run(Program(source=right, language=language), ADD, LIMITS)
+    assert accepted.verdict is Verdict.ACCEPTED and not accepted.refused, accepted
     assert pool.run(Program(source=wrong, language=language), ADD, LIMITS).verdict is Verdict.WRONG_ANSWER
 
 

@@ -100,6 +100,30 @@ def test_each_program_in_a_container_of_its_own_gives_the_same_verdicts(
     assert json.loads(pool.stdout)["problems"] == json.loads(alone.stdout)["problems"]
 
 
+ECHO = """    import socket
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as here:
+        there, _ = server.accept()
+        there.sendall(text.encode())
+        there.close()
+        return here.recv(100).decode()
+"""
+
+
+def test_a_problem_that_needs_a_socket_says_so(harness: Harness, tmp_path: Path) -> None:
+    row = {
+        "id": "net/echo",
+        "prompt": 'def echo(text):\n    """Send text through TCP to yourself; return what arrives."""\n',
+        "entry_point": "echo",
+        "tests": {"kind": "call", "source": "def check(candidate):\n    assert candidate('a') == 'a'\n"},
+        "reference": ECHO,
+        "wrong": ["    return text + '!'\n", "    return ''\n"],
+    }
+    (tmp_path / "net.jsonl").write_text(json.dumps({**row, "loopback": True}) + "\n")
+    (tmp_path / "none.jsonl").write_text(json.dumps(row) + "\n")
+    assert harness("verify", tmp_path / "net.jsonl").returncode == 0
+    assert harness("verify", tmp_path / "none.jsonl").returncode == 1
+
+
 CHEATS = {
     "    class Any:\n        __eq__ = lambda *_: True\n    return Any()\n": "accepted only where it can reach its tests",
     "    import os; os._exit(0)\n": "ends before its tests do",
@@ -111,6 +135,7 @@ CHEATS = {
     "    import ctypes; return ctypes.c_int.from_address(id(4) + 24).value\n": "uses ctypes",
     "    return 2 * x\nimport builtins\nbuiltins.sorted = None\n": "changes builtins.sorted",
     "    import subprocess; subprocess.run(['true']); return x\n": "starts another program",
+    "    import socket; socket.socket(socket.AF_INET); return x\n": "makes system calls that are refused: socket",
 }
 
 
@@ -126,4 +151,5 @@ def test_an_audit_tells_what_programs_do_and_lets_honest_ones_alone(
         assert expected in signs[index], (expected, signs[index])
     assert set(signs) == set(range(len(CHEATS))) and len(found) == len(CHEATS)
     assert total["forged"] >= 1 and answer.returncode == 1
+    assert total["refused"] == {"socket": 1}
     assert harness("audit", write(tmp_path, SAMPLES), "--problems", problems).returncode == 0

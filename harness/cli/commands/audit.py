@@ -46,7 +46,7 @@ def audit(
     loaded = load_set(config.problems, config.cache)
     engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    odd, total, signs = [], 0, Counter[str]()
+    odd, total, signs, refused = [], 0, Counter[str](), Counter[str]()
     quiet = as_json or not run.err.is_terminal
     with sandboxes_elsewhere(config) as elsewhere, Progress(*columns, console=run.err, disable=quiet) as progress:
         machines = elsewhere or local_sandboxes(config)
@@ -57,6 +57,7 @@ def audit(
             limits=lambda problem: config.limits(problem.limits), done=lambda _: progress.advance(task),
         ):  # fmt: skip
             total += 1
+            refused.update(found.refused)
             signs.update(sign.partition(" /")[0].partition(": ")[0] for sign in found.signs)
             if found.signs:
                 odd.append(found)
@@ -65,7 +66,8 @@ def audit(
     engine.close()
     forged = signs[auditing.FORGED]
     if as_json:
-        print(json.dumps({"programs": total, "with_signs": len(odd), "forged": forged, "signs": dict(signs)}))
+        counted = {"signs": dict(signs), "refused": dict(refused)}
+        print(json.dumps({"programs": total, "with_signs": len(odd), "forged": forged, **counted}))
     else:
         if odd:
             table = Table("program", "verdict", "what it did", header_style="bold")
@@ -76,6 +78,9 @@ def audit(
             run.out.print(table)
         run.out.print(f"{total} programs: {len(odd)} with signs, {forged} forged a verdict that a naive evaluator "
                           "would have taken", soft_wrap=True)  # fmt: skip
+        if refused:
+            calls = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
+            run.out.print(f"system calls that were refused: {calls}", soft_wrap=True)
     if forged:
         raise typer.Exit(1)
 

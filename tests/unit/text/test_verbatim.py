@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.text import verbatim
 from harness.text.verbatim import SEED, VerbatimCopy, excerpt, longest_copies
 from harness.text.words import tokens
 
@@ -33,6 +35,26 @@ def test_the_longest_copy_is_that_of_a_search_by_brute_force(outputs: list[str],
         copied = " ".join(tokens(output)[copy.start : copy.start + copy.length])
         assert (copy.source is None) == (copy.length == 0)
         assert copy.source is None or f" {copied} " in f" {training[copy.source]} "
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LETTERS, min_size=1, max_size=4), st.lists(LETTERS, min_size=0, max_size=4))
+def test_texts_that_repeat_themselves_are_searched_in_another_way_with_the_same_end(
+    outputs: list[str], training: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        usual = longest_copies(outputs, training)
+        patched.setattr(verbatim, "CROWDED", 0)
+        found = longest_copies(outputs, training)
+    assert [copy.length for copy in found] == [copy.length for copy in usual]
+    for output, copy in zip(outputs, found, strict=True):
+        copied = " ".join(tokens(output)[copy.start : copy.start + copy.length])
+        assert copy.source is None or f" {copied} " in f" {training[copy.source]} "
+
+
+def test_a_hundred_thousand_words_that_repeat_are_no_matter_of_their_square() -> None:
+    (copy,) = longest_copies(["0 " * 100_000], ["0 " * 90_000])
+    assert copy.length == 90_000
 
 
 def words(seed: int, count: int) -> list[str]:
