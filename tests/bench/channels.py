@@ -22,6 +22,8 @@ from tests.bench import systems
 
 LIMITS = Limits(cpu_s=3.0, wall_s=30.0)
 SEND_S = 2.5  # of CPU time
+# what a counter that follows has at least: of the correlation with what was sent, and of steps a push
+FOLLOWS, LEAST_STEP = 0.9, 0.5
 PUSHES = 400  # at most, in a trial
 
 
@@ -97,7 +99,7 @@ def _followed(box: Pool, channel: Channel, trials: int) -> tuple[float, float]:
         return 0.0, 0.0
     step, offset = statistics.linear_regression(sent, moved)
     correlation = statistics.correlation(sent, moved)
-    if correlation < 0.9:
+    if correlation < FOLLOWS or abs(step) < LEAST_STEP:
         return 0.0, 0.0
     return step, statistics.mean(abs(m - step * s - offset) for s, m in zip(sent, moved, strict=True)) / abs(step)
 
