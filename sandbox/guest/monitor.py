@@ -150,7 +150,8 @@ class Watch:
             return 0.0
         ran, waited = _scheduled(str(self.pid))
         if not self._limits["cgroup"]:
-            return waited if _last_pid() <= self._forks_before else 0.0
+            forks = _last_pid() - self._forks_before  # the judge's own, which may come late, are not the program's
+            return waited if forks <= sum(int(pid) > self._forks_before for pid in self._judges()) else 0.0
         return max(waited - max(self._program_cpu_s() - ran, 0.0), 0.0)
 
     def _judges(self) -> list[str]:

@@ -348,6 +348,14 @@ def test_cpu_time_decides_whatever_the_load(box: Pool) -> None:
             burner.wait()
 
 
+def test_programs_that_crowd_each_other_out_are_not_late(backend: str) -> None:
+    source, limits = "import time\nwhile time.process_time() < 0.5: pass\n", Limits(cpu_s=1.0, wall_s=1.0)
+    crowd = 6 * (os.cpu_count() or 1)
+    with sandbox.open(backend, workers=crowd, ceiling=limits) as pool, ThreadPoolExecutor(crowd) as threads:
+        ended = list(threads.map(lambda n: pool.run(Program(source=f"{source}# {n}"), limits=limits), range(crowd)))
+    assert {each.verdict for each in ended} == {Verdict.ACCEPTED}, ended
+
+
 def test_many_threads_share_a_pool(backend: str) -> None:
     with sandbox.open(backend, workers=3) as pool, ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda n: pool.run(Program(source=f"print({n})")).stdout, range(60)))
