@@ -46,7 +46,7 @@ def compare(
     """
     if len(runs) < 2:
         raise InputError("compare takes two run directories or more")
-    fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
+    fields = options.parse_names(vary) or ()
     ks = flags["k"] or ()
     with Progress(console=run.err, transient=True, disable=not run.err.is_terminal) as progress:
         task = progress.add_task("compare", total=None)

@@ -40,7 +40,7 @@ def gate(
     Exit code 0: a larger drop than --max-drop is ruled out. 1: the drop is significant and larger. 3: this problem set
     cannot tell; the message says what it would take.
     """
-    fields = tuple(part.strip() for part in vary.split(",") if part.strip()) if vary else ()
+    fields = options.parse_names(vary) or ()
     found = gates.gate(
         pairs.compare([run, baseline], ks=flags["k"] or (), vary=fields, seed=seed), most=max_drop, metric=metric
     )

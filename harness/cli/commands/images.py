@@ -441,9 +441,7 @@ def _settings(metrics: str | None, k: str, jackknife: int, seed: int, kid_subset
         ks = tuple(int(part) for part in k.split(","))
     except ValueError as error:
         raise InputError(f"--k {k}: whole numbers, as in --k 3,5") from error
-    names = (
-        None if metrics is None else tuple(dict.fromkeys(part.strip() for part in metrics.split(",") if part.strip()))
-    )
+    names = None if metrics is None else tuple(dict.fromkeys(options.parse_names(metrics) or ()))
     return Settings(metrics=names, k=ks, jackknife=jackknife, seed=seed, kid_subset=kid_subset)
 
 
