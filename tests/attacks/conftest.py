@@ -10,7 +10,7 @@ import sandbox
 from sandbox import worker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # other tests are to see the guest as it is
 def yard() -> Iterator[sandbox.Pool]:
     """A sandbox of the first backend that works, for the naive graders.
 
