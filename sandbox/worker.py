@@ -26,7 +26,7 @@ from sandbox.types import CallTests, Execution, Integrity, Limits, Program, Prog
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "program", "channel", "testcode", "judge", "cleaning", "judge_process", "fetching", "building", "monitor",
+    "program", "ahead", "channel", "testcode", "judge", "cleaning", "judge_process", "fetching", "building", "monitor",
     "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0

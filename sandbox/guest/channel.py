@@ -1,25 +1,30 @@
 """The judge's end of one program: its channel, what it prints, what it reads.
 
 Everything that arrives here is hostile. An answer counts only if it carries the nonce of the question that was just
-asked, is one frame within its bounds, and nothing follows it; all else is `Tampered`. While the judge waits it also
+asked (and its number, where many were asked in one frame), is one frame within its bounds, and nothing follows it that
+was not asked for; all else is `Tampered`. While the judge waits it also
 takes what the program prints, up to the limit, and feeds its standard input, so that neither side can block the other.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import select
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from sandbox.guest import codec, values, wire
+from sandbox.guest.ahead import Plan
 
 CHUNK = 1 << 16
 PID = struct.Struct("i")  # the first field of struct ucred (unix(7))
 CREDENTIALS_ROOM = socket.CMSG_SPACE(3 * PID.size)
+NAP_S = 0.0001  # while answers gather: to be woken for each of them costs more than to answer
 
 
 class Over(BaseException):
@@ -79,6 +84,8 @@ class Conversation:
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
         self.answered = 0  # calls of the program that came back, with a value or an error
+        self.plan: Plan | None = None  # the calls that the tests' present loop will make
+        self._arrived = bytearray()  # answers of a window that were not looked at
         self._asking = _thread.allocate_lock()  # protects one question with its answer
         self._ends = {stdin, out, err, *signs}
         self._speaker = 0  # the pid of the program's first process, once it spoke
@@ -93,7 +100,11 @@ class Conversation:
     def send(self, *packed: Any) -> str:
         """Send a question of packed values; the nonce that its answer must carry. Raises Ended, Overflow."""
         nonce = os.urandom(8).hex()
-        view = memoryview(wire.frame(codec.encode([nonce, *packed])))
+        self._write(codec.encode([nonce, *packed]))
+        return nonce
+
+    def _write(self, payload: bytes) -> None:
+        view = memoryview(wire.frame(payload))
         while view:
             try:
                 view = view[self._channel.send(view) :]
@@ -103,26 +114,37 @@ class Conversation:
                 self._poll.modify(self._socket, select.POLLIN)
             except OSError:
                 raise Ended from None
-        return nonce
 
-    def answer(self, nonce: str) -> list[Any]:
-        """The answer to the question of `nonce`. Raises Ended, Tampered, Overflow."""
-        data = bytearray()
-        size = wire.HEADER_BYTES
-        while len(data) < size:
+    def answer(self, nonce: str, more: bool = False) -> list[Any]:
+        """The answer to the question of `nonce`; `more` of them may follow. Raises Ended, Tampered, Overflow."""
+        data = self._arrived
+        size = 0
+        while True:
+            if not size and len(data) >= wire.HEADER_BYTES:
+                size = wire.HEADER_BYTES + _announced(data)
+            if size and len(data) >= size:
+                break
+            if more and not data:
+                time.sleep(NAP_S)
             while self._socket not in self._wait():
                 pass
-            try:
-                chunk, about, _, _ = self._channel.recvmsg(CHUNK, CREDENTIALS_ROOM)
-            except OSError:
-                chunk, about = b"", []
-            if not chunk:
-                raise Ended
-            self._check_sender(about)
-            data += chunk
-            if size == wire.HEADER_BYTES and len(data) >= size:
-                size += _announced(data)
+            data += self._receive()
+        if more:
+            frame = data[:size]
+            del data[:size]
+            return self._message(frame, size, nonce)
+        self._arrived = bytearray()
         return self._message(data, size, nonce)
+
+    def _receive(self) -> bytes:
+        try:
+            chunk, about, _, _ = self._channel.recvmsg(CHUNK, CREDENTIALS_ROOM)
+        except OSError:
+            raise Ended from None
+        if not chunk:
+            raise Ended
+        self._check_sender(about)
+        return chunk
 
     def _check_sender(self, about: list[tuple[int, int, bytes]]) -> None:
         """All comes from the process that spoke first, before the program was there: the kernel says who sends.
@@ -137,17 +159,54 @@ class Conversation:
 
     def ask(self, kind: str, *rest: Any) -> Any:
         """A question for a value. Raises what the program raised, as a built-in exception, and as `answer` does."""
-        with self._asking:  # tests may call from several threads
-            if self._over:
-                raise self._over
-            try:
-                found = self.answer(self.send(kind, *rest))
-            except Over as error:
-                self._over = error
-                raise
-            except BaseException:  # an alarm of the tests: what is answered now answers another question
-                self._over = Ended()
-                raise
+        with self._asking, self._ending():  # tests may call from several threads
+            self._gather()
+            found = self.answer(self.send(kind, *rest))
+        return self._value(kind, found)
+
+    def ask_planned(self, plan: Plan, name: str) -> Any:
+        """The value of the plan's next call, asked with those behind it, where it is `ready`. Raises as `ask` does."""
+        with self._asking, self._ending():
+            if not plan.early and not plan.open:
+                nonce = os.urandom(8).hex()
+                text = f'["{nonce}","calls",{codec.encode([name])[1:-1].decode()},[{plan.begin(nonce)}]]'
+                self._write(text.encode("utf-8", "surrogatepass"))
+            found = plan.early.popleft() if plan.early else self._answer_of(plan)
+        return self._value("call", found)
+
+    def _answer_of(self, plan: Plan) -> list[Any]:
+        """The next answer of the open window."""
+        found = self.answer(f"{plan.nonce}.{plan.arrived}", plan.open > 1)
+        held = found[:1] == ["held"]  # an iterator, of which the tests may ask before the program goes on
+        plan.arrive(last=held)
+        return ["value", *found[1:]] if held else found
+
+    def _gather(self) -> None:
+        """Take all answers that are still to come, so that another question can be asked."""
+        while self.plan and self.plan.open:
+            self.plan.early.append(self._answer_of(self.plan))
+
+    def follow(self, plan: Plan | None) -> None:
+        """A loop begins, whose calls are known."""
+        with self._asking, self._ending():
+            self._gather()
+            self.plan = plan
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        """What is raised here ends the conversation."""
+        if self._over:
+            raise self._over
+        try:
+            yield
+        except Over as error:
+            self._over = error
+            raise
+        except BaseException:  # an alarm of the tests: what is answered now answers another question
+            self._over = Ended()
+            raise
+
+    def _value(self, kind: str, found: list[Any]) -> Any:
         match found:
             case ["value", value]:
                 self.answered += kind == "call"
@@ -178,10 +237,11 @@ class Conversation:
         if self._over:
             raise self._over
         try:
-            if self._channel.recv(1):
-                raise Tampered("wrote more than was asked for")
+            unasked = bool(self._arrived or self._channel.recv(1))
         except OSError:  # nothing there, or a connection that it reset
-            pass
+            unasked = False
+        if unasked and not (self.plan and self.plan.open):  # else the tests failed before they took what they asked
+            raise Tampered("wrote more than was asked for")
         self.drain()
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import codec, compare, testcode, unittest_suites, wire
+from sandbox.guest import ahead, codec, compare, testcode, unittest_suites, wire
 from sandbox.guest import program as child
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
@@ -258,11 +258,16 @@ def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: C
     return talk.send({"d": [[name, value] for name, value in fields.items()]})
 
 
-def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversation) -> None:
-    """Have the program run to its end as a module. Raises _Verdict where it does not."""
+def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversation) -> bool:
+    """Have the program run to its end as a module; whether it takes many questions in one frame.
+
+    Raises _Verdict where it does not get there.
+    """
     match talk.answer(_start(job, mode, tests, talk)):
         case ["ready"]:
-            return
+            return False
+        case ["ready", "many"]:
+            return True
         case ["failed", str(phase), str(error), str(detail)]:
             raise _Verdict(*_verdict_of_failure(phase, error, detail))
     raise Tampered("an answer of no known form")
@@ -285,18 +290,20 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
     """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
     if tests.source is None or tests.prelude is None:
         raise _Verdict("RUNTIME_ERROR", tests.fault)
-    _load(job, "call", tests.about, talk)
+    can_ask_ahead = _load(job, "call", tests.about, talk)
     name = tests.about["entry_point"]
     namespace = child.new_module("tests", testcode.TESTS_FILE).__dict__
     talk.values.find, talk.values.scalars = namespace.get, tests.numpy
     try:
         exec(tests.prelude, namespace)
-        namespace[name] = _proxy(name, talk)
+        namespace[name] = candidate = _proxy(name, talk)
+        namespace[ahead.NAME] = _ask_ahead(candidate if can_ask_ahead else None, talk)
         before = dict(namespace)
         exec(tests.source, namespace)
         unittest_suites.run(
             namespace, before, testcode.TESTS_FILE, tests.names, lambda: before[name], lambda: talk.answered > 0
         )
+        talk.follow(None)
         talk.finish()
     except unittest_suites.NothingAsked as error:
         raise _BadTests(f"{testcode.ASKS_NOTHING}: {error}") from None
@@ -314,10 +321,26 @@ def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
     odd = _Arguments()
 
     def candidate(*args: Any, **kwargs: Any) -> Any:
+        plan = talk.plan
+        if plan is not None and not kwargs and plan.expects(args) and plan.ready():
+            return talk.ask_planned(plan, name)
         return talk.ask("call", name, [codec.pack(each, odd) for each in args], codec.pack(kwargs, odd))
 
     candidate.__name__ = candidate.__qualname__ = name
     return candidate
+
+
+def _ask_ahead(candidate: Callable[..., Any] | None, talk: Conversation) -> Callable[..., None]:
+    """What a plain loop of the tests calls before it begins (`ahead.mark`)."""
+    odd = _Arguments()
+
+    def pack(args: Any) -> str:
+        return codec.encode([codec.pack(each, odd) for each in args]).decode("utf-8", "surrogatepass")
+
+    def ask_ahead(called: Any, inputs: Any, beside: Any, only_flat: bool) -> None:
+        talk.follow(ahead.Plan.of(inputs, beside, only_flat, pack) if called is candidate else None)
+
+    return ask_ahead
 
 
 class _Arguments:

@@ -261,7 +261,8 @@ class _Channel:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._nonce = ""
+        self._nonce = self._of_frame = ""
+        self._number = 0  # of the next question in a frame of many
 
     def receive(self) -> list[Any]:
         """The next question, without its nonce. Where the judge is gone it waits for its end, which comes from outside.
@@ -272,8 +273,14 @@ class _Channel:
         while payload is None:
             signal.pause()
         message: list[Any] = _decode(payload)
-        self._nonce = message.pop(0)
+        self._nonce = self._of_frame = message.pop(0)
+        self._number = 0
         return message
+
+    def count(self) -> None:
+        """The next question of a frame of many: its answer carries its number."""
+        self._nonce = f"{self._of_frame}.{self._number}"
+        self._number += 1
 
     def send(self, *message: Any) -> None:
         """One answer to the judge, with the nonce of the question."""
@@ -315,16 +322,29 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
     _decode.values.find = namespace.get
     _decode.values.scalars = True
     iterators = _Iterators()
-    channel.send("ready")
+    channel.send("ready", "many")
+    name = ""
+    ahead: list[Any] = []  # arguments of further calls, the next one last
     while True:
-        kind, *rest = channel.receive()
+        if ahead:
+            kind, rest = "call", [name, ahead.pop(), {}]
+            channel.count()
+        else:
+            kind, *rest = channel.receive()
+        if kind == "calls":
+            name, ahead = rest
+            ahead.reverse()
+            continue
         try:
             if kind == "call":
                 name, args, kwargs = rest
                 value = namespace[name](*args, **kwargs)
             else:
                 value = next(iterators.kept[rest[0]])
+            held = len(iterators.kept)
             answer = ["value", _packed(value, iterators)]
+            if ahead and len(iterators.kept) > held:  # the judge may ask for its items before the next call
+                ahead, answer[0] = [], "held"
             channel.end_if_forked()
             _flush()
             channel.send(*answer)

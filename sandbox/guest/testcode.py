@@ -9,7 +9,7 @@ import types
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from sandbox.guest import unittest_suites
+from sandbox.guest import ahead, unittest_suites
 
 CACHED_BYTES = 16 * 2**20
 # What tests can import and use without a trace, as long as they assign no attribute. `random` is seeded anew each time.
@@ -133,7 +133,7 @@ def prepare(about: dict[str, Any]) -> Tests:
         except (SyntaxError, ValueError) as error:
             return Tests(about, fault=f"the setup does not compile: {error}")
     try:
-        source = _compile(about["source"], TESTS_FILE)
+        source = _compile(ahead.mark(about["source"]), TESTS_FILE)
         names = unittest_suites.names_used(source)
         if not unittest_suites.is_asking(source, names, about["entry_point"]):
             return Tests(about, nothing_asked=_NOTHING.format(about["entry_point"]))

@@ -130,6 +130,22 @@ assert len(list(solve("unique", [5, 8, 5]))) == 2
 assert set(solve("unique", [5, 8, 5])) == {5, 8}
 """
 
+# A plain loop, as that of HumanEval+: its calls are asked ahead.
+LOOP = f"""
+MARKER = "{MARKER}"
+inputs = [["unique", [each, 3, each]] for each in range(300)]
+results = [sorted({{each, 3}}) for each in range(300)]
+
+
+def assertion(out, exp, atol):
+    assert out == exp
+
+
+def check(candidate):
+    for i, (inp, exp) in enumerate(zip(inputs, results)):
+        assertion(candidate(*inp), exp, 0)
+"""
+
 ECHO_CASES = (
     StdioCase(stdin="3\n4 5 6\n", stdout=f"15 {MARKER}\n"),
     StdioCase(stdin="2\n10 -4\n", stdout=f"6 {MARKER}\n"),
@@ -153,6 +169,7 @@ VICTIMS = {
         prompt=PROMPT,
         text=SUITE,
     ),
+    "loop": Victim(tests=CallTests(source=LOOP, entry_point="solve", prelude=PROMPT), right=RIGHT, wrong=WRONG_PROGRAM),
     "items": Victim(
         tests=CallTests(source=ITEMS, entry_point="solve", prelude=PROMPT), right=RIGHT, wrong=WRONG_PROGRAM
     ),

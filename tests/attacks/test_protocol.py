@@ -9,10 +9,11 @@ from sandbox import Pool, Program, Verdict
 from .corpus import LIMITS, REFUSED, VICTIMS, Attack
 from .protocol_frames import FRAMES
 from .protocol_values import VALUES
+from .protocol_windows import WINDOWS, WINDOWS_CONTROL
 from .rogue import CONTROL
 from .trials import named, runs_as_expected, the_next_are_judged_right
 
-ATTACKS = [*FRAMES, *VALUES]
+ATTACKS = [*FRAMES, *VALUES, *WINDOWS]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=named)
@@ -25,8 +26,9 @@ def test_a_rogue_is_refused_and_changes_no_other_verdict(box: Pool, attack: Atta
 
 def test_a_rogue_that_answers_right_is_accepted(box: Pool) -> None:
     """Otherwise the attacks above fail for a fault of their own."""
-    execution = box.run(Program(source=CONTROL), VICTIMS["calls"].tests, LIMITS)
-    assert execution.verdict is Verdict.ACCEPTED, execution
+    for source, victim in ((CONTROL, "calls"), (CONTROL, "loop"), (WINDOWS_CONTROL, "loop")):
+        execution = box.run(Program(source=source), VICTIMS[victim].tests, LIMITS)
+        assert execution.verdict is Verdict.ACCEPTED, execution
 
 
 def test_every_attack_has_a_name_of_its_own() -> None:
