@@ -11,6 +11,7 @@ path, `/k/KEY`, which no route sees and which is never logged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -34,6 +35,7 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = ("/healthz", "/readyz")  # probes have no key
 BODY_TIMEOUT_S = 60.0
+REFUSED_BODY_S = 5.0  # of a request that is not let in
 BODIES_IN_HAND = 8  # of the largest size, together
 
 
@@ -42,7 +44,10 @@ class _TooLargeError(Exception):
 
 
 class Gate:
-    """The outermost application. `open_requests` and `draining` are the server's to read and set.
+    """The outermost application. `in_hand` and `draining` are the server's to read and set.
+
+    in_hand: requests that were let in and are not answered yet. draining: no other is let in, and every answer says
+    that its connection ends with it, so that no client sends the next request to a service that is gone.
 
     service: what is behind it, handed on for those who start and stop it. busy_codes: by path, what makes its clients
     try again; else it is 503 where the service is stopping, and 429 where it holds too much.
@@ -60,6 +65,7 @@ class Gate:
         self._busy_codes = busy_codes
         self._held_bytes = 0
         self.open_requests = 0
+        self.in_hand = 0
         self.draining = False
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -67,7 +73,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, lambda: self.draining)
         self.open_requests += 1
         self._metrics.open_requests.set(self.open_requests)
         scope = dict(scope)
@@ -82,18 +88,24 @@ class Gate:
         key = _take_key(scope)
         probe = scope["path"] in OPEN_PATHS
         if self._keys and not probe and not self._known(key):
+            await _read_past(scope, receive)
             await answer.fault(401, "a key is needed: Authorization: Bearer KEY, X-Auth-Token: KEY, or /k/KEY before "
                                "the path", {"www-authenticate": "Bearer"})  # fmt: skip
         elif self.draining and not probe:
+            await _read_past(scope, receive)
             code = self._busy_codes.get(scope["path"], 503)
-            await answer.fault(code, "the service is stopping", {"retry-after": "1", "connection": "close"})
+            await answer.fault(code, "the service is stopping", {"retry-after": "1"})
         else:
             scope["client_key"] = _name(key, scope)
+            self.in_hand += 1
             try:
                 await self._pass_on(scope, receive, answer)
             except _TooLargeError:
+                await _read_past(scope, receive)
                 largest = self._max_body_bytes
                 await answer.fault(413, f"the body is larger than {largest >> 20} MiB", {"connection": "close"})
+            finally:
+                self.in_hand -= 1
 
     def _known(self, key: bytes) -> bool:
         return bool(sum(hmac.compare_digest(key, known) for known in self._keys))  # in the same time for every key
@@ -150,10 +162,11 @@ class Gate:
 
 
 class _Answer:
-    """What is sent: its code, and whether all of it was."""
+    """What is sent: its code, and whether all of it was. last: whether its connection ends with it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, last: Callable[[], bool]) -> None:
         self._send = send
+        self._last = last
         self.code: int | None = None
         self.complete = False
 
@@ -161,6 +174,9 @@ class _Answer:
         """ASGI."""
         if message["type"] == "http.response.start":
             self.code = message["status"]
+            if self._last():
+                headers = [each for each in message.get("headers", ()) if each[0].lower() != b"connection"]
+                message = {**message, "headers": [*headers, (b"connection", b"close")]}
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.complete = True
         await self._send(message)
@@ -179,6 +195,16 @@ class _Answer:
 async def _hang_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _read_past(scope: Any, receive: Receive) -> None:
+    """Let the body of a request that is not let in go by: a client that is still sending may not hear the answer."""
+    if (b"expect", b"100-continue") in scope["headers"]:
+        return  # it asks before it sends
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REFUSED_BODY_S):
+            while (message := await receive())["type"] != "http.disconnect" and message.get("more_body", False):
+                pass
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:

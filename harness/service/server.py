@@ -1,7 +1,8 @@
 """The service as a process: a socket, a pool, uvicorn, and an orderly end.
 
 SIGTERM or Ctrl-C: `/readyz` says no, new requests are refused with 503, those in hand are finished within `drain_s`,
-and the process ends with exit code 0. A second signal ends it at once. After kill -9 every sandbox ends by itself.
+no connection is cut off that was taken, and the process ends with exit code 0. A second signal ends it at once. After
+kill -9 every sandbox ends by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import uvicorn
 
 from harness.errors import InputError
 from harness.service.app import create_app
+from harness.service.connections import Connection, refuse_handshakes, somebody_waits
 from harness.service.gate import Gate
 from harness.service.pools import Pools
 from harness.service.settings import Settings
@@ -57,6 +59,7 @@ async def _serve(
 ) -> Exception | None:
     config = uvicorn.Config(
         gate,
+        http=Connection,
         log_level="warning",
         access_log=False,  # a path may hold a key
         lifespan="on",
@@ -82,11 +85,7 @@ async def _serve(
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     gate.service.ready = False
     gate.draining = True
-    end = loop.time() + settings.drain_s
-    await _drain(gate, end, server)
-    await _stop_listening(server)
-    await _drain(gate, end, server)
-    server.should_exit = True
+    await _end(server, gate, listening, loop.time() + settings.drain_s)
     await serving
     stopping.cancel()
     return fault
@@ -98,20 +97,34 @@ def _stop(stop: asyncio.Event, server: _Server) -> None:
     stop.set()
 
 
-async def _stop_listening(server: _Server) -> None:
-    """No new connection; who has just got one is still answered, for uvicorn closes those that have not asked yet."""
+async def _end(server: _Server, gate: Gate, listening: socket.socket, end: float) -> None:
+    """Answer what is in hand, then who still connects, then close. Until the time is over or a second signal comes."""
+    loop = asyncio.get_running_loop()
+
+    async def until(done: Callable[[], bool]) -> bool:
+        while not done() and not server.force_exit and loop.time() < end:
+            await asyncio.sleep(LOOK_S)
+        return done()
+
+    if not await until(lambda: gate.in_hand == 0):
+        log.warning("%d requests were in hand at the end of the time for them", gate.in_hand)
     if server.started and not server.force_exit:
+        refuse_handshakes(listening)
+        end = max(end, loop.time() + 2 * LINGER_S)
+        await asyncio.sleep(LINGER_S)
+        await until(lambda: not somebody_waits(listening))
         for each in server.servers:
             each.close()
-        await asyncio.sleep(LINGER_S)
+        await until(lambda: _closed_idle(server) == 0)
+    server.config.timeout_graceful_shutdown = max(1, int(end - loop.time()))  # for answers that are read slowly
+    server.should_exit = True
 
 
-async def _drain(gate: Gate, end: float, server: _Server) -> None:
-    """Until no request is in hand, the time is over or a second signal comes."""
-    while gate.open_requests and not server.force_exit and asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(LOOK_S)
-    if gate.open_requests:
-        log.warning("%d requests were in hand at the end of the time for them", gate.open_requests)
+def _closed_idle(server: _Server) -> int:
+    """Close the connections on which nothing is asked; how many are left."""
+    for each in list(server.server_state.connections):
+        each.close_if_idle()  # type: ignore[union-attr]  # they are ours
+    return len(server.server_state.connections)
 
 
 def _prove(pool: Pools) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
+import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -145,6 +149,60 @@ def test_what_does_not_end_in_its_time_is_given_up_and_the_exit_code_is_0(tmp_pa
         assert service.process.wait(30) == 0
         assert time.monotonic() - start < 15
         assert call.result() is None  # a connection that broke: no verdict
+
+
+def sent(url: str, head: str, rest: bytes = b"") -> socket.socket:
+    """A connection over which so much of a request has been sent."""
+    at = urlsplit(url)
+    connection = socket.create_connection((at.hostname, at.port), timeout=30)
+    connection.sendall(head.encode() + rest)
+    return connection
+
+
+def head_of(path: str, length: int) -> str:
+    return f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+
+
+def answer_of(connection: socket.socket) -> tuple[int, str]:
+    """The code, and all that came until the service closed the connection. Raises OSError where it is cut off."""
+    with connection:
+        text = b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode()
+    return int(text.split()[1]), text.lower()
+
+
+def test_who_has_connected_or_begun_to_ask_when_it_stops_has_an_answer(tmp_path: Path) -> None:
+    content = json.dumps({**body("print(1)"), "source": "print(1)"}).encode()
+    with running(cwd=tmp_path) as service:
+        begun = sent(service.url, head_of("/run_code", len(content))[:40])
+        without_body = sent(service.url, head_of("/v1/execute", len(content)))
+        idle = sent(service.url, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        while not (answer := idle.recv(1 << 16)).endswith(b"}"):
+            assert answer
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGSTOP)  # the kernel goes on to take connections
+        waiting = [sent(service.url, head_of("/run_code", len(content)), content) for _ in range(100)]
+        service.process.send_signal(signal.SIGTERM)
+        service.process.send_signal(signal.SIGCONT)
+        time.sleep(0.8)
+        begun.sendall(head_of("/run_code", len(content))[40:].encode() + content)
+        without_body.sendall(content)
+        assert {answer_of(each)[0] for each in waiting} <= {200, 504}  # whoever was taken before the signal is in hand
+        code, text = answer_of(begun)
+        assert code == 504 and "connection: close" in text
+        code, text = answer_of(without_body)  # it was in hand
+        assert code == 200 and "connection: close" in text and '"verdict":"accepted"' in text
+        with idle:
+            assert idle.recv(1) == b""
+        assert service.process.wait(30) == 0
+        with pytest.raises(ConnectionRefusedError):
+            sent(service.url, "")
+
+
+def test_who_is_refused_while_still_sending_hears_it(service: Running) -> None:
+    large = b" " * (40 << 20)
+    for answer in (httpx.post(f"{service.url}/run_code", content=large, timeout=60),
+                   httpx.post(f"{service.url}/run_code", content=iter([large[: 1 << 20]] * 40), timeout=60)):  # fmt: skip
+        assert answer.status_code == 413 and "larger than 32 MiB" in answer.json()["detail"]
 
 
 class Soak:

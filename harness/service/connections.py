@@ -1,0 +1,83 @@
+"""The connections of a service that stops: none is taken and then cut off.
+
+Theory of operation. The kernel finishes handshakes by itself, so whoever connected before the socket closes believes
+that they are served; closing it resets them. So first no handshake begins any more (`refuse_handshakes`), while those
+that are under way are taken and answered. Whoever comes later is told "connection refused" once the socket is closed.
+A connection that was kept open is closed only while its client has sent nothing (`Connection.close_if_idle`): what is
+between two calls of ours is microseconds, and HTTP leaves no client surer than that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import select
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Protocol
+else:
+    Protocol = AutoHTTPProtocol
+
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name it
+# A classic BPF program over a segment: dropped where its SYN flag is set, else taken whole. linux/filter.h:
+# ldb [13]; jset #2, drop, take; drop: ret #0; take: ret #-1
+DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+
+class Connection(Protocol):
+    """A client's connection that knows whether its client is in the midst of a request."""
+
+    asking = False
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a request, or of the rest of one."""
+        self.asking = True
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """The next request may begin; where it lies behind this one already, the protocol goes on to it."""
+        self.asking = False
+        super().on_response_complete()
+
+    def close_if_idle(self) -> None:
+        """Close it where its client waits for nothing and has sent nothing."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if self.asking or busy or self.transport.is_closing() or self.transport.get_write_buffer_size():
+            return
+        sock: Any = self.transport.get_extra_info("socket")
+        if not _readable(sock):
+            with contextlib.suppress(OSError):  # the client was quicker
+                sock.shutdown(socket.SHUT_WR)
+            self.transport.close()
+
+
+def refuse_handshakes(listening: socket.socket) -> None:
+    """Begin no further connection on a socket that listens; those that are beginning can still be taken.
+
+    Nothing changes where the system has no such filter: then who connects at the last moment may be cut off.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    program = b"".join(struct.pack("HBBI", *each) for each in DROP_SYN)
+    held = ctypes.create_string_buffer(program, len(program))
+    with contextlib.suppress(OSError):
+        listening.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(DROP_SYN), ctypes.addressof(held))
+        )
+
+
+def somebody_waits(listening: socket.socket) -> bool:
+    """Whether a connection is there that has not been taken."""
+    return _readable(listening)
+
+
+def _readable(sock: Any) -> bool:
+    poll = select.poll()  # select() knows no descriptor above 1023
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
