@@ -29,7 +29,7 @@ GROUPS = {
 
 def names(package: str) -> list[str]:
     """The plug-ins of a package such as `harness.engines`, sorted. Looks at its folder; imports nothing of it."""
-    return sorted({*own_names(package), *_installed().get(package, ())})
+    return sorted({*own_names(package), *_others(package)})
 
 
 def own_names(package: str) -> list[str]:
@@ -53,7 +53,7 @@ def load(package: str, name: str, what: str) -> ModuleType:
     known = names(package)
     if name not in known:
         raise InputError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
-    found = _installed().get(package, {}).get(name)
+    found = _others(package).get(name)
     if found is None:
         return importlib.import_module(f"{package}.{name}")
     try:
@@ -72,10 +72,15 @@ def load(package: str, name: str, what: str) -> ModuleType:
 
 def origin(package: str, name: str) -> str:
     """The distribution that a plug-in is from, as `name@version`; empty for our own and for an unknown one."""
-    found = _installed().get(package, {}).get(name)
+    found = _others(package).get(name)
     if found is None:
         return ""
     return f"{found.dist.name}@{found.dist.version}" if found.dist else found.value
+
+
+def _others(package: str) -> Mapping[str, EntryPoint]:
+    """Name -> entry point, of other distributions' plug-ins; nothing is looked for where none can be added."""
+    return _installed().get(package, {}) if package in GROUPS else {}
 
 
 @functools.cache

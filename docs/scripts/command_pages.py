@@ -26,7 +26,7 @@ _MACHINE = re.compile(r"\b\d+ for \d+ cores?\b")  # the default of --workers
 
 def pages() -> dict[str, str]:
     """File name -> text, for every command and the list of them all."""
-    from harness.cli import app as line
+    from harness.cli import tree as line
 
     root = cast(Any, typer.main.get_command(line.app))
     found = {f"{name}.md": _page(f"harness {name}", root.commands[name]) for name in root.commands}

@@ -7,6 +7,7 @@ configuration, and `open_engine(options) -> Engine`. `harness.engines._selection
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,16 @@ class StatusListener(Protocol):
 
     def waiting(self, message: str | None) -> None:
         """What is being waited for, in the place of what was said before; None: for nothing any more."""
+
+
+@contextlib.contextmanager
+def waiting_for(status: StatusListener, what: str) -> Iterator[None]:
+    """Tell what is being waited for while the block runs."""
+    status.waiting(what)
+    try:
+        yield
+    finally:
+        status.waiting(None)
 
 
 class Engine(Protocol):

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from harness import registry
 from harness.config import RunConfig
-from harness.engines import Engine, Opening, StatusListener, _hub, _vllm_server
+from harness.engines import Engine, Opening, StatusListener, _hub, _vllm_server, waiting_for
 from harness.engines._adapters import CONFIG, adapter_digest, is_adapter, read_adapter
 from harness.engines._addresses import plain_url, query_digest
 from harness.errors import InputError
@@ -245,7 +245,9 @@ class EngineCache:
             if self._open_vllm is None:
                 raise InputError("--replicas is for harness run; leave it out here")
             return self._open_vllm(opening)
-        engine: Engine = module.open_engine(module.options_of(opening))
+        what = f"waiting for the server {plain_url(config.base_url)}" if config.base_url else f"loading {model.name}"
+        with waiting_for(self._teller, what):
+            engine: Engine = module.open_engine(module.options_of(opening))
         return engine
 
 

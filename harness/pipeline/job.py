@@ -14,19 +14,36 @@ from harness.pipeline.execute import Sandboxes
 from harness.runs import manifest
 from harness.tasks import Task
 from harness.types import Completion, ProblemSet, SamplingParams
-from sandbox import Limits, Verdict
+from sandbox import Execution, Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStart:
+    """What a stream has before it, in completions. source: `generate`, or `read` where they are in a file.
+
+    work: `execute` or `score`, what is done to each. made, scored: those that are there, or have their score, already.
+    to_make, to_score: problem id -> how many are left of either.
+    """
+
+    source: str
+    work: str
+    total: int
+    made: int
+    scored: int
+    to_make: Mapping[str, int]
+    to_score: Mapping[str, int]
 
 
 class RunObserver(StatusListener, Protocol):
     """Told how a run goes on, from several threads."""
 
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
-        """The stream begins; counts of completions. work: `execute` or `score`, what each is to have done to it."""
+    def started(self, begun: StreamStart) -> None:
+        """The stream begins."""
 
     def generated(self, completions: list[Completion]) -> None:
         """A problem's completions arrived."""
 
-    def executed(self, verdict: Verdict | None) -> None:
+    def executed(self, completion: Completion, execution: Execution | None) -> None:
         """A completion was run, or scored without being run."""
 
 

@@ -11,7 +11,7 @@ import sandbox
 from harness import __version__, registry
 from harness.config import NOT_RECORDED, RunConfig
 from harness.datasets import load_set, subset
-from harness.engines import _vllm_arguments, replay
+from harness.engines import _vllm_arguments, replay, waiting_for
 from harness.engines._addresses import plain_url
 from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
@@ -38,12 +38,14 @@ def plan(
     """
     task = open_task(config.task, config.task_options)
     check_prompted(task, config)
-    whole = load_set(config.problems, config.cache, task)
-    saved = open_samples(config, whole)
+    with waiting_for(observer, f"reading the problem set {config.problems}"):
+        whole = load_set(config.problems, config.cache, task)
+        saved = open_samples(config, whole)
     if saved:
         stack.callback(saved.close)
     problems = asked_of(whole, config)
-    model = find_model(config)
+    with waiting_for(observer, "looking for the model"):
+        model = find_model(config)
     prompted = load_prompting(config, problems, model.form)
     task = task.with_prompting(prompted) if isinstance(task, SupportsPrompting) else task
     problems = without_shown_examples(problems, prompted)
@@ -88,7 +90,8 @@ def make_job(
     _check_k(config, task, expected)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
     sandboxes = (sandboxes or local_sandboxes(config)) if task.executes else None
-    sandbox_identity = sandboxes.identity(observer.note, problems.language()) if sandboxes else None
+    with waiting_for(observer, "making the sandbox ready"):
+        sandbox_identity = sandboxes.identity(observer.note, problems.language()) if sandboxes else None
     where = f", sandbox {sandbox_identity['backend']} ({sandbox_identity['contents']})" if sandbox_identity else ""
     observer.note(f"problems {problems.version()}, model {model.name}{where}")
     signature = _signature(task, drawn, limits, sandbox_identity)

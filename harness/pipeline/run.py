@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import Engine, SupportsDescription, SupportsLearning
+from harness.engines import Engine, SupportsDescription, SupportsLearning, waiting_for
 from harness.engines._selection import EngineCache
 from harness.errors import InputError, Interrupted
 from harness.files import atomic
@@ -100,7 +100,11 @@ def check_same_model(run: Path, engine: Engine) -> None:
 
 def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: RunObserver) -> RunResult:
     """Do what the run directory `found` still owes, and close it."""
-    with Store(found, job.expected, executes=job.task.executes, program_of=_program_of(job)) as opened:
+    with contextlib.ExitStack() as stack:
+        with waiting_for(observer, "reading what is done"):
+            opened = stack.enter_context(
+                Store(found, job.expected, executes=job.task.executes, program_of=_program_of(job))
+            )
         if opened.complete():
             observer.note("this run is complete: nothing is done again")
         with store.logging_to(found):
@@ -115,7 +119,8 @@ def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: Ru
             finally:
                 for each in used:
                     _note_learnt(found, each)
-        return close(job, opened, failures)
+        with waiting_for(observer, "computing the metrics and their intervals"):
+            return close(job, opened, failures)
 
 
 def _note_learnt(run: Path, engine: Engine) -> None:

@@ -28,7 +28,7 @@ from harness.engines._logprobs import RequestSender
 from harness.errors import RequestFailed, RequestRefused
 from harness.extractors import Extraction
 from harness.pipeline.execute import Runner, TakesAhead
-from harness.pipeline.job import Failures, Job, RunObserver
+from harness.pipeline.job import Failures, Job, RunObserver, StreamStart
 from harness.pipeline.problem_queue import ProblemQueue
 from harness.runs.store import Store
 from harness.tasks import code_task
@@ -68,15 +68,15 @@ class Stream:
         """Do what is expected. Raises the first error of any thread, and RequestFailed where nothing was answered."""
         if self._store.complete():
             return Failures(internal=0, failed={})
-        scored = sum(n for n, _ in self._store.counts().values())
-        done = sum(self._store.generated(problem_id) for problem_id in self._job.expected)
-        total = sum(self._job.expected.values())
-        log.info("expected: %d completions to generate, %d to score", total - done, total - scored)
+        begun = self._begun()
+        log.info(
+            "expected: %d completions to generate, %d to score", begun.total - begun.made, begun.total - begun.scored
+        )
         asked = list(self._requests())
         producers = min(self._engine().concurrency, len(asked)) if asked else 0
         self._patience = max(MAX_FAILURES_IN_A_ROW, producers)
         pool = self._open_pool()
-        self._observer.started(total, done, scored, "execute" if self._job.task.executes else "score")
+        self._observer.started(begun)
         with pool or contextlib.nullcontext():
             self._threads(pool, iter(asked), producers)
         if not self._errors.empty():
@@ -85,6 +85,21 @@ class Stream:
             raise RequestFailed(next(iter(self._failed.values())))  # of nothing there is no number
         internal = self._internal + sum(len(waiting) for waiting in self._duplicates.values())
         return Failures(internal=internal, failed=self._failed)
+
+    def _begun(self) -> StreamStart:
+        """What is to be done."""
+        scored = {problem_id: n for problem_id, (n, _) in self._store.counts().items()}
+        made = {problem_id: self._store.generated(problem_id) for problem_id in self._job.expected}
+        to_make = {problem_id: sum(map(len, self._store.missing(problem_id))) for problem_id in made}
+        return StreamStart(
+            source="generate" if self._job.saved is None else "read",
+            work="execute" if self._job.task.executes else "score",
+            total=sum(self._job.expected.values()),
+            made=sum(made.values()),
+            scored=sum(scored.values()),
+            to_make=to_make,
+            to_score={problem_id: n + to_make[problem_id] - scored[problem_id] for problem_id, n in made.items()},
+        )
 
     def _requests(self) -> Iterator[PendingRequest]:
         """What is to be asked for: the missing samples of each problem, at most CHUNK in one request."""
@@ -194,7 +209,7 @@ class Stream:
 
     def _score(self, completion: Completion) -> None:
         self._store.add_score(self._job.task.score(self._problems[completion.problem_id], completion, None))
-        self._observer.executed(None)
+        self._observer.executed(completion, None)
 
     def _await_duplicate(self, completion: Completion) -> bool:
         """Whether an equal completion decides this one, now or when it has been executed."""
@@ -268,7 +283,7 @@ class Stream:
         else:
             problem = self._problems[completion.problem_id]
             self._store.add_result(execution, self._job.task.score(problem, completion, execution), taken)
-        self._observer.executed(execution.verdict)
+        self._observer.executed(completion, execution)
 
     def _put(self, completion: Completion | None) -> None:
         while not self._stop.is_set() and not self._queue.put(completion, 0.2):

@@ -23,9 +23,10 @@ from harness.datasets import load_set
 from harness.engines import Engine, StatusListener
 from harness.engines._selection import EngineCache, ModelSpec, find_model
 from harness.pipeline import run
+from harness.pipeline.job import StreamStart
 from harness.tasks import codegen
 from harness.types import Completion, Request
-from sandbox import Verdict
+from sandbox import Execution
 from tests.bench import systems
 
 
@@ -38,13 +39,13 @@ class Quiet:
     def waiting(self, message: str | None) -> None:
         """Nothing."""
 
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+    def started(self, begun: StreamStart) -> None:
         """Nothing."""
 
     def generated(self, completions: list[Completion]) -> None:
         """Nothing."""
 
-    def executed(self, verdict: Verdict | None) -> None:
+    def executed(self, completion: Completion, execution: Execution | None) -> None:
         """Nothing."""
 
 

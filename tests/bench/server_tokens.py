@@ -30,6 +30,7 @@ from harness.engines import _vllm_arguments, _vllm_server
 from harness.engines._openai_dialect import sampling_arguments
 from harness.models import model_dir
 from harness.pipeline import run
+from harness.pipeline.job import StreamStart
 from harness.tasks import codegen
 from harness.types import Form
 from tests.bench import systems
@@ -131,7 +132,7 @@ class _Clock(Quiet):
     def __init__(self) -> None:
         self.start = self.end = 0.0
 
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+    def started(self, begun: StreamStart) -> None:
         """The stream begins."""
         self.start = time.monotonic()
 

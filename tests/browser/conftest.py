@@ -17,9 +17,10 @@ from harness.leaderboard.pages import Pages
 from harness.leaderboard.results import read_results
 from harness.leaderboard.tables import make_tables
 from harness.pipeline import run as pipeline
+from harness.pipeline.job import StreamStart
 from harness.tasks import load_config
 from harness.types import Completion
-from sandbox import Verdict
+from sandbox import Execution
 from tests.fixtures.missing import missing
 from tests.fixtures.problems import read_rows, write_rows
 
@@ -57,9 +58,9 @@ class Silent:
 
     def note(self, message: str) -> None: ...
     def waiting(self, message: str | None) -> None: ...
-    def started(self, total: int, generated: int, scored: int, work: str) -> None: ...
+    def started(self, begun: StreamStart) -> None: ...
     def generated(self, completions: list[Completion]) -> None: ...
-    def executed(self, verdict: Verdict | None) -> None: ...
+    def executed(self, completion: Completion, execution: Execution | None) -> None: ...
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import registry
-from harness.cli import app, flags
+from harness.cli import flags, tree
 from tests.fixtures.commands import Harness
 from tests.fixtures.places import EXAMPLE, ROOT
 from tests.fixtures.problems import CALL, write_rows
@@ -75,7 +75,7 @@ def _messages(path: Path) -> Iterator[str]:
 OTHERS = ("engines/_vllm_arguments.py", "engines/_gpus.py", "models/training/", "images/page.py")
 # Flags of `harness` itself and of `ray start`, and words that only look like flags.
 PLAIN = {"--version", "--input-limits", "--help", "--head", "--num-cpus", "--no"}
-COMMANDS = app._Commands()
+COMMANDS = tree.Commands()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "harness").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

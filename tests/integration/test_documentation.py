@@ -16,7 +16,7 @@ import pytest
 import typer.main
 
 from docs.scripts import command_pages
-from harness.cli import app as line
+from harness.cli import tree as line
 from tests.fixtures.commands import COMMAND, Harness
 from tests.fixtures.documentation import Example, examples, pages
 from tests.fixtures.places import EXAMPLE, ROOT

@@ -15,6 +15,8 @@ from rich.console import Console
 import harness
 from harness.cli.display.notebook import NotebookDisplay, in_notebook
 from harness.errors import InputError
+from harness.pipeline.job import StreamStart
+from harness.types import Completion
 from tests.fixtures.commands import Harness
 from tests.fixtures.places import EXAMPLE, ROOT
 from tests.fixtures.problems import CALL, write_rows
@@ -182,7 +184,10 @@ def test_progress_in_a_notebook_is_one_output_with_bars() -> None:
         NotebookDisplay() as progress,
     ):
         progress.note("<b>sampling</b>")
-        progress.started(total=4, generated=0, scored=0, work="execute")
-        progress.executed(None)
+        four = {CALL["id"]: 4}
+        progress.started(
+            StreamStart(source="generate", work="score", total=4, made=0, scored=0, to_make=four, to_score=four)
+        )
+        progress.executed(Completion(problem_id=CALL["id"], index=0, text=""), None)
     assert "&lt;b&gt;sampling&lt;/b&gt;" in shown[0]
-    assert "generate" in shown[-1] and '<progress value="1" max="4"></progress> 1 of 4' in shown[-1]
+    assert "generate" in shown[-1] and '<progress value="1" max="4"></progress> 1/4 ' in shown[-1]

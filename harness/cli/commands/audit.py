@@ -14,6 +14,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.config import Group
 from harness.datasets import load_set
 from harness.engines import replay
@@ -43,7 +44,8 @@ def audit(
         {**flags, "samples": samples, "engine": "replay", "task_options": options.parse_part(part)},
         {"problems": "humaneval", **options.environment()},
     )
-    loaded = load_set(config.problems, config.cache)
+    with busy(f"reading the problem set {config.problems}", quiet=as_json):
+        loaded = load_set(config.problems, config.cache)
     engine = replay.open_engine(replay.Options(samples=samples, problems=loaded))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     odd, total, signs, refused = [], 0, Counter[str](), Counter[str]()

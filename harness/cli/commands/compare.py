@@ -49,7 +49,7 @@ def compare(
     fields = options.parse_names(vary) or ()
     ks = flags["k"] or ()
     with Progress(console=run.err, transient=True, disable=not run.err.is_terminal) as progress:
-        task = progress.add_task("compare", total=None)
+        task = progress.add_task("comparing", total=None)
         found = pairs.compare(
             runs, ks=ks, vary=fields, force=force, seed=seed,
             done=lambda finished, total: progress.update(task, completed=finished, total=total),

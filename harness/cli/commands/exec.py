@@ -13,6 +13,7 @@ import typer
 import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.config import Group
 from harness.errors import InputError
 from harness.tasks import load_config
@@ -50,9 +51,13 @@ def execute(
         files=_files(file or []),
     )
     backend = boxes.choose_backend(config.sandbox)
-    boxes.prepare(backend, lambda message: run.err.print(message, style="dim", highlight=False), name)
     limits = config.limits(None)
-    with boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime, language=name) as box:
+    with busy("making the sandbox ready", quiet=as_json):
+        boxes.prepare(backend, lambda message: run.err.print(message, style="dim", highlight=False), name)
+    with (
+        busy(f"running {source} in a sandbox", quiet=as_json),
+        boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime, language=name) as box,
+    ):
         execution = box.run(program, limits=limits)
     if as_json:
         print(json.dumps(_record(execution)))

@@ -11,6 +11,7 @@ import typer
 from harness import registry
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.exchange import export as exporting
 from harness.exchange import format_names
 
@@ -28,7 +29,8 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Write a run's samples and results in another system's format."""
-    written = exporting.export(run, format_, out, problems, options.cache_folder())
+    with busy(f"writing {out}", quiet=as_json):
+        written = exporting.export(run, format_, out, problems, options.cache_folder())
     if as_json:
         print(json.dumps({"run": str(run), "format": format_, "files": [str(path) for path in written]}))
         return

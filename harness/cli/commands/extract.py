@@ -14,6 +14,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.config import Group
 from harness.datasets import load_set
 from harness.pipeline import compare_extractors, rescore
@@ -44,8 +45,9 @@ def extract(
     """
     own = rescore.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
     config = load_config(None, {**flags, "extractor": "auto", "k": (1,)}, {**own, **options.environment()})
-    loaded = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
-    found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
+    with busy(f"reading {replies}", quiet=as_json):
+        loaded = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
+        found = (compare_extractors.of_run if replies.is_dir() else compare_extractors.of_file)(replies, loaded, config)
     quiet = as_json or not run.err.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with sandboxes_elsewhere(config) as machines, Progress(*columns, console=run.err, disable=quiet) as progress:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.comparison import gate as gates
 from harness.comparison import pairs
 from harness.comparison.gate import Outcome
@@ -41,9 +42,9 @@ def gate(
     cannot tell; the message says what it would take.
     """
     fields = options.parse_names(vary) or ()
-    found = gates.gate(
-        pairs.compare([run, baseline], ks=flags["k"] or (), vary=fields, seed=seed), most=max_drop, metric=metric
-    )
+    with busy("comparing the runs", quiet=as_json):
+        compared = pairs.compare([run, baseline], ks=flags["k"] or (), vary=fields, seed=seed)
+        found = gates.gate(compared, most=max_drop, metric=metric)
     if as_json:
         print(json.dumps(gates.record(found)))
     else:

@@ -12,6 +12,7 @@ from rich.text import Text
 from harness import registry
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.exchange import format_names
 from harness.exchange import import_ as importing
 from harness.runs import layout
@@ -39,7 +40,8 @@ def import_(
         path=path, format=format_, problems=problems, model=model, k=flags["k"] or (),
         results=flags["results"] or Path("results"), cache=options.cache_folder(),
     )  # fmt: skip
-    runs = importing.import_runs(request, lambda message: run.err.print(Text(run.printable(message), "dim")))
+    with busy(f"reading {path}", quiet=as_json):
+        runs = importing.import_runs(request, lambda message: run.err.print(Text(run.printable(message), "dim")))
     if as_json:
         print(json.dumps({"imported": runs}))
         return

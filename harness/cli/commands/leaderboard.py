@@ -13,6 +13,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.datasets import ProblemSets
 from harness.errors import InputError
 from harness.leaderboard import exports, server, site
@@ -47,10 +48,11 @@ def leaderboard(
     if serve:
         _serve(results, sets, out, port)
         return
-    records = read_results(results, sets)
+    with busy("reading the runs"):
+        records = read_results(results, sets)
     for each in records.left_out:
         run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
-    with run.err.status(f"ranking {len(records.runs)} runs"):
+    with busy(f"ranking {len(records.runs)} runs"):
         tables = make_tables(records.runs)
     if out is not None:
         _build(tables, records, sets, out)
@@ -66,7 +68,7 @@ def leaderboard(
 
 
 def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
-    with run.err.status("building the site"):
+    with busy("building the site"):
         built = site.build_site(tables, records, Pages(sets), out)
     run.err.print(
         f"{built.index}: {len(records.runs)} runs, {built.pages} pages "

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.errors import InputError
 from harness.runs import catalog
 from harness.runs.catalog import CatalogEntry, State
@@ -31,7 +32,8 @@ def list_(
     as_json: options.Json = False,
 ) -> None:
     """List the runs below a folder, the newest first."""
-    found = [each for each in catalog.find(results) if _matches(each, model, problems)]
+    with busy("reading the runs", quiet=as_json):
+        found = [each for each in catalog.find(results) if _matches(each, model, problems)]
     if as_json:
         print(json.dumps([{**dataclasses.asdict(each), "path": str(each.path)} for each in found]))
         return

@@ -15,6 +15,7 @@ from rich.text import Text
 import sandbox as boxes
 from harness.cli import options
 from harness.cli.display import run
+from harness.cli.display.console import busy
 from harness.cli.display.strength import show_strength, strength_record
 from harness.config import Group, RunConfig
 from harness.datasets import ProblemSet, load_set
@@ -65,7 +66,8 @@ def verify(
     config = load_config(None, {**flags, **asked_for}, options.environment())
     if strength and config.elsewhere():
         raise InputError(f"--strength measures on this machine; leave out --{config.elsewhere()}")
-    loaded = load_set(config.problems, config.cache)
+    with busy(f"reading the problem set {config.problems}", quiet=as_json):
+        loaded = load_set(config.problems, config.cache)
     if strength and any(each.language != "python" or each.assembly != Assembly() for each in loaded.problems):
         raise InputError(
             f"--strength changes references that are programs in Python, and those of {loaded.name} are not"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import enum
 import io
@@ -157,3 +158,13 @@ def _latex(header: list[str], rows: list[list[str]], right: list[bool], title: s
 
 out = PrintableConsole()
 err = PrintableConsole(stderr=True)
+
+
+@contextlib.contextmanager
+def busy(words: str, *, quiet: bool = False) -> Iterator[None]:
+    """A spinner with words while the block runs, where a person is at a terminal."""
+    if quiet or not err.is_terminal:
+        yield
+        return
+    with err.status(Text(printable(words), style="dim")):
+        yield

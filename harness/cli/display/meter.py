@@ -1,4 +1,4 @@
-"""Progress of a command that reads files: bars on a terminal, else a line now and then; nothing under two seconds."""
+"""Progress of a command that reads files: bars on a terminal, else a line now and then; nothing under a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.cli.display import run
 
-AFTER_S = 2.0
+AFTER_S = 1.0
 
 
 class Meter:

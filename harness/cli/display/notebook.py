@@ -9,9 +9,11 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from harness.cli.display.bars import Bars
+from harness.pipeline.job import StreamStart
 from harness.text.printable import printable
 from harness.types import Completion
-from sandbox import Verdict
+from sandbox import Execution
 
 EVERY_S = 0.5
 
@@ -28,12 +30,9 @@ class NotebookDisplay:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # protects everything below
-        self._done: dict[str, int] = {}
-        self._first: dict[str, int] = {}
-        self._total = 0
-        self._work = "execute"
+        self._bars: Bars | None = None
         self._message = ""
-        self._begun = self._last = time.monotonic()
+        self._last = time.monotonic()
         self._handle: Any = None
 
     def __enter__(self) -> Self:
@@ -53,29 +52,27 @@ class NotebookDisplay:
         """What is being waited for; None: for nothing any more."""
         self._say(message or "")
 
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+    def started(self, begun: StreamStart) -> None:
         """The stream begins."""
-        with self._lock:
-            self._total, self._work, self._begun = total, work, time.monotonic()
-            self._done = {"generate": generated, work: scored}
-            self._first = dict(self._done)
+        self._bars = Bars(begun)
 
     def generated(self, completions: list[Completion]) -> None:
         """Move the first bar."""
-        self._advance("generate", len(completions))
+        if self._bars is not None:
+            self._bars.generated(completions)
+        with self._lock:
+            self._show_when_due()
 
-    def executed(self, verdict: Verdict | None) -> None:  # noqa: ARG002
+    def executed(self, completion: Completion, execution: Execution | None) -> None:
         """Move the second bar."""
-        self._advance(self._work, 1)
+        if self._bars is not None:
+            self._bars.executed(completion, execution)
+        with self._lock:
+            self._show_when_due()
 
     def _say(self, message: str) -> None:
         with self._lock:
             self._message = message
-            self._show_when_due()
-
-    def _advance(self, name: str, count: int) -> None:
-        with self._lock:
-            self._done[name] += count
             self._show_when_due()
 
     def _show_when_due(self) -> None:
@@ -92,11 +89,8 @@ class NotebookDisplay:
             self._handle.update(HTML(self._html()))
 
     def _html(self) -> str:
-        elapsed = max(time.monotonic() - self._begun, 0.1)
         lines = [f"<div>{html.escape(printable(self._message))}</div>"] if self._message else []
-        for name, done in self._done.items():
-            rate = (done - self._first[name]) / elapsed
-            eta = f", ETA {(self._total - done) / rate:.0f} s" if rate and done < self._total else ""
-            bar = f'<progress value="{done}" max="{self._total}"></progress>'
-            lines.append(f"<div>{html.escape(name)} {bar} {done} of {self._total} ({rate:.1f}/s{eta})</div>")
+        for name, bar in self._bars.now().items() if self._bars else ():
+            shown = f'<progress value="{bar.done}" max="{bar.total}"></progress>'
+            lines.append(f"<div>{html.escape(name)} {shown} {bar.line()} {html.escape(bar.note)}</div>")
         return "".join(lines)

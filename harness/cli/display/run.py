@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Task as ProgressTask
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.display.bars import Bars
 from harness.cli.display.console import err, out
 from harness.metrics import metric_or_guess
+from harness.pipeline.job import StreamStart
 from harness.text.printable import clipped, printable
 from harness.types import Completion
-from sandbox import Verdict
+from sandbox import Execution, Verdict
 
 PLAIN_EVERY_S = 5.0
 __all__ = [
@@ -46,43 +48,24 @@ def verdict_text(verdict: Verdict | str) -> Text:
     return Text(str(verdict), style=_STYLES.get(Verdict(verdict), "yellow"))
 
 
-class _Rate(ProgressColumn):
-    """Finished per second."""
-
-    def render(self, task: ProgressTask) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "  -/s", style="cyan")
-
-
 class RunDisplay:
-    """An observer of a run: two bars side by side on a terminal, a line now and then elsewhere."""
+    """An observer of a run: a bar for each kind of work on a terminal, a line now and then elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._verdicts: Counter[str] = Counter()
-        self._lock = threading.Lock()  # protects the counts below
-        self._done = {"generate": 0}
-        self._total = 0
-        self._tokens = 0
-        self._start = self._last = time.monotonic()
-        self._first = dict(self._done)
+        self._lock = threading.Lock()  # protects _last
+        self._last = time.monotonic()
         self._status: Status | None = None
-        self._work = "execute"
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(), _Rate(),
-            TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=err,
-        )  # fmt: skip
-        self._live = Live(self._progress, console=err, refresh_per_second=8, transient=False)
-        self._tasks: dict[str, Any] = {}
+        self._bars: Bars | None = None
+        self._live: Live | None = None
+        self._below: Spinner | None = None  # what is being waited for while the bars stand
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._tasks and err.is_terminal:
-            self._live.stop()
-        elif self._total and not self._quiet:
-            self._line()
+        self.waiting(None)
+        self._end_bars()
 
     def note(self, message: str) -> None:
         """One line of information."""
@@ -91,66 +74,91 @@ class RunDisplay:
 
     def waiting(self, message: str | None) -> None:
         """A line that is replaced by the next; where stderr is no terminal one now and then."""
-        if message is None and self._status is not None:
-            self._status.stop()
+        text = None if message is None else Text(printable(message), style="dim")
+        if self._live is not None:
+            self._below = None if text is None else Spinner("dots", text=text)
+        elif text is None:
+            if self._status is not None:
+                self._status.stop()
             self._status = None
-        if message is None or self._quiet:
+        elif self._quiet:
             return
-        text = Text(printable(message), style="dim")
-        if err.is_terminal:
+        elif err.is_terminal:
             self._status = self._status or err.status(text)
             self._status.start()
             self._status.update(text)
-        elif time.monotonic() - self._last >= PLAIN_EVERY_S:
-            self._last = time.monotonic()
+        elif self._due():
             err.print(text, soft_wrap=True)
 
-    def started(self, total: int, generated: int, scored: int, work: str) -> None:
+    def started(self, begun: StreamStart) -> None:
         """Show the bars."""
-        if generated or scored:
-            self.note(f"going on with a run: {generated} of {total} generated, {scored} {work}d")
-        self._total, self._start, self._work = total, time.monotonic(), work
-        self._done = {"generate": generated, work: scored}
-        self._first = dict(self._done)
-        if self._quiet or not err.is_terminal:
-            return
-        for name, done in self._done.items():
-            self._tasks[name] = self._progress.add_task(name, total=total, completed=done, note="")
-        self._live.start()
+        if begun.made or begun.scored:
+            made = "" if begun.source == "read" else f"{begun.made} of {begun.total} generated, "
+            if begun.scored or made:
+                self.note(f"going on with a run: {made}{begun.scored} of {begun.total} {begun.work}d")
+        self.waiting(None)
+        self._bars = Bars(begun)
+        if not self._quiet and err.is_terminal:
+            self._live = Live(get_renderable=self._drawn, console=err, refresh_per_second=8)
+            self._live.start()
 
     def generated(self, completions: list[Completion]) -> None:
         """Move the first bar."""
-        with self._lock:
-            self._tokens += sum(each.completion_tokens or 0 for each in completions)
-        note = f"{self._tokens / max(time.monotonic() - self._start, 0.1):,.0f} tokens/s" if self._tokens else ""
-        self._advance("generate", len(completions), note)
+        if self._bars is not None:
+            self._bars.generated(completions)
+            self._tell()
 
-    def executed(self, verdict: Verdict | None) -> None:
+    def executed(self, completion: Completion, execution: Execution | None) -> None:
         """Move the second bar."""
-        with self._lock:
-            self._verdicts[str(verdict)] += 1
-        note = f"{self._verdicts[Verdict.ACCEPTED.value]} accepted" if verdict is not None else ""
-        self._advance(self._work, 1, note)
+        if self._bars is not None:
+            self._bars.executed(completion, execution)
+            self._tell()
 
-    def _advance(self, name: str, count: int, note: str) -> None:
-        if self._tasks:
-            self._progress.update(self._tasks[name], advance=count, note=note)
+    def _end_bars(self) -> None:
+        """Leave the bars as they are, with what is printed next below them."""
+        if self._live is not None:
+            self._live.stop()
+        elif self._bars is not None and not self._quiet:
+            self._line()
+        self._live = self._bars = None
+
+    def _due(self) -> bool:
         with self._lock:
-            self._done[name] += count
             due = time.monotonic() - self._last >= PLAIN_EVERY_S
             if due:
                 self._last = time.monotonic()
-        if due and not self._quiet and not err.is_terminal:
+        return due
+
+    def _tell(self) -> None:
+        if not self._quiet and not err.is_terminal and self._due():
             self._line()
 
     def _line(self) -> None:
-        elapsed = max(time.monotonic() - self._start, 0.1)
-        parts = []
-        for name, done in self._done.items():
-            rate = (done - self._first[name]) / elapsed
-            eta = f", ETA {(self._total - done) / rate:.0f} s" if rate and done < self._total else ""
-            parts.append(f"{name} {done}/{self._total} ({rate:.1f}/s{eta})")
-        err.print(Text("  ".join(parts)))
+        if self._bars is not None:
+            err.print(Text("  ".join(f"{name} {bar.line()}" for name, bar in self._bars.now().items())))
+
+    def _drawn(self) -> Group:
+        """The bars as they are now, and what is being waited for."""
+        drawn = Table.grid(padding=(0, 1))
+        for _ in range(6):
+            drawn.add_column(no_wrap=True)
+        for name, bar in self._bars.now().items() if self._bars else ():
+            eta = f"ETA {clock(bar.eta_s)}" if bar.eta_s is not None else ""
+            drawn.add_row(
+                Text(name),
+                ProgressBar(total=bar.total, completed=bar.done, width=28 if err.width >= 100 else 20),
+                Text(f"{bar.done}/{bar.total}", style="green"),
+                Text(f"{bar.rate:.1f}/s", style="cyan"),
+                Text(eta, style="cyan"),
+                Text(bar.note),
+            )
+        return Group(drawn, self._below) if self._below else Group(drawn)
+
+
+def clock(seconds: float) -> str:
+    """`0:01:05`."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _estimate(estimate: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import app
+from harness.cli import app, tree
 from tests.fixtures.commands import Harness
 
 
@@ -27,19 +27,19 @@ def test_the_command_to_go_on_with_can_be_given_to_a_shell(
 
 
 HELP_COLUMNS = 61  # what is left of 80 beside the longest name
-NAMES = sorted(app._Commands())
+NAMES = sorted(tree.Commands())
 
 
 def test_help_lists_every_command_whole_under_its_heading(harness: Harness) -> None:
     lines = harness("--help").stdout.splitlines()
     shown = {line.split()[0]: " ".join(line.split()[1:]) for line in lines if line.startswith("  ")}
-    files = {path.stem.removesuffix("_"): path for path in app.FOLDER.glob("[a-z]*.py")}
+    files = {path.stem.removesuffix("_"): path for path in tree.FOLDER.glob("[a-z]*.py")}
     assert sorted(files) == NAMES
     for name, path in files.items():
-        about = app.about(path.stem)
-        assert shown[name] == about.summary and 0 < len(about.summary) <= HELP_COLUMNS and about.group in app.GROUPS
+        about = tree.about(path.stem)
+        assert shown[name] == about.summary and 0 < len(about.summary) <= HELP_COLUMNS and about.group in tree.GROUPS
     headings = [line.rstrip(":").lower() for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert headings[1:] == [group for group in app.GROUPS if group in headings]
+    assert headings[1:] == [group for group in tree.GROUPS if group in headings]
 
 
 def test_help_imports_no_command() -> None:
@@ -55,7 +55,7 @@ def test_a_new_command_is_one_new_file(harness: Harness, monkeypatch: pytest.Mon
         '"""Say hello."""\n\nGROUP = "people"\n\n\ndef greet_(name: str) -> None:\n    print("hello", name)\n'
     )
     monkeypatch.setattr("harness.cli.commands.__path__", [str(tmp_path)])
-    monkeypatch.setattr(app, "FOLDER", tmp_path)
+    monkeypatch.setattr(tree, "FOLDER", tmp_path)
     assert "People:\n  greet  Say hello.\n" in harness("--help").stdout
     assert harness("greet", "you").stdout == "hello you\n"
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 import typer.testing
 
-from harness.cli import app, options
+from harness.cli import options, tree
 from harness.config import Group, RunConfig, command_line_flags
 from harness.errors import InputError
 from sandbox.types import Isolation
@@ -111,7 +111,7 @@ def test_a_field_that_does_not_exist_cannot_be_taken() -> None:
 
 def test_the_text_of_an_option_stands_once() -> None:
     texts = {flag.help for flag in FLAGS.values()}
-    for path in [*app.FOLDER.glob("*.py"), Path(inspect.getfile(options))]:
+    for path in [*tree.FOLDER.glob("*.py"), Path(inspect.getfile(options))]:
         strings = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         assert not texts & strings, f"{path.name} says again what a field of RunConfig says"
 
@@ -119,7 +119,7 @@ def test_the_text_of_an_option_stands_once() -> None:
 def test_no_function_of_the_harness_has_more_than_60_lines() -> None:
     long = {
         f"{path.name}:{node.lineno} {node.name}"
-        for path in app.FOLDER.parents[1].rglob("*.py")
+        for path in tree.FOLDER.parents[1].rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
     }
