@@ -34,6 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = ("/healthz", "/readyz")  # probes have no key
+STANDING = ("GET", "/mcp")  # open for as long as its client likes: it waits for nothing of its own
 BODY_TIMEOUT_S = 60.0
 REFUSED_BODY_S = 5.0  # of a request that is not let in
 BODIES_IN_HAND = 8  # of the largest size, together
@@ -67,6 +68,19 @@ class Gate:
         self.open_requests = 0
         self.in_hand = 0
         self.draining = False
+        self._routes: dict[asyncio.Future[None], bool] = {}  # that are at work; whether it is a standing one
+
+    def drain(self) -> None:
+        """Let no other request in, and end the streams on which a client waits for whatever may come."""
+        self.draining = True
+        for route, standing in self._routes.items():
+            if standing:
+                route.cancel()
+
+    def give_up(self) -> None:
+        """Answer what is still in hand with what makes its client try again."""
+        for route in self._routes:
+            route.cancel()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -93,8 +107,7 @@ class Gate:
                                "the path", {"www-authenticate": "Bearer"})  # fmt: skip
         elif self.draining and not probe:
             await _read_past(scope, receive)
-            code = self._busy_codes.get(scope["path"], 503)
-            await answer.fault(code, "the service is stopping", {"retry-after": "1"})
+            await self._refuse(scope, answer, "the service is stopping")
         else:
             scope["client_key"] = _name(key, scope)
             self.in_hand += 1
@@ -106,6 +119,9 @@ class Gate:
                 await answer.fault(413, f"the body is larger than {largest >> 20} MiB", {"connection": "close"})
             finally:
                 self.in_hand -= 1
+
+    async def _refuse(self, scope: Any, answer: _Answer, why: str) -> None:
+        await answer.fault(self._busy_codes.get(scope["path"], 503), why, {"retry-after": "1"})
 
     def _known(self, key: bytes) -> bool:
         return bool(sum(hmac.compare_digest(key, known) for known in self._keys))  # in the same time for every key
@@ -145,16 +161,24 @@ class Gate:
 
         route = asyncio.ensure_future(self._app(scope, replay, answer.send))
         ears = asyncio.ensure_future(_hang_up(receive))
+        self._routes[route] = (scope["method"], scope["path"]) == STANDING
         try:
             await asyncio.wait({route, ears}, return_when=asyncio.FIRST_COMPLETED)
             gone.set()
             if not route.done() and not answer.complete:
                 route.cancel()
+            hung_up = ears.done()
             await asyncio.wait({route})
         finally:
+            standing = self._routes.pop(route)
             ears.cancel()
             route.cancel()
-        if not route.cancelled() and (error := route.exception()) is not None:
+        if route.cancelled():
+            if standing:
+                await answer.end()
+            elif not hung_up:
+                await self._refuse(scope, answer, "the service stopped before this was done")
+        elif (error := route.exception()) is not None:
             self._metrics.internal_errors.inc()
             # never its text, which may hold a piece of a program
             log.error("a route failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
@@ -180,6 +204,11 @@ class _Answer:
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.complete = True
         await self._send(message)
+
+    async def end(self) -> None:
+        """End an answer that has begun."""
+        if self.code is not None and not self.complete:
+            await self.send({"type": "http.response.body", "body": b""})
 
     async def fault(self, code: int, detail: str, headers: dict[str, str] | None = None) -> None:
         """A whole answer, where none has begun."""

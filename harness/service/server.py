@@ -84,7 +84,7 @@ async def _serve(
         ready()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     gate.service.ready = False
-    gate.draining = True
+    gate.drain()
     await _end(server, gate, listening, loop.time() + settings.drain_s)
     await serving
     stopping.cancel()
@@ -108,6 +108,7 @@ async def _end(server: _Server, gate: Gate, listening: socket.socket, end: float
 
     if not await until(lambda: gate.in_hand == 0):
         log.warning("%d requests were in hand at the end of the time for them", gate.in_hand)
+        gate.give_up()
     if server.started and not server.force_exit:
         refuse_handshakes(listening)
         end = max(end, loop.time() + 2 * LINGER_S)

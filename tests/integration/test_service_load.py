@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.fixtures.cpu_time import containers
 from tests.fixtures.processes import alive, descendants
@@ -139,16 +141,42 @@ def test_sigterm_finishes_what_is_in_hand_and_exits_with_0(tmp_path: Path) -> No
         assert service.process.wait(30) == 0
 
 
-def test_what_does_not_end_in_its_time_is_given_up_and_the_exit_code_is_0(tmp_path: Path) -> None:
-    with running("--drain-s", "0.5", cwd=tmp_path) as service, ThreadPoolExecutor(1) as threads:
-        call = threads.submit(verls_call, service.url, body("import time; time.sleep(20)", 25))
-        while service.metric("harness_running") == 0:
+def test_what_does_not_end_in_its_time_is_given_up_in_its_clients_words(tmp_path: Path) -> None:
+    with running("--drain-s", "0.5", cwd=tmp_path) as service, ThreadPoolExecutor(2) as threads:
+        given = {**body("import time; time.sleep(20)", 25), "source": "import time; time.sleep(21)",
+                 "limits": {"wall_s": 25}}  # fmt: skip
+        calls = [
+            threads.submit(httpx.post, f"{service.url}{path}", json=given, timeout=60)
+            for path in ("/run_code", "/v1/execute")
+        ]
+        while service.metric("harness_running") < 2:
             time.sleep(0.05)
         start = time.monotonic()
         service.process.terminate()
         assert service.process.wait(30) == 0
         assert time.monotonic() - start < 15
-        assert call.result() is None  # a connection that broke: no verdict
+        answers = [call.result() for call in calls]
+    assert [each.status_code for each in answers] == [504, 503]
+    assert all("stopped before" in each.json()["detail"] and each.headers["retry-after"] for each in answers)
+    assert not any("Traceback" in line for line in service.lines)
+
+
+def test_an_agent_that_stays_connected_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    async def main(service: Running) -> None:
+        async with (
+            streamable_http_client(f"{service.url}/mcp") as (read, write),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            while service.metric("harness_open_requests") < 2:  # its stream, and the one that asks
+                await asyncio.sleep(0.05)
+            start = time.monotonic()
+            assert await asyncio.to_thread(service.stop) == 0
+            assert time.monotonic() - start < 10
+
+    with running(cwd=tmp_path) as service:
+        asyncio.run(main(service))
+        assert not any("rror" in line or "WARNING" in line for line in service.lines), service.lines
 
 
 def sent(url: str, head: str, rest: bytes = b"") -> socket.socket:

@@ -79,7 +79,7 @@ def test_a_route_that_breaks_is_500_and_its_words_are_not_logged(caplog: pytest.
 
 def test_while_it_stops_only_probes_are_answered() -> None:
     stopping = gate(keys=frozenset())
-    stopping.draining = True
+    stopping.drain()
     assert ask(stopping, "/run_code").status_code == 503
     assert ask(stopping, "/healthz").status_code == 200
 
@@ -105,7 +105,7 @@ def test_a_client_that_hangs_up_cancels_its_route() -> None:
         async def send(_: Any) -> None:
             raise AssertionError("there is nobody to answer")
 
-        scope = {"type": "http", "path": "/x", "headers": [], "client": ("here", 1)}
+        scope = {"type": "http", "method": "POST", "path": "/x", "headers": [], "client": ("here", 1)}
         app = gate(slow, frozenset())
         await asyncio.wait_for(app(scope, receive, send), 5)
         assert app.open_requests == 0
@@ -119,5 +119,5 @@ def test_a_service_that_stops_says_it_in_the_words_of_its_clients() -> None:
         echo, keys=frozenset(), max_body_bytes=1 << 20, metrics=Metrics(1), service=None,  # type: ignore[arg-type]
         busy_codes={"/run_code": 504},
     )  # fmt: skip
-    app.draining = True
+    app.drain()
     assert [ask(app, path).status_code for path in ("/run_code", "/v1/execute")] == [504, 503]
