@@ -9,15 +9,17 @@ perplexity (words are what white space separates, bytes those of UTF-8; both of 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Self
 
 from harness.metrics._metric import Direction, Item, Metric, Unit
 from harness.stats import bootstrap
+
+if TYPE_CHECKING:  # imported where it is used: 80 ms that a first verdict need not wait for
+    import numpy as np
+    import numpy.typing as npt
 
 UNITS = {"perplexity": "tokens", "bits_per_byte": "bytes", "byte_perplexity": "bytes", "word_perplexity": "words"}
 
@@ -108,6 +110,8 @@ def corpus(losses: Sequence[TextLoss], rng: np.random.Generator) -> dict[str, bo
     One text alone cannot say how texts differ: its interval is the value itself. A measure too large for a float (a
     text without white space is one word) is left out.
     """
+    import numpy as np
+
     columns = [[each.loss, each.tokens, each.bytes, each.words] for each in losses]
     data: npt.NDArray[np.float64] = np.asarray(columns, dtype=np.float64)  # shape (texts, 4)
     places = {"tokens": 1, "bytes": 2, "words": 3}
@@ -127,4 +131,4 @@ def _scaled(metric: str, rate: float) -> float:
     """A measure from nats per unit."""
     if metric == "bits_per_byte":
         return rate / math.log(2)
-    return math.exp(rate) if rate < math.log(np.finfo(np.float64).max) else math.inf
+    return math.exp(rate) if rate < math.log(sys.float_info.max) else math.inf

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from harness.stats import bootstrap
 from harness.stats.bootstrap import Interval
 from harness.tasks import ScoredRun, TaskSummary
@@ -50,6 +48,8 @@ def mean_summary(metrics: Sequence[str], method: str, run: ScoredRun) -> TaskSum
     values = {problem_id: means(group, metrics) for problem_id, group in groups.items()}
     if not values:
         return TaskSummary(estimates=[], problems={}, omitted=metrics)
+    import numpy as np
+
     data = np.array([[item[metric] for metric in metrics] for item in values.values()])
     intervals = bootstrap.mean_intervals(data, np.random.default_rng(run.seed))
     found = dict(zip(metrics, intervals, strict=True))

@@ -26,6 +26,7 @@ from tests.bench.systems import DATA, System
 
 VERSION = "0.3.1"
 HUMANEVAL_PLUS = DATA / "humanevalplus" / "HumanEvalPlus.jsonl.gz"
+MBPP_PLUS = DATA / "mbppplus" / "MbppPlus.jsonl.gz"
 KNOWN_FAILURE = "HumanEval/32"
 # What `evalplus.evaluate` imports; its clients of model servers and transformers are not among that.
 IMPORTED = (
@@ -39,10 +40,11 @@ from evalplus.evaluate import evaluate
 if __name__ == "__main__":
     if os.path.exists({results!r}):
         os.remove({results!r})  # else it would only be read
-    evaluate("humaneval", samples={samples!r}, base_only=True, parallel={workers})
+    evaluate({dataset!r}, samples={samples!r}, base_only={base_only}, parallel={workers})
     with open({results!r}) as file:
         marks = json.load(file)["eval"].values()
-    print(sum(each["base_status"] == "pass" for problem in marks for each in problem), flush=True)
+    wanted = {statuses!r}
+    print(sum(all(each[key] == "pass" for key in wanted) for problem in marks for each in problem), flush=True)
     os._exit(0)
 """
 
@@ -61,9 +63,12 @@ def install(folder: Path) -> Path:
     return python
 
 
-def prepare(python: Path, samples: Path, workers: int, data: Path, *, name: str) -> System:
+def prepare(
+    python: Path, samples: Path, workers: int, data: Path, *, name: str, dataset: str = "humaneval", plus: bool = False
+) -> System:
     """`evalplus` or `evalplus-shipped`, with its data and its cache beside `samples`.
 
+    dataset: humaneval or mbpp. plus: with the additional inputs; passed are then those that pass both.
     The first run computes the expected outputs.
     """
     folder = samples.parent / name
@@ -73,19 +78,28 @@ def prepare(python: Path, samples: Path, workers: int, data: Path, *, name: str)
         (folder / "modules" / "datasets.py").write_text(DATASETS)
     with gzip.open(data, "rt") as source, open(folder / "set.jsonl", "w") as target:
         for line in source:
-            target.write(json.dumps({**json.loads(line), "plus_input": []}) + "\n" if at_best else line)
+            target.write(json.dumps({**json.loads(line), "plus_input": []}) + "\n" if at_best and not plus else line)
     script = folder / "peer.py"
     own = folder / "samples.jsonl"  # beside which it keeps its results
     own.symlink_to(samples)
     results = str(own).replace(".jsonl", "_eval_results.json")
-    script.write_text(SCRIPT.format(samples=str(own), workers=workers, results=results))
+    script.write_text(
+        SCRIPT.format(
+            samples=str(own),
+            workers=workers,
+            results=results,
+            dataset=dataset,
+            base_only=not plus,
+            statuses=("base_status", "plus_status") if plus else ("base_status",),
+        )
+    )
     return System(
         name=name,
         command=[str(python), str(script)],
         passed=lambda stdout, _: int(stdout.split()[-1]),
         environment={
             "PYTHONPATH": str(folder / "modules"),
-            "HUMANEVAL_OVERRIDE_PATH": str(folder / "set.jsonl"),
+            f"{dataset.upper()}_OVERRIDE_PATH": str(folder / "set.jsonl"),
             "XDG_CACHE_HOME": str(folder / "cache"),
         },
     )
