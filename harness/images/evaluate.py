@@ -8,20 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.errors import InputError
-from harness.images import copies, distances, likelihood, reading, report, run_directory
+from harness.images import by_extractor, copies, distances, likelihood, reading, report, run_directory
+from harness.images.by_extractor import ByExtractor
 from harness.images.distances import METRICS, Settings
-from harness.images.features import (
-    Extractor,
-    FeatureSet,
-    directory,
-    extract,
-    open_extractor,
-    read_features,
-    weights_sha256,
-)
+from harness.images.features import Extractor, FeatureSet, directory, extract, read_features, weights_sha256
+from harness.images.metric_value import MetricValue
 from harness.images.pictures import PictureSet, open_set, subset
 from harness.images.prompts import Library, open_library
 from harness.images.sampling import EMBEDDED, MODELS
@@ -37,12 +28,15 @@ N_LIKELIHOOD = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to evaluate. None: left out. `reference`, `train`, `holdout`: as `open_set` takes them, or a `.npz`."""
+    """What to evaluate. None: left out. `reference`, `train`, `holdout`: as `open_set` takes them, or a `.npz`.
+
+    extractors: copies are looked for in the features of the first; the report has them in its own order.
+    """
 
     gen: str
     reference: str | None = None
     prompts: str | None = None
-    extractor: str = "shapes"
+    extractors: tuple[str, ...] = ("shapes",)
     clip: str | None = None
     train: str | None = None
     holdout: str | None = None
@@ -56,13 +50,20 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    gen: FeatureSet | None = None
-    real: FeatureSet | None = None
-    values: distances.Distances = field(default_factory=lambda: distances.Distances(values=[]))
+    """by: an entry for each extractor, at least one."""
+
+    by: list[ByExtractor]
     clip: ClipResult | None = None
     copies: copies.CopyReport | None = None
     likelihood: dict[str, Any] | None = None
     pictures: dict[str, PictureSet] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[MetricValue]:
+        """The distances by every extractor, and on each the leak that there is."""
+        every = by_extractor.all_values(self.by)
+        leaked = self.copies is not None and bool(self.copies.leaks)
+        return [replace(one, warnings=(*one.warnings, "W_LEAK")) for one in every] if leaked else every
 
 
 def of_shapes(gen: str, **changes: Any) -> Request:
@@ -79,16 +80,16 @@ def evaluate(request: Request, results: Path, progress: Progress | None = None) 
     begins."""
     pictures = open_set(request.gen, skip_unreadable=request.skip_unreadable)
     library = open_library(request.prompts) if request.prompts else None
-    extractor = open_extractor(request.extractor)
+    extractors = by_extractor.open_all(request.extractors)
     sampled = read_sample(request.gen)
-    found = _measure(request, pictures, library, extractor, progress)
-    identity = _identity(request, found, library, extractor)
+    found = _measure(request, pictures, library, extractors, progress)
+    identity = _identity(request, found, library)
     model = str(sampled.get("model") or Path(request.gen).name or "pictures")
     identity["model"] = {"name": model, **{k: v for k, v in sampled.items() if k != "model"}}
     name = library.name if library else "pictures"
     run = run_directory.begin(results, name, model, identity, _config(request))
     counts = run_directory.coverage(
-        found.values.values, found.clip, prompts=len(library.prompts) if library else 0, pictures=len(pictures)
+        found.values, found.clip, prompts=len(library.prompts) if library else 0, pictures=len(pictures)
     )
     summary = _write(run, found, identity, counts)
     report.write(run, summary, found.pictures, found.copies)
@@ -102,19 +103,38 @@ def read_sample(folder: str) -> dict[str, Any]:
 
 
 def features_of(
-    source: str, extractor: Extractor, request: Request, progress: Progress | None, n: int | None = None
+    source: str, extractor: Extractor | None, request: Request, progress: Progress | None, n: int | None = None
 ) -> tuple[FeatureSet, PictureSet | None]:
     """The features of pictures, or of a `.npz`; and the pictures, where there are any."""
     if source.endswith(".npz"):
         return read_features(Path(source)), None
+    assert extractor is not None, "pictures need an extractor"
     pictures = open_set(source, skip_unreadable=request.skip_unreadable)
     if n is not None and n < len(pictures):
         pictures = subset(pictures, list(range(n)))
     return extract(pictures, extractor, cache=request.cache, progress=progress), pictures
 
 
+def distances_of(request: Request, progress: Progress | None) -> tuple[list[ByExtractor], list[PictureSet | None]]:
+    """The distances of `gen` from `reference`, each of any size, without a run; and the pictures that were seen."""
+    sources = (str(request.reference), request.gen)
+    bare = all(source.endswith(".npz") for source in sources)  # then their features say what made them
+    opened = [None] if bare else by_extractor.open_all(request.extractors)
+    pairs = [[features_of(source, one, request, progress) for source in sources] for one in opened]
+    every = [gen for _, (gen, _) in pairs]
+    found = []
+    for (real, _), (gen, _) in pairs:
+        settings = by_extractor.settings_for(request.settings, gen, every)
+        found.append(ByExtractor(gen=gen, real=real, values=distances.measure(real, gen, settings, progress=progress)))
+    return by_extractor.in_order(found), [pictures for _, pictures in pairs[0]]
+
+
 def _measure(
-    request: Request, pictures: PictureSet, library: Library | None, extractor: Extractor, progress: Progress | None
+    request: Request,
+    pictures: PictureSet,
+    library: Library | None,
+    extractors: list[Extractor],
+    progress: Progress | None,
 ) -> _Found:
     clip = None
     if request.clip and library:
@@ -122,23 +142,31 @@ def _measure(
 
         scorer = ClipScorer(ClipModel(directory(request.clip)), library)
         clip = scorer.score(pictures, allow_missing=request.allow_missing, progress=progress)
-    gen = extract(pictures, extractor, cache=request.cache, progress=progress)
     kept: dict[str, PictureSet] = {"generated": pictures}
-    real, values = None, distances.Distances(values=[])
-    if request.reference:
-        wanted = request.reference_n or len(gen)
-        whole, seen = features_of(request.reference, extractor, request, progress, 2 * wanted)
-        if seen is not None:
-            kept["real"] = seen
-        real, spare = whole, None
-        if whole.features is not None and len(whole) > wanted:
-            real, spare = whole.first(wanted), whole.part(slice(wanted, 2 * wanted))
-        values = distances.measure(real, gen, request.settings, spare=spare, progress=progress)
-    copied = _copies(request, gen, extractor, kept, progress) if request.train else None
-    if copied and copied.leaks:
-        values = replace(values, values=[replace(one, warnings=(*one.warnings, "W_LEAK")) for one in values.values])
+    every = [extract(pictures, one, cache=request.cache, progress=progress) for one in extractors]
+    by = []
+    for gen, extractor in zip(every, extractors, strict=True):
+        settings = by_extractor.settings_for(request.settings, gen, every)
+        by.append(_distances(replace(request, settings=settings), gen, extractor, kept, progress))
+    copied = _copies(request, every[0], extractors[0], kept, progress) if request.train else None
     bits = _likelihood(request, progress)
-    return _Found(gen=gen, real=real, values=values, clip=clip, copies=copied, likelihood=bits, pictures=kept)
+    return _Found(by=by_extractor.in_order(by), clip=clip, copies=copied, likelihood=bits, pictures=kept)
+
+
+def _distances(
+    request: Request, gen: FeatureSet, extractor: Extractor, kept: dict[str, PictureSet], progress: Progress | None
+) -> ByExtractor:
+    if not request.reference:
+        return ByExtractor(gen=gen, real=None, values=distances.Distances(values=[]))
+    wanted = request.reference_n or len(gen)
+    real, seen = features_of(request.reference, extractor, request, progress, 2 * wanted)
+    if seen is not None:
+        kept["real"] = seen
+    spare = None
+    if real.features is not None and len(real) > wanted:
+        real, spare = real.first(wanted), real.part(slice(wanted, 2 * wanted))
+    values = distances.measure(real, gen, request.settings, spare=spare, progress=progress)
+    return ByExtractor(gen=gen, real=real, values=values)
 
 
 def _copies(
@@ -168,21 +196,23 @@ def _likelihood(request: Request, progress: Progress | None) -> dict[str, Any] |
     return likelihood.summarize(*parts, method="variational bound, 10 strata of timesteps")
 
 
-def _identity(request: Request, found: _Found, library: Library | None, extractor: Extractor) -> dict[str, Any]:
+def _identity(request: Request, found: _Found, library: Library | None) -> dict[str, Any]:
     seeds = sorted({row.seed for row in found.clip.rows if row.seed is not None}) if found.clip else []
     clip = f"clip@{weights_sha256(Path(request.clip))[:8]}" if request.clip else ""
+    real = found.by[0].real
     return {
         "data": f"{library.name}@{library.sha256[:8]}" if library else "",
-        "extractor": extractor.info.signature, "clip": clip,
-        "reference": f"{request.reference}@{len(found.real)}" if found.real is not None else "",
+        "extractor": ",".join(one.gen.info.signature for one in found.by), "clip": clip,
+        "reference": f"{request.reference}@{len(real)}" if real is not None else "",
         "seeds": ",".join(map(str, seeds)), "seed": request.settings.seed,
         "problems": {"name": library.name, "sha256": library.sha256} if library else {"name": "pictures"},
     }  # fmt: skip
 
 
 def _config(request: Request) -> dict[str, Any]:
-    names = ("gen", "reference", "prompts", "extractor", "clip", "train", "holdout", "model", "reference_n")
+    names = ("gen", "reference", "prompts", "clip", "train", "holdout", "model", "reference_n")
     return {name: getattr(request, name) for name in names} | {
+        "extractors": list(request.extractors),
         "metrics": list(request.settings.metrics or METRICS), "k": list(request.settings.k),
         "seed": request.settings.seed,
     }  # fmt: skip
@@ -191,42 +221,17 @@ def _config(request: Request) -> dict[str, Any]:
 def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage) -> dict[str, Any]:
     copied = found.copies.record() if found.copies else None
     clip = found.clip.record() if found.clip else None
-    said = (
-        reading.read(
-            found.values.values,
-            found.values.neighbourhoods,
-            found.real,
-            clip=clip,
-            copies=copied,
-            likelihood=found.likelihood,
-        )
-        if found.real is not None
-        else []
-    )
-    inputs = {"gen": found.gen.facts if found.gen else None, "real": found.real.facts if found.real else None}
+    said = reading.read(found.by, clip=clip, copies=copied, likelihood=found.likelihood)
+    first = found.by[0]
+    inputs = {"gen": first.gen.facts, "real": first.real.facts if first.real else None}
     sections = {
         "inputs": inputs | {"skipped": list(found.pictures["generated"].skipped)},
-        "extractor": _info(found), "copies": copied,
-        "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
+        "extractor": asdict(first.gen.info), "extractors": [asdict(one.gen.info) for one in found.by],
+        "copies": copied, "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
         "reading": [{"kind": one.kind, "text": one.text} for one in said],
     }  # fmt: skip
     model = identity["model"]["name"]
     rows = [{**row.record(), "run": run.name, "model": model} for row in found.clip.rows] if found.clip else []
     run_directory.write_samples(run, rows)
     line = run_directory.signature(identity)
-    return run_directory.write_summary(run, found.values.values, found.clip, line, counts, sections)
-
-
-def _info(found: _Found) -> dict[str, Any] | None:
-    return asdict(found.gen.info) if found.gen else None
-
-
-def require_pictures(n: int) -> None:
-    """Raises InputError for fewer pictures than any metric takes."""
-    if n < 2:
-        raise InputError(f"two pictures at least are needed; there are {n}")
-
-
-def sample_rows(n: int, seed: int, count: int) -> list[int]:
-    """Places of `count` of n pictures, at random but the same every time."""
-    return sorted(np.random.default_rng(seed).permutation(n)[:count].tolist())
+    return run_directory.write_summary(run, found.values, found.clip, line, counts, sections)

@@ -397,5 +397,6 @@ def _own(path: str) -> Extractor:
         return np.asarray(made(np.stack(batch)), np.float32), None
 
     source = Path(importlib.import_module(module).__file__ or "")
-    weights = weights_sha256(source) if source.is_file() else ""
+    seen = (weights_sha256(source) if source.is_file() else "") + name
+    weights = hashlib.sha256(seen.encode()).hexdigest()
     return Extractor(info=ExtractorInfo(kind="py", path=path, weights_sha256=weights), run=run)

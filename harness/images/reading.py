@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.images.by_extractor import ByExtractor
 from harness.images.clusters import find_clusters
 from harness.images.features import FeatureSet
 from harness.images.metric_value import MetricValue, find
@@ -40,31 +41,47 @@ class Sentence:
 
 
 def read(
-    values: Sequence[MetricValue],
-    neighbourhoods: Sequence[PrecisionRecall],
-    real: FeatureSet,
+    found: Sequence[ByExtractor],
     *,
     clip: Mapping[str, Any] | None = None,
     copies: Mapping[str, Any] | None = None,
     likelihood: Mapping[str, Any] | None = None,
 ) -> list[Sentence]:
-    """Sentences in the order in which they matter. `neighbourhoods`: at every k."""
-    said: list[Sentence] = []
+    """Sentences in the order in which they matter. The verdict is by the first extractor; of each other its distance
+    is said, and its verdict where that is another one."""
+    first, *others = found
+    said = _of_copies(copies) + _of_distances(first)
+    own = {one.text.partition(":")[0] for one in said if one.kind == "verdict"}
+    for other in others:
+        seen = _of_distances(other)
+        verdicts = [one for one in seen if one.kind == "verdict" and one.text.partition(":")[0] not in own]
+        about = f"By {other.gen.info.signature}"
+        said += [Sentence(kind="caution", text=f"{about}, otherwise: {one.text}") for one in verdicts]
+        said += [Sentence(kind="note", text=f"{about}: {one.text}") for one in _floor(other.values.values)]
+    if clip:
+        said.append(Sentence(kind="verdict", text=_clip(clip)))
+    if likelihood:
+        said.append(Sentence(kind="note", text=_likelihood(likelihood)))
+    kinds = dict.fromkeys(one.real.info.kind for one in found if one.real is not None and one.values.values)
+    return said + [Sentence(kind="note", text=WORTH[kind]) for kind in kinds if kind in WORTH]
+
+
+def _of_copies(copies: Mapping[str, Any] | None) -> list[Sentence]:
+    said = []
     if copies and copies["leaks"]:
         said.append(Sentence(kind="caution", text=_leaks(copies["leaks"])))
     if copies and copies["candidates"]:
         n = len(copies["candidates"])
         text = f"{_count(n, 'generated picture')} may be a copy of a training picture: look at the pairs."
         said.append(Sentence(kind="caution", text=text))
-    said += _neighbourhoods(values, neighbourhoods, real)
-    said += _floor(values)
-    if clip:
-        said.append(Sentence(kind="verdict", text=_clip(clip)))
-    if likelihood:
-        said.append(Sentence(kind="note", text=_likelihood(likelihood)))
-    if values and real.info.kind in WORTH:
-        said.append(Sentence(kind="note", text=WORTH[real.info.kind]))
     return said
+
+
+def _of_distances(found: ByExtractor) -> list[Sentence]:
+    if found.real is None:
+        return []
+    values = found.values.values
+    return _neighbourhoods(values, found.values.neighbourhoods, found.real) + _floor(values)
 
 
 def _count(n: int, noun: str) -> str:

@@ -3,6 +3,7 @@ themselves."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _metric(one: Mapping[str, Any]) -> list[Any]:
 
 def _plane(summary: Mapping[str, Any]) -> str:
     by_name = {one["name"]: one for one in summary["metrics"]}
-    ks = sorted({int(name.rpartition("@k")[2]) for name in by_name if name.startswith("precision@k")})
+    ks = sorted(int(name.removeprefix("precision@k")) for name in by_name if re.fullmatch(r"precision@k\d+", name))
     if not ks:
         return ""
     points = [(by_name[f"recall@k{k}"]["value"], by_name[f"precision@k{k}"]["value"], f"k = {k}") for k in ks]

@@ -277,12 +277,13 @@ def _rank_curve(points: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _fid_curve(points: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
+    every = [
         (row["step"], one)
         for row in points
         for one in row.get("metrics") or ()
         if one["name"].startswith(("fid", "fd"))
     ]
+    rows = [(step, one) for step, one in every if one["name"] == every[0][1]["name"]]  # of the first extractor
     if len(rows) < 2:
         return ""
     steps = [step for step, _ in rows]

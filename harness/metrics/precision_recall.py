@@ -18,12 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from harness.metrics._features import as_pair, distance_blocks, kth_squared_distance
 from harness.metrics._metric import Direction, Metric, Unit
 
-_NAME = re.compile(r"(precision|recall|density|coverage)@k\d+")
+_NAME = re.compile(r"(precision|recall|density|coverage)@k\d+(/.+)?")
 METRICS: tuple[Metric, ...] = ()
 
 
 def find(name: str) -> Metric | None:
-    """`precision@k5`: a share of pictures; density can exceed 1."""
+    """`precision@k5`, `recall@k5/clip` by a further extractor: a share of pictures; density can exceed 1."""
     if not _NAME.fullmatch(name):
         return None
     unit = Unit.NUMBER if name.startswith("density") else Unit.SHARE

@@ -32,11 +32,11 @@ TRACKERS = ", ".join(registry.names(PACKAGE))
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Results = Annotated[Path, typer.Option("--results", help="Where run directories are kept.")]
-ExtractorOption = Annotated[
-    str,
-    typer.Option(
-        "--extractor", help="shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE or py:module:Class."
-    ),
+_EXTRACTORS = "shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE or py:module:Class"
+ExtractorOption = Annotated[str, typer.Option("--extractor", help=f"{_EXTRACTORS}.")]
+ExtractorsOption = Annotated[
+    list[str] | None,
+    typer.Option("--extractor", help=f"{_EXTRACTORS}; shapes by default. Can be repeated: DINOv2 stands first."),
 ]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out files that cannot be read, and say so.")
@@ -98,7 +98,7 @@ def evaluate(
     gen: Annotated[str, typer.Argument(help="Pictures: a folder, .zip or manifest.jsonl.")] = "samples/shapes",
     reference: Annotated[str | None, typer.Option("--real", help="The reference; for shapes it is embedded.")] = None,
     prompts: Annotated[str | None, typer.Option(help="The prompt library of the pictures.")] = None,
-    extractor: ExtractorOption = "shapes",
+    extractor: ExtractorsOption = None,
     clip: Annotated[str | None, typer.Option("--clip", help="Folder of a CLIP model.")] = None,
     train: Annotated[str | None, typer.Option(help="Training pictures: look for copies of them.")] = None,
     holdout: Annotated[str | None, typer.Option(help="Pictures like training's that training did not see.")] = None,
@@ -118,6 +118,7 @@ def evaluate(
     from harness.images import evaluate as evaluation
 
     conditions = [_condition(text) for text in fail_if or ()]
+    extractors = tuple(extractor or ["shapes"])
     _trackers(report_to)
     names = ("reference", "prompts", "clip", "train", "holdout")
     given = {
@@ -126,11 +127,11 @@ def evaluate(
         if value is not None
     }  # fmt: skip
     more: dict[str, Any] = {
-        "extractor": extractor, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable, "cache": _cache(),
+        "extractors": extractors, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable, "cache": _cache(),
         "settings": _settings(metrics, k, jackknife, seed, kid_subset),
     }  # fmt: skip
     of_shapes = evaluation.read_sample(gen).get("library") == "shapes" or prompts == "shapes"
-    make: Any = evaluation.of_shapes if of_shapes and extractor == "shapes" else evaluation.Request
+    make: Any = evaluation.of_shapes if of_shapes and "shapes" in extractors else evaluation.Request
     if make is evaluation.Request and "reference" not in given and "clip" not in given:
         raise InputError(f"{gen} needs something to be measured against: --real PICTURES, or --prompts and --clip DIR")
     with Meter(quiet=as_json) as meter:
@@ -145,7 +146,7 @@ def distance(
         str, typer.Option("--real", help="The reference: pictures, or .npz of features or of mu and sigma.")
     ],
     gen: Annotated[str, typer.Option("--gen", help="The generated ones: pictures or .npz.")],
-    extractor: ExtractorOption = "shapes",
+    extractor: ExtractorsOption = None,
     metrics: Metrics = None,
     k: K = "3,5",
     jackknife: Jackknife = 10,
@@ -156,21 +157,19 @@ def distance(
     as_json: options.Json = False,
 ) -> None:
     """Print the distances of two sets of pictures, without a run."""
-    from harness.images import distances, evaluate, reading
-    from harness.images.features import open_extractor
+    from harness.images import by_extractor, evaluate, reading
 
     conditions = [_condition(text) for text in fail_if or ()]
-    settings = _settings(metrics, k, jackknife, seed, kid_subset)
-    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache(), skip_unreadable=skip_unreadable)
-    needed = not (real.endswith(".npz") and gen.endswith(".npz"))
-    opened: Any = open_extractor(extractor) if needed else None
+    request = evaluate.Request(
+        gen=gen, reference=real, extractors=tuple(extractor or ["shapes"]), cache=_cache(),
+        settings=_settings(metrics, k, jackknife, seed, kid_subset), skip_unreadable=skip_unreadable,
+    )  # fmt: skip
     with Meter(quiet=as_json) as meter:
-        first, first_seen = evaluate.features_of(real, opened, request, meter)
-        second, second_seen = evaluate.features_of(gen, opened, request, meter)
-        found = distances.measure(first, second, settings, progress=meter)
-    _say_skipped(first_seen, second_seen)
-    said = reading.read(found.values, found.neighbourhoods, first)
-    summary = {"metrics": [one.record() for one in found.values], "reading": [dataclasses.asdict(one) for one in said]}
+        found, seen = evaluate.distances_of(request, meter)
+    _say_skipped(*seen)
+    said = reading.read(found)
+    values = by_extractor.all_values(found)
+    summary = {"metrics": [one.record() for one in values], "reading": [dataclasses.asdict(one) for one in said]}
     _show(summary, conditions, as_json=as_json)
 
 
@@ -305,7 +304,7 @@ def copies(
     from harness.images import evaluate
     from harness.images.features import open_extractor
 
-    request = evaluate.Request(gen=gen, extractor=extractor, cache=_cache(), skip_unreadable=skip_unreadable)
+    request = evaluate.Request(gen=gen, cache=_cache(), skip_unreadable=skip_unreadable)
     opened = open_extractor(extractor)
     with Meter(quiet=as_json) as meter:
         sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.images import copies, distances, likelihood, reading
+from harness.images.by_extractor import ByExtractor
 from harness.images.features import ExtractorInfo, FeatureSet, open_extractor, read_features
 from harness.models import shapes_world
 
@@ -123,7 +124,7 @@ def test_the_reading_calls_a_collapsed_model_real_without_variety_and_names_what
     )
     gen = FeatureSet(name="gen", info=INFO, features=centers[kinds % 2] + rng.standard_normal((400, 8)))
     measured = distances.measure(real, gen, distances.Settings(jackknife=0))
-    said = " ".join(one.text for one in reading.read(measured.values, measured.neighbourhoods, real))
+    said = " ".join(one.text for one in reading.read([ByExtractor(gen=gen, real=real, values=measured)]))
     assert "Real but little variety" in said and "“square” (100% of 200)" in said
 
 
@@ -135,7 +136,7 @@ def test_without_captions_the_missing_clusters_are_named_by_a_picture_of_theirs(
     real = FeatureSet(name="real", info=INFO, features=centers[kinds] + rng.standard_normal((400, 8)), ids=ids)
     gen = FeatureSet(name="gen", info=INFO, features=centers[kinds % 3] + rng.standard_normal((400, 8)))
     measured = distances.measure(real, gen, distances.Settings(jackknife=0, metrics=("fid", "prdc")))
-    said = " ".join(one.text for one in reading.read(measured.values, measured.neighbourhoods, real))
+    said = " ".join(one.text for one in reading.read([ByExtractor(gen=gen, real=real, values=measured)]))
     assert "Most often without a picture near: pictures like kind3/" in said
     assert not any(f"pictures like kind{kind}/" in said for kind in range(3))
 
@@ -143,7 +144,7 @@ def test_without_captions_the_missing_clusters_are_named_by_a_picture_of_theirs(
 def test_no_verdict_on_a_distance_below_the_floor():
     measured = distances.measure(made(1, 200, 8), made(9, 200, 8), distances.Settings(metrics=("fid",)))
     (value,) = measured.values
-    said = reading.read(measured.values, (), made(1, 200, 8))
+    said = reading.read([ByExtractor(gen=made(9, 200, 8), real=made(1, 200, 8), values=measured)])
     assert ("not above the noise floor" in said[0].text) == (value.value <= value.noise_floor)
 
 

@@ -147,3 +147,48 @@ def test_a_distance_is_measured_with_every_kind_of_extractor(kind, tmp_path, har
     assert answer.returncode == 0, answer.stderr
     values = {one["name"]: one for one in json.loads(answer.stdout)["metrics"]}
     assert set(values) == set(metric.split(",")) and values["kid"]["extractor"].startswith(f"{kind}@")
+
+
+def test_dinov2_stands_before_inception_and_each_number_says_whose_it_is(tmp_path, harness):
+    kinds = {kind: str(make(tmp_path / kind)) for kind, make in (("inception", image_models.inception), ("dinov2", image_models.dinov2))}  # fmt: skip
+    given = [part for kind, place in [*kinds.items(), ("shapes", "")] for part in ("--extractor", f"{kind}:{place}".rstrip(":"))]  # fmt: skip
+    answer = harness("images", "evaluate", "shapes:holdout@70", "--real", "shapes:reference@70", "--train",
+                     "shapes:train@50", "--metrics", "fid,kid,prdc,is", "--k", "3", "--json", *given, cwd=tmp_path)  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    summary = json.loads(answer.stdout)
+    names = [one["name"] for one in summary["metrics"]]
+    assert [name for name in names if name.startswith(("fid", "fd"))] == ["fd/dinov2", "fid", "fid/shapes"]
+    assert names.index("kid") < names.index("kid/inception") < names.index("kid/shapes")
+    assert {"precision@k3", "precision@k3/inception", "is/inception", "is/shapes"} <= set(names) and "is" not in names
+    assert len(names) == len(set(names)) and all(
+        one["extractor"].startswith(f"{one['name'].partition('/')[2]}@")
+        for one in summary["metrics"] if "/" in one["name"]
+    )  # fmt: skip
+    assert [one["kind"] for one in summary["extractors"]] == ["dinov2", "inception", "shapes"]
+    assert summary["extractor"] == summary["extractors"][0] and summary["copies"]["threshold"] > 0
+    said = [one["text"] for one in summary["reading"]]
+    assert any("fd/dinov2 is" in text for text in said) and any("By inception@" in text and ": fid is" in text for text in said)  # fmt: skip
+    (run,) = (tmp_path / "results").glob("*/*/*")
+    page = (run / "report.html").read_text()
+    assert page.index("fd/dinov2") < page.index("kid/inception") and "Precision against recall" in page
+    alone = harness("images", "distance", "--real", "shapes:reference@70", "--gen", "shapes:holdout@70", "--metrics",
+                    "fid,kid", "--json", *given, cwd=tmp_path)  # fmt: skip
+    values = {one["name"]: one["value"] for one in json.loads(alone.stdout)["metrics"]}
+    for one in summary["metrics"]:
+        assert values.get(one["name"], one["value"]) == pytest.approx(one["value"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [(["shapes", "shapes"], "is given twice"), (["shapes", "hub/name"], "hub/name is no extractor")],
+)
+def test_extractors_that_do_not_go_together_are_named(given, message, tmp_path, harness):
+    options = [part for one in given for part in ("--extractor", one)]
+    answer = harness("images", "distance", "--real", "shapes:reference@70", "--gen", "shapes:holdout@70", *options,
+                     cwd=tmp_path)  # fmt: skip
+    assert answer.returncode == 2 and message in answer.stderr
+
+
+def test_two_classes_of_one_file_are_two_extractors():
+    first, second = (open_extractor(f"py:tests.fixtures.image_models:{name}").info for name in ("Means", "Corners"))
+    assert first.weights_sha256 != second.weights_sha256

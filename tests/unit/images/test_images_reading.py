@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from harness.images import distances, reading
+from harness.images.by_extractor import ByExtractor
 from harness.images.features import FeatureSet, open_extractor
 from harness.models import shapes_world
 
@@ -38,8 +39,9 @@ def judge(world, features):
 
     def judged(pixels, k=(3, 5)):
         settings = distances.Settings(metrics=("fid", "prdc"), k=k, jackknife=0)
-        found = distances.measure(real, features(pixels), settings, spare=spare)
-        return {one.name: one for one in found.values}, reading.read(found.values, found.neighbourhoods, real)
+        gen = features(pixels)
+        found = distances.measure(real, gen, settings, spare=spare)
+        return {one.name: one for one in found.values}, reading.read([ByExtractor(gen=gen, real=real, values=found)])
 
     return judged
 
@@ -113,5 +115,5 @@ def test_no_share_is_told_as_more_than_the_whole(judge, world):
 def test_without_a_distance_there_is_no_verdict(features, world):
     real, gen = (features(world.pictures[i : i + 512], world.captions[i : i + 512]) for i in (0, 512))
     found = distances.measure(real, gen, distances.Settings(metrics=("prdc",), jackknife=0))
-    said = reading.read(found.values, found.neighbourhoods, real)
+    said = reading.read([ByExtractor(gen=gen, real=real, values=found)])
     assert said[0].text.startswith("No verdict without a distance") and said[0].kind == "note"
