@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.errors import InputError
 from harness.images import by_extractor, copies, distances, likelihood, reading, report, run_directory
 from harness.images.by_extractor import ByExtractor
 from harness.images.distances import METRICS, Settings
@@ -16,6 +17,7 @@ from harness.images.metric_value import MetricValue
 from harness.images.pictures import PictureSet, open_set, subset
 from harness.images.prompts import Library, open_library
 from harness.images.sampling import EMBEDDED, MODELS
+from harness.images.scorers import ScoreResult, open_scorer, score_pictures
 from harness.images.scoring import ClipResult, ClipScorer
 from harness.models import shapes_world
 from harness.models.shapes_networks import load_diffusion
@@ -40,6 +42,7 @@ class Request:
     clip: str | None = None
     train: str | None = None
     holdout: str | None = None
+    scorers: tuple[str, ...] = ()
     model: str | None = None
     settings: Settings = field(default_factory=Settings)
     reference_n: int | None = None
@@ -54,6 +57,7 @@ class _Found:
 
     by: list[ByExtractor]
     clip: ClipResult | None = None
+    scores: list[ScoreResult] = field(default_factory=list)
     copies: copies.CopyReport | None = None
     likelihood: dict[str, Any] | None = None
     pictures: dict[str, PictureSet] = field(default_factory=dict)
@@ -72,6 +76,8 @@ def of_shapes(gen: str, **changes: Any) -> Request:
         "reference": "shapes:reference", "prompts": "shapes", "clip": str(MODELS / "shapes-clip"),
         "train": "shapes:train", "holdout": "shapes:holdout", **changes,
     }  # fmt: skip
+    if given["prompts"] == "shapes":
+        given["scorers"] = ("shapes", *(one for one in given.get("scorers", ()) if one != "shapes"))
     return Request(gen=gen, **given)
 
 
@@ -142,6 +148,7 @@ def _measure(
 
         scorer = ClipScorer(ClipModel(directory(request.clip)), library)
         clip = scorer.score(pictures, allow_missing=request.allow_missing, progress=progress)
+    scores = _scores(request, pictures, library, progress)
     kept: dict[str, PictureSet] = {"generated": pictures}
     every = [extract(pictures, one, cache=request.cache, progress=progress) for one in extractors]
     by = []
@@ -150,7 +157,24 @@ def _measure(
         by.append(_distances(replace(request, settings=settings), gen, extractor, kept, progress))
     copied = _copies(request, every[0], extractors[0], kept, progress) if request.train else None
     bits = _likelihood(request, progress)
-    return _Found(by=by_extractor.in_order(by), clip=clip, copies=copied, likelihood=bits, pictures=kept)
+    by = by_extractor.in_order(by)
+    return _Found(by=by, clip=clip, scores=scores, copies=copied, likelihood=bits, pictures=kept)
+
+
+def _scores(
+    request: Request, pictures: PictureSet, library: Library | None, progress: Progress | None
+) -> list[ScoreResult]:
+    """Raises InputError for a scorer without prompts, and for two of one name."""
+    if request.scorers and library is None:
+        raise InputError("--scorer needs the prompts of the pictures: --prompts")
+    opened = dict(open_scorer(spec) for spec in request.scorers)
+    if len(opened) < len(request.scorers):
+        raise InputError(f"--scorer: two scorers are called {', '.join(opened)}")
+    return [
+        score_pictures(scorer, name, pictures, library, allow_missing=request.allow_missing, progress=progress)
+        for name, scorer in opened.items()
+        if library is not None
+    ]
 
 
 def _distances(
@@ -203,6 +227,7 @@ def _identity(request: Request, found: _Found, library: Library | None) -> dict[
     return {
         "data": f"{library.name}@{library.sha256[:8]}" if library else "",
         "extractor": ",".join(one.gen.info.signature for one in found.by), "clip": clip,
+        "scorers": ",".join(one.scorer for one in found.scores),
         "reference": f"{request.reference}@{len(real)}" if real is not None else "",
         "seeds": ",".join(map(str, seeds)), "seed": request.settings.seed,
         "problems": {"name": library.name, "sha256": library.sha256} if library else {"name": "pictures"},
@@ -212,7 +237,7 @@ def _identity(request: Request, found: _Found, library: Library | None) -> dict[
 def _config(request: Request) -> dict[str, Any]:
     names = ("gen", "reference", "prompts", "clip", "train", "holdout", "model", "reference_n")
     return {name: getattr(request, name) for name in names} | {
-        "extractors": list(request.extractors),
+        "extractors": list(request.extractors), "scorers": list(request.scorers),
         "metrics": list(request.settings.metrics or METRICS), "k": list(request.settings.k),
         "seed": request.settings.seed,
     }  # fmt: skip
@@ -221,17 +246,23 @@ def _config(request: Request) -> dict[str, Any]:
 def _write(run: Path, found: _Found, identity: dict[str, Any], counts: Coverage) -> dict[str, Any]:
     copied = found.copies.record() if found.copies else None
     clip = found.clip.record() if found.clip else None
-    said = reading.read(found.by, clip=clip, copies=copied, likelihood=found.likelihood)
+    scores = [one.record(found.clip) for one in found.scores]
+    said = reading.read(found.by, clip=clip, scores=scores, copies=copied, likelihood=found.likelihood)
     first = found.by[0]
     inputs = {"gen": first.gen.facts, "real": first.real.facts if first.real else None}
     sections = {
         "inputs": inputs | {"skipped": list(found.pictures["generated"].skipped)},
         "extractor": asdict(first.gen.info), "extractors": [asdict(one.gen.info) for one in found.by],
-        "copies": copied, "leaks": copied["leaks"] if copied else None, "likelihood": found.likelihood,
+        "scores": scores, "copies": copied, "leaks": copied["leaks"] if copied else None,
+        "likelihood": found.likelihood,
         "reading": [{"kind": one.kind, "text": one.text} for one in said],
     }  # fmt: skip
     model = identity["model"]["name"]
-    rows = [{**row.record(), "run": run.name, "model": model} for row in found.clip.rows] if found.clip else []
+    more = {one.scorer: {row.id: row.score for row in one.rows} for one in found.scores}
+    rows = [
+        {**row.record(), **{name: values[row.id] for name, values in more.items()}, "run": run.name, "model": model}
+        for row in (found.clip.rows if found.clip else ())
+    ]
     run_directory.write_samples(run, rows)
     line = run_directory.signature(identity)
-    return run_directory.write_summary(run, found.values, found.clip, line, counts, sections)
+    return run_directory.write_summary(run, found.values, found.clip, found.scores, line, counts, sections)

@@ -44,6 +44,7 @@ def read(
     found: Sequence[ByExtractor],
     *,
     clip: Mapping[str, Any] | None = None,
+    scores: Sequence[Mapping[str, Any]] = (),
     copies: Mapping[str, Any] | None = None,
     likelihood: Mapping[str, Any] | None = None,
 ) -> list[Sentence]:
@@ -60,6 +61,7 @@ def read(
         said += [Sentence(kind="note", text=f"{about}: {one.text}") for one in _floor(other.values.values)]
     if clip:
         said.append(Sentence(kind="verdict", text=_clip(clip)))
+    said += [Sentence(kind="note", text=_agreement(one)) for one in scores if one["clip_correlation"]]
     if likelihood:
         said.append(Sentence(kind="note", text=_likelihood(likelihood)))
     kinds = dict.fromkeys(one.real.info.kind for one in found if one.real is not None and one.values.values)
@@ -240,6 +242,15 @@ def _clip(clip: Mapping[str, Any]) -> str:
         f"The pictures {degree} what was asked for: of {clip['n_prompts']} prompts a picture's own comes first for "
         f"{first:.0%} "
         f"(cosine {clip['mean']:.3f}). This is about the prompt, not about quality."
+    )
+
+
+def _agreement(score: Mapping[str, Any]) -> str:
+    one = score["clip_correlation"]
+    reach = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f} over prompts)"
+    return (
+        f"{score['scorer']} is {score['mean']:.3g}. Its rank correlation with the CLIP cosine is "
+        f"{one['value']:.2f}{reach}: 1 where both put the pictures in one order, 0 where they have nothing in common."
     )
 
 

@@ -34,6 +34,7 @@ def write(run: Path, summary: Mapping[str, Any], pictures: Mapping[str, PictureS
         _plane(summary),
         _by_number(summary),
         _clip(summary, samples, generated),
+        _scores(summary),
         _copies(copies, pictures),
         _likelihood(summary),
     ]
@@ -88,12 +89,11 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 
 def _metric(one: Mapping[str, Any]) -> list[Any]:
     """A row of the table."""
-    interval = "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
     own = one["params"].get("of_reference") if one["noise_floor"] is None else one["noise_floor"]
     counts = f"{one['n_real'] or '–'} / {one['n_gen'] or '–'}"
     return [
         one["name"], "higher" if one["higher_is_better"] else "lower", number(one["value"]),
-        number(one["bias_corrected"]), interval, number(own, 3), counts, one["extractor"],
+        number(one["bias_corrected"]), _reach(one), number(own, 3), counts, one["extractor"],
     ]  # fmt: skip
 
 
@@ -161,6 +161,29 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
         )
         parts.append(f'<h3>{title}</h3><div class="pics">{figures}</div>')
     return page.section("Do they show the prompt?", *parts)
+
+
+def _scores(summary: Mapping[str, Any]) -> str:
+    """Scores of plug-ins, each with its rank correlation with CLIP."""
+    rows = []
+    for one in summary["scores"]:
+        agreement = one["clip_correlation"] or {"value": None, "low": None, "high": None}
+        rows.append([
+            one["scorer"], number(one["mean"]), _reach(one), f"{number(agreement['value'], 3)}", _reach(agreement),
+            one["n_prompts"], one["n_pictures"],
+        ])  # fmt: skip
+    if not rows:
+        return ""
+    columns = ("scorer", "mean", "95 % interval", "rank correlation with CLIP", "95 % interval", "prompts", "pictures")
+    about = (
+        "Higher is better, and values compare for the same prompts only. The correlation is Spearman's, over "
+        "pictures: 1 where CLIP puts them in the same order. Intervals are bootstraps over prompts."
+    )
+    return page.section("Other scores", page.table(columns, rows, narrow_heads=True), page.paragraph(about, "dim"))
+
+
+def _reach(one: Mapping[str, Any]) -> str:
+    return "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
 
 
 def _copies(found: CopyReport | None, pictures: Mapping[str, PictureSet]) -> str:

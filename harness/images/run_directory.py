@@ -10,6 +10,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.files.atomic import write_whole
 from harness.images.metric_value import MetricValue
+from harness.images.scorers import ScoreResult, by_prompt
 from harness.images.scoring import ClipResult
 from harness.runs import manifest as manifests
 from harness.runs import store
@@ -35,7 +36,9 @@ def signature(identity: Mapping[str, Any]) -> str:
     return "|".join(["task:images.v1", *parts])
 
 
-def estimates(values: Sequence[MetricValue], clip: ClipResult | None, line: str) -> list[Estimate]:
+def estimates(
+    values: Sequence[MetricValue], clip: ClipResult | None, scores: Sequence[ScoreResult], line: str
+) -> list[Estimate]:
     """The numbers that have an interval, as every summary has them."""
     found = []
     if clip is not None:
@@ -51,6 +54,15 @@ def estimates(values: Sequence[MetricValue], clip: ClipResult | None, line: str)
                     method=method, signature=f"{name}|{line}",
                 )
             )  # fmt: skip
+    for each in scores:
+        if each.low is not None and each.high is not None:
+            found.append(
+                Estimate(
+                    metric=each.scorer, value=each.mean, low=each.low, high=each.high, n_problems=each.n_prompts,
+                    n_completions=len(each.rows), method="mean over prompts; 95 % bootstrap over prompts",
+                    signature=f"{each.scorer}|{line}",
+                )
+            )  # fmt: skip
     for one in values:
         if one.low is not None and one.high is not None and one.ci_method is not None:
             value = one.value if one.bias_corrected is None else one.bias_corrected
@@ -63,8 +75,9 @@ def estimates(values: Sequence[MetricValue], clip: ClipResult | None, line: str)
     return found
 
 
-def problems(clip: ClipResult | None) -> dict[str, dict[str, float]]:
+def problems(clip: ClipResult | None, scores: Sequence[ScoreResult]) -> dict[str, dict[str, float]]:
     """By prompt, over its seeds: what runs are compared by."""
+    more = {one.scorer: by_prompt(one.rows) for one in scores}
     by_name: dict[str, list[tuple[float, bool]]] = {}
     for row in clip.rows if clip else ():
         by_name.setdefault(row.name, []).append((row.clip_cosine, row.rank == 1))
@@ -73,6 +86,7 @@ def problems(clip: ClipResult | None) -> dict[str, dict[str, float]]:
             "n": len(rows),
             "clip": sum(cosine for cosine, _ in rows) / len(rows),
             "r_at_1": sum(first for _, first in rows) / len(rows),
+            **{scorer: values[name] for scorer, values in more.items()},
         }
         for name, rows in by_name.items()
     }
@@ -102,6 +116,7 @@ def write_summary(
     run: Path,
     values: Sequence[MetricValue],
     clip: ClipResult | None,
+    scores: Sequence[ScoreResult],
     line: str,
     counts: Coverage,
     sections: Mapping[str, Any],
@@ -109,8 +124,8 @@ def write_summary(
     """Replace summary.json; it is there only when all is."""
     numbers = {"metrics": [one.record() for one in values], "clip": clip.record() if clip else None}
     summary = Summary(
-        run=str(run), task=TASK, estimates=tuple(estimates(values, clip, line)), coverage=counts,
-        sections={**sections, **numbers}, problems=problems(clip),
+        run=str(run), task=TASK, estimates=tuple(estimates(values, clip, scores, line)), coverage=counts,
+        sections={**sections, **numbers}, problems=problems(clip, scores),
     )  # fmt: skip
     write_whole(run / SUMMARY, summary.dump())
     return summary.record()
@@ -139,6 +154,10 @@ def scalars(summary: Mapping[str, Any]) -> dict[str, float]:
         found[one["name"]] = one["value"]
         if one.get("bias_corrected") is not None:
             found[f"{one['name']}/corrected"] = one["bias_corrected"]
+    for one in summary.get("scores") or ():
+        found[one["scorer"]] = one["mean"]
+        if one["clip_correlation"]:
+            found[f"{one['scorer']}/clip_correlation"] = one["clip_correlation"]["value"]
     if summary.get("copies"):
         found["copies"] = len(summary["copies"]["candidates"])
         found["authenticity"] = summary["copies"]["authenticity"]

@@ -1,4 +1,5 @@
-"""Others' scores of pictures for their prompts: a plug-in with `score(images, prompts)`, from weights on this machine.
+"""Scores of pictures for their prompts: `shapes` (attribute accuracy), or a plug-in of one's own with
+`score(images, prompts)`, from weights on this machine.
 
     class Scorer:
         name = "hpsv3"
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,9 +22,12 @@ import numpy as np
 from harness.errors import InputError
 from harness.images.pictures import PictureSet, Pixels
 from harness.images.prompts import Library, match, require_all
+from harness.images.scoring import ClipResult
 from harness.stats.bootstrap import mean_interval
+from harness.stats.rank_correlation import rank_correlation
 
 BATCH = 32
+SHAPES = ("py", "harness.images.shapes_scorer", "AttributeScorer")
 
 
 class Scorer(Protocol):
@@ -46,21 +50,44 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreResult:
-    """The mean with its 95 % interval, a bootstrap over prompts (of their means over seeds); and every picture."""
+    """The mean with its 95 % interval, a bootstrap over prompts (of their means over seeds; None for a single prompt);
+    and every picture."""
 
     scorer: str
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n_prompts: int
     rows: list[ScoreRow]
 
+    def record(self, clip: ClipResult | None) -> dict[str, Any]:
+        """As summary.json's `scores` has it, with its rank correlation with CLIP where there is one."""
+        keep = ("scorer", "mean", "low", "high", "n_prompts")
+        agreement = None
+        if clip is not None:
+            cosines = {row.id: row.clip_cosine for row in clip.rows}
+            rows = [row for row in self.rows if row.id in cosines]
+            agreement = rank_correlation([cosines[r.id] for r in rows], [r.score for r in rows], [r.name for r in rows])
+        return {name: getattr(self, name) for name in keep} | {
+            "n_pictures": len(self.rows), "clip_correlation": asdict(agreement) if agreement else None,
+        }  # fmt: skip
+
+
+def by_prompt(rows: Sequence[ScoreRow]) -> dict[str, float]:
+    """Name of a prompt -> mean over its pictures."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row.score)
+    return {name: math.fsum(values) / len(values) for name, values in found.items()}
+
 
 def open_scorer(spec: str) -> tuple[str, Scorer]:
-    """(name, scorer) of `py:module:Class`. Raises InputError where there is none."""
-    parts = spec.split(":")
+    """(name, scorer) of `shapes` or `py:module:Class`. Raises InputError where there is none."""
+    parts = spec.split(":") if spec != "shapes" else SHAPES
     if len(parts) != 3 or parts[0] != "py":
-        raise InputError(f"{spec} is no scorer: py:module:Class, a class of yours with score(images, prompts)")
+        raise InputError(
+            f"{spec} is no scorer: shapes, or py:module:Class, a class of yours with score(images, prompts)"
+        )
     try:
         made: Any = getattr(importlib.import_module(parts[1]), parts[2])()
     except (ImportError, AttributeError, TypeError) as error:
@@ -95,14 +122,10 @@ def score_pictures(
             rows.append(ScoreRow(id=entry.id, name=prompt_name, prompt=text, seed=entry.seed, score=value))
         if progress:
             progress(name, start + len(part), len(matched.rows))
-    by_prompt: dict[str, list[float]] = {}
-    for row in rows:
-        by_prompt.setdefault(row.name, []).append(row.score)
-    means = [math.fsum(values) / len(values) for values in by_prompt.values()]
+    means = list(by_prompt(rows).values())
     found = mean_interval(means, np.random.default_rng(0))
-    return ScoreResult(
-        scorer=name, mean=found.value, low=found.low, high=found.high, n_prompts=len(means), rows=rows
-    )  # fmt: skip
+    low, high = (found.low, found.high) if len(means) > 1 else (None, None)
+    return ScoreResult(scorer=name, mean=found.value, low=low, high=high, n_prompts=len(means), rows=rows)
 
 
 def _checked(values: Sequence[float], n: int, name: str) -> list[float]:

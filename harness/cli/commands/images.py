@@ -100,6 +100,13 @@ def evaluate(
     prompts: Annotated[str | None, typer.Option(help="The prompt library of the pictures.")] = None,
     extractor: ExtractorsOption = None,
     clip: Annotated[str | None, typer.Option("--clip", help="Folder of a CLIP model.")] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scorer",
+            help="shapes (attribute accuracy), or py:module:Class with score(images, prompts). Can be repeated.",
+        ),
+    ] = None,
     train: Annotated[str | None, typer.Option(help="Training pictures: look for copies of them.")] = None,
     holdout: Annotated[str | None, typer.Option(help="Pictures like training's that training did not see.")] = None,
     metrics: Metrics = None,
@@ -128,7 +135,7 @@ def evaluate(
     }  # fmt: skip
     more: dict[str, Any] = {
         "extractors": extractors, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable, "cache": _cache(),
-        "settings": _settings(metrics, k, jackknife, seed, kid_subset),
+        "scorers": tuple(scorer or ()), "settings": _settings(metrics, k, jackknife, seed, kid_subset),
     }  # fmt: skip
     of_shapes = evaluation.read_sample(gen).get("library") == "shapes" or prompts == "shapes"
     make: Any = evaluation.of_shapes if of_shapes and "shapes" in extractors else evaluation.Request
@@ -257,7 +264,12 @@ def clip(
 def score(
     pictures: Annotated[str, typer.Option("--images", help="A folder, .zip or manifest.jsonl.")],
     prompts: Annotated[str, typer.Option("--prompts", help="The prompt library.")],
-    scorer: Annotated[str, typer.Option("--scorer", help="py:module:Class, a class with score(images, prompts).")],
+    scorer: Annotated[
+        str,
+        typer.Option(
+            "--scorer", help="shapes (attribute accuracy), or py:module:Class, a class with score(images, prompts)."
+        ),
+    ],
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
@@ -280,8 +292,9 @@ def score(
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
     else:
         worst = min(found.rows, key=lambda row: row.score)
+        reach = "" if found.low is None or found.high is None else f" ({found.low:.4g} to {found.high:.4g})"
         display.out.print(
-            f"{name}: {found.mean:.4g} ({found.low:.4g} to {found.high:.4g}) over {found.n_prompts} prompts, "
+            f"{name}: {found.mean:.4g}{reach} over {found.n_prompts} prompts, "
             f"{len(found.rows)} pictures; lowest {worst.score:.4g} ({display.printable(worst.id)}). "
             "It compares for the same prompts only.",
             soft_wrap=True, markup=False,
