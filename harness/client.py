@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +31,13 @@ ATTEMPTS = 6
 BATCH = 256  # items a request
 AT_ONCE = 4  # requests of a batch, per server
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
-TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+# an hour for a batch whose programs all need their whole time; that a machine is gone is seen within two minutes
+TIMEOUT = httpx.Timeout(3600.0, connect=10.0)
+KEEP_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+    if hasattr(socket, name)
+]
 Json = dict[str, Any]
 _backoff = wait_random_exponential(multiplier=0.4, max=10.0)
 
@@ -84,7 +91,11 @@ class AsyncSandbox:
 
     def __init__(self, urls: str | Sequence[str], key: str | None = None) -> None:
         self._servers = _Servers(urls, key)
-        self._http = httpx.AsyncClient(headers=self._servers.headers, timeout=TIMEOUT)
+        self._http = httpx.AsyncClient(
+            headers=self._servers.headers,
+            timeout=TIMEOUT,
+            transport=httpx.AsyncHTTPTransport(socket_options=KEEP_ALIVE),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,7 +155,11 @@ class Sandbox:
 
     def __init__(self, urls: str | Sequence[str], key: str | None = None) -> None:
         self._servers = _Servers(urls, key)
-        self._http = httpx.Client(headers=self._servers.headers, timeout=TIMEOUT)
+        self._http = httpx.Client(
+            headers=self._servers.headers,
+            timeout=TIMEOUT,
+            transport=httpx.HTTPTransport(socket_options=KEEP_ALIVE),
+        )
 
     def __enter__(self) -> Self:
         return self

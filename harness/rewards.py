@@ -61,10 +61,11 @@ def openrlhf_reward(urls: str | Sequence[str], key: str | None = None, *, reward
 
 
 def _text(completion: Any) -> str:
-    """The answer: a text, or the last of a list of messages."""
+    """The answer: a text, or the last of a list of messages, whose content may be a list of parts."""
     if isinstance(completion, str):
         return completion
-    return str(completion[-1].get("content") or "") if completion else ""
+    content = completion[-1].get("content") if completion else None
+    return content if isinstance(content, str) else "".join(part.get("text") or "" for part in content or ())
 
 
 def _what(values: Sequence[Any]) -> dict[str, list[Any]]:

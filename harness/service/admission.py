@@ -119,6 +119,7 @@ class Admission:
         self._queued = 0
         self._running = 0
         self._mean_s = FIRST_GUESS_S  # of one start of a program
+        self.failures_in_a_row = 0  # of ours, since a program last had a verdict
 
     async def run(
         self, program: Program, tests: Tests | None, limits: Limits, *, client: str, patience: Patience
@@ -159,7 +160,7 @@ class Admission:
     def _find_or_queue(self, work: _Work, client: str, patience: Patience) -> _Job:
         key = work.key()
         job = self._jobs.get(key)
-        if job is not None and not job.cancellation.cancelled:
+        if job is not None:
             self._metrics.shared.inc()
             return job
         expected_s = self.expected_wait_s(client)
@@ -247,7 +248,9 @@ class Admission:
         else:
             self._metrics.execution_s.observe(took_s)
             self._metrics.executions.labels(job.work.program.language, execution.verdict.value).inc()
-            if execution.verdict is Verdict.INTERNAL_ERROR:
+            failed = execution.verdict is Verdict.INTERNAL_ERROR
+            self.failures_in_a_row = self.failures_in_a_row + 1 if failed else 0
+            if failed:
                 self._metrics.internal_errors.inc()
                 log.error("a sandbox failed: %s", execution.detail)
             if not job.future.done():
@@ -256,6 +259,7 @@ class Admission:
 
     def _failed(self, job: _Job, error: Exception) -> None:
         if not job.cancellation.cancelled and not isinstance(error, ValueError):
+            self.failures_in_a_row += 1
             self._metrics.internal_errors.inc()
             log.error("a program could not be run: %s: %s", type(error).__name__, error)
         if not job.future.done():
@@ -281,6 +285,8 @@ class Admission:
 
     def _destroy(self, job: _Job) -> None:
         if not job.places and not job.future.done():
+            if self._jobs.get(job.key) is job:
+                del self._jobs[job.key]  # nobody else is to wait for what is being destroyed
             # ending a container takes the engine some 0.1 s
             asyncio.get_running_loop().run_in_executor(None, job.cancellation.cancel)
             self._metrics.abandoned.labels("running").inc()

@@ -90,9 +90,14 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", tags=["operation"])
     async def readyz() -> Response:
-        """The sandbox has proved what it must deny, and the service is not stopping."""
-        if not service.ready:
-            return AsciiJSON({"detail": "the sandbox has not proved itself yet, or the service is stopping"}, 503)
+        """The sandbox has proved what it must deny and runs programs, and the service is not stopping."""
+        if not await service.works():
+            why = (
+                "the sandbox fails"
+                if service.ready
+                else "the sandbox has not proved itself yet, or the service is stopping"
+            )
+            return AsciiJSON({"detail": why}, 503)
         return AsciiJSON({"status": "ready"})
 
     @app.get("/metrics", tags=["operation"], response_class=Response)

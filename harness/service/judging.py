@@ -35,7 +35,18 @@ from harness.service.schemas import (
 from harness.service.settings import Settings
 from harness.tasks import codegen
 from harness.types import Completion, Form, Problem, ProblemSet
-from sandbox import Execution, Integrity, Limits, Program, StdioCase, StdioTests, Tests, Verdict, languages
+from sandbox import (
+    Execution,
+    Integrity,
+    Limits,
+    Program,
+    ProgramTests,
+    StdioCase,
+    StdioTests,
+    Tests,
+    Verdict,
+    languages,
+)
 from sandbox.types import MIB
 
 T = TypeVar("T")
@@ -64,11 +75,15 @@ class Judging:
     # -- what is run
 
     def limits(self, body: LimitsBody | None, own: Limits | None = None) -> Limits:
-        """The limits of a program: those that are asked for, else its problem's, else the service's."""
-        if body is None:
-            if own is not None and own.within(self._settings.ceiling()):
-                return own
-            body = LimitsBody()
+        """The limits of a program: those that are asked for, else its problem's, else the service's.
+
+        Raises BadRequest: with smaller limits than its own a problem would have another verdict.
+        """
+        if body is None and own is not None:
+            if not own.within(self._settings.ceiling()):
+                raise BadRequest(f"problem: it needs {own}, which is more than this service's sandboxes may hold")
+            return own
+        body = body or LimitsBody()
         return self.make_limits(body.wall_s, body.cpu_s, body.memory_bytes, body.output_bytes)
 
     def make_limits(
@@ -108,14 +123,11 @@ class Judging:
             problem = await self.problem(body.problem)
         else:
             problem = _own_problem(body.tests, self.languages.find(body.language))
-        language = self.languages.find(problem.language)
-        if body.source is not None:
-            with _as_bad_request():
-                program = Program(source=body.source, language=language)
-        else:
-            answer = Completion(problem_id=problem.id, index=0, text=body.completion or "", form=Form(body.form))
-            taken = take_program(problem, answer, body.extractor)
-            program = codegen.program(problem, answer, taken)
+        self.languages.find(problem.language)
+        form, text = (Form.SOLUTION, body.source) if body.source is not None else (Form(body.form), body.completion)
+        answer = Completion(problem_id=problem.id, index=0, text=text or "", form=form)
+        with _as_bad_request():
+            program = codegen.program(problem, answer, take_program(problem, answer, body.extractor))
         return Candidate(program=program, tests=problem.tests, limits=self.limits(body.limits, problem.limits))
 
     async def problem(self, name: str) -> Problem:
@@ -169,13 +181,16 @@ class Judging:
         async def work(index: int, patient: Patience) -> BatchResult:
             return await self._item(index, items[index], client, patient)
 
-        async for result in self._each(len(items), work, patience):
+        async for result in self.each(len(items), work, patience):
             yield result
 
-    async def _each(
+    async def each(
         self, count: int, work: Callable[[int, Patience], Awaitable[T]], patience: Patience
     ) -> AsyncIterator[T]:
-        """Some at once, so that one client's thousands do not stand before another's one."""
+        """The results of `work` as they end, a few at once: one client's thousands do not stand before another's one.
+
+        The first waits as `patience` says, the others as long as it takes.
+        """
         yield await work(0, patience)
         rest = iter(range(1, count))
         working: set[asyncio.Future[T]] = set()
@@ -216,7 +231,7 @@ class Judging:
             raise BadRequest(f"{len(given)} problems or tests for {len(body.completions)} completions")
         items = []
         for place, completion in enumerate(body.completions):
-            text = completion if isinstance(completion, str) else completion[-1].content if completion else ""
+            text = completion if isinstance(completion, str) else completion[-1].text() if completion else ""
             what = {"problem": body.problems[place]} if body.problems is not None else {"tests": given[place]}
             items.append(BatchItem(completion=text, form=body.form, extractor=body.extractor, limits=body.limits,
                                    stop_at_first=body.reward == "all", **what))  # fmt: skip
@@ -229,7 +244,7 @@ class Judging:
             return index, await self._reward(items[index], client, patient)
 
         rewards: list[float | None] = [None] * len(items)
-        async for index, reward in self._each(len(items), work, patience):
+        async for index, reward in self.each(len(items), work, patience):
             rewards[index] = reward
         return rewards
 
@@ -283,7 +298,8 @@ def function_tests(source: str, entry_point: str, *, prompt: str = "", integrity
 
 def take_program(problem: Problem, answer: Completion, extractor: str = DEFAULT) -> Extraction | None:
     """What is taken out of an answer: by an extractor for Python, else the last block fenced as its language."""
-    if answer.form is not Form.CHAT or problem.language == languages.PYTHON or problem.assembly.tags is not None:
+    known = problem.assembly.tags is not None or isinstance(problem.tests, ProgramTests)
+    if answer.form is not Form.CHAT or problem.language == languages.PYTHON or known:
         return codegen.extraction(problem, answer, extractor)
     return extract_fenced(answer.text, languages.find(problem.language).fence_names)
 

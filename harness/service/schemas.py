@@ -158,10 +158,20 @@ class BatchResult(Body):
     error: str | None = None
 
 
+class PartBody(Body):
+    """A part of a message: text, or what is no program, such as an image."""
+
+    text: str = ""
+
+
 class MessageBody(Body):
     """A message of a conversation."""
 
-    content: str
+    content: str | list[PartBody] | None
+
+    def text(self) -> str:
+        """What it says."""
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content or ())
 
 
 class RewardBody(Body):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import sandbox
 from harness import __version__, datasets
-from harness.service.admission import Admission, Patience, Runner
+from harness.service.admission import Admission, InternalError, Patience, Refused, Runner
 from harness.service.direct import DirectCalls
 from harness.service.judging import Judging
 from harness.service.languages import Languages
 from harness.service.metrics import Metrics
 from harness.service.schemas import InfoBody
 from harness.service.settings import Settings
-from sandbox import languages
+from sandbox import Limits, Program, languages
+
+FAILING = 3  # failures of ours in a row, after which the sandbox has to show that it works
 
 
 class Service:
@@ -28,6 +31,19 @@ class Service:
         self.direct = DirectCalls()
         self.ready = False
         self.patience = Patience(wait_s=settings.queue_s)
+
+    async def works(self) -> bool:
+        """Whether the sandbox has proved itself and runs programs; tried out where it has failed some in a row."""
+        if self.ready and self.admission.failures_in_a_row >= FAILING:
+            with contextlib.suppress(Refused, InternalError):
+                await self.admission.run(
+                    Program(source="pass"),
+                    None,
+                    Limits(),
+                    client="readyz",
+                    patience=Patience(wait_s=5.0, answer_s=10.0),
+                )
+        return self.ready and self.admission.failures_in_a_row < FAILING
 
     def _environments(self) -> dict[str, str]:
         """Language -> what its programs find; one look for each family."""

@@ -17,7 +17,10 @@ import pytest
 from harness.client import AsyncSandbox, Sandbox
 from harness.errors import InputError
 from harness.rewards import openrlhf_reward, trl_reward
+from harness.types import Problem, ProblemSet
+from sandbox import CallTests, Execution, Limits, Program, SandboxError, Verdict
 from tests.fixtures.commands import Harness
+from tests.fixtures.faulty_service import serving
 from tests.fixtures.language_programs import SUMS
 from tests.fixtures.service import Running, running
 
@@ -157,6 +160,35 @@ class TestFaults:
         answer = harness("serve", "sandbox", "--host", "0.0.0.0")
         assert answer.returncode == 2
         assert "a sandbox that others can reach needs --key-file FILE, or --no-key" in answer.stderr
+
+    def test_a_sandbox_that_fails_is_not_ready_until_it_runs_programs_again(self) -> None:
+        broken = True
+
+        def work(_: Program) -> Execution:
+            if broken:
+                raise SandboxError("the engine is gone")
+            return Execution(verdict=Verdict.ACCEPTED, exit_code=0)
+
+        with serving(work) as (url, gate):
+            gate.service.ready = True
+            for number in range(3):
+                assert httpx.get(f"{url}/readyz").status_code == 200
+                assert httpx.post(f"{url}/v1/execute", json={"source": f"{number}"}).status_code == 500
+            answer = httpx.get(f"{url}/readyz")
+            assert answer.status_code == 503 and answer.json()["detail"] == "the sandbox fails"
+            broken = False
+            assert httpx.get(f"{url}/readyz").status_code == 200
+
+    def test_limits_that_a_problem_needs_and_the_service_lacks_are_no_verdict(self) -> None:
+        def work(_: Program) -> Execution:
+            raise AssertionError("it is not run")
+
+        large = Problem(id="core/1", dataset="core", prompt="", tests=CallTests(source="", entry_point="f"),
+                        limits=Limits(memory_bytes=5 << 30))  # fmt: skip
+        with serving(work) as (url, gate):
+            gate.service.judging._sets["core"] = ProblemSet(name="core", path=Path(), sha256="0", problems=(large,))
+            answer = httpx.post(f"{url}/v1/judge", json={"source": "1", "problem": "core/1"})
+        assert answer.status_code == 422 and "more than this service's sandboxes may hold" in answer.json()["detail"]
 
 
 class TestSandboxFusion:

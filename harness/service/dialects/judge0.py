@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BUSY = 503
 KEPT, KEPT_S = 10_000, 600.0
+KEPT_BYTES = 64 << 20  # of what programs printed
 PATIENCE_S = 60.0
 # Judge0's ids, of its version 1.13; several are versions of one language
 IDS = {
@@ -97,24 +98,43 @@ class _Kept:
         self._tasks: collections.OrderedDict[str, tuple[float, asyncio.Task[dict[str, Any]]]] = (
             collections.OrderedDict()
         )
+        self._bytes = 0  # of those that have ended
 
     def add(self, token: str, task: asyncio.Task[dict[str, Any]]) -> None:
         """Raises Refused where all that are kept are still running."""
-        now = time.monotonic()
-        while self._tasks and (len(self._tasks) >= KEPT or next(iter(self._tasks.values()))[0] < now - KEPT_S):
-            oldest, (_, old) = next(iter(self._tasks.items()))
-            if not old.done():
-                if len(self._tasks) < KEPT:
-                    break
-                task.cancel()
-                raise Refused(BUSY, 5.0)
+        self._forget()
+        if len(self._tasks) >= KEPT:
+            task.cancel()
+            raise Refused(BUSY, 5.0)
+        self._tasks[token] = time.monotonic(), task
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        self._bytes += _size(task)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What has ended and is old, or one too many, or too much together; the oldest first."""
+        before = time.monotonic() - KEPT_S
+        while self._tasks:
+            oldest, (added, task) = next(iter(self._tasks.items()))
+            full = len(self._tasks) >= KEPT or self._bytes > KEPT_BYTES
+            if not task.done() or not (full or added < before):
+                return
+            self._bytes -= _size(task)
             del self._tasks[oldest]
-        self._tasks[token] = now, task
 
     def find(self, token: str) -> asyncio.Task[dict[str, Any]] | None:
         """The submission; None where it is not, or no longer, here."""
         found = self._tasks.get(token)
         return None if found is None else found[1]
+
+
+def _size(task: asyncio.Task[dict[str, Any]]) -> int:
+    """About what the result of a task that has ended takes."""
+    if task.cancelled() or task.exception() is not None:
+        return 0
+    return sum(len(value) for value in task.result().values() if isinstance(value, str))
 
 
 def router(service: Service) -> APIRouter:

@@ -7,7 +7,6 @@ ever read. A refusal or a failure of ours is 503 or 500, which its client tries 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import io
@@ -27,7 +26,7 @@ from harness.service.judging import Candidate, function_tests
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, Body, Seconds
-from sandbox import Program, StdioCase, StdioTests, Tests, Verdict
+from sandbox import Execution, Program, StdioCase, StdioTests, Tests, Verdict
 
 if TYPE_CHECKING:
     from harness.service.state import Service
@@ -81,25 +80,18 @@ def router(service: Service) -> APIRouter:
 
 async def _judge(service: Service, body: TestBody, tests: Sequence[Tests], name: str) -> Response:
     limits = service.judging.make_limits(body.max_execution_time)
+    program = Program(source=body.program)
+
+    async def work(index: int, patience: Patience) -> tuple[int, Execution]:
+        candidate = Candidate(program=program, tests=tests[index], limits=limits)
+        return index, await service.judging.run(candidate, name, patience)
+
     patience = Patience(wait_s=max(service.settings.queue_s, PATIENCE_S), busy_code=BUSY)
-    results, runtimes = [], []
-    pending = [
-        asyncio.ensure_future(
-            service.judging.run(
-                Candidate(program=Program(source=body.program), tests=each, limits=limits), name, patience
-            )
-        )
-        for each in tests
-    ]
-    try:
-        for task in pending:
-            execution = await task
-            results.append(int(execution.verdict is Verdict.ACCEPTED))
-            runtimes.append(execution.wall_s)
-    finally:
-        for task in pending:
-            task.cancel()
-    return AsciiJSON({"results": results, "runtimes": runtimes})
+    ended = dict([each async for each in service.judging.each(len(tests), work, patience)]) if tests else {}
+    return AsciiJSON({
+        "results": [int(ended[index].verdict is Verdict.ACCEPTED) for index in range(len(tests))],
+        "runtimes": [ended[index].wall_s for index in range(len(tests))],
+    })  # fmt: skip
 
 
 def _assertion(test: Any) -> Tests:

@@ -327,6 +327,9 @@ async def _evaluate(service: Service, body: SubmitBody, name: str) -> EvalResult
     language = service.judging.languages.find(body.config.language or "python")
     run_s, compile_s = body.config.run_timeout or 10.0, body.config.compile_timeout or 10.0
     given = _provided(body)
+    if body.config.extra.get("special_judge_program"):
+        raise BadRequest("config.extra.special_judge_program: answers are compared here, by no program of a client's; "
+                         "without it a right answer may be called wrong, so it is not left out")  # fmt: skip
     if given is not None:
         code = _code(body.completion, language)
         candidates = [

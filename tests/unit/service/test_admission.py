@@ -222,3 +222,31 @@ def test_a_program_that_may_open_sockets_is_not_equal_to_one_that_may_not() -> N
         await asyncio.gather(*tasks)
 
     play(scene, workers=2)
+
+
+def test_who_asks_for_what_is_just_being_destroyed_has_a_run_of_its_own() -> None:
+    async def scene(admission: Admission, runner: Runner, _: Metrics) -> None:
+        gone = ask(admission, "waits")
+        await settled()
+        gone.cancel()
+        await asyncio.sleep(0)
+        job = next(iter(admission._jobs.values()))
+        admission._destroy(job)  # its sandbox is about to end
+        late = ask(admission, "waits")
+        await asyncio.sleep(0.1)
+        runner.go.set()
+        assert (await late).verdict is Verdict.ACCEPTED
+
+    play(scene, workers=2)
+
+
+def test_failures_of_ours_are_counted_until_a_program_has_a_verdict() -> None:
+    async def scene(admission: Admission, runner: Runner, _: Metrics) -> None:
+        for source in ("fails", "internal"):
+            with pytest.raises(InternalError):
+                await ask(admission, source)
+        assert admission.failures_in_a_row == 2
+        await ask(admission, "ends")
+        assert admission.failures_in_a_row == 0
+
+    play(scene)
