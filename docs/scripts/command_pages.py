@@ -79,6 +79,8 @@ def _section(name: str, command: Any, level: int) -> Iterator[str]:
         if rows:
             yield from ("", f"| {kind} | |", "|---|---|")
             yield from (f"| {_code(left)} | {_cell(right)} |" for left, right in rows)
+    if getattr(command, "examples", ()):
+        yield from ("", "```text", *command.examples, "```")
     for below, each in getattr(command, "commands", {}).items():
         yield from ("", f"{'#' * level} {name} {below}")
         yield from _section(f"{name} {below}", each, level + 1)

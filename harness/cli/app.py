@@ -27,8 +27,10 @@ def main() -> None:
     before = _hear_sigterm()
     try:
         starting.start(sys.argv[1:])
-        from harness.cli import tree  # measured: typer takes 0.1 s
+        from harness.cli import completions, tree  # measured: typer takes 0.1 s
 
+        if completions.asked():
+            completions.prepare()
         tree.app()
     except (KeyboardInterrupt, SystemExit) as error:
         stop = _stop(error)

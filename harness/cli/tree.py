@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import typer
 import typer.core
 import typer.main
 
 from harness import __version__, registry
-from harness.cli import formats, starting
+from harness.cli import completions, formats, help_text, starting
 from harness.files.limits import allow
 
 PACKAGE = "harness.cli.commands"
@@ -63,20 +62,15 @@ class Commands(Mapping[str, Any]):
             holder.add_typer(module.app, name=name)
         else:
             holder.command(name)(getattr(module, file, None) or module.execute)
-        return formats.add(typer.main.get_group(holder).commands[name])
+        made = typer.main.get_group(holder).commands[name]
+        command = help_text.add(formats.add(made), getattr(module, "EXAMPLES", ()))
+        return completions.add(command) if completions.asked() else command
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
 
     def __len__(self) -> int:
         return len(self.files)
-
-
-class _Writer(Protocol):
-    """What writes help: typer's own formatter."""
-
-    def section(self, name: str) -> AbstractContextManager[None]: ...
-    def write_dl(self, rows: list[tuple[str, str]]) -> None: ...
 
 
 class _Group(typer.core.TyperGroup):
@@ -90,7 +84,14 @@ class _Group(typer.core.TyperGroup):
         """Their names."""
         return list(self.commands)
 
-    def format_commands(self, ctx: object, formatter: _Writer) -> None:  # noqa: ARG002
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """The commands by what they do, none of which is imported; or the options of `harness`."""
+        if incomplete.startswith("-"):
+            return typer.core.TyperCommand.shell_complete(self, ctx, incomplete)
+        found = {name: about(file).summary for name, file in self.commands.files.items()}
+        return completions.commands(found, incomplete)
+
+    def format_commands(self, ctx: object, formatter: help_text.Writer) -> None:  # noqa: ARG002
         """A section for each group."""
         found = {name: about(file) for name, file in self.commands.files.items()}
         for group in (*GROUPS, *sorted({each.group for each in found.values()} - set(GROUPS))):

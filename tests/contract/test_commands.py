@@ -23,6 +23,7 @@ SCORED = ["s.jsonl", "--problems", "mini.jsonl"]
 SMOKE: dict[str, list[str | Path]] = {
     "audit": [*SCORED],
     "compare": [EXAMPLE, BASE],
+    "completion": ["bash"],
     "doctor": [],
     "exec": ["p.py"],
     "export": [EXAMPLE, "--format", "csv", "-o", "out.csv"],

@@ -25,6 +25,10 @@ from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config
 
 GROUP = "inspect"
+EXAMPLES = (
+    "harness audit samples.jsonl --problems humaneval",
+    "harness audit samples.jsonl --problems mine.jsonl --json",
+)
 
 
 @options.takes("problems", Group.SANDBOX, *options.EXECUTING, without=("runtime", "isolation", "dedup"))

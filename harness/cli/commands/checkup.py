@@ -25,6 +25,10 @@ from harness.review.study import open_study
 from harness.review.text import headline
 
 GROUP = "compare"
+EXAMPLES = (
+    "harness checkup --base nano-base --tuned nano",
+    "harness checkup --base Qwen/Qwen2.5-0.5B --tuned ./checkpoint --data my/texts",
+)
 
 
 @options.takes(

@@ -19,6 +19,10 @@ from harness.comparison.pairs import Comparison
 from harness.errors import InputError
 
 GROUP = "compare"
+EXAMPLES = (
+    "harness compare results/example/nano-T0.8 results/example/nano-base-T0.8",
+    "harness compare RUN_A RUN_B --vary temperature --flips 1 --markdown",
+)
 
 
 @options.takes("k")

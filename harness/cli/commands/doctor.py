@@ -18,6 +18,10 @@ from harness.errors import InputError
 from sandbox.languages import resolve
 
 GROUP = "maintain"
+EXAMPLES = (
+    "harness doctor",
+    "harness doctor --fix --languages cpp,ruby",
+)
 
 
 def doctor(

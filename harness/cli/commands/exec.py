@@ -21,6 +21,10 @@ from sandbox import languages
 from sandbox.types import LANGUAGES
 
 GROUP = "sandbox"
+EXAMPLES = (
+    "harness exec main.cpp",
+    "harness exec main.py --file data.csv -- data.csv --verbose",
+)
 
 
 @options.takes(Group.SANDBOX, without=("isolation", "dedup", "workers"))

@@ -16,6 +16,10 @@ from harness.exchange import export as exporting
 from harness.exchange import format_names
 
 GROUP = "data"
+EXAMPLES = (
+    "harness export results/example/nano-T0.8 --format evalplus -o samples.jsonl",
+    "harness export RUN --format lm-eval -o folder",
+)
 
 
 def export(

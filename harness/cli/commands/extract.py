@@ -23,6 +23,10 @@ from harness.scale import sandboxes_elsewhere
 from harness.tasks import load_config, open_task
 
 GROUP = "inspect"
+EXAMPLES = (
+    "harness extract RUN",
+    "harness extract replies.jsonl --problems humaneval",
+)
 
 SHOWN = 20  # of the replies that change sides; --json has them all
 

@@ -17,6 +17,10 @@ from harness.comparison import pairs
 from harness.comparison.gate import Outcome
 
 GROUP = "compare"
+EXAMPLES = (
+    "harness gate RUN --baseline results/baseline --max-drop 1",
+    "harness gate RUN --baseline results/baseline --metric pass@10 --json",
+)
 EXIT = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.UNDECIDED: 3}
 STYLE = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNDECIDED: "yellow"}
 

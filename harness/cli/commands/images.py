@@ -25,6 +25,48 @@ if TYPE_CHECKING:
     from harness.images.pictures import PictureSet
 
 GROUP = "images"
+EXAMPLES = {
+    "sample": (
+        "harness images sample",
+        "harness images sample --model my/pipeline --prompts prompts.json --seeds 8",
+    ),
+    "evaluate": (
+        "harness images evaluate samples/shapes",
+        "harness images evaluate my/pictures --real my/reference --fail-if 'fid>20'",
+    ),
+    "distance": (
+        "harness images distance --real real.npz --gen gen.npz --metrics fid,kid",
+        "harness images distance --real my/reference --gen my/pictures --k 3,5",
+    ),
+    "features": (
+        "harness images features my/pictures -o features.npz",
+        "harness images features my/pictures -o f.npz --extractor dinov2:DIR",
+    ),
+    "clip": (
+        "harness images clip --images my/pictures --prompts prompts.json --model DIR",
+        "harness images clip --images samples/shapes --prompts shapes --model shapes-clip",
+    ),
+    "score": (
+        "harness images score --images my/pictures --prompts p.json --scorer py:mine:Score",
+        "harness images score --images a.zip --prompts p.tsv --scorer py:mine:Score --json",
+    ),
+    "copies": (
+        "harness images copies --train my/training --gen my/pictures",
+        "harness images copies --train t.npz --gen g.npz --holdout h.npz",
+    ),
+    "likelihood": (
+        "harness images likelihood nll.jsonl",
+        "harness images likelihood first.jsonl second.jsonl --json",
+    ),
+    "track": (
+        "harness images track runs/training -o track.html",
+        "harness images track runs/training --report-to tensorboard",
+    ),
+    "doctor": (
+        "harness images doctor",
+        "harness images doctor > images.txt",
+    ),
+}
 TRACKERS = ", ".join(registry.names(PACKAGE))
 
 # What is imported inside the commands brings torch and transformers: 4 s, which --help need not wait for.

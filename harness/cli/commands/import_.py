@@ -18,6 +18,10 @@ from harness.exchange import import_ as importing
 from harness.runs import layout
 
 GROUP = "data"
+EXAMPLES = (
+    "harness import samples.eval_results.json --model org/model",
+    "harness import samples.jsonl --format human-eval --problems humaneval",
+)
 
 
 @options.takes("k", "results")

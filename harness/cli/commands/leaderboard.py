@@ -23,6 +23,10 @@ from harness.leaderboard.studies import StudyTable
 from harness.leaderboard.tables import Table, make_tables
 
 GROUP = "compare"
+EXAMPLES = (
+    "harness leaderboard results --format latex --output board.tex",
+    "harness leaderboard results -o site",
+)
 RANKS = (
     "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
     "harness leaderboard -o site builds pages down to each completion"

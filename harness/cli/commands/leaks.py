@@ -18,6 +18,10 @@ from harness.text.containment import BENCHMARK
 from harness.training_data import leaks as leakage
 
 GROUP = "data"
+EXAMPLES = (
+    "harness leaks train.jsonl humaneval mbpp",
+    "harness leaks train.jsonl my_test.jsonl --near 0.8",
+)
 
 
 def leaks(

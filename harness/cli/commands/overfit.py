@@ -28,6 +28,10 @@ from harness.training_data.leaks import open_rows
 from harness.types import SamplingParams
 
 GROUP = "inspect"
+EXAMPLES = (
+    "harness overfit --curve trainer_state.json",
+    "harness overfit --train t.jsonl --validation v.jsonl --model ./checkpoint",
+)
 
 MODEL_FIELDS = ("model", "base_url", "engine", "vllm_python", "seed")
 

@@ -19,6 +19,10 @@ from harness.stats import power as planning
 from harness.stats.power import Ability, Design
 
 GROUP = "compare"
+EXAMPLES = (
+    "harness plan --effect 3 --baseline 40",
+    "harness plan --problems 164 --run results/example/nano-T0.8",
+)
 
 DECIDED = (100, 80, 60)  # per cent of a vote's items
 SAMPLES = (1, 5, 10, 20, 50)

@@ -29,6 +29,44 @@ from harness.review.study import Study, open_study
 from harness.tasks import load_config
 
 GROUP = "people"
+EXAMPLES = {
+    "ab": (
+        "harness review ab RUN_A RUN_B -o study",
+        "harness review ab RUN_A RUN_B --samples 50 --judges ana,ben -o study",
+    ),
+    "sheet": (
+        "harness review sheet RUN -o sheet",
+        "harness review sheet RUN_A RUN_B --samples 10 --raters ana,ben -o sheet",
+    ),
+    "import": (
+        "harness review import sheet rated.csv --rater ana",
+        "harness review import sheet rated.json --rater ben --replace",
+    ),
+    "serve": (
+        "harness review serve study",
+        "harness review serve study --host 0.0.0.0 --allow-host judges.example.org",
+    ),
+    "vote": (
+        "harness review vote study --judge ana",
+        "harness review vote study --judge ben",
+    ),
+    "close": (
+        "harness review close study",
+        "harness review close study --json",
+    ),
+    "results": (
+        "harness review results study",
+        "harness review results sheet --peek --csv",
+    ),
+    "judge": (
+        "harness review judge study --model ./judge",
+        "harness review judge study --base-url http://127.0.0.1:8000/v1",
+    ),
+    "export": (
+        "harness review export study --format csv -o votes.csv",
+        "harness review export study --format dpo -o pairs.jsonl",
+    ),
+}
 
 app = typer.Typer(
     help="People read the answers: rating sheets, blind A/B votes, who won, and whether judges agree.",

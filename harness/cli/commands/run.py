@@ -28,6 +28,11 @@ from harness.tasks._preview import messages_of
 from harness.trackers import _send
 
 GROUP = "run and score"
+EXAMPLES = (
+    "harness run --k 1,10",
+    "harness run --model Qwen/Qwen2.5-0.5B --problems humaneval --temperature 0",
+    "harness run --base-url http://127.0.0.1:8000/v1 --problems mine.jsonl",
+)
 
 
 @options.takes(

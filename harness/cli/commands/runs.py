@@ -19,6 +19,24 @@ from harness.runs import catalog
 from harness.runs.catalog import CatalogEntry, State
 
 GROUP = "maintain"
+EXAMPLES = {
+    "list": (
+        "harness runs list",
+        "harness runs list results --model nano --format csv",
+    ),
+    "rm": (
+        "harness runs rm RUN",
+        "harness runs rm RUN_A RUN_B --yes",
+    ),
+    "mv": (
+        "harness runs mv RUN results/baseline",
+        "harness runs mv RUN archive/",
+    ),
+    "label": (
+        "harness runs label RUN 'before the fix'",
+        "harness runs label RUN ''",
+    ),
+}
 STYLE = {State.COMPLETE: "green", State.PARTIAL: "yellow", State.UNFINISHED: "yellow", State.BROKEN: "red"}
 app = typer.Typer(help="List runs with their scores; remove, move or label them.", no_args_is_help=True)
 Runs = Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN...")]

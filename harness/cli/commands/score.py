@@ -25,6 +25,10 @@ from harness.tasks import load_config
 from harness.trackers import _send
 
 GROUP = "run and score"
+EXAMPLES = (
+    "harness score samples.jsonl --problems humaneval --k 1",
+    "harness score RUN --extractor last",
+)
 
 
 @options.takes(

@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from harness.service import Pools, Settings
 
 GROUP = "serve"
+EXAMPLES = {
+    "model": (
+        "harness serve model nano",
+        "harness serve model Qwen/Qwen2.5-Coder-0.5B --port 8000",
+    ),
+    "sandbox": (
+        "harness serve sandbox",
+        "harness serve sandbox --host 0.0.0.0 --key-file keys.txt",
+    ),
+    "mcp": (
+        "harness serve mcp",
+        "harness serve mcp --languages python,javascript",
+    ),
+}
 
 SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
 

@@ -28,6 +28,10 @@ from harness.types import Problem, Score
 from sandbox import CallTests, Verdict
 
 GROUP = "inspect"
+EXAMPLES = (
+    "harness show results/example/nano-T0.8 --failed --sort passed",
+    "harness show results/example/nano-T0.8 starter/odd_cubes --diff",
+)
 LONGEST_TESTS = 4000  # characters that are shown of a problem's tests
 
 

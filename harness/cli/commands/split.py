@@ -23,6 +23,10 @@ from harness.training_data import split as splitting
 from harness.training_data.leaks import LeakRules
 
 GROUP = "data"
+EXAMPLES = (
+    "harness split data.jsonl --test-size 0.1 --strategy group",
+    "harness split data.jsonl --strategy temporal --field date --validation-size 0.1",
+)
 
 Near = Annotated[
     float | None, typer.Option(help="Jaccard index of 5-token shingles from which two texts are near duplicates. 0.7.")

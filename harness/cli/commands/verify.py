@@ -31,6 +31,10 @@ from harness.tasks import load_config
 from harness.types import Assembly
 
 GROUP = "data"
+EXAMPLES = (
+    "harness verify starter",
+    "harness verify mine.jsonl --strength --write stronger.jsonl",
+)
 
 _MEASURE = (
     "Also measure how many wrong programs the tests accept: small changes of the references, on generated inputs."
