@@ -126,7 +126,12 @@ def _value(field: str, given: Any) -> Any:
     values = typing.get_args(RunConfig.model_fields[field].annotation)
     if values == (int, ...):
         return parse_numbers(f"--{field}", given)
-    return parse_names(given) if values == (str, ...) else given
+    if values != (str, ...):
+        return given
+    found = parse_names(given)
+    if not found:  # as an unset variable of the shell gives it
+        raise InputError(f"--{field.replace('_', '-')} is empty: give a value, or leave it out")
+    return found
 
 
 def several(flags: Flags, file: Path | None, names: Sequence[str]) -> list[Flags]:

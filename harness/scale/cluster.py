@@ -336,7 +336,8 @@ def _why_not(address: str, error: Exception, version: str) -> str:
     if address == "auto":
         return f"no Ray runs on this machine; start one (ray start --head), or give its address ({text[:300]})"
     hint = "" if address.startswith("ray://") else (
-        "; this machine must be one of its nodes (ray start --address), or use ray://HOST:10001"
+        "; see that this is Ray's port; this machine must be one of its nodes (ray start --address), or use "
+        "ray://HOST:10001"
     )  # fmt: skip
     return f"{text[:600]}{hint}"
 

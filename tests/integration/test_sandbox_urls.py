@@ -189,6 +189,7 @@ class TestBadInput:
 
     def test_what_is_no_address_and_where_nobody_answers(self, harness: Harness, tmp_path: Path) -> None:
         assert "takes addresses such as http://127.0.0.1:8080" in self.refused(harness, tmp_path, "localhost:1")
+        assert "--sandbox-url is empty: give a value, or leave it out" in self.refused(harness, tmp_path, "")
         told = self.refused(harness, tmp_path, "http://127.0.0.1:1")
         assert "no service answers (Connection refused)" in told and "harness serve sandbox" in told
 
