@@ -54,6 +54,8 @@ class Problem:
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
     against. language: of the program (`sandbox.languages`). assembly: from an answer to the program. limits: None for
     the run's. loopback: whether programs may open sockets to themselves; each then has a sandbox of its own.
+    base_cases: how many of its first cases are the base tests of a set that adds others to them (HumanEval+), each one
+    call of the program's function; None where there is no such part.
     stop: where a base model's completion is cut. instruction: the template of a chat model's message, empty for the
     common one (`harness.prompts.template.INSTRUCTION`).
     """
@@ -69,6 +71,7 @@ class Problem:
     assembly: Assembly = Assembly()
     limits: Limits | None = None
     loopback: bool = False
+    base_cases: int | None = None
     stop: tuple[str, ...] = ()
     instruction: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -63,6 +63,7 @@ def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Ex
         wall_s=sum(float(run.measured["wall_s"]) for run in runs),
         cpu_s=sum(float(run.measured["cpu_s"]) for run in runs),
         judge_cpu_s=sum(float(run.measured["judge_cpu_s"]) for run in runs),
+        calls=_calls(last, tests),
         peak_memory_bytes=max(int(run.measured["peak_memory_bytes"]) for run in runs),
         stdout=str(last.finding.get("stdout", "")),
         stderr=str(last.finding.get("stderr", "")),
@@ -71,6 +72,11 @@ def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Ex
         refused=_refused(runs),
         worker=worker,
     )
+
+
+def _calls(run: RunResult, tests: Tests | None) -> int | None:
+    judged = isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED
+    return int(run.finding["calls"]) if judged and run.finding else None
 
 
 def _refused(runs: Sequence[RunResult]) -> dict[str, int]:

@@ -245,6 +245,7 @@ def _execution(record: Json) -> Execution:
         wall_s=_number(record, "wall_s"),
         cpu_s=_number(record, "cpu_s"),
         judge_cpu_s=_number(record, "judge_cpu_s"),
+        calls=_optional(record, "calls", int),
         peak_memory_bytes=_value(record, "peak_memory_bytes", int),
         detail=_value(record, "detail", str),
         stdout=_value(record, "stdout", str),

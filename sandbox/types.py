@@ -218,6 +218,7 @@ class Execution:
     peak_memory_bytes: the largest resident set of a process, the interpreter's own pages included.
     stdout, stderr: decoded as UTF-8 with replacement, at most `Limits.output_bytes` together; `truncated` tells a cut.
     judge_cpu_s: CPU time of the judge, which does not count against the program's limit.
+    calls: how many calls of the entry point the tests began; None where the judge did not make them.
     files: what `Program.fetch` asked for and was there, by path.
     refused: the system calls that it was refused, by name, and how often; empty where the kernel does not tell.
     worker: which sandbox ran it, for logs.
@@ -232,6 +233,7 @@ class Execution:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     judge_cpu_s: float = 0.0
+    calls: int | None = None
     peak_memory_bytes: int = 0
     stdout: str = ""
     stderr: str = ""

@@ -32,7 +32,7 @@ Problem = Mapping[str, Any]
 FLIPS_PER_PAIR = 400  # random flips for each pair at least, so that Holm's correction can still reach 5 %
 FAR = 10_000_000  # problems: what needs more is not worth a number
 
-_OF_K = re.compile(r"(?:pass\^|g-pass@)(\d+)(?:_.*)?", re.ASCII)
+_OF_K = re.compile(r"(?:pass\^|g-pass@|base_pass@)(\d+)(?:_.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,11 +198,11 @@ def _common_ks(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[int]:
 
 
 def _other_counts(runs: Sequence[ComparedRun], asked: Sequence[int]) -> list[Metric]:
-    """What else of n and c every run reports: pass^k and G-Pass@k, of the ks that are asked for or of any."""
+    """What else of programs every run reports; of the metrics of a k those that are asked for, or all."""
     shared = set.intersection(*({each["metric"] for each in run.summary["estimates"]} for run in runs))
     names = [each["metric"] for each in runs[0].summary["estimates"] if each["metric"] in shared]
-    found = [(match, find_metric(name)) for name in names if (match := _OF_K.fullmatch(name))]
-    return [metric for match, metric in found if metric and (not asked or int(match[1]) in asked)]
+    found = [(_OF_K.fullmatch(name), find_metric(name)) for name in names if not name.startswith("pass@")]
+    return [metric for match, metric in found if metric and not (match and asked and int(match[1]) not in asked)]
 
 
 def _means(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:

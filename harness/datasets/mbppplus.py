@@ -3,7 +3,8 @@
 Download: evalplus/mbppplus_release, MbppPlus-OriginFmt.jsonl.gz. A row:
     {"task_id": "2", "code": a whole program, "prompt": one sentence, "test_imports": "[]", "test_list": "[...]",
      "test": stand-alone: numpy, the oracle, inputs with Python's types, expected results, a loop over them}
-EvalPlus's own file (MbppPlus.jsonl) has lost tuples, sets and complex numbers to JSON; it is not read.
+EvalPlus's own file (MbppPlus.jsonl) has lost tuples, sets and complex numbers to JSON; it is not read. Only how many of
+the inputs are its base tests was taken from there: MBPP's own, which come first.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ SLOW = {
 # Its results are 2.3 GB of tuples, which would take minutes to copy to the judge.
 IN_SANDBOX = {"Mbpp/255"}
 
+# How many base tests a problem has where they are not three.
+BASE_CASES = {
+    3: 5, 6: 6, 58: 4, 162: 4, 172: 5, 226: 4, 721: 4, 723: 4, 724: 4, 725: 4, 726: 4, 730: 4, 735: 5, 752: 4, 754: 4,
+    755: 4, 758: 4, 759: 5, 764: 4, 766: 4, 767: 4, 773: 4, 780: 4, 785: 4, 787: 4, 791: 4, 799: 6, 800: 4, 803: 6,
+}  # fmt: skip
+
 
 def recognizes(row: dict[str, Any]) -> bool:
     """Whether a row has the keys of MBPP+ in its original format."""
@@ -63,6 +70,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         entry_point=entry_point,
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),
+        base_cases=BASE_CASES.get(int(number), 3) if (number := str(row["task_id"])).isdecimal() else None,
         stop=mbpp.STOP,
         metadata={"text": text(row, "prompt"), "tests": "\n".join(examples)},
     )

@@ -27,12 +27,16 @@ LARGEST = 1_000_000_000  # problems or completions that a file may speak of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedSample:
-    """One completion. verdict: what the other system says of it, None where it says nothing of this one."""
+    """One completion. verdict: what the other system says of it, None where it says nothing of this one.
+
+    base_passed: whether it passed the base tests of a set that has others too; None where that is not said.
+    """
 
     text: str
     form: Form = Form.SOLUTION
     verdict: Verdict | None = None
     detail: str = ""
+    base_passed: bool | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not isinstance(self.detail, str):

@@ -63,12 +63,21 @@ class ImportRequest:
 
 @dataclass(slots=True, kw_only=True)
 class _Counts:
-    """What was counted while the lines were written. n, c: by problem; completions that have a verdict, that passed."""
+    """What was counted while the lines were written. n, c: by problem; completions that have a verdict, that passed.
+
+    base: those that passed the base tests, of the completions of which that is known (`of_base`).
+    """
 
     completions: int = 0
     n: dict[str, int] = field(default_factory=dict)
     c: dict[str, int] = field(default_factory=dict)
     verdicts: Counter[str] = field(default_factory=Counter)
+    base: Counter[str] = field(default_factory=Counter)
+    of_base: int = 0
+
+    def base_counts(self) -> Counter[str] | None:
+        """By problem; None where it is not known of every completion."""
+        return self.base if self.of_base and self.of_base == sum(self.n.values()) else None
 
     def counts(self) -> dict[str, tuple[int, int]]:
         return {problem_id: (n, self.c[problem_id]) for problem_id, n in self.n.items()}
@@ -253,7 +262,12 @@ def _write_problem(
             continue
         execution = Execution(verdict=answer.verdict, detail=answer.detail, worker=name)
         passed = answer.verdict is Verdict.ACCEPTED
-        score = Score(problem_id=problem_id, index=index, verdict=answer.verdict, values={"passed": float(passed)})
+        values = {"passed": float(passed)}
+        if answer.base_passed is not None:
+            values["base_passed"] = float(answer.base_passed)
+            counted.base[problem_id] += answer.base_passed
+            counted.of_base += 1
+        score = Score(problem_id=problem_id, index=index, verdict=answer.verdict, values=values)
         record = {
             "problem_id": problem_id,
             "index": index,
@@ -298,7 +312,8 @@ def _summarize(
         if smallest and k > smallest:
             raise SamplesError(f"pass@{k} needs k <= n, but n is {smallest} in {source.path}; ask for a smaller k")
     ks = request.k or tuple(k for k in DEFAULT_KS if k <= smallest)
-    estimates = codegen.summarize(counts, ks, signature, 0)
+    base = counted.base_counts()
+    estimates = codegen.summarize(counts, ks, signature, 0, base=base)
     if not estimates:
         size = len(counted.n) or (len(problems.problems) if problems else 0)
         estimates = [
@@ -330,7 +345,11 @@ def _summarize(
         ),
         integrity=IntegrityCounts(claimed=problems_scored),
         verdicts=dict(counted.verdicts),
-        problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items() if n},
+        problems={
+            problem_id: {"n": n, "c": c, **({} if base is None else {"base_c": base[problem_id]})}
+            for problem_id, (n, c) in counts.items()
+            if n
+        },
     )
 
 

@@ -7,13 +7,13 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import InputError
 from harness.extractors import DEFAULT, EXTRACTORS
-from harness.files.offsets import sample_offsets
+from harness.files.offsets import offset_of, sample_offsets
 from harness.runs import layout, reader
 from harness.runs.reader import SavedRun
 from harness.tasks import codegen
@@ -23,11 +23,15 @@ from sandbox.types import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A completion, the whole program that it makes, and its record of executions.jsonl (None: not executed)."""
+    """A completion, the whole program that it makes, and its record of executions.jsonl (None: not executed).
+
+    values: of its score; {} where it has none.
+    """
 
     completion: Completion
     program: str
     execution: Mapping[str, Any] | None
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -59,6 +63,7 @@ class ProgramRun(SavedRun):
         self._problems = problems
         self._completions = sample_offsets(path / layout.COMPLETIONS)
         self._executions = sample_offsets(path / layout.EXECUTIONS)
+        self._scores = sample_offsets(path / layout.SCORES)
 
     @property
     def problems(self) -> ProblemSet:
@@ -86,31 +91,43 @@ class ProgramRun(SavedRun):
 
     def solved(self) -> Iterator[ProblemSamples]:
         """Problem by problem, in the set's order; problems without completions are left out."""
-        executions = self.path / layout.EXECUTIONS
         with contextlib.ExitStack() as stack:
             texts = stack.enter_context(open(self.path / layout.COMPLETIONS, "rb"))
-            records = stack.enter_context(open(executions, "rb")) if self._executions else io.BytesIO()
+            records, scores = (
+                stack.enter_context(open(self.path / name, "rb")) if known else io.BytesIO()
+                for name, known in ((layout.EXECUTIONS, self._executions), (layout.SCORES, self._scores))
+            )
             for problem in self.problems.problems:
-                places = self._completions.get(problem.id)
-                if places:
-                    done = self._executions.get(problem.id, array.array("q"))
-                    pairs = [(place, done[i] if i < len(done) else -1) for i, place in enumerate(places) if place >= 0]
-                    yield ProblemSamples(
-                        problem=problem,
-                        samples=tuple(_sample(problem, texts, records, *pair, self.extractor) for pair in pairs),
-                    )
+                indexes = [i for i, place in enumerate(self._completions.get(problem.id, ())) if place >= 0]
+                samples = []
+                for index in indexes:
+                    completion = reader.COMPLETION.validate_json(_line(texts, self._completions, problem.id, index))
+                    execution = _line(records, self._executions, problem.id, index)
+                    score = _line(scores, self._scores, problem.id, index)
+                    samples.append(_sample(problem, completion, execution, score, self.extractor))
+                if indexes:
+                    yield ProblemSamples(problem=problem, samples=tuple(samples))
 
 
-def _sample(problem: Problem, texts: IO[bytes], records: IO[bytes], place: int, done: int, extractor: str) -> Sample:
-    texts.seek(place)
-    completion = reader.COMPLETION.validate_json(texts.readline())
-    execution = None
-    if done >= 0:
-        records.seek(done)
-        execution = json.loads(records.readline())
+def _line(file: IO[bytes], places: Mapping[str, array.array[int]], problem_id: str, index: int) -> bytes:
+    """The line of a sample; empty where it has none."""
+    place = offset_of(places, problem_id, index)
+    if place is None:
+        return b""
+    file.seek(place)
+    return file.readline()
+
+
+def _sample(problem: Problem, completion: Completion, execution: bytes, score: bytes, extractor: str) -> Sample:
+    """execution, score: the lines of the run's files; empty where there is none."""
     taken = codegen.extraction(problem, completion, extractor)
     program = codegen.program(problem, completion, taken).source
-    return Sample(completion=completion, program=program, execution=execution)
+    return Sample(
+        completion=completion,
+        program=program,
+        execution=json.loads(execution) if execution else None,
+        values=json.loads(score)["values"] if score else {},
+    )
 
 
 def continues_prompt(sample: Sample) -> str:

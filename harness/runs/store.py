@@ -116,6 +116,7 @@ class Store:
         self._present = {problem_id: bytearray(n) for problem_id, n in expected.items()}
         self._repair_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in expected.items()}
+        self._values: dict[tuple[str, int], Mapping[str, float]] = {}  # of scores that a verdict does not say whole
         if executes:
             self._repair_executions()
         else:
@@ -241,6 +242,10 @@ class Store:
         mark = self._verdicts[problem_id][index]
         return VERDICTS[mark - 1] if mark not in (0, SCORED) else None
 
+    def values(self, problem_id: str, index: int) -> Mapping[str, float] | None:
+        """What the score of one completion says beyond its verdict; None where it says no more."""
+        return self._values.get((problem_id, index))
+
     def verdict_counts(self) -> dict[Verdict, int]:
         """How many completions ended how; verdicts that never came are left out."""
         totals = dict.fromkeys(VERDICTS, 0)
@@ -253,6 +258,8 @@ class Store:
     def _note(self, score: Score) -> None:
         mark = SCORED if score.verdict is None else 1 + VERDICTS.index(score.verdict)
         self._verdicts[score.problem_id][score.index] = mark
+        if score.verdict is not None and len(score.values) > 1:
+            self._values[score.problem_id, score.index] = score.values
 
     def _repair_completions(self) -> None:
         path = self.run / COMPLETIONS

@@ -68,14 +68,19 @@ def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, t
     return framed(problem.language, start, completion.text, *around)
 
 
-def score(completion: Completion, execution: Execution) -> Score:
-    """1 where the tests passed, else 0. INTERNAL_ERROR is no score: Raises ValueError."""
+def score(problem: Problem, completion: Completion, execution: Execution) -> Score:
+    """`passed`: 1 where the tests passed, else 0; `base_passed`: where those of the base part did, which come first.
+
+    INTERNAL_ERROR is no score: Raises ValueError.
+    """
     if execution.verdict is Verdict.INTERNAL_ERROR:
         raise ValueError("an execution that failed for our reasons has no score")
-    passed = float(execution.verdict is Verdict.ACCEPTED)
-    return Score(
-        problem_id=completion.problem_id, index=completion.index, verdict=execution.verdict, values={"passed": passed}
-    )
+    passed = execution.verdict is Verdict.ACCEPTED
+    values = {"passed": float(passed)}
+    if problem.base_cases is not None:
+        # a call after the last of them shows that they passed; who cannot count calls sees it where all did
+        values["base_passed"] = float(passed or (execution.calls or 0) > problem.base_cases)
+    return Score(problem_id=completion.problem_id, index=completion.index, verdict=execution.verdict, values=values)
 
 
 def summarize(
@@ -84,8 +89,11 @@ def summarize(
     signature: str,
     seed: int,
     families: Sequence[str] = ("pass@k",),
+    base: Mapping[str, int] | None = None,
 ) -> list[Estimate]:
     """Each family of metrics for each k. `counts`: problem id -> (n scored, c passed); n of 0 is left out.
+
+    base: problem id -> how many passed the base tests; None where the set has no such part.
 
     Raises InputError for a k above some problem's n, naming both.
     """
@@ -99,8 +107,9 @@ def summarize(
             raise InputError(
                 f"pass@{k} needs k <= n, but n is {scored[smallest][0]} for {smallest}; ask for a smaller k"
             )
-        for metric, method in _measures(k, families):
-            values = [metric.of({"n": n, "c": c}) for n, c in scored.values()]
+        for metric, method in _measures(k, families, base is not None):
+            items = [{"n": n, "c": c, "base_c": (base or {}).get(name, 0)} for name, (n, c) in scored.items()]
+            values = [metric.of(item) for item in items]
             interval = bootstrap.mean_interval(values, np.random.default_rng(seed))
             estimates.append(
                 Estimate(
@@ -117,10 +126,12 @@ def summarize(
     return estimates
 
 
-def _measures(k: int, families: Sequence[str]) -> Iterator[tuple[Metric, str]]:
+def _measures(k: int, families: Sequence[str], has_base: bool) -> Iterator[tuple[Metric, str]]:
     """The metrics of these families for one k, each with its method. k 1 is the same number in all: pass@1 alone."""
     if "pass@k" in families or k == 1:
         yield pass_at_k.metric(k), pass_at_k.METHOD
+        if has_base:
+            yield pass_at_k.base_metric(k), pass_at_k.BASE_METHOD
     how = f"; {pass_at_k.METHOD.partition('; ')[2]}"
     if "pass^k" in families and k > 1:
         yield pass_hat_k.metric(k), pass_hat_k.SOURCE + how
@@ -172,25 +183,35 @@ class Codegen:
         taken = extraction(problem, completion, self.extractor or DEFAULT)
         return Candidate(program=program(problem, completion, taken), extraction=taken)
 
-    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:  # noqa: ARG002
+    def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
         """See `score`."""
         assert execution is not None
-        return score(completion, execution)
+        return score(problem, completion, execution)
 
     def summarize(self, run: ScoredRun) -> TaskSummary:
-        """pass@k for each k, and c of n per problem.
+        """pass@k for each k, and c of n per problem; of a set with base tests also theirs.
 
         A run that is not complete still gives the ks that every problem's scored samples allow, and names the others.
         """
         counts = dict.fromkeys(run.expected, (0, 0))
+        base: dict[str, int] | None = dict.fromkeys(run.expected, 0)
         for each in run.scores():
             n, c = counts[each.problem_id]
             counts[each.problem_id] = (n + 1, c + int(each.values["passed"]))
+            if base is not None and "base_passed" in each.values:
+                base[each.problem_id] += int(each.values["base_passed"])
+            else:  # a run that was begun by a version that did not know
+                base = None
+        if not any(n for n, _ in counts.values()):
+            base = None
         ks = run.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(run.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
         return TaskSummary(
-            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed, run.metrics),
-            problems={problem_id: {"n": n, "c": c} for problem_id, (n, c) in counts.items()},
+            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed, run.metrics, base),
+            problems={
+                problem_id: {"n": n, "c": c, **({"base_c": base[problem_id]} if base is not None else {})}
+                for problem_id, (n, c) in counts.items()
+            },
             omitted=[f"pass@{k}" for k in ks if k > reached],
         )
 

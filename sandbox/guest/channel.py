@@ -83,6 +83,7 @@ class Conversation:
         self._printed = {out: self.out, err: self.err, **dict.fromkeys(signs, self.signed)}
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
+        self.taken = 0  # calls that the tests came to; others may be asked ahead
         self.answered = 0  # calls of the program that came back, with a value or an error
         self.plan: Plan | None = None  # the calls that the tests' present loop will make
         self._arrived = bytearray()  # answers of a window that were not looked at

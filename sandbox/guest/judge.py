@@ -163,6 +163,7 @@ class JudgeSession:
             finding.update(verdict="RUNTIME_ERROR", detail=f"its result is more than the judge takes: {error}")
         except (TooMuch, MemoryError):
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
+        finding["calls"] = talk.taken
         self._send(finding, talk)
         return finding
 
@@ -321,6 +322,7 @@ def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
     odd = _Arguments()
 
     def candidate(*args: Any, **kwargs: Any) -> Any:
+        talk.taken += 1
         plan = talk.plan
         if plan is not None and not kwargs and plan.expects(args) and plan.ready():
             return talk.ask_planned(plan, name)

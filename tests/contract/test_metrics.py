@@ -35,13 +35,13 @@ def named(metric: Metric) -> str:
 
 def item(metric: Metric, value: float) -> dict[str, float]:
     """A problem with a score that grows with `value`, 0 or 1, whatever the metric is."""
-    code = {"n": 100, "c": 100 * value}
+    code = {"n": 100, "c": 100 * value, "base_c": 100 * value}
     texts = {"loss": 1.0 + value, "tokens": 50, "bytes": 200, "words": 40}
     return code | texts | ({} if metric.name in texts else {metric.name: value})
 
 
 def task_of(metric: Metric) -> str:
-    if metric.name.startswith("pass@"):
+    if metric.name.removeprefix("base_").startswith("pass@"):
         return "codegen"
     return "perplexity" if metric.unit in (Unit.NATS, Unit.BITS) else "other"
 

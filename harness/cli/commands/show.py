@@ -190,7 +190,7 @@ def _equal(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The completions, equal ones with the same verdict together, in the order of their first."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        worth = (row["execution"] or {}).get("verdict") or json.dumps(row["score"], sort_keys=True)
+        worth = f"{(row['execution'] or {}).get('verdict')} {json.dumps(row['score'], sort_keys=True)}"
         groups.setdefault((row["text"], str(worth)), []).append(row)
     return list(groups.values())
 
@@ -244,11 +244,19 @@ def _title(row: dict[str, Any], indexes: list[int]) -> Text:
         title.append(display.printable(", ".join(f"{name} {value}" for name, value in known.items())))
     else:
         title.append("not scored", style="dim")
+    if _base_alone(row):
+        title.append("  passed the base tests", style="yellow")
     if execution and execution.get("integrity") == "in-sandbox":
         title.append("  integrity: in-sandbox", style="yellow")
     if row.get("finish_reason") == "length":
         title.append("  cut at max_tokens", style="yellow")
     return title
+
+
+def _base_alone(row: dict[str, Any]) -> bool:
+    """Whether it passed the base tests of its set, and not the others."""
+    values = (row["score"] or {}).get("values", {})
+    return bool(values.get("base_passed")) and not values.get("passed")
 
 
 def _show_diff(reference: str, text: str) -> None:

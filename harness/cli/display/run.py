@@ -230,6 +230,8 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
     if coverage.get("repeated"):
         out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
     beside = summary.get("integrity", {}).get("in_sandbox", [])
+    if any("base_c" in values for values in summary["problems"].values()):
+        out.print("base tests: base_pass@k is of the set's base tests, which come first; pass@k is of all tests")
     if beside:
         named = ", ".join(beside[:5]) + (f" and {len(beside) - 5} more" if len(beside) > 5 else "")
         out.print(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from harness.exchange import (
 from harness.exchange.saved_run import ProgramRun, Sample
 from harness.files.atomic import replacing
 from harness.files.opened import read_whole
+from harness.metrics.pass_at_k import BASE
+from harness.runs.statuses import evalplus_status, evalplus_statuses
 from harness.text.printable import clipped
 from harness.types import Form, ProblemSet
 from sandbox.types import Verdict
@@ -103,11 +105,12 @@ def _results(document: dict[str, Any], path: Path) -> ImportedSet:
     name = _plus(first)
     if not has_plus and not name.lower().startswith("mbpp"):
         name = name.removesuffix("+")
-    given = (document.get("pass_at_k") or {}).get("plus" if has_plus else "base") or {}
+    reported = document.get("pass_at_k") or {}
+    named = list((reported.get("plus" if has_plus else "base") or {}).items())
+    if has_plus:
+        named += [(f"{BASE}{metric}", each) for metric, each in (reported.get("base") or {}).items()]
     claimed = [
-        ReportedMetric(metric=metric, value=value)
-        for metric, each in given.items()
-        if (value := number(each)) is not None
+        ReportedMetric(metric=metric, value=value) for metric, each in named if (value := number(each)) is not None
     ]
     return ImportedSet(
         dataset=name,
@@ -161,7 +164,12 @@ def _judged(row: dict[str, Any], plus: bool, where: str) -> ImportedSample:
         )
     failing = row.get("plus_fail_tests" if deciding is more and deciding is not base else "base_fail_tests") or []
     detail = f"failing inputs: {json.dumps(failing)[:200]}" if failing else ""
-    return ImportedSample(text=text(row, "solution", where), verdict=STATUSES[deciding], detail=detail)
+    return ImportedSample(
+        text=text(row, "solution", where),
+        verdict=STATUSES[deciding],
+        detail=detail,
+        base_passed=base in PASSED if plus and base is not None and more is not None else None,
+    )
 
 
 def _samples(source: InputFile, problems: ProblemSet | None) -> Iterator[ImportedProblem]:
@@ -193,7 +201,8 @@ def _directory(source: InputFile, problems: ProblemSet | None) -> Iterator[Impor
 def write(run: ProgramRun, out: Path) -> list[Path]:
     """`out` with a solution a line and, where they were executed, `<out less .jsonl>.eval_results.json`.
 
-    A plus set's verdict does not say whether the base tests passed alone: base_status is null where it is not known.
+    Of a plus set a sample has both statuses. plus_status is that of all tests, since those after the base tests are not
+    reached where these fail. base_status is null where a run does not know it, as those of earlier versions.
     """
     with replacing(out) as samples:
         for solved in run.solved():
@@ -209,19 +218,28 @@ def write(run: ProgramRun, out: Path) -> list[Path]:
         for position, solved in enumerate(run.solved()):
             rows = [_row(solved.problem.id, each, plus) for each in solved.samples if each.execution]
             results.write(f"{', ' if position else ''}{json.dumps(solved.problem.id)}: {json.dumps(rows)}")
-        values = {"plus" if plus else "base": run.estimates()}
-        results.write('}, "pass_at_k": ' + json.dumps(values) + "}\n")
+        results.write('}, "pass_at_k": ' + json.dumps(_pass_at_k(run.estimates(), plus)) + "}\n")
     return [out, results_path]
 
 
+def _pass_at_k(estimates: Mapping[str, float], plus: bool) -> dict[str, dict[str, float]]:
+    """As EvalPlus has it: of the base tests, and of all of a plus set's."""
+    every = {name: value for name, value in estimates.items() if name.startswith("pass@")}
+    if not plus:
+        return {"base": every}
+    base = {name.removeprefix(BASE): value for name, value in estimates.items() if name.startswith(BASE)}
+    return ({"base": base} if base else {}) | {"plus": every}
+
+
 def _row(task_id: str, sample: Sample, plus: bool) -> dict[str, Any]:
-    verdict = sample.verdict
-    status = "pass" if verdict is Verdict.ACCEPTED else "timeout" if verdict is Verdict.TIME_LIMIT else "fail"
+    assert sample.verdict is not None
+    whole = evalplus_status(sample.verdict)
+    known = evalplus_statuses(sample.verdict, sample.values).get("base_status", whole if whole == "pass" else None)
     return {
         "task_id": task_id,
         "solution": sample.program,
-        "base_status": status if not plus or status == "pass" else None,
-        "plus_status": status if plus else None,
+        "base_status": known if plus else whole,
+        "plus_status": whole if plus else None,
         "base_fail_tests": [],
         "plus_fail_tests": [],
     }
