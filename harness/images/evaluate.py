@@ -201,7 +201,7 @@ def _copies(
     if request.holdout:
         holdout, unseen = features_of(request.holdout, extractor, request, progress)
     sets = {"train": seen, "gen": kept["generated"], "holdout": unseen, "reference": kept.get("real")}
-    pixels = {name: copies.digests(one) for name, one in sets.items() if one is not None}
+    pixels = {name: copies.see(one) for name, one in sets.items() if one is not None}
     if seen is not None:
         kept["train"] = seen
     return copies.find_copies(train, gen, holdout, pixels=pixels)

@@ -132,6 +132,12 @@ def resize(pixels: Pixels, size: int) -> NDArray[np.float32]:
     return np.asarray(np.clip(np.stack(planes, axis=2), 0, 255), np.float32)
 
 
+def thumbnail(pixels: Pixels) -> NDArray[np.float32]:
+    """(192,) in 0..255: the mean colors of 8 x 8 parts."""
+    small = Image.fromarray(pixels).resize((8, 8), Image.Resampling.BOX)
+    return np.asarray(small, np.float32).reshape(-1)
+
+
 def png(pixels: Pixels) -> bytes:
     """The picture as a PNG file, without any text in it."""
     file = io.BytesIO()

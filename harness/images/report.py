@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.files.atomic import write_whole
 from harness.images import charts, page
-from harness.images.copies import CopyReport
+from harness.images.copies import CopyReport, Pair
 from harness.images.metric_value import WARNINGS
 from harness.images.pictures import PictureSet
 from harness.images.run_directory import REPORT
@@ -211,12 +211,16 @@ def _copies(found: CopyReport | None, pictures: Mapping[str, PictureSet]) -> str
                         _like(train.decode(p.train).pixels, generated.decode(p.gen).pixels),
                     ]
                 ),
-                f"{p.gen_id} | {p.train_id}: {p.distance:.3g}" + (", equal pixels" if p.equal_pixels else ""),
+                f"{p.gen_id} | {p.train_id}: {p.distance:.3g}" + _of_pixels(p),
             )
             for p in pairs
         )
         parts.append(f'<div class="pics">{figures}</div>')
     return page.section("Copies of training pictures", *parts)
+
+
+def _of_pixels(pair: Pair) -> str:
+    return ", equal pixels" if pair.equal_pixels else ", nearly equal pixels" if pair.near_pixels else ""
 
 
 def _like(pixels: Any, other: Any) -> Any:

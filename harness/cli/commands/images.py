@@ -364,7 +364,7 @@ def copies(
     with Meter(quiet=as_json) as meter:
         sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})
         found = {name: evaluate.features_of(source, opened, request, meter) for name, source in sets.items()}
-        pixels = {name: copying.digests(seen) for name, (_, seen) in found.items() if seen is not None}
+        pixels = {name: copying.see(seen) for name, (_, seen) in found.items() if seen is not None}
         held = found["holdout"][0] if holdout else None
         report = copying.find_copies(found["train"][0], found["gen"][0], held, pixels=pixels, top=top)
     _say_skipped(*(seen for _, seen in found.values()))
@@ -372,7 +372,8 @@ def copies(
         print(json.dumps(report.record(), ensure_ascii=False))
     else:
         for pair in report.candidates[:top]:
-            kind = "equal pixels" if pair.equal_pixels else f"{pair.ratio:.2f} of the threshold"
+            kind = "nearly equal pixels" if pair.near_pixels else f"{pair.ratio:.2f} of the threshold"
+            kind = "equal pixels" if pair.equal_pixels else kind
             _say(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})")
         for name, n in report.leaks.items():
             _say(f"leak: {n} training pictures are in the {name}")

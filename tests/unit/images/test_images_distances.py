@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.images import copies, distances, likelihood, reading
 from harness.images.by_extractor import ByExtractor
 from harness.images.features import ExtractorInfo, FeatureSet, open_extractor, read_features
+from harness.images.pictures import Entry, array_set
 from harness.models import shapes_world
 
 INFO = ExtractorInfo(kind="dinov2", path="x", weights_sha256="ab" * 32)
@@ -164,13 +165,43 @@ def test_all_planted_copies_are_found_and_no_other(planted):
     assert [pair.train for pair in report.candidates if pair.gen == 0] == [0]
 
 
+@pytest.fixture(scope="module")
+def seen_world():
+    """Features and pixels of pictures of the world, and the pictures."""
+    extractor = open_extractor("shapes")
+
+    def seen(pictures, name):
+        features = np.concatenate([extractor.run(list(pictures[i : i + 256]))[0] for i in range(0, len(pictures), 256)])
+        entries = tuple(Entry(id=f"{name}-{i}", image="") for i in range(len(pictures)))
+        pixels = copies.see(array_set(name, pictures, entries))
+        return FeatureSet(name=name, info=extractor.info, features=features.astype(float)), pixels
+
+    train, unseen = (shapes_world.make(name, 2000).pictures for name in ("train", "holdout"))
+    return seen, train, unseen[1000:], {"train": seen(train, "train"), "holdout": seen(unseen[:1000], "holdout")}
+
+
+@pytest.mark.parametrize(("planted", "spread"), [(1, 0), (1, 4), (10, 2), (100, 0), (100, 4)])
+def test_copies_of_pictures_are_found_with_noise_on_them_and_no_other_is(planted, spread, seen_world):
+    seen, train, gen, known = seen_world
+    gen = gen.copy()
+    noise = np.random.default_rng(planted).integers(-spread, spread + 1, gen[:planted].shape)
+    gen[:planted] = np.clip(train[500 : 500 + planted].astype(int) + noise, 0, 255)
+    found = {**known, "gen": seen(gen, "gen")}
+    pixels = {name: one for name, (_, one) in found.items()}
+    report = copies.find_copies(*(found[name][0] for name in ("train", "gen", "holdout")), pixels=pixels)
+    assert sorted((pair.gen, pair.train) for pair in report.candidates) == [(i, 500 + i) for i in range(planted)]
+    assert all(pair.equal_pixels == (spread == 0) and pair.near_pixels for pair in report.candidates)
+
+
 def test_training_pictures_in_the_hold_out_are_named_and_do_not_hide_copies():
     rng = np.random.default_rng(0)
     train, holdout, gen = (rng.standard_normal((n, 16)) for n in (300, 100, 50))
     holdout[:5], gen[:2] = train[:5], train[10:12]
     sets = [FeatureSet(name=str(i), info=INFO, features=part) for i, part in enumerate((train, gen, holdout))]
-    pixels = {name: [row.tobytes().hex() for row in part] for name, part in
-              {"train": train, "gen": gen, "holdout": holdout}.items()}  # fmt: skip
+    pixels = {
+        name: copies.SeenPixels(digests=[row.tobytes().hex() for row in part], thumbnails=part.astype(np.float32))
+        for name, part in {"train": train, "gen": gen, "holdout": holdout}.items()
+    }
     report = copies.find_copies(sets[0], sets[1], sets[2], pixels=pixels)
     assert report.leaks == {"holdout": 5} and "W_LEAK" in report.warnings
     assert sorted(pair.gen for pair in report.candidates) == [0, 1] and report.candidates[0].equal_pixels
