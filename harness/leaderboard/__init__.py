@@ -2,6 +2,7 @@
 
 results    the runs of a folder, checked; what is broken or not done is named and left out
 tables     one table per task, data set and conditions: rows, cells, columns that vary
+headline   what the tables say, in words: who leads, who cannot be told apart; models by sets
 exports    the same tables as Markdown, CSV and JSON
 charts     geometry of the drawings; `templates/charts.svg.j2` draws them
 prompts    what a model was asked, where the problem set is at hand

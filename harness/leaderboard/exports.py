@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from harness.leaderboard.headline import make_headline
 from harness.leaderboard.results import LeftOut, created_label
 from harness.leaderboard.studies import WIN_SHARE, StudyNumber, StudyRow, StudyTable
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
@@ -89,7 +90,8 @@ def study_facts(table: StudyTable) -> list[str]:
 
 def as_markdown(tables: Sequence[Table], studies: Sequence[StudyTable] = ()) -> str:
     """A heading and a table per table and study, and the signatures below it."""
-    parts = []
+    found = make_headline(tables)
+    parts = [f"{_plain(' '.join([found.text, *found.notes]))}\n"] if found.text else []
     for table in tables:
         conditions = ", ".join([table.task_version, table.dataset, *(f"{k} {v}" for k, v in table.conditions.items())])
         lines = [f"## {_plain(table.title)}", "", _plain(conditions), ""]
@@ -126,7 +128,7 @@ def as_csv(tables: Sequence[Table], studies: Sequence[StudyTable] = ()) -> str:
 
 
 def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut], studies: Sequence[StudyTable] = ()) -> str:
-    """One object: `tables` of `rows`, `studies`, and what was left out."""
+    """One object: the headline, `tables` of `rows`, `studies`, and what was left out."""
     records = [
         {
             "task": table.task,
@@ -139,8 +141,15 @@ def as_json(tables: Sequence[Table], left_out: Sequence[LeftOut], studies: Seque
         for table in tables
     ]
     people = [dataclasses.asdict(each) for each in studies]
+    found = make_headline(tables)
+    said = {"text": found.text, "notes": list(found.notes)}
     return json.dumps(
-        {"tables": records, "studies": people, "left_out": [dataclasses.asdict(each) for each in left_out]}
+        {
+            "headline": said,
+            "tables": records,
+            "studies": people,
+            "left_out": [dataclasses.asdict(each) for each in left_out],
+        }
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from harness.html.environment import TEMPLATES as SHARED
 from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
 from harness.leaderboard.exports import study_facts, study_value
+from harness.leaderboard.headline import make_grid, make_headline
 from harness.leaderboard.prompts import asked_messages, find_problems
 from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
@@ -54,11 +56,24 @@ class Page:
     html: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteText:
+    """What a team calls its board, and says of it on the first page: paragraphs, between empty lines."""
+
+    title: str = "Leaderboard"
+    description: str = ""
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """The description's paragraphs."""
+        return tuple(part.strip() for part in re.split(r"\n\s*\n", self.description) if part.strip())
+
+
 class Pages:
     """Renders the pages of a site. live: with a script that loads a page again when the server says so."""
 
-    def __init__(self, sets: ProblemSets, *, live: bool = False) -> None:
-        self._sets, self._live = sets, live
+    def __init__(self, sets: ProblemSets, *, live: bool = False, text: SiteText = SiteText()) -> None:
+        self._sets, self._live, self._text = sets, live, text
         self._style = (SHARED / "page.css").read_text("utf-8")
         self._board_style = self._style + (SHARED / "board.css").read_text("utf-8")
         self._script = (TEMPLATES / "table.js").read_text("utf-8")
@@ -68,7 +83,7 @@ class Pages:
     @functools.cached_property
     def digest(self) -> str:
         """Of all that makes pages but the runs: templates, version, and whether pages are live."""
-        digest = hashlib.sha256(f"{__version__} {self._live}".encode())
+        digest = hashlib.sha256(f"{__version__} {self._live} {self._text.title}".encode("utf-8", "surrogatepass"))
         code = [*Path(__file__).parent.glob("*.py"), *SHARED.parent.glob("*.py")]
         for file in sorted([*TEMPLATES.iterdir(), *SHARED.iterdir(), *code]):
             digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -81,11 +96,16 @@ class Pages:
     def index(self, tables: Sequence[Table], records: Results) -> Page:
         """The first page: every table with its charts, and what was left out."""
         sections = [_section(table) for table in tables]
+        headline, grid = make_headline(tables), make_grid(tables)
         newest = max((run.created for run in records.runs), default="")
         html = self._render(
             "index.html.j2",
             sections=sections,
             records=records,
+            description=self._text.paragraphs,
+            headline=headline,
+            grid=grid,
+            leading={each.leading_run for each in headline.standings if each.leading_run},
             tasks=sorted({*(table.task for table in tables), *("people" for _ in records.studies)}),
             datasets=sorted({*(table.dataset for table in tables), *(each.data for each in records.studies)}),
             newest=created_label(newest) if newest else "",
@@ -172,6 +192,7 @@ class Pages:
             style=Markup(style),  # our own file
             scripts=[Markup(script) for script in scripts],  # our own files
             version=__version__,
+            site_title=self._text.title,
             **context,
         )
 
@@ -198,6 +219,8 @@ def _names() -> dict[str, object]:
     """What the templates use beside their context."""
     return {
         "value": format_value,
+        "lower_is_better": lambda table: metric_of(table, table.metrics[0]).lower_is_better,
+        "is_share": lambda table, metric: metric_of(table, metric).is_share,
         "run_path": run_path,
         "problem_path": problem_path,
         "completions_path": completions_path,
@@ -225,6 +248,7 @@ def _section(table: Table) -> dict[str, Any]:
         "curves": charts.pass_curves(table),
         "tokens": charts.score_against(table, per_completion, "tokens per completion"),
         "prices": charts.score_against(table, prices, "price of the run"),
+        "tokened": bool(per_completion),
         "priced": bool(prices),
         "verdicts": names,
         "heat": charts.heat_map(shares, means) if means else None,

@@ -21,7 +21,7 @@ from typing import Any, Self
 from harness.datasets import ProblemSets
 from harness.errors import HarnessError, InputError
 from harness.leaderboard import site
-from harness.leaderboard.pages import Pages
+from harness.leaderboard.pages import Pages, SiteText
 from harness.leaderboard.results import read_results
 from harness.leaderboard.studies import RESULTS, STUDY
 from harness.leaderboard.tables import make_tables
@@ -36,9 +36,9 @@ _WATCHED = {MANIFEST, SUMMARY, COMPLETIONS, EXECUTIONS, SCORES, STUDY, RESULTS}
 class Server:
     """An open server: see the theory of operation above. Leaving the context closes it; the site's folder stays."""
 
-    def __init__(self, results: Path, sets: ProblemSets, out: Path, port: int) -> None:
+    def __init__(self, results: Path, sets: ProblemSets, out: Path, port: int, text: SiteText) -> None:
         self._results, self._out = results, out
-        self._sets, self._pages = sets, Pages(sets, live=True)
+        self._sets, self._pages = sets, Pages(sets, live=True, text=text)
         self._changed = threading.Condition()  # protects _builds
         self._builds = 0
         self._stop = threading.Event()
@@ -171,8 +171,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         """Nothing: requests are no news."""
 
 
-def open_server(results: Path, sets: ProblemSets, out: Path, port: int) -> Server:
+def open_server(results: Path, sets: ProblemSets, out: Path, port: int, text: SiteText = SiteText()) -> Server:
     """A server for the runs below `results`. Raises InputError where there is no such folder, or the port is taken."""
     if not results.is_dir():
         raise InputError(f"{results} is no folder; give the one that `harness run --results` fills")
-    return Server(results, sets, out, port)
+    return Server(results, sets, out, port, text)

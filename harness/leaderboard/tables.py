@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.leaderboard.results import LeaderboardRun, created_label, slug
 from harness.metrics import Direction, Metric, metric_or_guess
 from harness.runs.summary import CODEGEN
-from harness.stats.ranking import RankRange, rank_ranges
+from harness.stats.ranking import RankRange, separated_pairs
 from harness.text.printable import clipped
 from harness.types import Estimate
 
@@ -24,10 +24,14 @@ HEADLINE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One number of a run. rank: None for a run of a part of the problems, and for a metric that is no mean of them."""
+    """One number of a run. rank: None for a run of a part of the problems, and for a metric that is no mean of them.
+
+    ahead_of: the names of the runs that it is significantly better than.
+    """
 
     estimate: Estimate
     rank: RankRange | None
+    ahead_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +123,7 @@ def _table(key: tuple[str, ...], runs: list[LeaderboardRun]) -> Table:
     metrics = tuple(dict.fromkeys(each.metric for run in runs for each in run.estimates))
     first = metrics[0]
     varying = _varying(runs)
-    ranks = {metric: _ranks(runs, metric) for metric in metrics}
+    ahead = {metric: _ahead(runs, metric) for metric in metrics}
     rows = sorted(runs, key=lambda run: (not run.whole, *_order(run, first), run.name))
     return Table(
         task=key[0],
@@ -133,9 +137,7 @@ def _table(key: tuple[str, ...], runs: list[LeaderboardRun]) -> Table:
                 number=number,
                 run=run,
                 varying=varying[run.name],
-                cells={
-                    each.metric: Cell(estimate=each, rank=ranks[each.metric].get(run.name)) for each in run.estimates
-                },
+                cells={each.metric: _cell(run.name, each, ahead[each.metric]) for each in run.estimates},
             )
             for number, run in enumerate(rows, start=1)
         ),
@@ -149,8 +151,16 @@ def _order(run: LeaderboardRun, metric: str) -> tuple[bool, float]:
     return False, found[0] if metric_or_guess(metric, found).lower_is_better else -found[0]
 
 
-def _ranks(runs: Sequence[LeaderboardRun], metric: str) -> dict[str, RankRange]:
-    """Run -> rank range in this metric, for the runs that have it of every problem."""
+def _cell(name: str, estimate: Estimate, ahead: Mapping[str, frozenset[str]]) -> Cell:
+    if name not in ahead:
+        return Cell(estimate=estimate, rank=None)
+    behind_of = sum(name in others for others in ahead.values())
+    rank = RankRange(best=1 + behind_of, worst=len(ahead) - len(ahead[name]))
+    return Cell(estimate=estimate, rank=rank, ahead_of=ahead[name])
+
+
+def _ahead(runs: Sequence[LeaderboardRun], metric: str) -> dict[str, frozenset[str]]:
+    """Run -> those that it is significantly better than in this metric, for the runs that have it of every problem."""
     values = {}
     described = metric_or_guess(metric, [each.value for run in runs for each in run.estimates if each.metric == metric])
     if described.direction is Direction.NEITHER:
@@ -167,12 +177,12 @@ def _ranks(runs: Sequence[LeaderboardRun], metric: str) -> dict[str, RankRange]:
     weights, *others = [problem_weights(run, metric) for run in runs if run.name in names]
     if any(other != weights for other in others):
         return {}  # tokens of two tokenizers are two units: nothing to compare
-    ranges = rank_ranges(
+    pairs = separated_pairs(
         [values[name] for name in names],
         weights=weights,
         lower_is_better=described.lower_is_better,
     )
-    return dict(zip(names, ranges, strict=True))
+    return {name: frozenset(names[b] for a, b in pairs if names[a] == name) for name in names}
 
 
 def _varying(runs: Sequence[LeaderboardRun]) -> dict[str, dict[str, str]]:

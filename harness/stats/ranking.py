@@ -44,6 +44,20 @@ def rank_ranges(
 
     weights: what a problem counts, all the same where absent. Raises ValueError for runs of different problems.
     """
+    better, worse = [0] * len(values), [0] * len(values)
+    for ahead, behind in separated_pairs(values, weights=weights, lower_is_better=lower_is_better):
+        better[ahead] += 1
+        worse[behind] += 1
+    return [RankRange(best=1 + worse[run], worst=len(values) - better[run]) for run in range(len(values))]
+
+
+def separated_pairs(
+    values: Sequence[Mapping[str, float]],
+    *,
+    weights: Mapping[str, float] | None = None,
+    lower_is_better: bool = False,
+) -> list[tuple[int, int]]:
+    """(ahead, behind) of each pair of runs that the tests separate, by their places in `values`; as `rank_ranges`."""
     if not values:
         return []
     ids = sorted(values[0])
@@ -55,13 +69,11 @@ def rank_ranges(
         table = table * (counts / counts.mean())
     pairs = list(itertools.combinations(range(len(values)), 2))
     gaps = np.array([table[a] - table[b] for a, b in pairs]).reshape(len(pairs), len(ids))
-    better, worse = [0] * len(values), [0] * len(values)
-    for (a, b), gap, p_value in zip(pairs, gaps, holm(_p_values(gaps)), strict=True):
-        if p_value <= ALPHA:
-            ahead, behind = (a, b) if (gap.sum() > 0) != lower_is_better else (b, a)
-            better[ahead] += 1
-            worse[behind] += 1
-    return [RankRange(best=1 + worse[run], worst=len(values) - better[run]) for run in range(len(values))]
+    return [
+        (a, b) if (gap.sum() > 0) != lower_is_better else (b, a)
+        for (a, b), gap, p_value in zip(pairs, gaps, holm(_p_values(gaps)), strict=True)
+        if p_value <= ALPHA
+    ]
 
 
 def _p_values(gaps: Values) -> list[float]:

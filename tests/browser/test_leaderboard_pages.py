@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import CONTRAST
+from tests.browser.conftest import CONTRAST, make_site
 from tests.fixtures.problems import read_rows
 
 Opener = Callable[..., Page]
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "results" / "example"
 VIEWS = [(1400, "light"), (1400, "dark"), (360, "light"), (360, "dark")]
 
 
@@ -182,6 +183,14 @@ def test_a_completion_is_shown_as_it_was_written_with_its_prompt_and_verdict(
     assert json.loads(article.locator("pre.raw").inner_text()) == completion["text"]
 
 
+def every_kind(site: Path) -> list[Path]:
+    """The first page, and one page of each other kind."""
+    return [
+        site / "index.html",
+        *(sorted(site.glob(each))[0] for each in ("runs/*", "problems/*/*", "completions/*/*")),
+    ]
+
+
 def everything(site: Path) -> list[Path]:
     """The first page and one page of each kind whose run attacks the page."""
     attacked = next(path for path in (site / "runs").iterdir() if path.name.startswith("sample-attack"))
@@ -243,10 +252,7 @@ def test_hostile_texts_do_not_change_a_pages_structure(hostile: Path, show: Open
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_no_page_scrolls_sideways(built: Path, show: Opener, view: tuple[int, str]) -> None:
     page = show(built / "index.html", width=view[0], scheme=view[1])
-    for path in (
-        built / "index.html",
-        *(sorted(built.glob(each))[0] for each in ("runs/*", "problems/*/*", "completions/*/*")),
-    ):
+    for path in every_kind(built):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == view[0], path
 
@@ -255,10 +261,7 @@ def test_no_page_scrolls_sideways(built: Path, show: Opener, view: tuple[int, st
 def test_text_has_the_contrast_of_wcag_aa(built: Path, show: Opener, scheme: str) -> None:
     page = show(built / "index.html", scheme=scheme)
     faint: list[str] = []
-    for path in (
-        built / "index.html",
-        *(sorted(built.glob(each))[0] for each in ("runs/*", "problems/*/*", "completions/*/*")),
-    ):
+    for path in every_kind(built):
         page.goto(path.as_uri())
         faint += page.evaluate(CONTRAST)
     assert faint == []
@@ -269,3 +272,38 @@ def test_in_print_nothing_is_cut_and_no_filter_is_shown(built: Path, show: Opene
     page.emulate_media(media="print")
     assert not page.locator("form.filters").is_visible()
     assert page.locator(".scroll").first.evaluate("each => getComputedStyle(each).overflow") == "visible"
+
+
+def test_no_column_is_cut_on_a_usual_screen(built: Path, show: Opener) -> None:
+    page = show(built / "index.html", width=1400)
+    for path in every_kind(built):
+        page.goto(path.as_uri())
+        cut = page.locator(".scroll").evaluate_all(
+            "parts => parts.filter(each => each.checkVisibility() && each.scrollWidth > each.clientWidth)"
+            ".map(each => each.ariaLabel)"
+        )
+        assert cut == [], path
+
+
+def test_the_tables_of_four_tasks_are_not_cut_either(tmp_path: Path, show: Opener) -> None:
+    page = show(make_site(EXAMPLES, tmp_path / "site") / "index.html", width=1400)
+    assert page.locator("section.board").count() == 4
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(each => each.scrollWidth <= each.clientWidth)"
+    )
+
+
+def test_models_by_sets_shows_each_number_with_its_interval_and_who_leads(tmp_path: Path, show: Opener) -> None:
+    page = show(make_site(EXAMPLES, tmp_path / "site") / "index.html")
+    assert page.locator("p.headline").inner_text() == (
+        "nano leads on 2 of 4 sets, nano-base on 1; on remarks the two models cannot be told apart."
+    )
+    assert page.locator("table.models thead th").count() == 1 + 4
+    cells = page.locator("table.models tbody tr", has_text="nano-base").locator("td")
+    summary = json.loads((EXAMPLES / "nano-base-perplexity" / "summary.json").read_bytes())["estimates"][0]
+    texts = [re.sub(r"\s+", " ", text) for text in cells.all_inner_texts()]
+    low, value, high = (f"{summary[name]:,.0f}" for name in ("low", "value", "high"))
+    assert texts[2] == f"{value} {low} – {high} leads" and texts[3].endswith("rank 2")
+    assert page.locator("table.models .leads").count() == 3  # a word, not a colour
+    page.locator("table.models thead").get_by_role("button", name="passages").click()
+    assert page.locator("table.models tbody th").all_inner_texts() == ["nano-base", "nano"]  # the lower is better

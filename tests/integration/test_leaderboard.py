@@ -208,6 +208,43 @@ def test_what_cannot_be_read_is_bad_input(tmp_path: Path, harness: Harness, argu
     assert harness("leaderboard", *arguments, cwd=tmp_path).returncode == 2
 
 
+def test_a_title_and_a_description_stand_on_the_site(results: Path, tmp_path: Path, harness: Harness) -> None:
+    said = ("--title", "Team <b>A</b>", "--description", "What we tried.\n\nAsk & quote.")
+    assert harness("leaderboard", results, "-o", tmp_path / "site", *said).returncode == 0
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "<title>Team &lt;b&gt;A&lt;/b&gt;</title>" in page and "<h1>Team &lt;b&gt;A&lt;/b&gt;</h1>" in page
+    assert ">What we tried.</p>" in page and ">Ask &amp; quote.</p>" in page
+    below = next((tmp_path / "site").glob("completions/*/*.html")).read_text()
+    assert ">Team &lt;b&gt;A&lt;/b&gt;</a>" in below
+    before = inodes(tmp_path / "site")
+    harness("leaderboard", results, "-o", tmp_path / "site", *said[:2])
+    changed = {name for name, stat in inodes(tmp_path / "site").items() if stat != before[name]}
+    assert changed == {"index.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--title", "x"], "add -o FOLDER, or --serve"),
+        (["--description", "x"], "add -o FOLDER, or --serve"),
+        (["--title", " ", "-o", "site"], "1 to 100 characters"),
+        (["--title", "x" * 101, "-o", "site"], "1 to 100 characters"),
+    ],
+)
+def test_words_without_a_site_and_titles_without_end_are_bad_input(
+    results: Path, tmp_path: Path, harness: Harness, arguments: list[str], message: str
+) -> None:
+    answer = harness("leaderboard", results, *arguments, cwd=tmp_path)
+    assert answer.returncode == 2 and message in answer.stderr
+
+
+def test_the_headline_is_in_the_terminal_in_markdown_and_in_json(results: Path, harness: Harness) -> None:
+    headline = json.loads(harness("leaderboard", results, "--json").stdout)["headline"]
+    assert "on synthetic" in headline["text"] and headline["notes"] == []
+    assert headline["text"] in harness("leaderboard", results).stdout
+    assert headline["text"] in harness("leaderboard", results, "--markdown").stdout.splitlines()[0].replace("\\", "")
+
+
 @pytest.fixture
 def served(results: Path, tmp_path: Path) -> Iterator[server.Server]:
     """The site of the three runs, on loopback."""

@@ -17,7 +17,8 @@ from harness.cli.display.console import busy
 from harness.datasets import ProblemSets
 from harness.errors import InputError
 from harness.leaderboard import exports, server, site
-from harness.leaderboard.pages import Pages
+from harness.leaderboard.headline import make_headline
+from harness.leaderboard.pages import Pages, SiteText
 from harness.leaderboard.results import Results, read_results
 from harness.leaderboard.studies import StudyTable
 from harness.leaderboard.tables import Table, make_tables
@@ -27,6 +28,7 @@ EXAMPLES = (
     "harness leaderboard results --format latex --output board.tex",
     "harness leaderboard results -o site",
 )
+LONGEST_TITLE = 100
 RANKS = (
     "rank: the ranks that paired tests on the same problems leave open (Holm, 5 %); "
     "harness leaderboard -o site builds pages down to each completion"
@@ -41,6 +43,8 @@ def leaderboard(
     as_json: options.Json = False,
     serve: Annotated[bool, typer.Option("--serve", help="Show the site on loopback, and keep it up to date.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="For --serve; 0 for any that is free.")] = 8080,
+    title: Annotated[str | None, typer.Option(help="What the site is called.")] = None,
+    description: Annotated[str | None, typer.Option(help="What its first page says of it.")] = None,
 ) -> None:
     """Compare the runs of a folder: values, intervals, and the ranks that the evidence leaves open.
 
@@ -48,9 +52,10 @@ def leaderboard(
     """
     if markdown + csv + as_json > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
+    text = _site_text(title, description, site_wanted=serve or out is not None)
     sets = ProblemSets(options.cache_folder())
     if serve:
-        _serve(results, sets, out, port)
+        _serve(results, sets, out, port, text)
         return
     with busy("reading the runs"):
         records = read_results(results, sets)
@@ -59,7 +64,7 @@ def leaderboard(
     with busy(f"ranking {len(records.runs)} runs"):
         tables = make_tables(records.runs)
     if out is not None:
-        _build(tables, records, sets, out)
+        _build(tables, records, Pages(sets, text=text), out)
     if markdown:
         print(exports.as_markdown(tables, records.studies), end="")
     elif csv:
@@ -71,9 +76,19 @@ def leaderboard(
         _show_studies(records.studies)
 
 
-def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) -> None:
+def _site_text(title: str | None, description: str | None, *, site_wanted: bool) -> SiteText:
+    """Raises InputError for words without a site to stand on, and for an empty or endless title."""
+    if not site_wanted and (title is not None or description is not None):
+        raise InputError("--title and --description are for the site; add -o FOLDER, or --serve")
+    if title is not None and not 0 < len(title.strip()) <= LONGEST_TITLE:
+        raise InputError(f"--title takes 1 to {LONGEST_TITLE} characters; say the rest with --description")
+    given = {"title": title and " ".join(title.split()), "description": description}
+    return SiteText(**{name: value for name, value in given.items() if value is not None})
+
+
+def _build(tables: list[Table], records: Results, pages: Pages, out: Path) -> None:
     with busy("building the site"):
-        built = site.build_site(tables, records, Pages(sets), out)
+        built = site.build_site(tables, records, pages, out)
     run.err.print(
         f"{built.index}: {len(records.runs)} runs, {built.pages} pages "
         f"({built.written} written, {built.removed} removed)",
@@ -81,10 +96,10 @@ def _build(tables: list[Table], records: Results, sets: ProblemSets, out: Path) 
     )
 
 
-def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int) -> None:
+def _serve(results: Path, sets: ProblemSets, out: Path | None, port: int, text: SiteText) -> None:
     with tempfile.TemporaryDirectory(prefix="leaderboard-") as folder:
         try:
-            with server.open_server(results, sets, out or Path(folder), port) as opened:
+            with server.open_server(results, sets, out or Path(folder), port, text) as opened:
                 run.err.print(f"{opened.url} shows {results} and follows it; Ctrl-C ends it", soft_wrap=True)
                 opened.serve(lambda message: run.err.print(run.printable(message), soft_wrap=True))
         except KeyboardInterrupt:
@@ -114,4 +129,6 @@ def _show(tables: list[Table]) -> None:
             shown.add_row(*[Text(run.printable(text)) for text in exports.cells(table, row)])
         run.out.print(shown)
     if tables:
+        found = make_headline(tables)
+        run.out.print(Text(run.printable(" ".join([found.text, *found.notes])), style="bold"), soft_wrap=True)
         run.out.print(RANKS, soft_wrap=True)
