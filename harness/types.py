@@ -33,6 +33,8 @@ class Assembly:
     prompt. whole: a base model's completion is the answer, and no continuation of the prompt's
     text. quoted: it stands between `before` and `after` as one Python string, so that nothing of it is run as code.
     tags: the answer of a chat model stands between these two marks of its reply, and is no block of code.
+    files: paths and texts of files that are to be changed, where a program is several: an answer is each changed file,
+    whole, under its path (`harness.extractors.read_files`); the others stay as they are here.
     """
 
     before: str = ""
@@ -40,6 +42,7 @@ class Assembly:
     whole: bool = False
     quoted: bool = False
     tags: tuple[str, str] | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
     def program(self, answer: str) -> str:
         """The text that is run."""
@@ -57,7 +60,8 @@ class Problem:
     base_cases: how many of its first cases are the base tests of a set that adds others to them (HumanEval+), each one
     call of the program's function; None where there is no such part.
     stop: where a base model's completion is cut. instruction: the template of a chat model's message, empty for the
-    common one (`harness.prompts.template.INSTRUCTION`).
+    common one (`harness.prompts.template.INSTRUCTION`). protocol: what a signature must say of how answers are
+    asked for and read.
     """
 
     id: str
@@ -74,6 +78,7 @@ class Problem:
     base_cases: int | None = None
     stop: tuple[str, ...] = ()
     instruction: str = ""
+    protocol: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def integrity(self) -> Integrity | None:

@@ -28,6 +28,7 @@ from sandbox.types import (
     Integrity,
     Limits,
     Program,
+    ProgramTests,
     StdioCase,
     StdioTests,
     Tests,
@@ -82,7 +83,7 @@ class Answer:
 @functools.lru_cache(maxsize=256)
 def pack_tests(tests: Tests) -> TestsText:
     """Tests as text, with their key."""
-    kind = "call" if isinstance(tests, CallTests) else "stdio"
+    kind = {CallTests: "call", StdioTests: "stdio", ProgramTests: "program"}[type(tests)]
     text = json.dumps({"kind": kind, **asdict(tests)}, separators=(",", ":"))
     return TestsText(key=hashlib.sha256(text.encode()).hexdigest(), text=text)
 
@@ -150,7 +151,16 @@ def read_tests(text: str) -> Tests:
             compare=Compare(_value(record, "compare", str)),
             tolerance=_number(record, "tolerance"),
         )
-    raise ValueError(f"tests: unknown kind {kind!r}; known: call, stdio")
+    if kind == "program":
+        pairs = [_typed(each, list, "files") for each in _value(record, "files", list)]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError("files: pairs of a path and a text are expected")
+        return ProgramTests(
+            source=_value(record, "source", str),
+            before=_value(record, "before", str),
+            files=tuple((_typed(name, str, "files"), _typed(text, str, "files")) for name, text in pairs),
+        )
+    raise ValueError(f"tests: unknown kind {kind!r}; known: call, stdio, program")
 
 
 def pack_answer(answer: Answer) -> bytes:

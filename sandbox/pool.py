@@ -140,8 +140,9 @@ class Pool:
         if languages.find(program.language).family != self.family:
             known = ", ".join(languages.of_family(self.family))
             raise ValueError(f"this sandbox was opened for {known}; open one with language={program.language!r}")
-        if isinstance(tests, ProgramTests) and languages.find(program.language).testing is None:
-            raise ValueError(f"tests in the program's language cannot be run in {program.language}")
+        if isinstance(tests, ProgramTests) and languages.find(program.language).way_of(tests) is None:
+            what = "files of tests" if tests.files else "tests in the program's language"
+            raise ValueError(f"{what} cannot be run in {program.language}")
         self._run_preflight()
         try:
             return self._run_with_one_retry(program, tests, limits, cancellation)

@@ -6,7 +6,7 @@ Pure values, checked when they are made. Nothing here knows a backend, a contain
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -115,6 +115,14 @@ def ceiling(limits: list[Limits]) -> Limits:
     )
 
 
+def check_paths(names: Iterable[str]) -> None:
+    """Raises ValueError for a path that is absolute or leaves the working directory."""
+    for name in names:
+        path = PurePosixPath(name)
+        if not name or path.is_absolute() or ".." in path.parts or "\0" in name or path == PurePosixPath("."):
+            raise ValueError(f"file {name!r}: the path must be relative and stay inside the working directory")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """Source text to run, with what it finds: files in its working directory (relative paths), argv[1:] and stdin.
@@ -138,10 +146,7 @@ class Program:
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
             raise ValueError(f"unknown language {self.language!r}; known: {', '.join(LANGUAGES)}")
-        for name in (*self.files, *self.fetch):
-            path = PurePosixPath(name)
-            if not name or path.is_absolute() or ".." in path.parts or "\0" in name or path == PurePosixPath("."):
-                raise ValueError(f"file {name!r}: the path must be relative and stay inside the working directory")
+        check_paths((*self.files, *self.fetch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,14 +199,24 @@ class ProgramTests:
 
     source: what follows the program. before: what comes ahead of it. It passes where it ends with exit code 0 and says,
     by a launcher of ours (`sandbox.languages.Testing`), that the tests came to their end.
+    files: paths and texts, for a program of several files with tests in files of their own. They lie beside the
+    program's and in place of those that have their names; the language's framework runs them (`Language.suite`).
+
+    Raises ValueError for files with a text around the program, and for a path that leaves the working directory.
     """
 
-    source: str
+    source: str = ""
     before: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.files and (self.source or self.before):
+            raise ValueError("tests are files, or a text around the program")
+        check_paths(name for name, _ in self.files)
 
     def text(self, program: str) -> str:
         """The whole source text."""
-        return f"{self.before}{program}\n{self.source}"
+        return program if self.files else f"{self.before}{program}\n{self.source}"
 
 
 Tests = CallTests | StdioTests | ProgramTests

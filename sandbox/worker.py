@@ -174,8 +174,8 @@ class Worker:
             execution = outcome.execution(ended, tests, self.name)
             if language.run:
                 execution = outcome.of_memory(execution, limits, language.memory_signs)
-            if isinstance(tests, ProgramTests) and language.testing:
-                execution = outcome.of_assertion(execution, language.testing.assertion_signs)
+            if isinstance(tests, ProgramTests) and (way := language.way_of(tests)):
+                execution = outcome.of_assertion(execution, way.assertion_signs)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
             self.usable = False
             raise WorkerLost(f"worker {self.name}: {error}") from error
@@ -236,8 +236,6 @@ class Worker:
         }
         body = wire.encode(job) + (wire.frame(about) if follow else b"")
         language = languages.find(program.language)
-        in_its_language = isinstance(tests, ProgramTests)
-        source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
         order = {
             "limits": _packed_limits(limits),
             "runs": runs,
@@ -245,8 +243,8 @@ class Worker:
             "tests": key,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": sorted(set(_PRELOAD.findall(program.source))),
-            "signs": in_its_language,
-            "language": language.commands(limits, source, program.files, tested=in_its_language),
+            "signs": isinstance(tests, ProgramTests),
+            "language": language.commands(limits, program, tests),
         }
         return wire.encode(order) + wire.frame(body)
 
@@ -259,11 +257,7 @@ class Worker:
 def digest_of(program: Program, tests: Tests | None) -> str:
     """What equal texts have in common, for a compiler; empty where nothing is compiled."""
     language = languages.find(program.language)
-    in_its_language = isinstance(tests, ProgramTests)
-    if not language.compile:
-        return ""
-    source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
-    return language.digest(source, program.files, tested=in_its_language)
+    return language.digest(program, tests) if language.compile else ""
 
 
 @functools.lru_cache(maxsize=64)

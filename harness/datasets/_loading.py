@@ -12,6 +12,7 @@ from harness import registry
 from harness.datasets import _choice
 from harness.datasets._choice import Choice, LeftOut, Outside
 from harness.datasets._download import fetch
+from harness.datasets._exercises import is_archive, read_exercises
 from harness.datasets._text_fields import RowPlace
 from harness.errors import ProblemError, did_you_mean
 from harness.files.jsonl import read_json_items, read_json_lines, whole
@@ -193,7 +194,7 @@ def _read(path: Path, name: str | None, module: Any, choice: Choice) -> ProblemS
     """The set in a file. Without a module its format is found from the first row, without a name it is the format's."""
     digest = hashlib.sha256()
     reading = _Reading(path, name, module, choice)
-    for number, row, line in read_json_items(path):
+    for number, row, line in read_exercises(path) if is_archive(path) else read_json_items(path):
         digest.update(line)
         if not reading.begun:
             reading.begin(row)

@@ -20,7 +20,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import registry
-from harness.extractors import _frames, _markdown, _python
+from harness.extractors import _files, _frames, _markdown, _python
+from harness.extractors._files import write_files as write_files
 from harness.extractors._found import Found
 from harness.extractors._frames import completed as completed
 from harness.extractors._frames import framed as framed
@@ -90,6 +91,20 @@ def extract_fenced(raw: str, names: Collection[str]) -> Extraction:
         return Extraction(extractor="fenced", source="", span=None)
     span = (marked[-1].start, marked[-1].end) if marked else (0, len(raw))
     return Extraction(extractor="fenced", source=text.strip("\n") + "\n", span=span)
+
+
+def extract_files(raw: str, names: Collection[str], language: str) -> Extraction:
+    """The files of a reply, each under its path, as one text (`read_files` takes it apart)."""
+    found = read_files(raw, names, language)
+    if not any(text.strip() for text in found.values()):
+        return Extraction(extractor="files", source="", span=None)
+    return Extraction(extractor="files", source=_files.write_files(found), span=(0, len(raw)))
+
+
+def read_files(raw: str, names: Collection[str], language: str) -> dict[str, str]:
+    """The files of a reply by path: those that were asked for, and new ones of the language."""
+    suffixes = find_language(language).suffixes
+    return _files.read_files(raw, names, (*suffixes, ".h", ".hpp") if language == "cpp" else suffixes)
 
 
 def extract_program(raw: str, prompt: str, language: str) -> Extraction:

@@ -42,7 +42,8 @@ FIELDS = {
     "top_k": "tokens considered, 0 for all", "seed": "of the run", "form": "how the model was asked",
     "engine": "where it was sampled", "samples": "digest of saved completions", "task": "how answers are scored",
     "extractor": "how a program is taken out of a reply",
-    "data": "the problem set and its digest", "integrity": "who saw the tests end", "img": "the sandbox",
+    "data": "the problem set and its digest", "protocol": "what of the published way of asking is kept",
+    "integrity": "who saw the tests end", "img": "the sandbox",
     "cpu": "CPU time per program", "wall": "time per program by the clock", "mem": "memory per program",
     "v": "version of the harness",
 }  # fmt: skip

@@ -258,7 +258,9 @@ def _execution_signature(
     in_sandbox = in_sandbox_problems(problems, expected)
     integrity = f"judged+{len(in_sandbox)}{Integrity.IN_SANDBOX}" if in_sandbox else Integrity.JUDGED.value
     image = f"{sandbox_identity['backend']}-{sandbox_identity['contents']}"
-    return f"integrity:{integrity}|img:{image}|{limits_label(limits[problem_id] for problem_id in expected)}"
+    protocols = sorted({each.protocol for each in problems.problems if each.protocol})
+    protocol = f"protocol:{','.join(protocols)}|" if protocols else ""
+    return f"{protocol}integrity:{integrity}|img:{image}|{limits_label(limits[problem_id] for problem_id in expected)}"
 
 
 def in_sandbox_problems(problems: ProblemSet, expected: Mapping[str, int]) -> list[str]:

@@ -34,7 +34,7 @@ from harness.types import Form, ProblemSet
 
 # Fields of a signature that scoring decides, with those of the task's label; the others say how completions were drawn,
 # and stay.
-SCORING = {"n", "task", "extractor", "data", "subset", "integrity", "img", "cpu", "wall", "mem", "v"}
+SCORING = {"n", "task", "extractor", "data", "subset", "protocol", "integrity", "img", "cpu", "wall", "mem", "v"}
 
 
 def settings(run: Path) -> dict[str, Any]:

@@ -11,7 +11,17 @@ import numpy as np
 
 from harness.datasets import RowPlace, read_code_row
 from harness.errors import InputError
-from harness.extractors import DEFAULT, Extraction, completed, extract, extract_between, extract_program, framed
+from harness.extractors import (
+    DEFAULT,
+    Extraction,
+    completed,
+    extract,
+    extract_between,
+    extract_files,
+    extract_program,
+    framed,
+    read_files,
+)
 from harness.metrics import Metric, g_pass_at_k, pass_at_k, pass_hat_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
@@ -35,6 +45,8 @@ def extraction(problem: Problem, completion: Completion, extractor: str = DEFAUL
         return None
     if problem.assembly.tags is not None:
         return extract_between(completion.text, problem.assembly.tags)
+    if problem.assembly.files:
+        return extract_files(completion.text, [name for name, _ in problem.assembly.files], problem.language)
     if isinstance(problem.tests, ProgramTests):
         return extract_program(completion.text, problem.prompt, problem.language)
     return extract(extractor, completion.text, problem.prompt, problem.entry_point)
@@ -45,6 +57,8 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
 
     An answer without code is an empty program, which its tests reject.
     """
+    if problem.assembly.files:
+        return _of_files(problem, taken.source if taken else completion.text)
     if isinstance(problem.tests, ProgramTests):
         return Program(source=_with_tests(problem, problem.tests, completion, taken), language=problem.language)
     if completion.form is Form.COMPLETION:
@@ -54,6 +68,17 @@ def program(problem: Problem, completion: Completion, taken: Extraction | None =
         taken = taken or extraction(problem, completion)
         answer = taken.source if taken else completion.text
     return Program(source=problem.assembly.program(answer), language=problem.language, loopback=problem.loopback)
+
+
+def _of_files(problem: Problem, answer: str) -> Program:
+    """The files of an answer, and those that it leaves as they are; its text is what people are shown.
+
+    An answer without a file is one of empty files: some exercises ask to rewrite what passes its tests already.
+    """
+    asked = dict(problem.assembly.files)
+    answered = read_files(answer, asked, problem.language) or dict.fromkeys(asked, "")
+    files = {name: text.encode("utf-8", "surrogatepass") for name, text in {**asked, **answered}.items()}
+    return Program(source=answer, language=problem.language, files=files)
 
 
 def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, taken: Extraction | None) -> str:

@@ -191,15 +191,17 @@ class JudgeSession:
 
 def _for_compiler(job: dict[str, Any]) -> dict[str, Any]:
     """The job of translating a program: its text and files, and nothing of what it is to read or to print."""
-    program = {**job["program"], "argv": [], "stdin": "", "source": _text(job["program"], job["tests"])}
-    return {**job, "tests": None, "program": program}
+    return {**job, "tests": None, "program": {**_with_tests(job["program"], job["tests"]), "argv": [], "stdin": ""}}
 
 
-def _text(program: dict[str, Any], tests: Tests | None) -> str:
-    """The source text, with tests that are part of it."""
+def _with_tests(program: dict[str, Any], tests: Tests | None) -> dict[str, Any]:
+    """The program with tests that are part of it: around its text, or files, which come before its own."""
     if tests is None or tests.about["kind"] != "program":
-        return str(program["source"])
-    return f"{tests.about['before']}{program['source']}\n{tests.about['source']}"
+        return program
+    if files := tests.about["files"]:
+        texts = {name: text.encode("utf-8", "surrogatepass").hex() for name, text in files}
+        return {**program, "files": {**program["files"], **texts}}
+    return {**program, "source": f"{tests.about['before']}{program['source']}\n{tests.about['source']}"}
 
 
 def _set_back(limits: dict[str, Any]) -> None:
@@ -224,7 +226,7 @@ def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int)
     if tests is None or tests.about["kind"] == "stdio":
         _watch_script(job, talk, tests.about if tests else None, run)
     elif tests.about["kind"] == "program":
-        _watch_with_tests({**job, "program": {**job["program"], "source": _text(job["program"], tests)}}, talk)
+        _watch_with_tests({**job, "program": _with_tests(job["program"], tests)}, talk)
     elif tests.nothing_asked:
         raise _BadTests(tests.nothing_asked)
     elif tests.about["integrity"] == "judged":
@@ -410,7 +412,7 @@ def _run_beside(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
 
 
 def _watch_with_tests(job: dict[str, Any], talk: Conversation) -> None:
-    """A program of one text with its tests: its launcher gives the sign where both came to their end."""
+    """A program with its tests: its launcher gives the sign where both came to their end."""
     sign = os.urandom(16).hex()
     try:
         nonce = _start(job, "script", None, talk, sign)

@@ -16,11 +16,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from sandbox.types import LANGUAGES, MIB, Limits
+from sandbox.types import LANGUAGES, MIB, Limits, Program, ProgramTests, Tests
 
 PYTHON = "python"  # the family whose image holds an interpreter of this machine and numpy, and no Debian package
 BUILD = "/build"  # where the results of compilers lie in the sandbox, read-only
 OUT = f"{BUILD}/out"  # of the program that runs
+SUITE_FILE = "answer.txt"  # of a suite: the files are what is run, and the text is all of them as they were read
 
 # By the clock much more than of CPU time: a compiler starts others, whose waiting for a busy machine nobody can tell.
 COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=180.0, memory_bytes=2048 * MIB, disk_bytes=64 * MIB, processes=64)
@@ -32,7 +33,7 @@ def _no_names(_: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Testing:
-    """How a program of one text with tests in its language (`ProgramTests`) is translated and run.
+    """How a program with tests in its language (`ProgramTests`) is translated and run: as one text, or as files.
 
     A launcher sees that both came to their end. It reads a sign from descriptor 5 before any of the program runs, and
     writes it to descriptor 4 when `main` has returned, or the script has run through. A program that leaves early, with
@@ -41,7 +42,8 @@ class Testing:
     files: the launcher's, written beside the source text; `@NAME@` stands for a name of the text.
     compile, run: as of `Language`. environment: variables beside those of the language.
     assertion_signs: what is printed where a test finds a wrong answer.
-    names: as of `Language`, of the whole text, beside the language's own.
+    names: as of `Language`, beside the language's own: of the whole text, or of all that the tests' files hold.
+    source_file: the name of the source text where it is not the language's.
     """
 
     files: Mapping[str, str]
@@ -50,6 +52,7 @@ class Testing:
     environment: Mapping[str, str] = field(default_factory=dict)
     assertion_signs: tuple[str, ...] = ()
     names: Callable[[str], Mapping[str, str]] = _no_names
+    source_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,8 @@ class Language:
         may use its limit all the same. Address space that is reserved and not used has room of its own.
     memory_signs: what a program's last words on stderr hold where it was refused memory and ended.
     system_calls: names of those that it needs and that not all may make (`guest.syscalls`); the whole family gets them.
-    testing: how tests in its own language are run; None where they cannot.
+    testing: how tests in its own language are run, of one text with the program; None where they cannot.
+    suite: the same of a program of several files with tests in files of their own, by their own framework.
     limits_factor: how many times the limits of a problem for Python this language gets.
     """
 
@@ -101,38 +105,42 @@ class Language:
     limits_factor: float = 1.0
     names: Callable[[str], Mapping[str, str]] = _no_names
     testing: Testing | None = None
+    suite: Testing | None = None
 
-    def digest(self, source: str, files: Mapping[str, bytes], *, tested: bool = False) -> str:
-        """Of all that decides what a compiler makes of a text: equal ones are compiled once in a sandbox."""
-        how = self.testing if tested and self.testing else self
-        about = [self.source_file, how.compile, dict(how.files) if isinstance(how, Testing) else {}, source]
-        given = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    def way_of(self, tests: ProgramTests) -> Testing | None:
+        """How these tests are run; None where they cannot be."""
+        return self.suite if tests.files else self.testing
+
+    def digest(self, program: Program, tests: Tests | None) -> str:
+        """Of all that decides what a compiler makes of a program: equal ones are compiled once in a sandbox."""
+        about: list[object] = [self.source_file, self.compile, {}, program.source]
+        if isinstance(tests, ProgramTests) and (how := self.way_of(tests)) is not None:
+            about = [how.source_file or self.source_file, how.compile, dict(how.files), tests.text(program.source)]
+            about.append(tests.files)
+        given = {name: hashlib.sha256(content).hexdigest() for name, content in program.files.items()}
         return hashlib.sha256(json.dumps([*about, given], sort_keys=True).encode()).hexdigest()
 
-    def commands(
-        self, limits: Limits, source: str, given: Mapping[str, bytes], *, tested: bool = False
-    ) -> dict[str, object]:
-        """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does.
-
-        given: the program's files. tested: whether `source` is a program of one text with its tests.
-        """
+    def commands(self, limits: Limits, program: Program, tests: Tests | None) -> dict[str, object]:
+        """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does."""
         if not self.run:
             return {}
+        how = self.way_of(tests) if isinstance(tests, ProgramTests) else None
+        source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
         places = {"build": OUT, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
-        how = self.testing if tested and self.testing else self
         environment = dict(self.environment)
         files: dict[str, str] = {}
-        if isinstance(how, Testing):
-            places |= how.names(source)
+        if how is not None and isinstance(tests, ProgramTests):
+            places |= how.names("\n".join(text for _, text in tests.files) or source)
             environment |= how.environment
             files = {name: _filled(text, places) for name, text in how.files.items()}
+        way = how or self
         return {
-            "source_file": self.source_file.format(**places),
-            "compile": [part.format(**places) for part in how.compile],
-            "run": [part.format(**places) for part in how.run],
+            "source_file": (way.source_file or self.source_file).format(**places),
+            "compile": [part.format(**places) for part in way.compile],
+            "run": [part.format(**places) for part in way.run],
             "environment": {name: value.format(**places) for name, value in environment.items()},
             "files": files,
-            "digest": self.digest(source, given, tested=tested),
+            "digest": self.digest(program, tests),
             "runtime_bytes": self.runtime_mib * MIB,
             "compile_limits": asdict(compile_limits(limits)),
         }

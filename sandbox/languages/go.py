@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.languages import Language, Testing
+from sandbox.languages import SUITE_FILE, Language, Testing
 
 ROOT = "/usr/lib/go-1.19"
 COMPILE = f"{ROOT}/pkg/tool/*/compile"
@@ -79,6 +79,18 @@ LANGUAGE = Language(
             f"{COMPILE} -p program -complete -I {LIBRARIES} -o program.a main.go"
             f" && {COMPILE} -p main -complete -I . -o harness.o harness_main.go"
             f" && {LINK} -L . -L {LIBRARIES} -o out/main harness.o",
+        ),
+        run=("{build}/main",),
+        assertion_signs=("--- FAIL",),
+        names=_names,
+    ),
+    suite=Testing(  # a package whose files lie in one folder, those of its tests among them
+        source_file=SUITE_FILE,
+        files={"harness/main.go": LAUNCHER},
+        compile=(
+            "/usr/bin/sh", "-c",
+            f"{COMPILE} -p program -complete -o program.a *.go"
+            f" && {COMPILE} -p main -complete -I . -o harness.o harness/main.go && {LINK} -L . -o out/main harness.o",
         ),
         run=("{build}/main",),
         assertion_signs=("--- FAIL",),

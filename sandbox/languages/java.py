@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.languages import Language, Testing
+from sandbox.languages import SUITE_FILE, Language, Testing
 
 JVM = "/usr/lib/jvm/java-17/bin"
 SMALL = (  # one thread collects; what is reserved fits beside a small heap
@@ -51,6 +51,46 @@ public class HarnessLauncher {
     }
 }
 """
+# runs the tests as JUnit's own console does, and gives the sign where there were some and all passed
+SUITE = r"""
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+
+public class HarnessSuite {
+    public static void main(String[] arguments) throws Throwable {
+        byte[] sign = new byte[64];
+        int length;
+        try (var in = new java.io.FileInputStream("/dev/fd/5")) {
+            length = in.read(sign);
+        }
+        try (var out = new java.io.FileOutputStream("/dev/fd/4")) {
+            var roots = DiscoverySelectors.selectClasspathRoots(Set.of(Path.of(arguments[0])));
+            var request = LauncherDiscoveryRequestBuilder.request().selectors(roots).build();
+            var listener = new SummaryGeneratingListener();
+            LauncherFactory.create().execute(request, listener);
+            var summary = listener.getSummary();
+            summary.printFailuresTo(new java.io.PrintWriter(System.err, true), 5);
+            long found = summary.getTestsFoundCount();
+            if (found == 0 || summary.getTestsSucceededCount() != found) System.exit(1);
+            System.out.flush();
+            out.write(sign, 0, length);
+        }
+        System.exit(0); // threads of the program do not hold it up, as with Gradle
+    }
+}
+"""
+FRAMEWORK = ":".join(
+    f"/usr/share/java/{name}.jar"
+    for name in (
+        "junit-jupiter-api", "junit-jupiter-params", "junit-jupiter-engine", "junit-platform-commons",
+        "junit-platform-engine", "junit-platform-launcher", "opentest4j", "apiguardian-api", "assertj-core",
+        "byte-buddy",
+    )
+)  # fmt: skip
 JAVAC = (
     f"{JVM}/javac", *(f"-J{option}" for option in SMALL), "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m",
     "-proc:none", "-encoding", "UTF-8", "-nowarn", "-d", "out", "-cp", LIBRARIES, "{unit}.java",
@@ -62,7 +102,7 @@ LANGUAGE = Language(
     fence_names=("java",),
     other_names=("openjdk",),
     family="jvm",
-    packages=("openjdk-17-jdk-headless", "libjavatuples-java"),
+    packages=("openjdk-17-jdk-headless", "libjavatuples-java", "junit5", "libassertj-core-java"),
     version_of="openjdk-17-jdk-headless",
     compile=JAVAC,
     run=(*JAVA, "{entry}"),
@@ -71,6 +111,16 @@ LANGUAGE = Language(
         compile=(*JAVAC, "HarnessLauncher.java"),
         run=(*JAVA, "-ea", "HarnessLauncher", "{entry}"),
         assertion_signs=("java.lang.AssertionError",),
+    ),
+    suite=Testing(  # as Gradle lays it out
+        source_file=SUITE_FILE,
+        files={"HarnessSuite.java": SUITE},
+        compile=(
+            "/usr/bin/sh", "-c",
+            f"exec {' '.join(JAVAC[:-2])} {FRAMEWORK} HarnessSuite.java src/main/java/*.java src/test/java/*.java",
+        ),
+        run=(*JAVA[:-1], "{build}:" + FRAMEWORK, "-ea", "HarnessSuite", "{build}"),
+        assertion_signs=("AssertionError", "AssertionFailedError"),
     ),
     runtime_mib=256,
     names=names,

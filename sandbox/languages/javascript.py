@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language, Testing, _node
+from sandbox.languages import SUITE_FILE, Language, Testing, _node
 
 LANGUAGE = Language(
     source_file="main.js",
@@ -10,7 +10,7 @@ LANGUAGE = Language(
     fence_names=("javascript", "js", "node", "jsx"),
     other_names=("nodejs", "ecmascript"),
     family="web",
-    packages=("nodejs",),
+    packages=("nodejs", "jest"),
     version_of="nodejs",
     compile=("/usr/bin/node", "--check", "main.js"),
     run=(*_node.NODE, "main.js"),
@@ -20,6 +20,18 @@ LANGUAGE = Language(
         run=(*_node.NODE, _node.LAUNCHER_FILE, "main.js"),
         assertion_signs=_node.ASSERTIONS,
     ),
+    suite=Testing(  # modules of one folder; esbuild makes them what jest takes without Babel
+        source_file=SUITE_FILE,
+        files=_node.SUITE_FILES,
+        compile=(
+            "/usr/bin/sh", "-c",
+            "exec /usr/bin/esbuild *.js --format=cjs --platform=node --target=node18 --outdir=out"
+            " --log-level=warning --color=false",
+        ),
+        run=(*_node.NODE, "harness/suite.js", "{build}"),
+        environment={"NODE_PATH": "/usr/share/nodejs", "NO_COLOR": "1"},
+        assertion_signs=("expect(",),
+    ),
     runtime_mib=_node.RUNTIME_MIB,
     memory_signs=_node.MEMORY_SIGNS,
-)
+)  # fmt: skip

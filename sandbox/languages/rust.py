@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import Language, Testing, _native
+from sandbox.languages import SUITE_FILE, Language, Testing, _native
 
 LINK = ("-C", "prefer-dynamic", "-C", "linker=/usr/bin/gcc")
 LIBRARIES = "/usr/lib/harness/rust"
@@ -45,6 +45,19 @@ def _names(source: str) -> dict[str, str]:
     return {"harness": "--test" if "#[test]" in source else "--cfg=tested"}
 
 
+# the library, then its tests, which have the name that it is called by but for the dashes
+SUITE = f"""
+set -e
+{SIGN}
+tests=$(echo tests/*.rs)
+name=$(basename $tests .rs | tr - _)
+R="/usr/bin/rustc --edition=2021 -C overflow-checks {" ".join(LINK)} --color=never --cap-lints=allow"
+$R --crate-type=rlib --crate-name=$name {EXTERNS} -o lib$name.rlib src/lib.rs
+exec $R --test --extern $name=lib$name.rlib {EXTERNS} -C link-arg=harness_sign.o -C link-arg=-lc \\
+  -C link-arg={_native.WRAP} -o out/main $tests
+"""
+
+
 LANGUAGE = Language(
     source_file="main.rs",
     suffixes=(".rs",),
@@ -69,6 +82,14 @@ LANGUAGE = Language(
         environment={"RUST_TEST_THREADS": "1"},
         assertion_signs=_native.ASSERTIONS,
         names=_names,
+    ),
+    suite=Testing(  # a crate as cargo lays it out, with its integration tests
+        source_file=SUITE_FILE,
+        files={_native.SIGN_FILE: _native.SIGN, "harness_suite.sh": SUITE},
+        compile=("/usr/bin/sh", "harness_suite.sh"),
+        run=("{build}/main", "--include-ignored"),
+        environment={"RUST_TEST_THREADS": "1"},
+        assertion_signs=_native.ASSERTIONS,
     ),
     memory_signs=("memory allocation of", "capacity overflow"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ TESTS = StdioTests(cases=tuple(StdioCase(stdin=f"{at} 1\n", stdout=f"{at + 1}\n"
 
 def by_subprocess(tree: debian.Tree, name: str, source: str) -> None:
     """Each case anew: a directory, the compiler, the program. Raises where one does not print what it must."""
-    commands = languages.find(name).commands(LIMITS, source, {})
+    commands = languages.find(name).commands(LIMITS, Program(source=source, language=name), None)
     for case in TESTS.cases:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "out").mkdir()

@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import CallTests, Compare, Execution, Integrity, Limits, Program, StdioCase, StdioTests, Verdict, parcels
+from sandbox import (
+    CallTests,
+    Compare,
+    Execution,
+    Integrity,
+    Limits,
+    Program,
+    ProgramTests,
+    StdioCase,
+    StdioTests,
+    Verdict,
+    parcels,
+)
+from sandbox.types import Tests
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)  # lone surrogates too
 PROGRAMS = st.builds(
@@ -41,11 +54,14 @@ EXECUTIONS = st.builds(
     truncated=st.booleans(),
     files=st.dictionaries(st.just("out"), st.binary(max_size=20)),
 )
+OWN_LANGUAGE = st.builds(ProgramTests, source=ANY_TEXT, before=ANY_TEXT) | st.builds(
+    ProgramTests, files=st.lists(st.tuples(st.sampled_from(["a_test.go", "b/c.txt"]), ANY_TEXT), min_size=1).map(tuple)
+)
 LIMITS = Limits(wall_s=9.25, memory_bytes=100 << 20)
 
 
-@given(program=PROGRAMS, tests=CALLS | STDIO)
-def test_a_program_arrives_as_it_was_sent(program: Program, tests: CallTests | StdioTests) -> None:
+@given(program=PROGRAMS, tests=CALLS | STDIO | OWN_LANGUAGE)
+def test_a_program_arrives_as_it_was_sent(program: Program, tests: Tests) -> None:
     packed = parcels.pack_tests(tests)
     item = parcels.pack_item(program, packed.key, LIMITS)
     batch = parcels.read_batch(parcels.pack_batch([item, item], {packed.key: packed.text}))
