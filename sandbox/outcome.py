@@ -20,6 +20,7 @@ DETAIL_CHARS = 1000
 COMPILER_LINES = 4
 SIGN_CHARS = 4000  # of both ends of stderr, where a runtime says why it ended
 TOLD_CHARS = 300
+EARLY = "ended before its tests did"  # of a program whose function is called: how it ended is not waited for
 AT_LIMIT = 0.9  # of the memory limit: a peak from which an abnormal end is for want of memory
 
 
@@ -92,7 +93,8 @@ def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Exe
     Runtimes end in ways of their own: by SIGABRT, or with an exit code of 1, 2 or 255. It counts that the peak was at
     the limit, or what the program said last; it can say so falsely, and has failed all the same.
     """
-    if execution.verdict is not Verdict.RUNTIME_ERROR or (execution.signal is None and not execution.exit_code):
+    ended = execution.signal is not None or execution.exit_code or execution.detail == EARLY
+    if execution.verdict is not Verdict.RUNTIME_ERROR or not ended:
         return execution
     said = execution.stderr[:SIGN_CHARS] + execution.stderr[-SIGN_CHARS:]
     if execution.peak_memory_bytes < AT_LIMIT * limits.memory_bytes and not any(sign in said for sign in signs):
@@ -111,7 +113,8 @@ def of_assertion(execution: Execution, signs: Sequence[str]) -> Execution:
 
     Who says so falsely has failed all the same. Other failures get the last line that was said as their detail.
     """
-    if execution.verdict is not Verdict.RUNTIME_ERROR or (execution.signal is None and not execution.exit_code):
+    ended = execution.signal is not None or execution.exit_code or execution.detail == EARLY
+    if execution.verdict is not Verdict.RUNTIME_ERROR or not ended:
         return execution
     said = f"{execution.stdout[-SIGN_CHARS:]}\n{execution.stderr[:SIGN_CHARS]}\n{execution.stderr[-SIGN_CHARS:]}"
     lines = [line for line in said.splitlines() if line.strip()]

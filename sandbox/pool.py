@@ -26,7 +26,7 @@ from typing import Protocol, Self
 
 from sandbox import languages, preflight
 from sandbox.errors import Cancelled, MachineTooBusy, SandboxError, SandboxUnavailable, WorkerLost
-from sandbox.types import Execution, Limits, Program, ProgramTests, Tests, Verdict
+from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker, digest_of
 
 PROGRAMS_PER_WORKER = 1000
@@ -140,9 +140,10 @@ class Pool:
         if languages.find(program.language).family != self.family:
             known = ", ".join(languages.of_family(self.family))
             raise ValueError(f"this sandbox was opened for {known}; open one with language={program.language!r}")
-        if isinstance(tests, ProgramTests) and languages.find(program.language).way_of(tests) is None:
-            what = "files of tests" if tests.files else "tests in the program's language"
-            raise ValueError(f"{what} cannot be run in {program.language}")
+        try:
+            languages.find(program.language).check(tests)
+        except ValueError as error:
+            raise ValueError(f"a program in {program.language}: {error}") from error
         self._run_preflight()
         try:
             return self._run_with_one_retry(program, tests, limits, cancellation)

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from harness import registry
 from harness.extractors import _files, _frames, _markdown, _python
-from harness.extractors._files import write_files as write_files
 from harness.extractors._found import Found
 from harness.extractors._frames import completed as completed
 from harness.extractors._frames import framed as framed
+from harness.text.file_blocks import write_files
 from sandbox.languages import find as find_language
 
 PACKAGE = "harness.extractors"
@@ -98,7 +98,7 @@ def extract_files(raw: str, names: Collection[str], language: str) -> Extraction
     found = read_files(raw, names, language)
     if not any(text.strip() for text in found.values()):
         return Extraction(extractor="files", source="", span=None)
-    return Extraction(extractor="files", source=_files.write_files(found), span=(0, len(raw)))
+    return Extraction(extractor="files", source=write_files(found), span=(0, len(raw)))
 
 
 def read_files(raw: str, names: Collection[str], language: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ format "whole" is read, which asks for the first of these.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from harness.extractors import _markdown
 from harness.extractors._markdown import Block
@@ -41,16 +41,6 @@ def read_files(raw: str, names: Collection[str], suffixes: Collection[str]) -> d
     if not found and len(names) == 1 and (blocks or raw.strip()):
         found[next(iter(names))] = (blocks[-1].text if blocks else _markdown.unix(raw)).rstrip("\n") + "\n"
     return found
-
-
-def write_files(files: Mapping[str, str]) -> str:
-    """An answer with these files, as `read_files` reads it."""
-    pieces = []
-    for path, text in files.items():
-        longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-        fence = "`" * (longest + 1)
-        pieces.append(f"{path}\n{fence}\n{text.rstrip(chr(10))}\n{fence}\n")
-    return "\n".join(pieces)
 
 
 def _path_of(before: str, block: Block, names: Collection[str], suffixes: Collection[str]) -> str:

@@ -306,14 +306,16 @@ def take_program(problem: Problem, answer: Completion, extractor: str = DEFAULT)
 
 def _own_problem(body: CallTestsBody | StdioTestsBody | None, language: str) -> Problem:
     assert body is not None
-    call = isinstance(body, CallTestsBody)
-    if call and language != languages.PYTHON:
-        raise BadRequest(f"tests: a program in {language} is judged by what it prints (kind stdio), not by calls")
+    call, tests = isinstance(body, CallTestsBody), make_tests(body)
+    try:
+        languages.find(language).check(tests)
+    except ValueError as error:
+        raise BadRequest(f"tests: a program in {language}: {error}") from error
     return Problem(
         id="request",
         dataset="request",
         prompt=body.prompt if isinstance(body, CallTestsBody) else "",
-        tests=make_tests(body),
+        tests=tests,
         entry_point=body.entry_point if call else "",  # type: ignore[union-attr]
         language=language,
     )

@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import ahead, codec, compare, testcode, unittest_suites, wire
+from sandbox.guest import ahead, codec, compare, plain, testcode, unittest_suites, wire
 from sandbox.guest import program as child
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
@@ -299,7 +299,8 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
     talk.values.find, talk.values.scalars = namespace.get, tests.numpy
     try:
         exec(tests.prelude, namespace)
-        namespace[name] = candidate = _proxy(name, talk)
+        candidate = (_plain_proxy if job["program"]["plain"] else _proxy)(name, talk)
+        namespace[name] = candidate
         namespace[ahead.NAME] = _ask_ahead(candidate if can_ask_ahead else None, talk)
         before = dict(namespace)
         exec(tests.source, namespace)
@@ -329,6 +330,20 @@ def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
         if plan is not None and not kwargs and plan.expects(args) and plan.ready():
             return talk.ask_planned(plan, name)
         return talk.ask("call", name, [codec.pack(each, odd) for each in args], codec.pack(kwargs, odd))
+
+    candidate.__name__ = candidate.__qualname__ = name
+    return candidate
+
+
+def _plain_proxy(name: str, talk: Conversation) -> Callable[..., Any]:
+    """The same for a program in another language."""
+
+    def candidate(*args: Any, **kwargs: Any) -> Any:
+        try:
+            packed = plain.pack(args), plain.pack(kwargs)
+        except plain.NotPlain as error:
+            raise _BadTests(f"the tests pass {error}, which the program's language has not") from None
+        return talk.ask("call", name, *packed)
 
     candidate.__name__ = candidate.__qualname__ = name
     return candidate

@@ -261,7 +261,7 @@ class _Channel:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._nonce = self._of_frame = ""
+        self.nonce = self._of_frame = ""
         self._number = 0  # of the next question in a frame of many
 
     def receive(self) -> list[Any]:
@@ -273,19 +273,19 @@ class _Channel:
         while payload is None:
             signal.pause()
         message: list[Any] = _decode(payload)
-        self._nonce = self._of_frame = message.pop(0)
+        self.nonce = self._of_frame = message.pop(0)
         self._number = 0
         return message
 
     def count(self) -> None:
         """The next question of a frame of many: its answer carries its number."""
-        self._nonce = f"{self._of_frame}.{self._number}"
+        self.nonce = f"{self._of_frame}.{self._number}"
         self._number += 1
 
     def send(self, *message: Any) -> None:
         """One answer to the judge, with the nonce of the question."""
         if os.getpid() == self._pid:
-            payload = codec.encode([self._nonce, *message])
+            payload = codec.encode([self.nonce, *message])
             if len(payload) > codec.MAX_FRAME_BYTES:
                 raise codec.Unfit(f"{len(payload) >> 20} MiB of text")
             wire.write_all(CHANNEL_FD, wire.frame(payload))
@@ -439,7 +439,8 @@ def compile_as_file(source: str, path: str) -> types.CodeType:
 def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
     """Become the compiler, or a program that is not Python. Returns only where that cannot be started.
 
-    The channel ends here: it is closed as the command begins, and so is all that the supervisor's memory held.
+    The channel ends here: it is closed as the command begins, and so is all that the supervisor's memory held. Only a
+    driver of calls keeps it, and is told the nonce that its first answer must carry.
     """
     os.umask(0o022)
     if start.folder:
@@ -449,6 +450,9 @@ def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
     _write_files({name: text.encode() for name, text in start.files.items()})
     if job["sign"]:
         _hand_over(job["sign"].encode())
+    if job["mode"] == "call":
+        _hand_over(channel.nonce.encode())
+        os.set_inheritable(CHANNEL_FD, True)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by our interpreter, and a command would inherit it
         signal.signal(ignored, signal.SIG_DFL)
     try:
@@ -458,7 +462,7 @@ def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
 
 
 def _hand_over(sign: bytes) -> None:
-    """Have the launcher find the sign of completion at its descriptor, and nothing of it anywhere else."""
+    """Have a launcher find the sign of completion, or a nonce, at its descriptor, and nothing of it anywhere else."""
     read, write = os.pipe()
     os.write(write, sign)
     os.close(write)

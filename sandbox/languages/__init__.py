@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from sandbox.types import LANGUAGES, MIB, Limits, Program, ProgramTests, Tests
+from sandbox.types import LANGUAGES, MIB, CallTests, Integrity, Limits, Program, ProgramTests, Tests
 
 PYTHON = "python"  # the family whose image holds an interpreter of this machine and numpy, and no Debian package
 BUILD = "/build"  # where the results of compilers lie in the sandbox, read-only
@@ -84,6 +84,8 @@ class Language:
     system_calls: names of those that it needs and that not all may make (`guest.syscalls`); the whole family gets them.
     testing: how tests in its own language are run, of one text with the program; None where they cannot.
     suite: the same of a program of several files with tests in files of their own, by their own framework.
+    calls: how a program is run whose function the judge calls (`CallTests`): its driver speaks the judge's frames on
+        descriptor 3; `{entry_point}` is the function. None where nothing but Python's own interpreter does.
     limits_factor: how many times the limits of a problem for Python this language gets.
     """
 
@@ -106,17 +108,30 @@ class Language:
     names: Callable[[str], Mapping[str, str]] = _no_names
     testing: Testing | None = None
     suite: Testing | None = None
+    calls: Testing | None = None
 
-    def way_of(self, tests: ProgramTests) -> Testing | None:
-        """How these tests are run; None where they cannot be."""
-        return self.suite if tests.files else self.testing
+    def way_of(self, tests: Tests | None) -> Testing | None:
+        """How a program with these tests is run, where that is another way than without; None where it is not."""
+        if isinstance(tests, ProgramTests):
+            return self.suite if tests.files else self.testing
+        return self.calls if isinstance(tests, CallTests) else None
+
+    def check(self, tests: Tests | None) -> None:
+        """Raises ValueError for tests that this language cannot be judged by."""
+        if not isinstance(tests, CallTests):
+            if isinstance(tests, ProgramTests) and self.way_of(tests) is None:
+                raise ValueError(f"{'files of tests' if tests.files else 'tests in its own language'} cannot be run")
+        elif self.run and (self.calls is None or tests.integrity is not Integrity.JUDGED or tests.setup):
+            raise ValueError("it is judged by what it prints (kind stdio), not by calls")
+        elif self.run and not (tests.entry_point.isascii() and tests.entry_point.isidentifier()):
+            raise ValueError(f"entry_point: the name of a function is expected, not {tests.entry_point!r}")
 
     def digest(self, program: Program, tests: Tests | None) -> str:
         """Of all that decides what a compiler makes of a program: equal ones are compiled once in a sandbox."""
         about: list[object] = [self.source_file, self.compile, {}, program.source]
-        if isinstance(tests, ProgramTests) and (how := self.way_of(tests)) is not None:
-            about = [how.source_file or self.source_file, how.compile, dict(how.files), tests.text(program.source)]
-            about.append(tests.files)
+        if (how := self.way_of(tests)) is not None:
+            about = [how.source_file or self.source_file, how.compile, dict(how.files), _whole_text(program, tests)]
+            about.append(tests.files if isinstance(tests, ProgramTests) else ())
         given = {name: hashlib.sha256(content).hexdigest() for name, content in program.files.items()}
         return hashlib.sha256(json.dumps([*about, given], sort_keys=True).encode()).hexdigest()
 
@@ -124,13 +139,16 @@ class Language:
         """For the guest: how a program under `limits` is translated and run. Empty where its own interpreter does."""
         if not self.run:
             return {}
-        how = self.way_of(tests) if isinstance(tests, ProgramTests) else None
-        source = tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
+        how = self.way_of(tests)
+        source = _whole_text(program, tests)
         places = {"build": OUT, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
         environment = dict(self.environment)
         files: dict[str, str] = {}
-        if how is not None and isinstance(tests, ProgramTests):
-            places |= how.names("\n".join(text for _, text in tests.files) or source)
+        if isinstance(tests, CallTests):
+            places["entry_point"] = tests.entry_point
+        if how is not None:
+            given = tests.files if isinstance(tests, ProgramTests) else ()
+            places |= how.names("\n".join(text for _, text in given) or source)
             environment |= how.environment
             files = {name: _filled(text, places) for name, text in how.files.items()}
         way = how or self
@@ -154,6 +172,11 @@ class Language:
             raise ValueError(f"limits factor {self.limits_factor}: must be above 0")
         if (self.family == PYTHON) == bool(self.packages) or bool(self.run or self.wheels) != bool(self.packages):
             raise ValueError("a language with a command to run it, or wheels, has a family of its own, and packages")
+
+
+def _whole_text(program: Program, tests: Tests | None) -> str:
+    """The source text, with tests that are part of it."""
+    return tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
 
 
 def _filled(text: str, places: Mapping[str, object]) -> str:

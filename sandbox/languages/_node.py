@@ -35,7 +35,7 @@ through = true;
 """
 FILES = {LAUNCHER_FILE: LAUNCHER, "node_modules/js-md5/index.js": MD5}
 
-# runs the tests as `jest --runInBand` does, and gives the sign where there were some and all passed
+# runs the tests as `jest --runInBand` does, and gives the sign where some passed and none failed
 SUITE_LAUNCHER = r"""
 'use strict';
 const fs = require('fs');

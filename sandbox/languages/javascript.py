@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import SUITE_FILE, Language, Testing, _node
+from sandbox.languages import SUITE_FILE, Language, Testing, _node, _node_calls
 
 LANGUAGE = Language(
     source_file="main.js",
@@ -31,6 +31,11 @@ LANGUAGE = Language(
         run=(*_node.NODE, "harness/suite.js", "{build}"),
         environment={"NODE_PATH": "/usr/share/nodejs", "NO_COLOR": "1"},
         assertion_signs=("expect(",),
+    ),
+    calls=Testing(
+        files={_node_calls.DRIVER_FILE: _node_calls.DRIVER},
+        compile=(),
+        run=(*_node.NODE, _node_calls.DRIVER_FILE, "{entry_point}"),
     ),
     runtime_mib=_node.RUNTIME_MIB,
     memory_signs=_node.MEMORY_SIGNS,
