@@ -60,6 +60,7 @@ class Stream:
         self._lock = threading.Lock()  # protects the four above and the iterator of requests
         self._handed_over = threading.Condition()  # protects the count of programs that a runner holds
         self._handed_over_count = 0
+        self._ahead: TakesAhead | None = None  # the pool, where it takes programs ahead
         self._workers = min(job.workers, sum(job.expected.values()))
         self._queue = ProblemQueue(16 * self._workers)
 
@@ -75,6 +76,7 @@ class Stream:
         producers = min(self._engine().concurrency, len(asked)) if asked else 0
         self._patience = max(MAX_FAILURES_IN_A_ROW, producers)
         pool = self._open_pool()
+        self._ahead = pool if isinstance(pool, TakesAhead) else None
         self._observer.started(begun)
         with pool or contextlib.nullcontext():
             self._threads(pool, iter(asked), producers)
@@ -229,13 +231,13 @@ class Stream:
         problem = self._problems[completion.problem_id]
         candidate = code_task(self._job.task).candidate(problem, completion)
         limits = self._job.limits[problem.id]
-        if not isinstance(pool, TakesAhead):
+        if self._ahead is None:
             self._executed(completion, pool.run(candidate.program, problem.tests, limits), candidate.extraction)
             return
         with self._handed_over:
             self._handed_over_count += 1
         try:
-            future = pool.submit(candidate.program, problem.tests, limits)
+            future = self._ahead.submit(candidate.program, problem.tests, limits)
         except BaseException:
             self._came_back()
             raise

@@ -16,7 +16,7 @@ from harness.runs.store import Store
 from harness.runs.summary import Coverage, IntegrityCounts, Summary
 from harness.tasks import ScoredRun, Task, code_task
 from harness.types import Completion, Form, Problem
-from sandbox import Verdict
+from sandbox import Program, Verdict
 
 
 def close(job: Job, store: Store, failures: Failures) -> RunResult:
@@ -95,12 +95,13 @@ def _sampling_and_cost(
     problems = {problem.id: problem for problem in job.problems.problems}
     counter, totals = SamplingCounter(), UsageTotals()
     empty_replies = _extracted_nothing(job, store)
+    is_empty = _Emptiness(job.task).holds
     for completion in reader.read_completions(store.run):
         totals.add(completion)
         if completion.logprobs is None and not job.task.truncation_is_harmless:  # with logprobs nothing was sampled
             key = completion.problem_id, completion.index
             known = completion.form is Form.CHAT and store.verdict(*key) is not None
-            empty = key in empty_replies if known else _is_empty(job.task, problems[completion.problem_id], completion)
+            empty = key in empty_replies if known else is_empty(problems[completion.problem_id], completion)
             counter.add(completion, empty=empty, program=job.task.executes and completion.form is not Form.CHAT)
     sampled = job.manifest.identity.get("sampling")
     audit = counter.audit(
@@ -126,10 +127,19 @@ def _extracted_nothing(job: Job, store: Store) -> set[tuple[str, int]]:
     return {(row["problem_id"], row["index"]) for row in rows if row.get("span", ()) is None}
 
 
-def _is_empty(task: Task, problem: Problem, completion: Completion) -> bool:
+class _Emptiness:
     """Whether a completion has no text or, where a program is asked for, none other than an empty one has."""
-    if not completion.text.strip() or not task.executes:
-        return not completion.text.strip()
-    nothing = dataclasses.replace(completion, text="")
-    program = code_task(task).candidate
-    return program(problem, completion).program == program(problem, nothing).program
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._of_nothing: dict[tuple[str, Form], Program] = {}  # problem id and form -> program of an empty completion
+
+    def holds(self, problem: Problem, completion: Completion) -> bool:
+        """Of one completion."""
+        if not completion.text.strip() or not self._task.executes:
+            return not completion.text.strip()
+        program = code_task(self._task).candidate
+        key = problem.id, completion.form
+        if key not in self._of_nothing:
+            self._of_nothing[key] = program(problem, dataclasses.replace(completion, text="")).program
+        return program(problem, completion).program == self._of_nothing[key]

@@ -46,6 +46,7 @@ RETRY_S = 15.0  # before a host that was lost, or could not be used, is opened a
 NONE_LEFT_S = 30.0
 END_S = 5.0  # for hosts to be given up
 LOSSES = 2  # after which a program runs alone
+AHEAD = 8  # programs for each sandbox, of callers that wait for each: fewer, and batches are small and late
 MOST_WAITING = 512  # threads that `map_in_sandboxes` makes
 
 
@@ -107,7 +108,7 @@ class Dispatcher:
     def workers(self) -> int:
         """Threads that keep all hosts busy where each waits for its program."""
         with self._lock:
-            return max(1, min(MOST_WAITING, 2 * sum(host.link.workers for host in self._hosts.values())))
+            return max(1, min(MOST_WAITING, AHEAD * sum(host.link.workers for host in self._hosts.values())))
 
     def hosts(self) -> dict[str, int]:
         """Name -> sandboxes, of the hosts that are used now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from harness.datasets import RowPlace
 from harness.engines._logprobs import LogprobRequest
@@ -116,8 +116,8 @@ class CodeTask(Task, Protocol):
 
 def code_task(task: Task) -> CodeTask:
     """The task as one whose answers are programs; only called where it `executes`."""
-    assert isinstance(task, CodeTask), f"task {task.name} executes nothing"
-    return task
+    assert hasattr(task, "candidate"), f"task {task.name} executes nothing"
+    return cast("CodeTask", task)  # isinstance with a protocol takes 20 us, and this is asked thrice for each program
 
 
 @runtime_checkable
