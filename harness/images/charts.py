@@ -102,12 +102,13 @@ def plane(points: Sequence[tuple[float, float, str]], x_name: str, y_name: str, 
     path = " ".join(f"{x.at(px)},{y.at(py)}" for px, py, _ in points)
     if len(points) > 1:
         parts.append(f'<polyline class="line a" points="{path}"/>')
-    for px, py, name in points:
+    for place, (px, py, name) in enumerate(points):
+        above = y.at(py) - 8 if place % 2 else y.at(py) + 18  # neighbours' names do not meet
         title = f"{name}: {x_name} {px:.3f}, {y_name} {py:.3f}"
         parts.append(
             f'<circle class="dot a" cx="{x.at(px)}" cy="{y.at(py)}" r="4"><title>{escape(title)}</title></circle>'
         )
-        parts.append(f'<text class="name" x="{x.at(px) + 7}" y="{y.at(py) + 4}">{escape(name[:24])}</text>')
+        parts.append(f'<text class="name" x="{x.at(px)}" y="{above}" text-anchor="middle">{escape(name[:24])}</text>')
     return _svg(parts, label, width=420)
 
 

@@ -38,6 +38,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.metrics or () if name not in METRICS]
+        if self.jackknife < 0 or self.jackknife == 1:
+            raise InputError(f"--jackknife {self.jackknife}: two groups or more, or 0 for no jackknife")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"--seed {self.seed}: a whole number from 0 to {2**32 - 1}")
         if unknown:
             raise InputError(f"--metrics {unknown[0]}: the metrics are {', '.join(METRICS)}")
         if not self.k or min(self.k) < 1:
@@ -107,7 +111,7 @@ def _metrics(real: FeatureSet, gen: FeatureSet, settings: Settings) -> tuple[str
         needs = "needs" if len(others) == 1 else "need"
         raise InputError(f"{bare.name} has mu and sigma only: FID can be computed, {listed} {needs} features")
     if "is" in settings.metrics and gen.logits is None:
-        raise InputError(f"the Inception score needs classes, and {gen.info.signature} gives none; leave is out")
+        raise InputError(f"the Inception score needs classes, and {gen.name} has none; leave is out")
     return settings.metrics
 
 
@@ -127,6 +131,18 @@ def check(real: FeatureSet, gen: FeatureSet) -> None:
     same = digests[0] is not None and digests[0] == digests[1]
     if same or (real.features is not None and gen.features is not None and np.array_equal(real.features, gen.features)):
         raise InputError(f"--real and --gen hold the same {len(gen):,} pictures; FID would be 0")
+    if (
+        real.moments is not None
+        and gen.moments is not None
+        and all(
+            np.array_equal(first, second)
+            for first, second in (
+                (real.moments.mean, gen.moments.mean),
+                (real.moments.covariance, gen.moments.covariance),
+            )
+        )
+    ):
+        raise InputError("--real and --gen hold the same mu and sigma; FID would be 0")
 
 
 def _dimensions(one: FeatureSet) -> int:

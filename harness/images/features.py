@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from harness.errors import InputError
 from harness.files.atomic import replacing_path
+from harness.images.feature_file import as_numbers, read_arrays
 from harness.images.pictures import PictureSet, Pixels, resize
 from harness.metrics.fid import Moments
 from harness.models import shapes_networks, shapes_world
@@ -237,28 +238,42 @@ def _write(path: Path, features: Any, logits: Any, **more: Any) -> None:
 
 def read_features(path: Path) -> FeatureSet:
     """A `.npz` with `features` (N, D), or with `mu` (D,) and `sigma` (D, D). Raises InputError for another content."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as .npz: {error}") from error
-    info = ExtractorInfo(**json.loads(str(stored["info"]))) if "info" in stored else _unknown(path)
+    stored = read_arrays(path)
+    info, facts = _notes(path, stored)
     if "features" not in stored:
         return _stats(path, stored, info)
-    features = np.asarray(stored["features"], np.float64)
-    if features.ndim != 2:
-        raise InputError(f"{path}: features has shape {features.shape}, not (pictures, dimensions)")
-    finite = np.isfinite(features).all(axis=1)
+    features = _finite_rows(path, "features", as_numbers(path, "features", stored["features"]))
+    logits = None
+    if "logits" in stored:
+        logits = _finite_rows(path, "logits", as_numbers(path, "logits", stored["logits"]))
+        if len(logits) != len(features):
+            raise InputError(f"{path}: there are {len(features)} rows of features and {len(logits)} of logits")
+    ids, prompts = (tuple(map(str, np.ravel(stored.get(name, ())))) for name in ("ids", "prompts"))
+    return FeatureSet(
+        name=str(path), info=info, features=features, logits=logits, ids=ids, prompts=prompts,
+        facts=facts or {"name": str(path), "n": len(features)},
+    )  # fmt: skip
+
+
+def _finite_rows(path: Path, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if values.ndim != 2:
+        raise InputError(f"{path}: {name} has shape {values.shape}, not (pictures, dimensions)")
+    finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
-        kind = "NaN" if np.isnan(features[row]).any() else "infinity"
+        kind = "NaN" if np.isnan(values[row]).any() else "infinity"
         raise InputError(f"{path}: row {row} has {kind}; the extractor or its input is broken")
-    facts = json.loads(str(stored["facts"])) if "facts" in stored else {"name": str(path), "n": len(features)}
-    return FeatureSet(
-        name=str(path), info=info, features=features,
-        logits=np.asarray(stored["logits"], np.float64) if "logits" in stored else None,
-        ids=tuple(map(str, stored.get("ids", ()))), prompts=tuple(map(str, stored.get("prompts", ()))), facts=facts,
-    )  # fmt: skip
+    return values
+
+
+def _notes(path: Path, stored: dict[str, Any]) -> tuple[ExtractorInfo, dict[str, Any]]:
+    """What made the features, and what they are of; {} where that is not noted."""
+    try:
+        info = ExtractorInfo(**json.loads(str(stored["info"]))) if "info" in stored else None
+        facts = dict(json.loads(str(stored["facts"]))) if "facts" in stored else {}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: info and facts are not as harness images features writes them: {error}") from error
+    return info or ExtractorInfo(kind="unknown", path=str(path), weights_sha256=""), facts
 
 
 def _stats(path: Path, stored: dict[str, Any], info: ExtractorInfo) -> FeatureSet:
@@ -266,18 +281,19 @@ def _stats(path: Path, stored: dict[str, Any], info: ExtractorInfo) -> FeatureSe
         raise InputError(
             f"{path} has neither features nor mu and sigma; it has {', '.join(sorted(stored)) or 'nothing'}"
         )
-    mu, sigma = np.asarray(stored["mu"], np.float64), np.asarray(stored["sigma"], np.float64)
+    mu, sigma = (as_numbers(path, name, stored[name]) for name in ("mu", "sigma"))
     if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)) or not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise InputError(
             f"{path}: mu has shape {mu.shape} and sigma {sigma.shape}, not (D,) and (D, D) of finite numbers"
         )
+    largest = float(np.abs(sigma).max(initial=0.0))
+    spread = np.diag(sigma)
+    bounded = spread[:, None] * spread[None, :] * (1 + 1e-6) + 1e-9 * largest**2  # Cauchy and Schwarz
+    if np.abs(sigma - sigma.T).max(initial=0.0) > 1e-6 * largest or (spread < 0).any() or (sigma**2 > bounded).any():
+        raise InputError(f"{path}: sigma is no covariance: it is not symmetric, or its variances are too small")
     return FeatureSet(
         name=str(path), info=info, features=None, moments=Moments(mu, sigma), facts={"name": str(path), "n": None}
     )
-
-
-def _unknown(path: Path) -> ExtractorInfo:
-    return ExtractorInfo(kind="unknown", path=str(path), weights_sha256="")
 
 
 def _floats(batch: list[Pixels], size: int) -> NDArray[np.float32]:

@@ -11,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import re
+import warnings
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +32,7 @@ from harness.models import shapes_world
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 LOSSY = frozenset({"JPEG", "WEBP"})
+LARGEST_FILE = 256 << 20  # bytes of a picture's file; more is none that a model drew
 MANIFEST = "manifest.jsonl"
 SAMPLES = "samples.jsonl"
 ORIENTATION = 0x0112  # EXIF's tag
@@ -98,12 +102,14 @@ class PictureSet:
 def decode(data: bytes, name: str) -> Decoded:
     """8-bit RGB of a picture file's bytes. Raises InputError, with the name and why, for what is no picture."""
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            kind, mode = str(opened.format), opened.mode
-            if opened.getexif().get(ORIENTATION, 1) != 1:
-                ImageOps.exif_transpose(opened, in_place=True)
-            return Decoded(pixels=_rgb(opened), format=kind, mode=mode)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF, and of pictures that are large but not too large
+            with Image.open(io.BytesIO(data)) as opened:
+                kind, mode = str(opened.format), opened.mode
+                if opened.getexif().get(ORIENTATION, 1) != 1:
+                    ImageOps.exif_transpose(opened, in_place=True)
+                return Decoded(pixels=_rgb(opened), format=kind, mode=mode)
+    except Exception as error:  # whatever a decoder raises for bytes that are no picture
         first = str(error).split(" <")[0].strip() or type(error).__name__
         raise InputError(f"{name} cannot be read as a picture ({first})") from error
 
@@ -239,7 +245,7 @@ def _folder(folder: Path) -> PictureSet:
     names = sorted(_names(folder, ""), key=lambda name: name.split("/"))
     if not names:
         raise InputError(f"{folder} has no pictures ({', '.join(sorted(SUFFIXES))})")
-    return _of_files(str(folder), [_named(name) for name in names], lambda i: (folder / names[i]).read_bytes())
+    return _of_files(str(folder), [_named(name) for name in names], lambda i: _bytes(folder / names[i]))
 
 
 def _names(folder: Path, before: str) -> Iterator[str]:
@@ -248,19 +254,44 @@ def _names(folder: Path, before: str) -> Iterator[str]:
         for one in found:
             if one.is_dir(follow_symlinks=False):
                 yield from _names(Path(one.path), f"{before}{one.name}/")
-            elif PurePath(one.name).suffix.lower() in SUFFIXES and one.is_file():
+            elif PurePath(one.name).suffix.lower() in SUFFIXES and _is_file(one):
                 yield before + one.name
+
+
+def _bytes(file: Path) -> bytes:
+    """Raises InputError for a file that is gone, may not be read, or is too large to be a picture."""
+    try:
+        _require_small(file.stat().st_size, file.name)
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file.name} cannot be read as a picture ({error.strerror})") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Raises InputError for what cannot be unpacked: damaged, encrypted, too large."""
+    try:
+        _require_small(archive.getinfo(name).file_size, name)
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:
+        raise InputError(f"{name} cannot be read as a picture ({error})") from error
+
+
+def _require_small(size: int, name: str) -> None:
+    if size > LARGEST_FILE:
+        raise InputError(
+            f"{name} cannot be read as a picture (it has {size:,} bytes, more than {LARGEST_FILE >> 20} MiB)"
+        )
 
 
 def _zip(path: Path) -> PictureSet:
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path} is not a zip file") from error
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path} is not a zip file that can be read: {error}") from error
     names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES)
     if not names:
         raise InputError(f"{path} has no pictures ({', '.join(sorted(SUFFIXES))})")
-    return _of_files(str(path), [_named(name) for name in names], lambda i: archive.read(names[i]))
+    return _of_files(str(path), [_named(name) for name in names], lambda i: _member(archive, names[i]))
 
 
 def _named(name: str) -> Entry:
@@ -273,17 +304,32 @@ def _named(name: str) -> Entry:
 
 def _manifest(path: Path) -> PictureSet:
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON lines in UTF-8: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             entries.append(_row(line, f"{path}, line {number}"))
     if not entries:
         raise InputError(f"{path} names no picture")
+    twice = [name for name, n in Counter(entry.id for entry in entries).items() if n > 1]
+    if twice:
+        raise InputError(f"{path}: {len(twice)} ids stand in several rows, such as {twice[0]!r}")
     folder = path.parent.resolve()
-    files = [(folder / entry.image).resolve() for entry in entries]
+    files = [folder / entry.image for entry in entries]
     for file, entry in zip(files, entries, strict=True):
-        if not file.is_file():
+        if not _is_file(file):
             raise InputError(f"{path}: {entry.image} is not there (paths are relative to the manifest)")
-    return _of_files(str(path), entries, lambda i: files[i].read_bytes())
+    return _of_files(str(path), entries, lambda i: _bytes(files[i]))
+
+
+def _is_file(path: Path | os.DirEntry[str]) -> bool:
+    """False also for names that no file can have, and for links that lead in a circle."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _row(line: str, where: str) -> Entry:
@@ -291,7 +337,7 @@ def _row(line: str, where: str) -> Entry:
         row = json.loads(line)
         image = str(row["image"])
         seed, step = (None if row.get(key) is None else int(row[key]) for key in ("seed", "step"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f'{where}: a row needs "image", and whole numbers as "seed" and "step"') from error
     prompt = row.get("prompt")
     name = str(row.get("id", image))

@@ -37,13 +37,12 @@ def open_library(source: str) -> Library:
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{source} is not there; a prompt library is a .json, .jsonl or .tsv file, or shapes")
-    text = path.read_text(encoding="utf-8-sig")
     readers = {".json": _json, ".jsonl": _jsonl, ".tsv": _tsv}
     if path.suffix not in readers:
         raise InputError(f"{source}: a prompt library is a .json, .jsonl or .tsv file, or shapes")
     try:
-        prompts = readers[path.suffix](text)
-    except (ValueError, TypeError, AttributeError) as error:
+        prompts = readers[path.suffix](path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise InputError(f"{source} cannot be read as a prompt library: {error}") from error
     empty = [name for name, prompt in prompts.items() if not prompt.strip()]
     if empty or not prompts:

@@ -497,6 +497,8 @@ def _settings(metrics: str | None, k: str, jackknife: int, seed: int, kid_subset
     except ValueError as error:
         raise InputError(f"--k {k}: whole numbers, as in --k 3,5") from error
     names = None if metrics is None else tuple(dict.fromkeys(options.parse_names(metrics) or ()))
+    if names is not None and not names:
+        raise InputError("--metrics names no metric; leave it out for all that the features allow")
     return Settings(metrics=names, k=ks, jackknife=jackknife, seed=seed, kid_subset=kid_subset)
 
 

@@ -242,3 +242,50 @@ def test_jackknife_covers_on_features_of_real_pictures():
         hits += one.low <= 0 <= one.high
         values.append(one.bias_corrected)
     assert hits >= 17, values
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"features": np.array([["a", "b"]])}, "holds <U1, not real numbers"),
+        ({"features": np.ones((5, 2), complex)}, "holds complex128, not real numbers"),
+        ({"features": np.array([{"a": 1}], dtype=object)}, "cannot be read as .npz"),
+        ({"features": np.ones((5, 2)), "info": "{no json"}, "info and facts are not as"),
+        ({"features": np.ones((5, 2)), "info": '{"kind": "x", "more": 1}'}, "info and facts are not as"),
+        ({"features": np.ones((5, 2)), "logits": np.ones((4, 3))}, "5 rows of features and 4 of logits"),
+        ({"features": np.ones((5, 2)), "logits": np.full((5, 3), np.nan)}, "row 0 has NaN"),
+        ({"mu": np.zeros(3), "sigma": -np.eye(3)}, "sigma is no covariance"),
+        ({"mu": np.zeros(3), "sigma": np.triu(np.ones((3, 3)))}, "sigma is no covariance"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [2.0, 1.0]])}, "sigma is no covariance"),
+        ({"mu": np.zeros(3), "sigma": np.full((3, 3), np.nan)}, "of finite numbers"),
+    ],
+)
+def test_a_file_of_features_that_is_none_is_named(tmp_path, arrays, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(InputError, match=message):
+        read_features(tmp_path / "x.npz")
+
+
+def test_features_that_unpack_without_bound_and_files_of_other_kinds_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.images.feature_file.LARGE_BYTES", 1 << 20)
+    np.savez_compressed(tmp_path / "bomb.npz", features=np.zeros((4 << 20, 1)))
+    with pytest.raises(InputError, match=r"features.npy unpacks from \d+,\d+ to 33,554,560 bytes"):
+        read_features(tmp_path / "bomb.npz")
+    (tmp_path / "junk.npz").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"is no \.npz file"):
+        read_features(tmp_path / "junk.npz")
+    with pytest.raises(InputError, match="is not there"):
+        read_features(tmp_path / "gone.npz")
+
+
+def test_moments_of_a_rank_deficient_set_are_a_covariance(tmp_path):
+    features = np.random.default_rng(0).standard_normal((5, 40))
+    np.savez(tmp_path / "x.npz", mu=features.mean(0), sigma=np.cov(features, rowvar=False).astype(np.float32))
+    assert read_features(tmp_path / "x.npz").moments is not None
+
+
+@pytest.mark.parametrize(("wrong", "message"), [({"jackknife": 1}, "two groups"), ({"jackknife": -3}, "two groups"),
+                                                ({"seed": -1}, "--seed -1"), ({"k": (0,)}, "--k takes")])  # fmt: skip
+def test_settings_that_mean_nothing_are_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        distances.Settings(**wrong)

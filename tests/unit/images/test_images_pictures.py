@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from harness.errors import InputError
 from harness.images import pictures, prompts
+from harness.images.pictures import decode, open_set, png
 
 
 def saved(picture, **options):
@@ -123,3 +125,79 @@ def test_prompts_without_a_picture_and_the_reverse_are_named():
     prompts.require_all(matched, allow_missing=True)
     stranger = prompts.match((pictures.Entry(id="1", image="1.png", prompt="a cow"),), library)
     assert stranger.without_prompt == ["1.png"]
+
+
+def written_zip(path, name, data, *, change=None):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", png(np.zeros((4, 4, 3), np.uint8)))
+        archive.writestr(name, data)
+    if change:
+        path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_FILE", 1 << 20)
+    opened = open_set(str(written_zip(tmp_path / "bomb.zip", "b.png", bytes(50 << 20))))
+    with pytest.raises(InputError, match=r"b.png cannot be read as a picture .*52,428,800 bytes.*1 of 2"):
+        opened.decode(1)
+    left = open_set(str(tmp_path / "bomb.zip"), skip_unreadable=True)
+    assert [one.image for one in left.entries] == ["a.png"] and left.skipped == ("b.png",)
+
+
+@pytest.mark.parametrize("damage", ["content", "encrypted"])
+def test_a_member_that_cannot_be_unpacked_is_named(tmp_path, damage):
+    data = np.random.default_rng(0).bytes(3000)
+
+    def change(whole):
+        if damage == "content":
+            return whole.replace(data[1000:1010], b"x" * 10)
+        changed = bytearray(whole)
+        for start in (i for i in range(len(changed)) if changed[i : i + 4] in (b"PK\x03\x04", b"PK\x01\x02")):
+            changed[start + (6 if changed[start + 2] == 3 else 8)] |= 1  # the flag of encryption
+        return bytes(changed)
+
+    opened = open_set(str(written_zip(tmp_path / "x.zip", "b.png", data, change=change)))
+    with pytest.raises(InputError, match=r"(a|b).png cannot be read as a picture"):
+        opened.decode(1)
+
+
+def test_links_that_lead_nowhere_pipes_and_devices_are_no_pictures(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
+    links = {"loop.png": tmp_path / "loop.png", "gone.png": "/nowhere", "zero.png": "/dev/zero", "around": tmp_path}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    os.mkfifo(tmp_path / "pipe.png")
+    assert [one.image for one in open_set(str(tmp_path)).entries] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe", "cannot be read as JSON lines in UTF-8"), (b'{"image": "a.png", "seed": Infinity}', "whole numbers"),
+     (b'{"image": "a\\u0000.png"}', "is not there"), (b'{"image": "a.png"}\n{"image": "a.png"}', "ids stand in several"),
+     (b"[1]", 'a row needs "image"')],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_followed_is_named(tmp_path, content, message):
+    (tmp_path / "a.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
+    (tmp_path / "manifest.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        open_set(str(tmp_path))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bytes_that_are_no_picture_are_an_error_with_a_name_whatever_the_decoder_raises(seed):
+    rng, said = np.random.default_rng(seed), set()
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM"):
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)).save(file, format=kind)
+        for _ in range(60):
+            spoiled = bytearray(file.getvalue())
+            for place in rng.integers(len(spoiled), size=4):
+                spoiled[place] = rng.integers(256)
+            try:
+                found = decode(bytes(spoiled[: rng.integers(len(spoiled) // 2, len(spoiled) + 1)]), "x.png")
+            except InputError as error:
+                said.add(str(error)[:35])
+            else:
+                assert found.pixels.ndim == 3 and found.pixels.dtype == np.uint8
+    assert said == {"x.png cannot be read as a picture ("}
