@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 else:
     Protocol = AutoHTTPProtocol
 
+FIRST_WORDS_S = 5.0  # between a client's connecting and its request, on a busy machine
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name it
 # A classic BPF program over a segment: dropped where its SYN flag is set, else taken whole. linux/filter.h:
 # ldb [13]; jset #2, drop, take; drop: ret #0; take: ret #-1
@@ -34,10 +35,17 @@ class Connection(Protocol):
     """A client's connection that knows whether its client is in the midst of a request."""
 
     asking = False
+    _made = 0.0  # when, until its client has sent something
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        self._made = self.loop.time()
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request, or of the rest of one."""
         self.asking = True
+        self._made = 0.0
         super().data_received(data)
 
     def on_response_complete(self) -> None:
@@ -48,7 +56,8 @@ class Connection(Protocol):
     def close_if_idle(self) -> None:
         """Close it where its client waits for nothing and has sent nothing."""
         busy = self.cycle is not None and not self.cycle.response_complete
-        if self.asking or busy or self.transport.is_closing() or self.transport.get_write_buffer_size():
+        just_made = bool(self._made) and self.loop.time() < self._made + FIRST_WORDS_S
+        if self.asking or busy or just_made or self.transport.is_closing() or self.transport.get_write_buffer_size():
             return
         sock: Any = self.transport.get_extra_info("socket")
         if not _readable(sock):

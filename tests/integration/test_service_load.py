@@ -208,15 +208,18 @@ def test_who_has_connected_or_begun_to_ask_when_it_stops_has_an_answer(tmp_path:
             assert answer
         time.sleep(0.3)
         service.process.send_signal(signal.SIGSTOP)  # the kernel goes on to take connections
+        silent = sent(service.url, "")
         waiting = [sent(service.url, head_of("/run_code", len(content)), content) for _ in range(100)]
         service.process.send_signal(signal.SIGTERM)
         service.process.send_signal(signal.SIGCONT)
         time.sleep(0.8)
+        silent.sendall(head_of("/run_code", len(content)).encode() + content)
         begun.sendall(head_of("/run_code", len(content))[40:].encode() + content)
         without_body.sendall(content)
         assert {answer_of(each)[0] for each in waiting} <= {200, 504}  # whoever was taken before the signal is in hand
-        code, text = answer_of(begun)
-        assert code == 504 and "connection: close" in text
+        for each in (begun, silent):
+            code, text = answer_of(each)
+            assert code == 504 and "connection: close" in text
         code, text = answer_of(without_body)  # it was in hand
         assert code == 200 and "connection: close" in text and '"verdict":"accepted"' in text
         with idle:
