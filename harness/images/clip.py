@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,16 @@ class ClipModel:
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         """Raises InputError for a folder that is not a CLIP's."""
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = _type_of(folder)
         if kind != "clip":
             raise InputError(f"{folder} holds a model of type {kind!r}, not clip: it cannot say what a picture shows")
         quiet_transformers()
         self.device, self.name = device, folder.resolve().name
-        model: Any = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        with _loading(folder):
+            model: Any = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._processor: Any = _pictures_processor(folder)
         self._model = model.to(device).eval()
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._processor: Any = _pictures_processor(folder)
         self.longest = int(self._model.config.text_config.max_position_embeddings)
 
     @torch.inference_mode()
@@ -72,11 +74,33 @@ class ClipModel:
         return unit
 
 
+@contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Raises InputError, with the folder and why, for a checkpoint that cannot be loaded."""
+    try:
+        yield
+    except Exception as error:  # whatever transformers raises for files that do not fit
+        said = str(error).splitlines() or [type(error).__name__]
+        raise InputError(f"{folder} cannot be loaded: {said[0]}") from error
+
+
+def _type_of(folder: Path) -> Any:
+    """Raises InputError for a folder whose config.json cannot be read."""
+    try:
+        return dict(json.loads((folder / "config.json").read_text(encoding="utf-8"))).get("model_type")
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{folder}: config.json cannot be read: {error}") from error
+
+
 def open_dinov2(folder: Path) -> Callable[[list[Pixels]], NDArray[np.float32]]:
-    """What takes pictures and returns the pooled CLS token, (N, D)."""
+    """What takes pictures and returns the pooled CLS token, (N, D). Raises InputError for another kind of model."""
     quiet_transformers()
-    model: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
-    processor = _pictures_processor(folder)
+    kind = _type_of(folder)
+    if not str(kind).startswith("dinov2"):
+        raise InputError(f"{folder} holds a model of type {kind!r}, not dinov2")
+    with _loading(folder):
+        model: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+        processor = _pictures_processor(folder)
 
     @torch.inference_mode()
     def embed(pictures: list[Pixels]) -> NDArray[np.float32]:

@@ -180,7 +180,7 @@ def _run(
     sizes: dict[str, int] = {}
     done = 0
     for batch in _batches(pictures, formats, sizes):
-        found, classes = extractor.run(batch)
+        found, classes = _seen(extractor, batch)
         _check(found, extractor.info.signature, [entry.image for entry in pictures.entries[done : done + len(batch)]])
         features.append(found)
         if classes is not None:
@@ -191,6 +191,20 @@ def _run(
     sizes = dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     facts = {"n": len(pictures), "formats": formats, "sizes": dict(list(sizes.items())[:5]), "n_sizes": len(sizes)}
     return np.concatenate(features), np.concatenate(logits) if logits else None, facts
+
+
+def _seen(extractor: Extractor, batch: list[Pixels]) -> Batch:
+    """Raises InputError for a network of somebody else's that does not take these pictures."""
+    try:
+        return extractor.run(batch)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a script or a class of the user's raises
+        if extractor.info.kind == "shapes":
+            raise
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        text = said[-1] if said else type(error).__name__
+        raise InputError(f"{extractor.info.kind}:{extractor.info.path} does not take these pictures: {text}") from error
 
 
 def _check(found: NDArray[np.float32], signature: str, images: list[str]) -> None:
@@ -408,6 +422,8 @@ def _own(path: str) -> Extractor:
         raise InputError(
             f"py:{path} cannot be opened: {error}; give py:module:Class, and the class no arguments"
         ) from error
+    if not callable(made):
+        raise InputError(f"py:{path}: an object of it must be callable with (N, H, W, 3) pictures, and it is not")
 
     def run(batch: list[Pixels]) -> Batch:
         return np.asarray(made(np.stack(batch)), np.float32), None

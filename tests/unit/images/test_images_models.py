@@ -192,3 +192,30 @@ def test_extractors_that_do_not_go_together_are_named(given, message, tmp_path, 
 def test_two_classes_of_one_file_are_two_extractors():
     first, second = (open_extractor(f"py:tests.fixtures.image_models:{name}").info for name in ("Means", "Corners"))
     assert first.weights_sha256 != second.weights_sha256
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "message"),
+    [
+        ("dinov2", image_models.clip, "holds a model of type 'clip', not dinov2"),
+        ("clip", image_models.dinov2, "holds a model of type 'dinov2', not clip"),
+        ("inception", image_models.torchscript, "does not take these pictures: .*forward"),
+        ("torchscript", image_models.inception, "does not take these pictures: .*AssertionError"),
+    ],
+)
+def test_a_model_of_another_kind_is_an_error_that_names_it(kind, make, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        features(f"{kind}:{make(tmp_path / 'model')}", PICTURES[:3])
+
+
+def test_what_is_no_checkpoint_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    for kind in ("clip", "dinov2"):
+        with pytest.raises(InputError, match=r"config.json cannot be read"):
+            features(f"{kind}:{tmp_path}", PICTURES[:3])
+    for kind in ("clip", "dinov2"):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+        with pytest.raises(InputError, match="cannot be loaded"):
+            features(f"{kind}:{tmp_path}", PICTURES[:3])
+    with pytest.raises(InputError, match="must be callable"):
+        features("py:json:JSONDecoder", PICTURES[:3])
