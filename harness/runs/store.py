@@ -74,7 +74,9 @@ class _Firsts:
     def note(self, problem_id: str, index: int, text: str, *, last: bool) -> None:
         """One more completion; `last` of its problem, after which no text of it is looked for."""
         key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        places = self._places.setdefault(problem_id, array.array("I", range(self._expected[problem_id])))
+        if problem_id not in self._places:
+            self._places[problem_id] = array.array("I", range(self._expected[problem_id]))
+        places = self._places[problem_id]
         places[index] = self._known.setdefault(problem_id, {}).setdefault(key, index)
         if last:
             del self._known[problem_id]
