@@ -4,7 +4,9 @@ Theory of operation. `submit` puts a program into the queue and blocks while the
 busy. Each host has a few lanes, a thread each, so that one batch is under way to it while another is executed; a lane
 takes a batch from the queue, has the host execute it, and settles each program as its answer comes. A batch is as many
 programs as the host executes in about `BATCH_S`, at most `BATCH_BYTES`, and never more than a fair share of the queue:
-so the hosts come to the end together. Tests go along with the first batch that needs them on a host.
+so the hosts come to the end together. A batch that the host executes in less than `LEAST_S` costs more on its way than
+it is worth: one lane at a time waits a moment for more, and the others for it. Tests go along with the first batch that
+needs them on a host.
 
 Who owns what: a program is in the queue, or in hand of exactly one host, or settled; `_lock` protects the moves. When a
 host is lost (`HostLost`: its process ended, or it gave no sign of life for `SILENT_S`) everything in its hand goes back
@@ -37,6 +39,8 @@ log = logging.getLogger("harness")
 
 LANES = 3  # batches of one host at once
 BATCH_S = 0.5  # of a host's time
+LEAST_S = 0.02  # of a host's time, that a lane waits for
+GATHER_S = 0.005  # the longest that it waits
 BATCH_BYTES = 90_000  # a call of Ray's above 100 KB takes the object store's way, 10 ms instead of 1
 MOST_IN_A_BATCH = 64
 FIRST_GUESS_S = 0.1  # of a program, before any has run
@@ -84,6 +88,9 @@ class Dispatcher:
         self._lock = threading.Lock()  # protects all that follows
         self._work = threading.Condition(self._lock)  # for lanes: there is something in the queue
         self._room = threading.Condition(self._lock)  # for callers: the queue is shorter
+        self._more = threading.Condition(self._lock)  # for the lane that gathers: the queue is as long as it waits for
+        self._gathering = 0  # how long that is; 0 where no lane gathers
+        self._sandboxes = 0  # of all hosts
         self._queue: deque[_Piece] = deque()
         self._alone: deque[_Piece] = deque()
         self._hosts: dict[str, _Host] = {}
@@ -108,7 +115,7 @@ class Dispatcher:
     def workers(self) -> int:
         """Threads that keep all hosts busy where each waits for its program."""
         with self._lock:
-            return max(1, min(MOST_WAITING, AHEAD * sum(host.link.workers for host in self._hosts.values())))
+            return max(1, min(MOST_WAITING, AHEAD * self._sandboxes))
 
     def hosts(self) -> dict[str, int]:
         """Name -> sandboxes, of the hosts that are used now."""
@@ -134,7 +141,10 @@ class Dispatcher:
             if self._closed.is_set():
                 raise SandboxError("the hosts were given up")
             self._queue.append(piece)
-            self._work.notify()
+            if not self._gathering:
+                self._work.notify()
+            elif len(self._queue) >= self._gathering:
+                self._more.notify()
         return piece.future
 
     def close(self) -> None:
@@ -161,6 +171,7 @@ class Dispatcher:
 
     def _take(self, host: _Host) -> list[_Piece]:
         """The next batch of a host, in its hand; empty where it is not used any more."""
+        gathered = False
         with self._lock:
             while not host.gone and not self._closed.is_set():
                 if self._alone and not host.reserved and not any(each.reserved for each in self._hosts.values()):
@@ -169,11 +180,22 @@ class Dispatcher:
                     if self._alone and not host.in_hand:
                         return self._hand_over(host, [self._alone.popleft()])
                     host.wake.wait()
-                elif self._queue:
-                    return self._hand_over(host, self._share(host))
+                elif self._queue and not self._gathering:
+                    if gathered or len(self._queue) >= self._least(host):
+                        return self._hand_over(host, self._share(host))
+                    gathered = True
+                    self._gather(host)
                 else:
+                    gathered = False
                     self._work.wait()
             return []
+
+    def _gather(self, host: _Host) -> None:
+        """Wait a moment for a batch that is worth its way."""
+        self._gathering = self._least(host)
+        self._more.wait(GATHER_S)
+        self._gathering = 0
+        self._work.notify()  # this lane may not take what is there: its host may be gone
 
     def _hand_over(self, host: _Host, pieces: list[_Piece]) -> list[_Piece]:
         host.in_hand.update(pieces)
@@ -183,7 +205,7 @@ class Dispatcher:
     def _share(self, host: _Host) -> list[_Piece]:
         """What a lane takes off the queue."""
         lanes = LANES * len(self._hosts)
-        most = min(self._in_a_batch(host), max(1, -(-len(self._queue) // lanes)))
+        most = min(self._in_a_batch(host.link.workers), max(self._least(host), -(-len(self._queue) // lanes)))
         taken = [self._queue.popleft()]
         size = self._size(host, taken[0])
         while self._queue and len(taken) < most:
@@ -195,8 +217,11 @@ class Dispatcher:
             self._work.notify()
         return taken
 
-    def _in_a_batch(self, host: _Host) -> int:
-        return max(1, min(MOST_IN_A_BATCH, int(host.link.workers * BATCH_S / self._mean_s)))
+    def _in_a_batch(self, sandboxes: float) -> int:
+        return max(1, min(MOST_IN_A_BATCH, int(sandboxes * BATCH_S / self._mean_s)))
+
+    def _least(self, host: _Host) -> int:
+        return max(1, min(MOST_IN_A_BATCH, int(host.link.workers * LEAST_S / self._mean_s)))
 
     @staticmethod
     def _size(host: _Host, piece: _Piece) -> int:
@@ -206,7 +231,8 @@ class Dispatcher:
 
     def _enough(self) -> int:
         """How many programs wait at most."""
-        return max(MOST_IN_A_BATCH, LANES * sum(self._in_a_batch(host) for host in self._hosts.values()))
+        hosts = max(1, len(self._hosts))
+        return max(MOST_IN_A_BATCH, LANES * hosts * self._in_a_batch(self._sandboxes / hosts))
 
     def _batch(self, host: _Host, pieces: Sequence[_Piece]) -> bytes:
         with self._lock:
@@ -253,7 +279,8 @@ class Dispatcher:
             host.gone = True
             held, host.in_hand = list(host.in_hand), set()
             name = host.link.name
-            self._hosts.pop(name, None)
+            if self._hosts.pop(name, None) is not None:
+                self._sandboxes -= host.link.workers
             self._not_before[name] = time.monotonic() + RETRY_S
             if not self._hosts and self._empty_since is None:
                 self._empty_since = time.monotonic()
@@ -316,6 +343,7 @@ class Dispatcher:
             late = self._closed.is_set()
             if not late:
                 self._hosts[link.name] = host
+                self._sandboxes += link.workers
                 self._empty_since = None
                 self._room.notify_all()
         if late:

@@ -6,8 +6,9 @@ waiting   programs that sleep: all three nodes beside one, of 8 sandboxes each. 
 quick     HumanEval's references, executed, through one Ray node beside the pool of the same machine. At least 0.9.
 driver    CPU milliseconds of the driving process per program, in batches of 64, with a node that answers at once: what
           is left is ours, Ray's and the wire's. At most 0.2. The use of the object store is looked at meanwhile.
-run       the same for a whole `harness score`, with hosts in its own process: planning, deduplication, scoring and
-          writing too, and the memory that a program costs. It takes no Ray and no root.
+run       the same for a whole `harness score`, with 100 hosts in its own process, each as fast as a node of 50 programs
+          a second: planning, deduplication, scoring and writing too, and the memory that a program costs. It takes no
+          Ray and no root.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from harness.pipeline import run
 from harness.pipeline.execute import LocalSandboxes, Runner
 from harness.scale import cluster as ray_cluster_module
 from harness.scale.cluster import Cluster, Connection, NodeLink
-from harness.scale.dispatch import Dispatcher
+from harness.scale.dispatch import LANES, Dispatcher
 from harness.scale.node import Node
 from harness.tasks import codegen
 from harness.types import Completion, Problem
@@ -46,6 +47,9 @@ from tests.fixtures.ray_hosts import ray_cluster
 
 SLEEP_S = 0.5
 ACCEPTED = Execution(verdict=Verdict.ACCEPTED)
+HOSTS, RATE = 100, 50  # of `run`: how many, and how many programs each executes in a second
+SANDBOXES = 3  # of each
+IN_TIME = Execution(verdict=Verdict.ACCEPTED, wall_s=SANDBOXES / RATE)
 QUIET: Callable[[str], None] = lambda _: None  # noqa: E731 - a name for nothing
 
 
@@ -193,7 +197,7 @@ def whole_run(programs: int) -> None:
             found[count] = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
     (few, (few_s, few_mb)), (many, (many_s, many_mb)) = found.items()
     print(
-        f"run: {1000 * (many_s - few_s) / (many - few):.3f} ms of CPU and {1024 * (many_mb - few_mb) / (many - few):.2f} "
+        f"run: {HOSTS} hosts, {1000 * (many_s - few_s) / (many - few):.3f} ms of CPU and {1024 * (many_mb - few_mb) / (many - few):.2f} "
         f"KB of memory a program ({few:,}: {few_s:.1f} s, {few_mb:.0f} MB; {many:,}: {many_s:.1f} s, {many_mb:.0f} MB)",
         flush=True,
     )
@@ -212,41 +216,42 @@ def _score(folder: Path, count: int) -> None:
 
 
 class Here(LocalSandboxes):
-    """Hosts of this process that answer at once: their part of the work is in the figure too, and Ray's is not."""
+    """Hosts of this process, which execute nothing: what they read and write is in the figure too, and Ray's is not."""
 
     def workers(self) -> int:
         """As a cluster's."""
         return ray_cluster_module.HANDING_OVER
 
     def open(self, limits: Any, most: int) -> Any:
-        """A dispatcher before four of them."""
-        return Dispatcher(Instant(), sandbox.ceiling(list(limits)))
+        """A dispatcher before them."""
+        return Dispatcher(Paced(), sandbox.ceiling(list(limits)))
 
 
-class Instant:
-    """A source of hosts that answer at once."""
+class Paced:
+    """A source of hosts that take their time."""
 
     def present(self) -> Sequence[str]:
-        """Four."""
-        return ["a", "b", "c", "d"]
+        """Their names."""
+        return [f"host{n}" for n in range(HOSTS)]
 
     def open_link(self, name: str) -> Any:
         """One of them."""
-        return InstantLink(name)
+        return PacedLink(name)
 
 
-class InstantLink:
+class PacedLink:
     """See `harness.scale.hosts.Link`."""
 
-    workers = 64
+    workers = SANDBOXES
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def execute(self, batch: bytes, items: int) -> Iterator[Sequence[Answer]]:
         """Read the batch, and write and read the answers, as a host and its link do."""
+        time.sleep(items * LANES / RATE)
         read = parcels.read_batch(batch)
-        lines = [parcels.pack_answer(Answer(index=at, execution=ACCEPTED)) for at in range(len(read.items))]
+        lines = [parcels.pack_answer(Answer(index=at, execution=IN_TIME)) for at in range(len(read.items))]
         assert len(lines) == items
         yield [parcels.read_answer(line) for line in lines]
 

@@ -103,6 +103,15 @@ def test_each_program_is_executed_once_and_has_its_own_answer() -> None:
     assert hosts.seen("a") and hosts.seen("b")
 
 
+def test_quick_programs_of_many_idle_hosts_travel_together() -> None:
+    hosts = Hosts(**{f"host{n}": echo for n in range(40)})
+    with Dispatcher(hosts, LIMITS) as pool:
+        outputs(submit(pool, NAMES))  # the dispatcher has seen that they are quick
+        before = sum(len(link.batches) for link in hosts.links)
+        assert outputs(submit(pool, NAMES)) == NAMES
+        assert sum(len(link.batches) for link in hosts.links) - before < len(NAMES) / 4
+
+
 def test_a_batch_stays_below_what_a_call_takes_and_tests_go_to_a_host_once() -> None:
     hosts = Hosts(a=echo)
     tests = [CallTests(source="x" * 1000 + str(n), entry_point="f") for n in range(3)]
