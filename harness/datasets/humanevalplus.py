@@ -29,6 +29,7 @@ SOURCE = Download(
     file="HumanEvalPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",
 )
+PUBLISHED = humaneval.PUBLISHED
 REPAIR = ("_poly(*candidate(*inp), inp) <= 0.0001", "abs(_poly(*inp, candidate(*inp))) <= 0.0001")
 LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
 # Whose reference takes over 2 s: at least four times its CPU time on a busy machine, after EvalPlus's own rule.

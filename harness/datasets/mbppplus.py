@@ -26,6 +26,7 @@ SOURCE = Download(
     file="MbppPlus-OriginFmt.jsonl.gz",
     licence="Apache-2.0",
 )
+PUBLISHED = mbpp.PUBLISHED
 FEW_SHOT = mbpp.FEW_SHOT
 LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_bytes=1024 * MIB)
 # Whose reference needs more: at least four times what it takes, after EvalPlus's own rule. 255 holds 2.3 GB of tuples.

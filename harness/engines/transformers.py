@@ -23,6 +23,7 @@ from typing import Any
 import torch
 import transformers
 
+from harness import extras
 from harness.engines import Bos, Opening, cut, seed_of, split_request, too_long, with_usage
 from harness.engines._transformers_logprobs import TokenScores
 from harness.errors import EngineError, InputError, RequestRefused
@@ -372,7 +373,7 @@ def _merged(model: Any, adapter: Path) -> Any:
         import peft  # measured: 1 s, and an extra
     except ImportError as error:
         raise InputError(
-            f"the adapter {adapter} needs peft: pip install 'codegen-harness[lora]', or merge it into its base and "
+            f"the adapter {adapter} needs peft: {extras.install('lora')}; or merge it into its base and "
             "give that directory"
         ) from error
     with warnings.catch_warnings():

@@ -57,16 +57,22 @@ class ImportedProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedMetric:
-    """A number that another system gives for a whole set. stderr: of the mean. n_problems: None where not said."""
+    """A number that another system gives for a whole set. stderr: of the mean. n_problems: None where not said.
+
+    interval: where they give one themselves.
+    """
 
     metric: str
     value: float
     stderr: float | None = None
+    interval: tuple[float, float] | None = None
     n_problems: int | None = None
     n_completions: int | None = None
 
     def __post_init__(self) -> None:
         _check_name("a metric", self.metric)
+        if self.interval is not None and not self.interval[0] <= self.value <= self.interval[1]:
+            raise ValueError(f"{self.metric}: the value is not in its interval")
         for size in (self.n_problems, self.n_completions):
             if size is not None and (type(size) is not int or not 0 <= size < LARGEST):
                 raise ValueError(f"{self.metric}: a number of problems or completions is no whole number from 0")

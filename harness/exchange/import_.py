@@ -101,6 +101,12 @@ def _import(
     request: ImportRequest, name: str, source: InputFile, found: ImportedSet, note: Callable[[str], None]
 ) -> Mapping[str, Any]:
     problems = _problem_set(request, found, note)
+    most = max((each.n_problems or 0 for each in found.claimed), default=0)
+    if problems is not None and most > len(problems.problems) + len(problems.left_out):
+        raise SamplesError(
+            f"{source.path} has {most} problems, more than {problems.name}, which has {len(problems.problems)}; "
+            "choose the set with --problems"
+        )
     model = request.model or found.model or _stem(source.path)
     identity = {
         "source": {"format": name, "sha256": source.sha256, "task": found.dataset},
@@ -361,7 +367,10 @@ def claimed_estimate(each: ReportedMetric, size: int, completions: int, name: st
     error, and the value is no mean of such values.
     """
     n = each.n_problems or size
-    if each.stderr is not None:
+    if each.interval is not None:
+        low, high = each.interval
+        method = f"{name}'s own number and interval"
+    elif each.stderr is not None:
         low, high = each.value - Z * each.stderr, each.value + Z * each.stderr
         if 0 <= each.value <= 1:
             low, high = max(low, 0.0), min(high, 1.0)

@@ -9,6 +9,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import extras
 from harness.models import shapes_world
 
 MODELS = ("shapes", "shapes-early", "shapes-clip", "shapes-features")
@@ -90,6 +91,6 @@ def _torchmetrics() -> Check:
 
 def _extra(library: str) -> Check:
     if importlib.util.find_spec(library) is None:
-        text = f"needed for folders with model_index.json: pip install 'codegen-harness[{library}]'"
+        text = f"needed for folders with model_index.json: {extras.install(library)}"
         return Check(name=library, state="missing", text=text)
     return Check(name=library, state="ok", text=_version(library))

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness import extras
 from harness.errors import InputError
 from harness.images.pictures import Pixels
 from harness.models import shapes_world
@@ -142,7 +143,7 @@ def _load_pipeline(folder: Path) -> Any:
         except ImportError as error:
             raise InputError(
                 f"{folder} is a diffusers pipeline, and diffusers cannot be imported ({error}): "
-                "pip install 'codegen-harness[diffusers]'"
+                f"{extras.install('diffusers')}"
             ) from error
         logging.set_verbosity_error()
         logging.disable_progress_bar()

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness import extras
 from harness.errors import InputError
 from harness.metrics._metric import Direction, Metric, Unit
 from harness.stats.paired import expanded_tail
@@ -100,7 +101,7 @@ def alpha_of(counts: Counts, domain: Sequence[float], level: Level) -> float | N
     try:
         import krippendorff  # measured: 0.05 s
     except ModuleNotFoundError as error:
-        raise InputError("agreement needs a package: pip install 'codegen-harness[review]'") from error
+        raise InputError(f"agreement needs a package: {extras.install('review')}") from error
 
     values = np.asarray(domain, np.float64)[present]
     return float(krippendorff.alpha(value_counts=used[:, present], value_domain=values, level_of_measurement=level))

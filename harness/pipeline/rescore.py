@@ -79,7 +79,8 @@ def _rescore(
     if target is None:
         target = store.create_run(config.results, problems.name, job.model.name, job.manifest)
     if not (target / layout.COMPLETIONS).exists():
-        _copy(run, target, of_run.expected)
+        with store.kept_if_begun(target):
+            _copy(run, target, of_run.expected)
     return resume_run(job, target, _no_engine, observer)
 
 

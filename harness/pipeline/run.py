@@ -75,6 +75,8 @@ def _run(job: Job, config: RunConfig, observer: RunObserver, engines: EngineCach
         about = opened.describe() if isinstance(opened, SupportsDescription) else {}
         made = manifest.with_engine(job.manifest, about)
         found = store.create_run(config.results, job.problems.name, job.model.name, made)
+        with store.kept_if_begun(found):
+            return resume_run(job, found, engine, observer)
     return resume_run(job, found, engine, observer)
 
 

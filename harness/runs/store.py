@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -61,6 +62,21 @@ def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> P
             f"the run cannot be kept under {results}: {error.strerror} ({error.filename}); choose with --results"
         ) from error
     return path
+
+
+@contextlib.contextmanager
+def kept_if_begun(run: Path) -> Iterator[None]:
+    """Where the block fails before any completion is in the new run directory, it is removed again."""
+    try:
+        yield
+    except BaseException:
+        files = [run / name for name in (COMPLETIONS, EXECUTIONS, SCORES, REFUSALS)]
+        if not any(path.exists() and path.stat().st_size for path in files):
+            shutil.rmtree(run, ignore_errors=True)
+            with contextlib.suppress(OSError):  # other runs are beside it
+                run.parent.rmdir()
+                run.parent.parent.rmdir()
+        raise
 
 
 class _Firsts:

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import sandbox
-from harness import __version__
+from harness import __version__, extras
 from harness.errors import InputError
 from harness.pipeline.execute import Identity, LocalSandboxes
 from harness.scale.dispatch import LANES, Dispatcher
@@ -36,7 +36,6 @@ from sandbox.parcels import Answer, read_answer
 
 log = logging.getLogger("harness")
 
-EXTRA = "Ray is not installed here: pip install 'codegen-harness[ray]'"
 HANDING_OVER = 4  # threads
 START_S = 60.0  # for an actor to answer first: Ray starts a process, which imports what it needs
 PROOF_S = 120.0  # for a sandbox to be made ready and to prove itself
@@ -60,7 +59,9 @@ def load_ray() -> Any:
     try:
         import ray  # measured: 0.7 s, and an extra
     except ModuleNotFoundError as error:
-        raise InputError(f"--cluster: {EXTRA} ({error.name} is missing)") from error
+        raise InputError(
+            f"--cluster: Ray is not installed here ({error.name} is missing): {extras.install('ray')}"
+        ) from error
     return ray
 
 

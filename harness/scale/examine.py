@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harness import __version__
+from harness import __version__, extras
 from harness.doctor import MachineCheck
 from harness.pipeline.execute import LocalSandboxes
 from harness.scale.cluster import PROOF_S, START_S, Connection, NodeFacts, unlike
@@ -67,5 +67,7 @@ def _check(node: NodeFacts, said: dict[str, Any]) -> MachineCheck:
 
 def _mend(said: dict[str, Any]) -> str:
     if "cannot be imported" in said["fault"]:
-        return f"pip install codegen-harness=={__version__} there, in the Python that Ray runs on"
+        return (
+            f"install version {__version__} there, in the Python that Ray runs on; here it is: {extras.install('ray')}"
+        )
     return "harness doctor --fix on that node"

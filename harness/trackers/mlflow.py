@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import extras
 from harness.trackers import PROJECT, TrackedRun
 
 LIBRARY = "mlflow"
-INSTALL = "pip install 'codegen-harness[mlflow]'"
+INSTALL = extras.install("mlflow")
 PARAMETER_CHARS = 500  # what every store takes
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import extras
 from harness.trackers import TrackedRun
 
 LIBRARY = "tensorboard"
-INSTALL = "pip install 'codegen-harness[tensorboard]'"
+INSTALL = extras.install("tensorboard")
 FOLDER = "tensorboard"
 
 

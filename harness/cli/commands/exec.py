@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import sandbox as boxes
-from harness.cli import options
+from harness.cli import options, starting
 from harness.cli.display import run
 from harness.cli.display.console import busy
 from harness.config import Group
@@ -23,7 +23,7 @@ from sandbox.types import LANGUAGES
 GROUP = "sandbox"
 EXAMPLES = (
     "harness exec main.cpp",
-    "harness exec main.py --file data.csv -- data.csv --verbose",
+    "harness exec main.py --file data.csv -- data.csv",
 )
 
 
@@ -47,6 +47,8 @@ def execute(
     """
     config = load_config(None, flags)
     name = _language(source, language)
+    if source == "-":
+        starting.stop()  # somebody may be typing the program
     program = boxes.Program(
         language=name,
         source=_decoded(sys.stdin.buffer.read(), "standard input") if source == "-" else _text(Path(source)),

@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from harness import extras
 from harness.cli import options
 from harness.cli.display import run as display
 from harness.cli.display.meter import Meter
@@ -194,8 +195,8 @@ def serve(
         from harness.review import app as server  # measured: fastapi, 0.4 s
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the voting page needs more packages: pip install 'codegen-harness[review]' ({error.name} is not "
-            f"installed); without them, vote in a terminal: harness review vote {study} --judge NAME"
+            f"the voting page needs more packages ({error.name} is not installed): {extras.install('review')}; "
+            f"without them, vote in a terminal: harness review vote {study} --judge NAME"
         ) from error
 
     opened = open_study(study)

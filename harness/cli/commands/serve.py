@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import sandbox as boxes
-from harness.cli import options
+from harness import extras
+from harness.cli import options, starting
 from harness.cli.display import run
-from harness.engines import _vllm_arguments, _vllm_server
+from harness.cli.display.console import busy
+from harness.engines import _hub, _vllm_arguments, _vllm_server
 from harness.errors import InputError
 from harness.models import NAMES, model_dir
 from sandbox import Pool, SandboxError
@@ -38,7 +40,6 @@ EXAMPLES = {
     ),
 }
 
-SERVICE_MISSING = "the service needs more packages: pip install 'codegen-harness[service]'"
 
 Languages = Annotated[
     str | None,
@@ -81,6 +82,9 @@ def model(
         key=os.environ.get("OPENAI_API_KEY") or None,
     )
     observer = run.RunDisplay(quiet=False)
+    if not embedded and not Path(name).is_dir() and name.count("/") == 1:
+        with busy("looking for the model"):
+            _hub.look_up(name)  # it tells where there is no network; vLLM would try for minutes
     try:
         with _vllm_server.ModelServer(served, observer.waiting) as server:
             observer.waiting(None)
@@ -120,7 +124,7 @@ def sandbox(
         from harness import service
         from harness.service.settings import read_keys
     except ModuleNotFoundError as error:
-        raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
+        raise InputError(_missing(error)) from error
     settings = service.Settings(
         host=host,
         port=port,
@@ -162,11 +166,16 @@ def mcp(
     try:
         from harness.service import Settings, mcp_tools
     except ModuleNotFoundError as error:
-        raise InputError(f"{SERVICE_MISSING} ({error.name} is not installed)") from error
+        raise InputError(_missing(error)) from error
 
+    starting.stop()  # from here on only the agent is talked to
     settings = Settings(workers=flags["workers"] or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
     with _pools(settings, backend, languages, flags) as pool:
         mcp_tools.serve_stdio(settings, pool)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    return f"the service needs more packages ({error.name} is not installed): {extras.install('service')}"
 
 
 def _pools(settings: Settings, backend: str | None, languages: str | None, flags: options.Flags) -> Pools:

@@ -1,22 +1,30 @@
-"""Hugging Face's `model-index`: what a model card's front matter says of results. Written, never read.
+"""Hugging Face's `model-index`: what a model card's front matter says of results.
 
 `out` ending in .md is a model card: one that is there keeps its text and its other results, another is made. Any other
-name gets the YAML alone. The hub's own library makes and checks it.
+name gets the YAML alone. The hub's own library makes, checks and reads it. Read are the numbers, with the interval and
+the sizes where a card of ours has them.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.errors import InputError, SamplesError
+from harness.exchange import ImportedSet, InputFile, ReportedMetric, number
 from harness.exchange.saved_run import ProgramRun
 from harness.files.atomic import replacing
+from harness.files.opened import open_input
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 NEEDS_PROBLEMS = False
+ROUND_TRIP = "numbers"
+PROGRAMS = False
+KEPT = ("low", "high", "n_problems", "n_completions", "signature")  # of an estimate, in `metric_args`
+LARGEST_CARD = 4 << 20  # bytes; the reader of YAML takes seconds for each MiB
 HUB_IDS = {
     "humaneval": "openai/openai_humaneval",
     "humanevalplus": "evalplus/humanevalplus",
@@ -54,6 +62,55 @@ def write(run: ProgramRun, out: Path) -> list[Path]:
     return [out]
 
 
+def recognizes(source: InputFile) -> bool:
+    """Whether a line says `model-index:`."""
+    return bool(re.search(r"^model-index:", _text(source), re.MULTILINE))
+
+
+def read(source: InputFile) -> list[ImportedSet]:
+    """A set for each data set of the card."""
+    from huggingface_hub import ModelCard  # measured: 0.3 s
+
+    text = _text(source)
+    if not text.endswith("\n"):
+        raise SamplesError(f"{source.path} is no model card, or was cut off: its last line has no end")
+    try:
+        card = ModelCard(text if text.startswith("---") else f"---\n{text}\n---\n")
+    except Exception as error:  # the readers of YAML and of cards raise what they like
+        raise SamplesError(f"{source.path} is no model card: {' '.join(str(error).split())[:300]}") from error
+    found: dict[str, list[ReportedMetric]] = {}
+    results: list[EvalResult] = getattr(card.data, "eval_results", None) or []
+    for each in results:
+        found.setdefault(str(each.dataset_name), []).append(_metric(each))
+    model = card.data.get("model_name")
+    return [
+        ImportedSet(dataset=dataset, model=None if model is None else str(model), claimed=tuple(claimed))
+        for dataset, claimed in found.items()
+    ]
+
+
+def _metric(result: EvalResult) -> ReportedMetric:
+    value, kept = number(result.metric_value), result.metric_args or {}
+    if value is None:
+        raise ValueError(f"{result.metric_type} is no number")
+    low, high = number(kept.get("low")), number(kept.get("high"))
+    return ReportedMetric(
+        metric=str(result.metric_type),
+        value=value,
+        interval=None if low is None or high is None else (low, high),
+        n_problems=kept.get("n_problems"),
+        n_completions=kept.get("n_completions"),
+    )
+
+
+def _text(source: InputFile) -> str:
+    """The whole card; empty for what is no text or larger than a card."""
+    if source.path.is_dir() or source.is_zip or source.path.stat().st_size > LARGEST_CARD:
+        return ""
+    with open_input(source.path, SamplesError) as file:
+        return file.read(LARGEST_CARD + 1).decode("utf-8", errors="replace")
+
+
 def _results(run: ProgramRun) -> list[EvalResult]:
     from huggingface_hub import EvalResult  # measured: 0.3 s
 
@@ -70,7 +127,7 @@ def _results(run: ProgramRun) -> list[EvalResult]:
             metric_type=each["metric"],
             metric_name=f"{each['metric']} (imported: {imported})" if imported else each["metric"],
             metric_value=each["value"],
-            metric_args={"low": each["low"], "high": each["high"], "signature": each["signature"]},
+            metric_args={name: each[name] for name in KEPT},
         )
         for each in run.summary["estimates"]
     ]

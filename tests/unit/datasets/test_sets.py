@@ -212,3 +212,16 @@ def test_every_published_row_is_a_problem_or_left_out_with_its_reason(name: str,
     found = load_set(f"{data}/{name}", tmp_path)
     assert len(found.problems) + len(found.left_out) == SIZES[name]
     assert all(found.left_out.values())
+
+
+def test_a_set_of_ones_own_in_the_columns_of_mbpp_keeps_its_files_name(tmp_path: Path) -> None:
+    row = {
+        "task_id": 975,
+        "text": "Double.",
+        "code": "def f(x):\n    return 2 * x\n",
+        "test_list": ["assert f(1) == 2"],
+    }
+    rows = [{**row, "test_setup_code": "", "challenge_test_list": []}]
+    assert load_set(str(write_rows(tmp_path / "mine.jsonl", *rows)), tmp_path).name == "mine"
+    rows[0]["task_id"] = 974
+    assert load_set(str(write_rows(tmp_path / "theirs.jsonl", *rows)), tmp_path).name == "mbpp"

@@ -5,14 +5,19 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import os
 import shutil
+import socket
 import sys
+import threading
+import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from harness.config import RunConfig
-from harness.engines import _vllm_arguments
+from harness.engines import _hub, _vllm_arguments
 from harness.engines._addresses import plain_url
 from harness.engines._selection import ModelSpec, find_model
 from harness.errors import InputError
@@ -21,6 +26,7 @@ from harness.pipeline import plan
 from harness.prompts import template
 from harness.tasks import load_config
 from harness.types import Form
+from tests.fixtures.servers import closed_port
 
 
 def test_arguments_for_vllm_are_refused_where_another_engine_is_taken() -> None:
@@ -120,9 +126,50 @@ def test_a_hub_model_with_a_chat_template_is_asked_in_chat_form_whatever_its_nam
     assert find_model(RunConfig(model="owner/tiny", engine="transformers")).form is Form.CHAT
 
 
-def test_a_hub_model_that_nobody_can_look_up_goes_by_its_name(hub: Path) -> None:
-    found = find_model(RunConfig(model="owner/other-instruct", engine="transformers"))
-    assert found.form is Form.CHAT and "revision" not in found.identity
+def test_a_hub_model_that_is_not_here_and_cannot_be_fetched_says_so(hub: Path) -> None:
+    with pytest.raises(InputError, match=r"owner/other is not on this machine.*HF_HUB_OFFLINE is set.*hf download"):
+        find_model(RunConfig(model="owner/other", engine="transformers"))
+
+
+def test_without_network_that_takes_no_minute_and_the_cache_is_asked(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")  # what is set now is as it was after the test
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed_port()}")
+    hub_cache(hub, OLD)
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"cannot be reached \(127.0.0.1: Connection refused\)"):
+        find_model(RunConfig(model="owner/other", engine="transformers"))
+    assert time.monotonic() - begun < 5
+    assert os.environ["HF_HUB_OFFLINE"] == "1"  # a server that is started asks nobody either
+    assert find_model(RunConfig(model="owner/tiny", engine="transformers")).revision == OLD
+
+
+def test_a_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = threading.Event()
+
+    def connect(place: tuple[str, int], timeout_s: float) -> None:
+        end.wait(30)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    begun = time.monotonic()
+    assert _hub.probe("https://hub.example", 0.2) == "hub.example: no answer in 0.2 s"
+    assert time.monotonic() - begun < 5
+    end.set()
+
+
+def test_where_there_is_a_proxy_it_is_what_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def connect(place: tuple[str, int], timeout_s: float) -> mock.Mock:
+        asked.append(place)
+        return mock.Mock()
+
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert _hub.probe("https://hub.example") is None and asked == [("proxy.example", 3128)]
 
 
 def adapter(folder: Path, base: str, weights: bytes = b"x", **config: object) -> Path:

@@ -141,3 +141,23 @@ def test_replies_with_the_same_program_are_told_by_it_and_counted_as_different_t
                 opened.add_completions(completions)
             assert [opened.duplicate_of("a", index) for index in range(3)] == [0, 0, 2]
             assert opened.repeated() == 1 and opened.distinct() == {"a": 3}
+
+
+def fail_in(run: Path, completions: str, error: BaseException) -> None:
+    with store.kept_if_begun(run):
+        (run / layout.COMPLETIONS).write_text(completions)
+        raise error
+
+
+def test_a_new_run_in_which_nothing_came_is_removed_with_its_folders(tmp_path: Path) -> None:
+    run = store.create_run(tmp_path / "results", "set", "model", manifest.make({"x": 1}, "n:2", {}))
+    with pytest.raises(ValueError, match="no sandbox"):
+        fail_in(run, "", ValueError("no sandbox"))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "results"]
+
+
+def test_a_new_run_with_a_completion_is_kept(tmp_path: Path) -> None:
+    run = store.create_run(tmp_path / "results", "set", "model", manifest.make({"x": 1}, "n:2", {}))
+    with pytest.raises(KeyboardInterrupt):
+        fail_in(run, "{}\n", KeyboardInterrupt())
+    assert (run / layout.MANIFEST).is_file()
