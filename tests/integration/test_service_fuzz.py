@@ -45,6 +45,7 @@ def test_no_request_makes_the_service_fail(service: Running) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.filterwarnings("ignore")
 def test_no_request_makes_the_service_fail_for_long(service: Running) -> None:
     fuzz(service, LONG)
