@@ -74,6 +74,8 @@ pictures: .venv/.dev
 .venv/.dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv/trainers verl==0.9.1 trl==1.16.0
+	@# the last version whose wheel holds verl's tool
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv/trainers-0.7 verl==0.7.1
 	touch $@
 
 # --no-deps: the CUDA builds of torchvision and its kin break every import of transformers beside a CPU torch. torch

@@ -150,7 +150,7 @@ class Gate:
             self._held_bytes -= len(body)
 
     async def _until_hang_up(self, scope: Any, receive: Receive, body: bytes, answer: _Answer) -> None:
-        gone = asyncio.Event()
+        gone = scope["hang_up"] = asyncio.Event()
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:

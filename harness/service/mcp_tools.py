@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -40,13 +40,16 @@ def make_server(judging: Judging, patience: Callable[[], Patience]) -> MCPServer
     )
 
     @server.tool()
-    async def run_code(code: str, stdin: str = "", language: str = "python", timeout_s: float = 10.0) -> dict[str, Any]:
+    async def run_code(
+        ctx: Context, code: str, stdin: str = "", language: str = "python", timeout_s: float = 10.0
+    ) -> dict[str, Any]:
         """Run a program in a sandbox. Gives its verdict, exit code, stdout, stderr, time and memory."""
-        ran = await _attributed(_ran(judging, code, stdin, language, timeout_s, patience()))
+        ran = await _until_hang_up(ctx, _attributed(_ran(judging, code, stdin, language, timeout_s, patience())))
         return ran.model_dump(mode="json", exclude={"files"})  # type: ignore[no-any-return]
 
     @server.tool()
     async def judge(
+        ctx: Context,
         code: str,
         cases: list[dict[str, str]] | None = None,
         test_source: str = "",
@@ -55,7 +58,9 @@ def make_server(judging: Judging, patience: Callable[[], Patience]) -> MCPServer
     ) -> dict[str, Any]:
         """Judge a program: by `cases` ({"stdin", "stdout"} each), by `test_source`, Python that calls `entry_point` or
         defines check(candidate), or by the tests of a known `problem` such as humaneval/0."""
-        judged = await _attributed(_judged(judging, code, cases or [], test_source, entry_point, problem, patience()))
+        judged = await _until_hang_up(
+            ctx, _attributed(_judged(judging, code, cases or [], test_source, entry_point, problem, patience()))
+        )
         return judged.model_dump(mode="json")  # type: ignore[no-any-return]
 
     return server
@@ -95,6 +100,26 @@ async def _attributed(result: Awaitable[Any]) -> Any:
         raise ToolError(str(error)) from None
     except InternalError as error:
         raise ToolError(f"the sandbox failed, which says nothing about the program: {error}") from None
+
+
+async def _until_hang_up(ctx: Context, result: Coroutine[Any, Any, Any]) -> Any:
+    """The result; given up where the client of the request hangs up, which the gate says (over stdio there is none).
+
+    The session that runs a tool outlives the request that asked for it, so the request's end does not end the tool.
+    """
+    request = ctx.request_context.request
+    if request is None:
+        return await result
+    work = asyncio.ensure_future(result)
+    gone = asyncio.ensure_future(request.scope["hang_up"].wait())
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ToolError("the client hung up")
+        return await work
+    finally:
+        gone.cancel()
+        work.cancel()
 
 
 def serve_stdio(settings: Settings, pool: Pools) -> None:

@@ -13,6 +13,7 @@ import inspect
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -35,9 +36,9 @@ PAIRS = {"inputs": [f"{n} 1\n" for n in range(4)], "outputs": [f"{n + 1}\n" for 
 EXAMPLES = [Path("results/example/nano-T0.8"), Path("results/example/nano-T0.2")]
 
 
-def trainers_file(path: str) -> Path:
+def trainers_file(path: str, folder: str = "trainers") -> Path:
     """A file of a trainer's package. CI's environment has them; another one may lack them."""
-    file = Path(sys.prefix) / "trainers" / path
+    file = Path(sys.prefix) / folder / path
     if not file.exists() and not os.environ.get("CI"):
         pytest.skip("the trainers' packages are not here: rm .venv/.dev; make .venv/.dev")
     return file
@@ -130,6 +131,45 @@ class TestVerl:
             found, _ = verl.check_correctness(f"{url}/run_code", given, "print(input())", timeout=1)
             refused = gate.service.metrics.refusals.labels("queue")._value.get()
         assert found == [True, True] and refused >= 1 and time.monotonic() - start >= 1.0  # verl waits 1 s before it
+
+
+# What verl's own start-up imports is left out: empty packages whose modules are verl's, for Ray's workers too.
+TOOL = """
+import asyncio, json, sys
+import ray
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+from verl.tools.sandbox_fusion_tools import SandboxFusionTool
+from verl.tools.schemas import OpenAIFunctionToolSchema
+code = {"type": "string", "description": "code"}
+parameters = {"type": "object", "properties": {"code": code}, "required": ["code"]}
+function = {"name": "code_interpreter", "description": "runs code", "parameters": parameters}
+schema = OpenAIFunctionToolSchema.model_validate({"type": "function", "function": function})
+
+async def main():
+    tool = SandboxFusionTool({"sandbox_fusion_url": sys.argv[1], "num_workers": 4}, schema)
+    one, _ = await tool.create()
+    programs = ("print(6 * 7)", "1/0", "while True: pass")
+    answers = await asyncio.gather(*(tool.execute(one, {"code": each, "timeout": 2}) for each in programs))
+    await tool.release(one)
+    print("ANSWERS" + json.dumps([answer.text for answer, _, _ in answers]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_verls_tool(service: Running, tmp_path: Path) -> None:
+    """`tools/sandbox_fusion_tools.py` of verl 0.7.1, on Ray, as it stands in the package."""
+    real = trainers_file("verl/tools/sandbox_fusion_tools.py", "trainers-0.7").parents[2]
+    for name in ("verl", "verl/utils", "verl/utils/reward_score"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"__path__ = [*__path__, {str(real / name)!r}]\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "RAY_AUTH_MODE": "disabled"}
+    command = [sys.executable, "-c", TOOL, f"{service.url}/run_code"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    right, wrong, late = json.loads(ran.stdout.rpartition("ANSWERS")[2])
+    assert right == "42\n" and "ZeroDivisionError" in wrong and late == "no stdout here"
 
 
 def test_trls_own_call_of_the_reward_function(service: Running) -> None:

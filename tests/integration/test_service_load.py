@@ -8,6 +8,8 @@ import json
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,6 +111,76 @@ def test_clients_that_hang_up_leave_their_places(service: Running) -> None:
     assert service.metric("harness_running") == 0 == service.metric("harness_queued")
     assert service.metric("harness_abandoned_total") - before >= 3
     assert service.metric("harness_open_requests") == 1
+
+
+SLEEPS = "import time; time.sleep(30) # "
+ONE_CASE = {"kind": "stdio", "cases": [{"stdin": "", "stdout": "1"}]}
+
+
+def long_requests() -> list[tuple[str, dict[str, Any]]]:
+    """One to every call that runs programs; each would take 30 s, or many times that."""
+    limits = {"wall_s": 40, "cpu_s": 40}
+    provided = {"test_cases": {"type": "stdin_stdout", "input": ["1", "2"], "output": ["2", "3"]}}
+    fenced = {"completion": f"```python\n{SLEEPS}\n```", "id": 1, "config": {"language": "python", "run_timeout": 40}}
+    return [
+        ("/v1/execute", {"source": SLEEPS, "limits": limits}),
+        ("/v1/judge", {"source": SLEEPS, "tests": ONE_CASE, "limits": limits}),
+        ("/v1/batch", {"items": [{"source": f"{SLEEPS}{n}", "limits": limits} for n in range(9)]}),
+        ("/v1/reward", {"completions": [f"{SLEEPS}r{n}" for n in range(9)], "tests": [ONE_CASE] * 9, "limits": limits}),
+        ("/run_code", body(f"{SLEEPS}c", 40)),
+        ("/run_jupyter", {"cells": ["1", SLEEPS], "total_timeout": 40}),
+        ("/submit", {**fenced, "config": {**fenced["config"], "provided_data": provided}}),  # type: ignore[dict-item]
+        ("/common_evaluate_batch", {**fenced, "config": {"run_timeout": 41, "provided_data": provided}}),
+        ("/api/v2/execute", {"language": "python", "files": [{"content": SLEEPS}], "run_timeout": 42_000}),
+        ("/submissions?wait=true", {"source_code": SLEEPS, "language_id": 71, "wall_time_limit": 43}),
+        ("/execute_batch", {"scripts": [f"{SLEEPS}{n}" for n in range(8)], "timeout": 40, "request_timeout": 60}),
+        ("/test_program", {"program": SLEEPS, "tests": [f"assert f({n}) == 1" for n in range(9)],
+                           "max_execution_time": 40}),
+        ("/get_reward", {"query": [f"```python\n{SLEEPS}{n}\n```" for n in range(9)],
+                         "labels": [json.dumps(ONE_CASE)] * 9}),
+    ]  # fmt: skip
+
+
+AGENT = """
+import asyncio, sys
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+
+async def main():
+    async with streamable_http_client(sys.argv[1]) as (read, write), ClientSession(read, write) as session:
+        await session.initialize()
+        await session.call_tool("run_code", {"code": sys.argv[2], "timeout_s": 40})
+
+asyncio.run(main())
+"""
+
+
+def test_whoever_hangs_up_leaves_nothing_behind_whatever_was_asked(tmp_path: Path) -> None:
+    def gone(request: tuple[str, dict[str, Any]]) -> None:
+        with contextlib.suppress(httpx.TimeoutException):
+            answer = httpx.post(f"{service.url}{request[0]}", json=request[1], timeout=2)
+            assert answer.status_code in (429, 503, 504), (request[0], answer.text)
+
+    def running_come_to(number: int) -> None:
+        for _ in range(300):
+            if service.metric("harness_running") == number and service.metric("harness_queued") == 0:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{service.metric('harness_running')} run, not {number}")
+
+    with running("--languages", "python", cwd=tmp_path) as service, ThreadPoolExecutor(20) as threads:
+        list(threads.map(gone, long_requests()))
+        running_come_to(0)
+        assert service.metric("harness_abandoned_total") >= 3
+        command = [sys.executable, "-c", AGENT, f"{service.url}/mcp", f"{SLEEPS}agent"]
+        with subprocess.Popen(command) as agent:
+            running_come_to(1)
+            agent.kill()
+        start = time.monotonic()
+        running_come_to(0)
+        assert time.monotonic() - start < 15  # and not the 30 s of its program
+        assert service.metric("harness_open_requests") == 1
+        assert service.metric("harness_internal_errors_total") == 0
 
 
 def test_equal_programs_in_flight_run_once(service: Running) -> None:
