@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 68, 16, 14, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, CLIPModel
 from transformers.utils import logging as transformers_logging
 
@@ -49,7 +48,7 @@ class ClipModel:
     @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Pixels]) -> Embeddings:
         """Projected embeddings of pictures of any sizes."""
-        inputs = self._processor(images=[Image.fromarray(one) for one in pictures], return_tensors="pt")
+        inputs = self._processor(images=list(pictures), input_data_format="channels_last", return_tensors="pt")
         return self._unit(self._model.get_image_features(pixel_values=inputs["pixel_values"].to(self.device)))
 
     @torch.inference_mode()
@@ -104,7 +103,7 @@ def open_dinov2(folder: Path) -> Callable[[list[Pixels]], NDArray[np.float32]]:
 
     @torch.inference_mode()
     def embed(pictures: list[Pixels]) -> NDArray[np.float32]:
-        inputs = processor(images=[Image.fromarray(one) for one in pictures], return_tensors="pt")
+        inputs = processor(images=list(pictures), input_data_format="channels_last", return_tensors="pt")
         found: NDArray[np.float32] = model(pixel_values=inputs["pixel_values"]).pooler_output.numpy()
         return found
 

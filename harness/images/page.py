@@ -53,7 +53,8 @@ svg{width:100%;height:auto;display:block;overflow:visible}.grid{stroke:var(--lin
 @media (max-width:640px){.tick{font-size:17px}.name{font-size:16px}}
 h2.model{font-size:1.3rem;border-top:1px solid var(--line);padding-top:16px;overflow-wrap:anywhere}
 .pics img,.strip img,.sheet{image-rendering:pixelated;width:100%;display:block;border:1px solid var(--line)}
-@media print{.strip{flex-wrap:wrap;overflow:visible}.pics figure,.strip figure{width:82px;flex:0 0 82px}}
+@media print{.strip{flex-wrap:wrap;overflow:visible}.pics figure,.strip figure{width:74px;flex:0 0 74px}
+.two{grid-template-columns:1fr 1fr}}
 figcaption{font-size:12px;line-height:1.3;overflow-wrap:anywhere}figure{margin:0}
 """
 

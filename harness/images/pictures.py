@@ -261,8 +261,9 @@ def _names(folder: Path, before: str) -> Iterator[str]:
 def _bytes(file: Path) -> bytes:
     """Raises InputError for a file that is gone, may not be read, or is too large to be a picture."""
     try:
-        _require_small(file.stat().st_size, file.name)
-        return file.read_bytes()
+        with open(file, "rb") as opened:
+            _require_small(os.fstat(opened.fileno()).st_size, file.name)
+            return opened.read()
     except OSError as error:
         raise InputError(f"{file.name} cannot be read as a picture ({error.strerror})") from error
 
