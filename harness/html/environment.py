@@ -20,6 +20,12 @@ from sandbox.types import Verdict
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"  # base page, charts, styles: shared by all reports
 
+MARKS = {
+    Verdict.ACCEPTED: "\u2713", Verdict.WRONG_ANSWER: "W", Verdict.RUNTIME_ERROR: "R", Verdict.COMPILE_ERROR: "C",
+    Verdict.TIME_LIMIT: "T", Verdict.MEMORY_LIMIT: "M", Verdict.OUTPUT_LIMIT: "O", Verdict.TAMPERED: "X",
+    Verdict.INTERNAL_ERROR: "I",
+}  # fmt: skip
+
 
 def make_policy(style: str, scripts: Sequence[str] = (), *, connects: bool = False) -> str:
     """The policy of a page that has this style and these scripts, and nothing else. connects: to its own server."""
@@ -43,6 +49,7 @@ def make_environment(*folders: Path, names: Mapping[str, object] = MappingProxyT
         finalize=lambda value: printable(value) if type(value) is str else value,  # Markup is a subclass, and passes
     )
     environment.filters["verdict_class"] = _verdict_class
+    environment.filters["verdict_mark"] = _verdict_mark
     environment.globals.update(names)
     return environment
 
@@ -54,3 +61,8 @@ def _hash(text: str) -> str:
 def _verdict_class(name: object) -> str:
     """A verdict's class; `other` for what is none."""
     return str(name).lower().replace("_", "-") if str(name) in set(Verdict) else "other"
+
+
+def _verdict_mark(name: object) -> str:
+    """One sign for a verdict, for where its word has no room: never the same for two, so that no colour is needed."""
+    return MARKS[Verdict(str(name))] if str(name) in set(Verdict) else "?"

@@ -23,6 +23,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 40, 12, 44
 LABEL_GAP = 12.0  # px between the numbers at the ends of lines
 LEVELS = 10
 HEAT_LABEL, HEAT_ROW = 30, 18
+DIGIT_CELL = 13.0  # px: a smaller cell has no room for two digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """Runs by problems, the easiest first. levels: for each shade, from 0 to LEVELS, one path of all its cells."""
+    """Runs by problems, the easiest first. levels: for each shade, from 0 to LEVELS, one path of all its cells.
+
+    digits: (shade, places in px) of the numbers in the cells; empty where cells are too small for them.
+    """
 
     width: float
     height: float
@@ -77,6 +81,7 @@ class HeatMap:
     columns: tuple[Column, ...]
     rows: tuple[tuple[TableRow, float], ...]
     levels: tuple[str, ...]
+    digits: tuple[tuple[int, tuple[tuple[float, float], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,13 +193,16 @@ def heat_map(shares: Mapping[TableRow, Mapping[str, float]], means: Mapping[str,
         for index, (name, value) in enumerate(means.items())
     )
     parts: list[list[str]] = [[] for _ in range(LEVELS + 1)]
+    digits: list[list[tuple[float, float]]] = [[] for _ in range(LEVELS + 1)]
     gap = 0.5 if cell < 6 else 1.0
     for index, values in enumerate(shares.values()):
         y = index * HEAT_ROW
         for column in columns:
             if column.problem_id in values:
-                level = parts[round(values[column.problem_id] * LEVELS)]
-                level.append(f"M{column.x:g} {y}h{cell - gap:g}v{HEAT_ROW - 2}h-{cell - gap:g}z")
+                level = round(values[column.problem_id] * LEVELS)
+                parts[level].append(f"M{column.x:g} {y}h{cell - gap:g}v{HEAT_ROW - 2}h-{cell - gap:g}z")
+                if cell >= DIGIT_CELL:
+                    digits[level].append((round(column.x + (cell - gap) / 2, 1), y + 11.5))
     return HeatMap(
         width=HEAT_LABEL + len(columns) * cell,
         height=len(shares) * HEAT_ROW,
@@ -202,6 +210,7 @@ def heat_map(shares: Mapping[TableRow, Mapping[str, float]], means: Mapping[str,
         columns=columns,
         rows=tuple((row, index * HEAT_ROW) for index, row in enumerate(shares)),
         levels=tuple("".join(paths) for paths in parts),
+        digits=tuple((level, tuple(places)) for level, places in enumerate(digits) if places),
     )
 
 

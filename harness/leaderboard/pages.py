@@ -8,32 +8,33 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
 
 from harness import __version__
 from harness.datasets import ProblemSets
-from harness.extractors import DEFAULT, EXTRACTORS, extract
-from harness.html import highlight
 from harness.html.environment import TEMPLATES as SHARED
 from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
+from harness.leaderboard.answers import REPEAT, fold_answers, highlighted
 from harness.leaderboard.exports import study_facts, study_value
 from harness.leaderboard.headline import make_grid, make_headline
+from harness.leaderboard.judged_by import judged_by
 from harness.leaderboard.prompts import asked_messages, find_problems
-from harness.leaderboard.results import LeaderboardRun, Results, created_label, parsed_lines, slug
+from harness.leaderboard.records import parsed_lines
+from harness.leaderboard.results import LeaderboardRun, LeftOut, Results, created_label, slug
+from harness.leaderboard.sides import make_pairs, problem_rows, shown_examples
 from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.runs.summary import CODEGEN
-from harness.text.printable import printable
-from harness.types import Form, Problem
+from harness.types import Problem
 from sandbox.types import Verdict
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -77,7 +78,9 @@ class Pages:
         self._sets, self._live, self._text = sets, live, text
         self._style = (SHARED / "page.css").read_text("utf-8")
         self._board_style = self._style + (SHARED / "board.css").read_text("utf-8")
-        self._script = (TEMPLATES / "table.js").read_text("utf-8")
+        self._filter_script = (TEMPLATES / "filter.js").read_text("utf-8")
+        self._sides_script = (TEMPLATES / "sides.js").read_text("utf-8")
+        self._sort_script = (TEMPLATES / "sort.js").read_text("utf-8")
         self._live_script = (TEMPLATES / "live.js").read_text("utf-8")
         self._environment = make_environment(TEMPLATES, SHARED, names=_names())
 
@@ -103,6 +106,8 @@ class Pages:
             "index.html.j2",
             sections=sections,
             records=records,
+            under_way=self.under_way([each for each in records.left_out if each.under_way]),
+            left_out=[each for each in records.left_out if not each.under_way],
             description=self._text.paragraphs,
             headline=headline,
             grid=grid,
@@ -110,12 +115,18 @@ class Pages:
             tasks=sorted({*(table.task for table in tables), *("people" for _ in records.studies)}),
             datasets=sorted({*(table.dataset for table in tables), *(each.data for each in records.studies)}),
             newest=created_label(newest) if newest else "",
-            scripts=[self._script, *([self._live_script] if self._live else [])],
+            scripts=[self._sort_script, self._filter_script, *([self._live_script] if self._live else [])],
             style=self._board_style,
             root="",
             problem_href=lambda table: functools.partial(problem_path, table),
         )
         return Page(path="index.html", html=html)
+
+    def under_way(self, runs: Sequence[LeftOut], paces: Mapping[str, str] = MappingProxyType({})) -> Markup:
+        """The part of the first page on runs that go on; empty without any. paces: run's name -> its rate in words."""
+        shown = [(run, paces.get(run.name, "")) for run in runs]
+        html = self._environment.get_template("under_way.html.j2").render(runs=shown)
+        return Markup(html.strip())  # made by an escaping template
 
     def run(self, table: Table, row: TableRow) -> Page:
         """A run: its numbers, what they stand on, and its problems."""
@@ -129,7 +140,7 @@ class Pages:
             shares={metric: metric_of(table, metric).is_share for metric in table.metrics},
             problems=_run_problems(table, run),
             bar=charts.segments(run.verdicts),
-            scripts=[self._script],
+            scripts=[self._sort_script, self._filter_script],
             style=self._board_style,
             root="../",
         )
@@ -142,19 +153,42 @@ class Pages:
         sets = {row.run.dataset_sha256: find_problems(self._sets, row.run.manifest) for row in table.rows}
         found = next((each for each in sets.values() if each), None)
         for name in names:
+            problem = found.find(name) if found else None
+            entries = [_entry(table, row, name) for row in table.rows if name in row.run.problems]
             html = self._render(
                 "problem.html.j2",
                 table=table,
                 problem_id=name,
-                problem=found.find(name) if found else None,
-                highlighted=_highlighted,
+                problem=problem,
+                highlighted=highlighted,
+                judged=judged_by(problem) if problem else None,
                 mean=means.get(name),
-                entries=[_entry(table, row, name) for row in table.rows if name in row.run.problems],
-                scripts=[self._script],
+                entries=entries,
+                sides=[
+                    {**each, "examples": shown_examples(each["row"].run, name, problem)}
+                    for each in entries
+                    if each["at_hand"]
+                ],
+                scripts=[self._sides_script, self._sort_script, self._filter_script],
                 style=self._board_style,
                 root="../../",
             )
             yield Page(path=problem_path(table, name), html=html)
+
+    def compare(self, table: Table) -> Iterator[Page]:
+        """Two runs of a table beside each other, whichever are chosen; no page where there is one run."""
+        if len(table.rows) > 1:
+            html = self._render(
+                "compare.html.j2",
+                table=table,
+                pairs=make_pairs(table),
+                problems=problem_rows(table),
+                found=list(dict.fromkeys(name for row in table.rows for name in row.run.verdicts)),
+                scripts=[self._sides_script, self._sort_script, self._filter_script],
+                style=self._board_style,
+                root="../",
+            )
+            yield Page(path=compare_path(table), html=html)
 
     def completions(self, table: Table, run: LeaderboardRun) -> Iterator[Page]:
         """The completions of a run, a page per problem. Reads the run's files."""
@@ -163,7 +197,8 @@ class Pages:
         for row in _lines(run, EXECUTIONS):
             executions.setdefault(row["problem_id"], {})[row["index"]] = row
         scores: dict[str, dict[int, Any]] = {}
-        for row in _lines(run, SCORES):
+        verdict_is_all = run.task == CODEGEN and not any(each.metric.startswith("base_") for each in run.estimates)
+        for row in () if verdict_is_all else _lines(run, SCORES):
             scores.setdefault(row["problem_id"], {})[row["index"]] = row.get("values")
         answers: dict[str, list[dict[str, Any]]] = {}
         for row in _lines(run, COMPLETIONS):
@@ -179,9 +214,10 @@ class Pages:
                 problem=problem,
                 messages=asked_messages(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
                 limits=_limits(run, problem),
-                answers=_answers(run, rows, results, scores.get(name, {}), problem),
+                answers=fold_answers(run, rows, results, scores.get(name, {}), problem),
+                count=len(rows),
                 beside=name in run.in_sandbox,
-                scripts=[],
+                scripts=[self._filter_script],
                 style=self._style,
                 root="../../",
             )
@@ -203,6 +239,11 @@ def run_path(run: LeaderboardRun) -> str:
     return f"runs/{run.slug}.html"
 
 
+def compare_path(table: Table) -> str:
+    """Where two runs of a table stand side by side."""
+    return f"compare/{table.slug}.html"
+
+
 def problem_path(table: Table, problem_id: str) -> str:
     """Where the page of a table's problem is."""
     return f"problems/{table.slug}/{_slug(problem_id)}.html"
@@ -219,15 +260,18 @@ _slug = functools.lru_cache(maxsize=20_000)(slug)
 def _names() -> dict[str, object]:
     """What the templates use beside their context."""
     return {
+        "repeat": REPEAT,
         "value": format_value,
         "lower_is_better": lambda table: metric_of(table, table.metrics[0]).lower_is_better,
         "is_share": lambda table, metric: metric_of(table, metric).is_share,
         "run_path": run_path,
         "problem_path": problem_path,
+        "compare_path": compare_path,
         "completions_path": completions_path,
         "created": created_label,
         "study_value": study_value,
         "study_facts": study_facts,
+        "all_segments": charts.segments,
         "segments": lambda counts, names: charts.segments({name: counts.get(name, 0) for name in names}),
     }
 
@@ -320,84 +364,3 @@ def _limits(run: LeaderboardRun, problem: Problem | None) -> dict[str, str]:
         own = problem.limits
         limits = {"cpu": f"{own.cpu_s:g}s", "wall": f"{own.wall_s:g}s", "mem": f"{own.memory_bytes / 2**20:g}MiB"}
     return limits
-
-
-def _answers(
-    run: LeaderboardRun,
-    rows: list[dict[str, Any]],
-    results: Mapping[int, dict[str, Any]],
-    scores: Mapping[int, Any],
-    problem: Problem | None,
-) -> list[dict[str, Any]]:
-    firsts: dict[str, int] = {}
-    answers = []
-    for row in sorted(rows, key=lambda row: row["index"]):
-        text = str(row.get("text") or "")
-        first = firsts.setdefault(text, row["index"])
-        answers.append(
-            {
-                "index": row["index"],
-                "same_as": first if first != row["index"] else None,
-                "code": _code(run, text, row.get("form"), problem),
-                "raw": json.dumps(text),
-                "empty": not text.strip(),
-                "facts": _facts(row),
-                "scores": _scores(scores.get(row["index"])) if run.task != CODEGEN else [],
-                "parts": _parts(scores.get(row["index"])) if run.task == CODEGEN else [],
-                "execution": _execution(results[row["index"]]) if row["index"] in results else None,
-            }
-        )
-    return answers
-
-
-def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of a completion beside its text."""
-    names = {"finish_reason": "ended by", "completion_tokens": "tokens", "seed": "seed", "latency_s": "latency in s"}
-    return [(label, str(row[name])) for name, label in names.items() if row.get(name) is not None]
-
-
-def _scores(values: object) -> list[tuple[str, float]]:
-    """What an answer is worth, whatever the file holds."""
-    found = values.items() if isinstance(values, dict) else ()
-    return [(str(name), float(value)) for name, value in found if isinstance(value, int | float)]
-
-
-def _parts(values: object) -> list[str]:
-    """What a program's score says beyond its verdict, in words."""
-    found = dict(_scores(values))
-    if "base_passed" not in found or found.get("passed"):
-        return []
-    return ["base tests passed" if found["base_passed"] else "base tests failed"]
-
-
-def _execution(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a program did, each value of the kind that a template can format, whatever the file holds."""
-    used = (("cpu", "cpu_s", 1.0, "s"), ("wall", "wall_s", 1.0, "s"), ("mem", "peak_memory_bytes", 2.0**20, "MiB"))
-    ends = (("exit_code", "exit code"), ("signal", "signal"))
-    return {
-        "verdict": str(row.get("verdict")),
-        "texts": {name: str(row.get(name) or "") for name in ("detail", "stdout", "stderr")},
-        "integrity": str(row.get("integrity") or ""),
-        "truncated": row.get("truncated") is True,
-        "used": {
-            name: f"{row[key] / unit:.3g} {suffix}"
-            for name, key, unit, suffix in used
-            if isinstance(row.get(key), int | float)
-        },
-        "ended": [(name, str(row[key])) for key, name in ends if row.get(key) is not None],
-    }
-
-
-def _code(run: LeaderboardRun, text: str, form: object, problem: Problem | None) -> Markup | str:
-    """What is shown of a completion: its program highlighted, or its text where the task is not about programs."""
-    if run.task != CODEGEN:
-        return text
-    if form == Form.CHAT:
-        name = run.fields.get("extractor", DEFAULT)
-        prompt, entry_point = (problem.prompt, problem.entry_point) if problem else ("", "")
-        text = extract(name if name in EXTRACTORS else DEFAULT, text, prompt, entry_point).source
-    return _highlighted(text)
-
-
-def _highlighted(text: str) -> Markup:
-    return highlight.python(printable(text))

@@ -11,16 +11,18 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.datasets import ProblemSets
-from harness.errors import HarnessError, InputError
+from harness.errors import InputError
 from harness.leaderboard.prompts import find_problems
+from harness.leaderboard.records import Example, Tokens, UnusableError, first_line, parsed_lines, read_details
 from harness.leaderboard.studies import StudyTable, read_studies
 from harness.runs import manifest
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
@@ -29,18 +31,11 @@ from harness.runs.signature import Signature
 from harness.runs.summary import CODEGEN, Coverage, Summary, parse_summary
 from harness.text.printable import clipped
 from harness.types import Estimate
+from sandbox.types import Verdict
 
 LONGEST_NAME = 100  # a longer one would push the other rows of a table out of sight; the manifest has it whole
+_VERDICT = re.compile(rb'"verdict": ?"([A-Z_]+)"')  # a quote inside a JSON string has a backslash: it cannot match
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
-    """What a run read and wrote, where its engine said so. prompt: once per problem."""
-
-    prompt: int
-    completion: int
-    completions: int  # those whose count is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +43,7 @@ class LeaderboardRun:
     """One run with its numbers. name: its folder below the results, with `/`; slug: the same as a file's name.
 
     problems: id -> n, c, or n and the item's values. verdicts_of: id -> index -> verdict, None without one.
+    examples: id -> its first completion that was accepted and its first that was not, as far as there are.
     digest: of all that the pages are made of.
     """
 
@@ -71,6 +67,7 @@ class LeaderboardRun:
     cost: Mapping[str, float | str]
     tokens: Tokens | None
     verdicts_of: Mapping[str, Mapping[int, str | None]]
+    examples: Mapping[str, tuple[Example, ...]]
     digest: str
 
     @property
@@ -87,7 +84,11 @@ class LeaderboardRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A folder that is in no table, and why. done, owed: completions with a score so far, for a run under way."""
+    """A folder that is in no table, and why.
+
+    done, owed: completions with a score so far, and asked for, of a run under way; generated: written so far; verdicts:
+    of those that were executed.
+    """
 
     name: str
     reason: str
@@ -95,6 +96,13 @@ class LeftOut:
     dataset: str = ""
     done: int | None = None
     owed: int | None = None
+    generated: int = 0
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is a run that has not come to its end."""
+        return self.done is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +112,6 @@ class Results:
     runs: tuple[LeaderboardRun, ...]
     left_out: tuple[LeftOut, ...]
     studies: tuple[StudyTable, ...] = ()
-
-
-class UnusableError(HarnessError):
-    """Why a run is left out; outside this package only where a file changed while it was read."""
 
 
 def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Results:
@@ -166,10 +170,8 @@ def _read(path: Path, name: str, sets: ProblemSets) -> LeaderboardRun | LeftOut:
     try:
         return _read_run(path, name, read, data)
     except UnusableError as error:
-        done = owed = None
-        if not (path / SUMMARY).is_file():
-            done, owed = _progress(path, read, sets)
-        return LeftOut(name=name, reason=str(error), model=model, dataset=dataset, done=done, owed=owed)
+        left_out = LeftOut(name=name, reason=str(error), model=model, dataset=dataset)
+        return left_out if (path / SUMMARY).is_file() else _with_progress(left_out, path, read, sets)
 
 
 def _read_manifest(path: Path) -> tuple[Manifest, bytes]:
@@ -183,7 +185,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, bytes]:
             )
         read = _manifest.validate_json(data)
     except (ValueError, RecursionError) as error:
-        raise UnusableError(f"{MANIFEST} cannot be read: {_first_line(error)}") from error
+        raise UnusableError(f"{MANIFEST} cannot be read: {first_line(error)}") from error
     if not re.fullmatch(r"[0-9a-f]{64}", read.fingerprint) or not re.fullmatch(r"\d{8}T\d{6}Z", read.created):
         raise UnusableError(f"{MANIFEST} cannot be read: its fingerprint or its time is none")
     return read, data
@@ -201,7 +203,7 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Leaderboard
     if summary.task != CODEGEN:
         for _ in parsed_lines(files[SCORES], SCORES):
             pass  # only whether it can be read: the pages show the values
-    verdicts_of, tokens = _details(files[COMPLETIONS], files[EXECUTIONS])
+    details = read_details(files[COMPLETIONS], files[EXECUTIONS])
     fields = Signature.parse(read.signature).values()
     problems = read.identity.get("problems")
     return LeaderboardRun(
@@ -223,8 +225,9 @@ def _read_run(path: Path, name: str, read: Manifest, data: bytes) -> Leaderboard
         problems=summary.problems,
         warnings=_warnings(summary.sampling or {}),
         cost={key: value for key, value in (summary.cost or {}).items() if _finite(value) or isinstance(value, str)},
-        tokens=tokens,
-        verdicts_of=verdicts_of,
+        tokens=details.tokens,
+        verdicts_of=details.verdicts_of,
+        examples=details.examples,
         digest=digest.hexdigest(),
     )
 
@@ -233,7 +236,7 @@ def _summary(data: bytes) -> Summary:
     try:
         summary = parse_summary(data)
     except (ValidationError, ValueError, RecursionError) as error:
-        raise UnusableError(f"{SUMMARY} cannot be read: {_first_line(error)}") from error
+        raise UnusableError(f"{SUMMARY} cannot be read: {first_line(error)}") from error
     if not summary.estimates:
         raise UnusableError("has no estimate: none of its completions has a score")
     for problem_id, values in summary.problems.items():
@@ -243,41 +246,31 @@ def _summary(data: bytes) -> Summary:
     return summary
 
 
-def _details(completions: bytes, executions: bytes) -> tuple[dict[str, dict[int, str | None]], Tokens | None]:
-    verdicts: dict[str, dict[int, str | None]] = {}
-    prompts: dict[str, int] = {}
-    written = known = 0
-    for row in parsed_lines(completions, COMPLETIONS):
-        verdicts.setdefault(row["problem_id"], {})[row["index"]] = None
-        if isinstance(row.get("completion_tokens"), int):
-            written, known = written + row["completion_tokens"], known + 1
-        if isinstance(row.get("prompt_tokens"), int):
-            prompts[row["problem_id"]] = row["prompt_tokens"]
-    for row in parsed_lines(executions, EXECUTIONS):
-        verdicts.setdefault(row["problem_id"], {})[row["index"]] = str(row.get("verdict"))
-    tokens = Tokens(prompt=sum(prompts.values()), completion=written, completions=known) if known else None
-    return {key: dict(sorted(marks.items())) for key, marks in verdicts.items()}, tokens
-
-
-def parsed_lines(data: bytes, file: str) -> Iterator[dict[str, Any]]:
-    """The records of a file of completions or executions; a torn last line is left out."""
-    *lines, _ = data.split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UnusableError(f"{file}, line {number}: not JSON ({_first_line(error)})") from error
-        if not isinstance(row, dict) or not isinstance(row.get("problem_id"), str) or type(row.get("index")) is not int:
-            raise UnusableError(f"{file}, line {number}: no problem_id and index")
-        yield row
-
-
-def _progress(path: Path, read: Manifest, sets: ProblemSets) -> tuple[int, int | None]:
-    """(completions with a score, completions asked for) of a run under way; None where nobody can tell."""
-    done = _bytes(path / SCORES).count(b"\n") if (path / SCORES).is_file() else 0
+def _with_progress(run: LeftOut, path: Path, read: Manifest, sets: ProblemSets) -> LeftOut:
+    """How far a run under way is; owed: None where nobody can tell. Lines are counted, not read: it is asked often."""
     sampling, problems = read.identity.get("sampling"), find_problems(sets, read)
     n = sampling.get("n") if isinstance(sampling, dict) else None
-    return done, n * len(problems.problems) if isinstance(n, int) and problems else None
+    files = {
+        name: _bytes(path / name) if (path / name).is_file() else b"" for name in (COMPLETIONS, EXECUTIONS, SCORES)
+    }
+    found = Counter(_VERDICT.findall(files[EXECUTIONS]))
+    return replace(
+        run,
+        done=files[SCORES].count(b"\n"),
+        owed=n * len(problems.problems) if isinstance(n, int) and problems else None,
+        generated=files[COMPLETIONS].count(b"\n"),
+        verdicts={each.value: found[each.value.encode()] for each in Verdict if found[each.value.encode()]},
+    )
+
+
+def read_under_way(folder: Path, sets: ProblemSets) -> tuple[LeftOut, ...]:
+    """The runs below `folder` that have not come to their end; the others are not read."""
+    found = [
+        _read(path, path.relative_to(folder).as_posix() if path != folder else path.resolve().name, sets)
+        for path in _run_folders(folder)
+        if not (path / SUMMARY).is_file()
+    ]
+    return tuple(each for each in found if isinstance(each, LeftOut) and each.under_way)
 
 
 def _bytes(path: Path) -> bytes:
@@ -305,13 +298,6 @@ def _finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
 def slug(text: str) -> str:
     """A name for a file: lower case, plain characters, never the same for two texts."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
@@ -321,6 +307,3 @@ def slug(text: str) -> str:
 def created_label(created: str) -> str:
     """`2026-11-21 18:52` of a manifest's `20261121T185209Z`."""
     return f"{created[:4]}-{created[4:6]}-{created[6:8]} {created[9:11]}:{created[11:13]}"
-
-
-__all__ = ["LeaderboardRun", "LeftOut", "Results", "Tokens", "created_label", "parsed_lines", "read_results", "slug"]

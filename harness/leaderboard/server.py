@@ -1,10 +1,12 @@
 """The site on loopback, built again while runs go on.
 
 Theory of operation. The server's own threads only hand out files of the site's folder. One more thread looks at the
-results folder every POLL_S seconds: where a name, size or time of a run's files differs it builds the site anew and
-tells every page that listens to /events (server-sent events), which then load themselves again. A build that fails
-leaves the pages as they are; its message goes to the terminal, and the next change is tried again. Only requests that
-name loopback as their host are answered, so that no other site's script can read the pages by a name that it controls.
+results folder every POLL_S seconds: where a name, size or time of an ended run's files differs it builds the site anew
+and tells every page that listens to /events (server-sent events), which then load themselves again. Runs under way
+change all the time, and are in no table: of them it only counts lines, and pages fetch that one part from /progress.
+A build that fails leaves the pages as they are; its message goes to the terminal, and the next change is tried again.
+Only requests that name loopback as their host are answered, so that no other site's script can read the pages by a name
+that it controls.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import functools
 import http.server
 import os
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,8 +25,9 @@ from typing import Any, Self
 from harness.datasets import ProblemSets
 from harness.errors import HarnessError, InputError
 from harness.leaderboard import site
+from harness.leaderboard.pace import Paces
 from harness.leaderboard.pages import Pages, SiteText
-from harness.leaderboard.results import read_results
+from harness.leaderboard.results import read_results, read_under_way
 from harness.leaderboard.studies import RESULTS, STUDY
 from harness.leaderboard.tables import make_tables
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, MANIFEST, SCORES, SUMMARY
@@ -33,14 +38,24 @@ BEAT_S = 15.0  # a comment on idle event streams, so that those of closed pages 
 _WATCHED = {MANIFEST, SUMMARY, COMPLETIONS, EXECUTIONS, SCORES, STUDY, RESULTS}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What there was to tell the pages so far. builds: of the site; beats: of the runs under way."""
+
+    builds: int
+    beats: int
+
+
 class Server:
     """An open server: see the theory of operation above. Leaving the context closes it; the site's folder stays."""
 
     def __init__(self, results: Path, sets: ProblemSets, out: Path, port: int, text: SiteText) -> None:
         self._results, self._out = results, out
         self._sets, self._pages = sets, Pages(sets, live=True, text=text)
-        self._changed = threading.Condition()  # protects _builds
-        self._builds = 0
+        self._changed = threading.Condition()  # protects _news and _progress
+        self._news = News(builds=0, beats=0)
+        self._progress = ""
+        self._paces = Paces()
         self._stop = threading.Event()
         handler = functools.partial(_Handler, self, directory=str(out))
         try:
@@ -62,6 +77,7 @@ class Server:
         """Answer until `shutdown`, or Ctrl-C; what a build left out, or failed at, goes to `tell`."""
         state = self.state()
         self.build(tell)
+        self.look()
         watcher = threading.Thread(target=self._watch, args=(state, tell), daemon=True)
         watcher.start()
         self._http.serve_forever(poll_interval=0.2)
@@ -75,18 +91,34 @@ class Server:
         """Bring the site up to date, and tell the pages."""
         records = read_results(self._results, self._sets, may_be_empty=True)
         for each in records.left_out:
-            if each.done is None:
+            if not each.under_way:
                 tell(f"left out: {each.name}: {each.reason}")
         site.build_site(make_tables(records.runs), records, self._pages, self._out)
         with self._changed:
-            self._builds += 1
+            self._news = replace(self._news, builds=self._news.builds + 1)
             self._changed.notify_all()
 
-    def wait(self, seen: int, timeout_s: float) -> int:
-        """The number of builds so far, as soon as it is another than `seen`, or after the timeout."""
+    def look(self) -> None:
+        """Count how far the runs under way are, and tell the pages where that is news."""
+        runs = read_under_way(self._results, self._sets)
+        html = self._pages.under_way(runs, self._paces.note(runs, time.monotonic()))
         with self._changed:
-            self._changed.wait_for(lambda: self._builds != seen or self._stop.is_set(), timeout_s)
-            return self._builds
+            if html != self._progress:
+                self._progress = html
+                self._news = replace(self._news, beats=self._news.beats + 1)
+                self._changed.notify_all()
+
+    @property
+    def progress(self) -> str:
+        """The part of the first page on runs under way."""
+        with self._changed:
+            return self._progress
+
+    def wait(self, seen: News | None, timeout_s: float) -> News:
+        """What there was to tell so far, as soon as it is more than `seen`, or after the timeout."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._news != seen or self._stop.is_set(), timeout_s)
+            return self._news
 
     @property
     def stopped(self) -> bool:
@@ -94,9 +126,15 @@ class Server:
         return self._stop.is_set()
 
     def state(self) -> frozenset[tuple[str, int, int]]:
-        """What tells whether the results changed: path, size and time of every file that a build reads."""
+        """What tells whether the results changed: path, size and time of every file that a build reads.
+
+        Of a run under way only that it is there: its files grow all the time, and no table holds it.
+        """
         found = set()
         for place, _, files in os.walk(self._results):
+            if MANIFEST in files and SUMMARY not in files:
+                found.add((str(Path(place, MANIFEST)), 0, 0))
+                continue
             for name in _WATCHED.intersection(files):
                 path = Path(place, name)
                 try:
@@ -109,11 +147,11 @@ class Server:
     def _watch(self, state: frozenset[tuple[str, int, int]], tell: Callable[[str], None]) -> None:
         while not self._stop.wait(POLL_S):
             now = self.state()
-            if now == state:
-                continue
-            state = now
             try:
-                self.build(tell)
+                self.look()
+                if now != state:
+                    state = now
+                    self.build(tell)
             except (HarnessError, OSError) as error:  # a run may vanish while it is read
                 tell(str(error))
 
@@ -130,23 +168,33 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.send_error(403, "this server answers to loopback only")
         elif self.path == "/events":
             self._events()
+        elif self.path == "/progress":
+            self._part(self._server.progress.encode())
         else:
             super().do_GET()
 
     def do_HEAD(self) -> None:
         self.send_error(405)
 
+    def _part(self, html: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(html)))
+        self.end_headers()
+        self.wfile.write(html)
+
     def _events(self) -> None:
-        seen = self._server.wait(-1, 0)
+        seen = self._server.wait(None, 0)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         try:
             while not self._server.stopped:
-                builds = self._server.wait(seen, BEAT_S)
-                self.wfile.write(b": still here\n\n" if builds == seen else b"event: built\ndata:\n\n")
+                news = self._server.wait(seen, BEAT_S)
+                name = "built" if news.builds != seen.builds else "progress" if news != seen else None
+                self.wfile.write(f"event: {name}\ndata:\n\n".encode() if name else b": still here\n\n")
                 self.wfile.flush()
-                seen = builds
+                seen = news
         except OSError:
             pass  # the page was closed
 

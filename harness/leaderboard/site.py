@@ -1,8 +1,9 @@
 """The folder of pages: what changed is written, the rest is left as it is, what is no longer wanted is removed.
 
-`.build.json` remembers the hash of every page, and for the completions of a run, which are nearly all of the pages, the
-hash of what they are made of: where that is the same they are not even rendered. A page is replaced by a rename. The
-memory is written last, so a build that was stopped is simply done again. A folder with other files is not touched.
+`.build.json` remembers the hash of every page, and for the completions of a run and the problems of a table, which are
+nearly all of the pages, the hash of what they are made of: where that is the same they are not even rendered. A page is
+replaced by a rename. The memory is written last, so a build that was stopped is simply done again. A folder with other
+files is not touched.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 from harness.errors import InputError, StoreError
 from harness.files.atomic import replaced, write_whole
 from harness.leaderboard.pages import Page, Pages
-from harness.leaderboard.results import LeaderboardRun, Results
-from harness.leaderboard.tables import Table
+from harness.leaderboard.results import Results
+from harness.leaderboard.tables import Table, TableRow
 
 BUILD_STATE = ".build.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,10 @@ class BuiltSite:
 
 @dataclass(slots=True)
 class _Memory:
-    """What the last build left. pages: path -> sha256; runs: slug -> (digest of what its completions are of, paths)."""
+    """What the last build left. pages: path -> sha256; groups: slug of a run or a table -> (what it is of, paths)."""
 
     pages: dict[str, str] = field(default_factory=dict)
-    runs: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    groups: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
 
 def build_site(tables: Sequence[Table], records: Results, pages: Pages, out: Path) -> BuiltSite:
@@ -48,29 +49,37 @@ def build_site(tables: Sequence[Table], records: Results, pages: Pages, out: Pat
     new = _Memory()
     written = _write(out, old, new, [pages.index(tables, records)])
     for table in tables:
-        written += _write(out, old, new, pages.problems(table))
+        written += _write(out, old, new, pages.compare(table))
+        written += _write_known(out, old, new, table.slug, _made_of(pages, table, table.rows), pages.problems(table))
         for row in table.rows:
             written += _write(out, old, new, [pages.run(table, row)])
-            written += _write_completions(out, old, new, pages, table, row.run)
+            made_of = _made_of(pages, table, [row])
+            written += _write_known(out, old, new, row.run.slug, made_of, pages.completions(table, row.run))
     removed = _remove(out, set(old.pages) - set(new.pages))
-    memory = {"format": FORMAT, "pages": new.pages, "runs": new.runs}
+    memory = {"format": FORMAT, "pages": new.pages, "groups": new.groups}
     write_whole(out / BUILD_STATE, json.dumps(memory, indent=0, sort_keys=True).encode() + b"\n")
     return BuiltSite(index=out / "index.html", pages=len(new.pages), written=written, removed=removed)
 
 
-def _write_completions(out: Path, old: _Memory, new: _Memory, pages: Pages, table: Table, run: LeaderboardRun) -> int:
-    made_of = hashlib.sha256(
-        f"{run.digest} {run.name} {pages.digest} {table.slug} {pages.has_prompts(run)}".encode("utf-8", "surrogatepass")
-    )
-    digest = made_of.hexdigest()
-    known, paths = old.runs.get(run.slug, ("", []))
-    if known == digest and all(path in old.pages and (out / path).is_file() for path in paths):
+def _made_of(pages: Pages, table: Table, rows: Sequence[TableRow]) -> str:
+    """The digest of all that the pages about these rows' problems and completions are made of."""
+    parts = [pages.digest, table.slug, str(len(table.rows) > 1)]
+    for row in rows:
+        parts += [row.run.digest, row.run.name, str(pages.has_prompts(row.run))]
+        parts += [row.label, str(row.number)] if len(rows) > 1 else []
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _write_known(out: Path, old: _Memory, new: _Memory, slug: str, made_of: str, pages: Iterable[Page]) -> int:
+    """Write these pages, unless they are there already and made of the same: then they are not even rendered."""
+    known, paths = old.groups.get(slug, ("", []))
+    if known == made_of and all(path in old.pages and (out / path).is_file() for path in paths):
         new.pages.update({path: old.pages[path] for path in paths})
-        new.runs[run.slug] = (digest, paths)
+        new.groups[slug] = (made_of, paths)
         return 0
     before = set(new.pages)
-    written = _write(out, old, new, pages.completions(table, run))
-    new.runs[run.slug] = (digest, [path for path in new.pages if path not in before])
+    written = _write(out, old, new, pages)
+    new.groups[slug] = (made_of, [path for path in new.pages if path not in before])
     return written
 
 
@@ -136,7 +145,7 @@ def _parsed(data: bytes) -> _Memory:
             return _Memory()
         pages = {path: str(digest) for path, digest in memory["pages"].items() if _inside(path)}
         return _Memory(
-            pages=pages, runs={slug: (digest, list(paths)) for slug, (digest, paths) in memory["runs"].items()}
+            pages=pages, groups={slug: (digest, list(paths)) for slug, (digest, paths) in memory["groups"].items()}
         )
     except (ValueError, AttributeError, KeyError, TypeError):
         return _Memory()

@@ -133,7 +133,7 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(results: Path, tmp_path: P
     out = tmp_path / "site"
     build(results, out)
     pages = {path.resolve(): Links(path.read_text()) for path in out.rglob("*.html")}
-    assert len(pages) == 1 + 3 + 12 + 3 * 12
+    assert len(pages) == 1 + 3 + 1 + 12 + 3 * 12
     for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids))
         for link in page.links:
@@ -279,13 +279,12 @@ def test_the_server_answers_to_loopbacks_name_only(served: server.Server) -> Non
 def test_the_server_tells_listeners_of_a_new_run_and_shows_it(served: server.Server, results: Path) -> None:
     with urllib.request.urlopen(served.url + "events", timeout=60) as events:
         make_run(results, "model-new", 0.4, 12, 4, 9)
-        line = next(line for line in events if line.startswith(b"event"))
-    assert line == b"event: built\n"
+        assert b"event: built\n" in events  # after news of its progress
     # the run grows while it is written: the last build is the one that has it whole
     for _ in range(60):
         if "model-new</a>" in fetch(served.url)[1]:
             break
-        served.wait(served.wait(-1, 0), 2)
+        served.wait(served.wait(None, 0), 2)
     assert "model-new</a>" in fetch(served.url)[1]
 
 
