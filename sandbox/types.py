@@ -115,12 +115,18 @@ def ceiling(limits: list[Limits]) -> Limits:
     )
 
 
+LONGEST_NAME, LONGEST_PATH = 255, 2048  # bytes; Linux has 255 and 4,096, the folders above included
+
+
 def check_paths(names: Iterable[str]) -> None:
-    """Raises ValueError for a path that is absolute or leaves the working directory."""
+    """Raises ValueError for a path that is absolute, leaves the working directory, or that no file can have."""
     for name in names:
         path = PurePosixPath(name)
         if not name or path.is_absolute() or ".." in path.parts or "\0" in name or path == PurePosixPath("."):
             raise ValueError(f"file {name!r}: the path must be relative and stay inside the working directory")
+        bytes_of = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
+        if max(bytes_of) > LONGEST_NAME or sum(bytes_of) + len(bytes_of) > LONGEST_PATH:
+            raise ValueError(f"file {name[:60]!r}...: a name has at most {LONGEST_NAME} bytes, a path {LONGEST_PATH}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +153,10 @@ class Program:
         if self.language not in LANGUAGES:
             raise ValueError(f"unknown language {self.language!r}; known: {', '.join(LANGUAGES)}")
         check_paths((*self.files, *self.fetch))
+        folders = {str(folder) for name in self.files for folder in PurePosixPath(name).parents}
+        for name in self.files:
+            if str(PurePosixPath(name)) in folders:
+                raise ValueError(f"file {name!r}: other files are to lie in a folder of this name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,9 @@ class TestFaults:
             ("/run_code", {"code": "1", "language": "cuda"}, 422, "here are: "),
             ("/v1/execute", {"source": "1", "files": {"../x": ""}}, 422, "must be relative and stay inside"),
             ("/run_code", {"code": "1", "language": "python", "files": {"../x": ""}}, 422, "stay inside"),
+            ("/v1/execute", {"source": "1", "files": {"a": "", "a/b": ""}}, 422, "lie in a folder of this name"),
+            ("/run_code", {"code": "1", "language": "python", "files": {"x" * 300: ""}}, 422, "at most 255 bytes"),
+            ("/test_program", {"program": "1", "tests": ["assert 1 == 1"]}, 422, "no call in the test"),
             ("/v1/execute", {"source": "1", "fetch": ["/etc/passwd"]}, 422, "stay inside"),
             ("/v1/execute", {"source": "1", "limits": {"memory_bytes": 5 << 30}}, 422, "more than the 4096 MiB"),
             ("/run_code", {"code": "1", "language": "python", "memory_limit_MB": 5000}, 422, "more than the 4096 MiB"),
@@ -387,6 +390,9 @@ class TestOthers:
             text = base64.b64encode(zlib.compress(packed)).decode()
             found = post(service, "/test_program", {"program": RIGHT, "tests": text, "max_execution_time": 2})
             assert found["results"] == [1, 1, 1] and len(found["runtimes"]) == 3
+        values = ["assert limit == 7", "assert limit == 8", "import math\nassert math.sqrt(limit + 2) == 3"]
+        found = post(service, "/test_program", {"program": "limit = 7", "tests": values})
+        assert found["results"] == [1, 0, 1]
         pairs = [{"input": "1 2", "output": "3"}, {"input": "1 2", "output": "4"}]
         assert post(service, "/test_program_stdio", {"program": ADD, "tests": pairs})["results"] == [1, 0]
         assert httpx.get(f"{service.url}/health").status_code == 200

@@ -7,8 +7,10 @@ ever read. A refusal or a failure of ours is 503 or 500, which its client tries 
 
 from __future__ import annotations
 
+import ast
 import base64
 import binascii
+import builtins
 import io
 import json
 import pickle
@@ -26,7 +28,7 @@ from harness.service.judging import Candidate, function_tests
 from harness.service.own import client
 from harness.service.replies import AsciiJSON
 from harness.service.schemas import MAX_ITEMS, Body, Seconds
-from sandbox import Execution, Program, StdioCase, StdioTests, Tests, Verdict
+from sandbox import CallTests, Execution, Integrity, Program, StdioCase, StdioTests, Tests, Verdict
 
 if TYPE_CHECKING:
     from harness.service.state import Service
@@ -95,10 +97,30 @@ async def _judge(service: Service, body: TestBody, tests: Sequence[Tests], name:
 
 
 def _assertion(test: Any) -> Tests:
+    source = str(test) + "\n"
     try:
-        return function_tests(str(test) + "\n", called(str(test)))
+        return function_tests(source, called(source))
     except ValueError as error:
-        raise BadRequest(f"tests: {error}"[:500]) from error
+        tests = _of_values(source)
+        if tests is None:
+            raise BadRequest(f"tests: {error}"[:500]) from error
+        return tests
+
+
+def _of_values(source: str) -> Tests | None:
+    """Tests that call no function of the program's but use a value that it has: only its own process has that.
+
+    None where they use none.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, RecursionError, MemoryError):
+        return None
+    used = {node.id: isinstance(node.ctx, ast.Load) for node in nodes if isinstance(node, ast.Name)}
+    imported = {name.asname or name.name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)
+                for name in node.names}  # fmt: skip
+    asked = [name for name, loaded in used.items() if loaded and name not in imported and not hasattr(builtins, name)]
+    return CallTests(source=source, entry_point=asked[0], integrity=Integrity.IN_SANDBOX) if asked else None
 
 
 def _case(test: Any) -> Tests:
