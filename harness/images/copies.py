@@ -163,11 +163,12 @@ def _calibrate(train: NDArray[Any], unseen: NDArray[Any] | None) -> tuple[float,
 
 
 def _alike(pixels: Mapping[str, SeenPixels], unseen: list[int] | None) -> dict[int, int]:
-    """Generated picture -> training picture, for those whose thumbnails are nearer than any hold-out picture's."""
-    if not {"train", "gen"} <= pixels.keys() or (unseen is not None and "holdout" not in pixels):
+    """Generated picture -> training picture, for those whose thumbnails are nearer than any hold-out picture's. {}
+    without a hold-out: training may be so varied that its own distances say nothing of two pictures of one kind."""
+    if unseen is None or not {"train", "gen", "holdout"} <= pixels.keys():
         return {}
     train, gen = pixels["train"].thumbnails, pixels["gen"].thumbnails
-    threshold, _ = _calibrate(train, None if unseen is None else pixels["holdout"].thumbnails[unseen])
+    threshold, _ = _calibrate(train, pixels["holdout"].thumbnails[unseen])
     index, distance = nearest(gen, train)
     return {int(i): int(index[i]) for i in np.flatnonzero(distance < threshold)}
 

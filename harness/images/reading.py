@@ -75,6 +75,10 @@ def _of_copies(copies: Mapping[str, Any] | None) -> list[Sentence]:
     if copies and copies["candidates"]:
         n = len(copies["candidates"])
         text = f"{_count(n, 'generated picture')} may be a copy of a training picture: look at the pairs."
+        if "W_NO_HOLDOUT" in copies["warnings"]:
+            text += (
+                " Without a hold-out, what is near is judged by training itself, and pictures that are no copies count."
+            )
         said.append(Sentence(kind="caution", text=text))
     return said
 

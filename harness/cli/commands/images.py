@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness import registry
-from harness.cli import options
-from harness.cli.commands.report import show as show_reports
-from harness.cli.display import run as display
-from harness.cli.display import sections
-from harness.cli.display.meter import Meter
-from harness.errors import InputError, did_you_mean
-from harness.trackers import PACKAGE, _send, find_tracker
+from harness.errors import InputError
+from harness.trackers import PACKAGE, find_tracker
 
 if TYPE_CHECKING:
-    from harness.images.distances import Settings
-    from harness.images.pictures import PictureSet
+    pass
 
 GROUP = "images"
 EXAMPLES = {
@@ -69,7 +61,7 @@ EXAMPLES = {
 }
 TRACKERS = ", ".join(registry.names(PACKAGE))
 
-# What is imported inside the commands brings torch and transformers: 4 s, which --help need not wait for.
+# What is imported inside the commands brings pydantic, torch and transformers: 4 s, which --help need not wait for.
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -95,6 +87,9 @@ K = Annotated[str, typer.Option("--k", help="Neighbours of precision, recall, de
 Jackknife = Annotated[int, typer.Option("--jackknife", help="Groups of the jackknife; 0 leaves it out.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of subsets, directions and splits.")]
 KidSubset = Annotated[int | None, typer.Option("--kid-subset", help="Pictures in a subset of KID; 1000 by default.")]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 @app.callback()
@@ -123,16 +118,15 @@ def sample(
     batch: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; it changes none of them.")] = 64,
 ) -> None:
     """Draw a model's pictures for a prompt library. Begun again, it draws what is missing."""
+    from harness.cli.display import images as terminal
     from harness.images import drawing
 
-    with Meter(quiet=False) as meter:
+    with terminal.Meter(quiet=False) as meter:
         folder, n = drawing.draw(
             model, prompts, out=out, seeds=seeds, first_seed=first_seed, steps=steps, guidance=guidance,
             training_step=step, batch=batch, progress=meter,
         )  # fmt: skip
-    display.out.print(
-        f"{n:,} pictures in {folder}; next: harness images evaluate {folder}", soft_wrap=True, markup=False
-    )
+    terminal.say(f"{n:,} pictures in {folder}; next: harness images evaluate {folder}")
 
 
 @app.command()
@@ -161,14 +155,15 @@ def evaluate(
     results: Results = Path("results"),
     report_to: Annotated[str, typer.Option("--report-to", "--report_to", help=f"Trackers: {TRACKERS}, or none.")] = "",
     fail_if: FailIf = None,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure pictures, and write a run with a report. Against a reference, their prompts, or both."""
+    from harness.cli.display import images as terminal
     from harness.images import evaluate as evaluation
 
-    conditions = [_condition(text) for text in fail_if or ()]
+    conditions = [terminal.condition(text) for text in fail_if or ()]
     extractors = tuple(extractor or ["shapes"])
-    _trackers(report_to)
+    terminal.trackers(report_to)
     names = ("reference", "prompts", "clip", "train", "holdout")
     given = {
         name: value
@@ -176,17 +171,18 @@ def evaluate(
         if value is not None
     }  # fmt: skip
     more: dict[str, Any] = {
-        "extractors": extractors, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable, "cache": _cache(),
-        "scorers": tuple(scorer or ()), "settings": _settings(metrics, k, jackknife, seed, kid_subset),
+        "extractors": extractors, "allow_missing": allow_missing, "skip_unreadable": skip_unreadable,
+        "cache": terminal.cache(),
+        "scorers": tuple(scorer or ()), "settings": terminal.settings(metrics, k, jackknife, seed, kid_subset),
     }  # fmt: skip
     of_shapes = evaluation.read_sample(gen).get("library") == "shapes" or prompts == "shapes"
     make: Any = evaluation.of_shapes if of_shapes and "shapes" in extractors else evaluation.Request
     if make is evaluation.Request and "reference" not in given and "clip" not in given:
         raise InputError(f"{gen} needs something to be measured against: --real PICTURES, or --prompts and --clip DIR")
-    with Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json) as meter:
         run, summary = evaluation.evaluate(make(gen=gen, **given, **more), results, meter)
-    _say_left_out(summary["inputs"]["skipped"], gen)
-    _finish(run, summary, report_to, conditions, as_json=as_json)
+    terminal.say_left_out(summary["inputs"]["skipped"], gen)
+    terminal.finish(run, summary, report_to, conditions, as_json=as_json)
 
 
 @app.command()
@@ -203,23 +199,24 @@ def distance(
     kid_subset: KidSubset = None,
     skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the distances of two sets of pictures, without a run."""
+    from harness.cli.display import images as terminal
     from harness.images import by_extractor, evaluate, reading
 
-    conditions = [_condition(text) for text in fail_if or ()]
+    conditions = [terminal.condition(text) for text in fail_if or ()]
     request = evaluate.Request(
-        gen=gen, reference=real, extractors=tuple(extractor or ["shapes"]), cache=_cache(),
-        settings=_settings(metrics, k, jackknife, seed, kid_subset), skip_unreadable=skip_unreadable,
+        gen=gen, reference=real, extractors=tuple(extractor or ["shapes"]), cache=terminal.cache(),
+        settings=terminal.settings(metrics, k, jackknife, seed, kid_subset), skip_unreadable=skip_unreadable,
     )  # fmt: skip
-    with Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json) as meter:
         found, seen = evaluate.distances_of(request, meter)
-    _say_skipped(*seen)
+    terminal.say_skipped(*seen)
     said = reading.read(found)
     values = by_extractor.all_values(found)
     summary = {"metrics": [one.record() for one in values], "reading": [dataclasses.asdict(one) for one in said]}
-    _show(summary, conditions, as_json=as_json)
+    terminal.show(summary, conditions, as_json=as_json)
 
 
 @app.command()
@@ -230,18 +227,19 @@ def features(
     skip_unreadable: SkipUnreadable = False,
 ) -> None:
     """Write the features of pictures to a .npz. Every other command takes it in place of the pictures."""
+    from harness.cli.display import images as terminal
     from harness.images.features import extract, open_extractor, write_features
     from harness.images.pictures import open_set
 
     if out.suffix != ".npz":
         raise InputError(f"{out}: features are written to a .npz file")
-    with Meter(quiet=False) as meter:
+    with terminal.Meter(quiet=False) as meter:
         opened = open_set(pictures, skip_unreadable=skip_unreadable)
-        found = extract(opened, open_extractor(extractor), cache=_cache(), progress=meter)
-    _say_skipped(opened)
+        found = extract(opened, open_extractor(extractor), cache=terminal.cache(), progress=meter)
+    terminal.say_skipped(opened)
     write_features(out, found)
     shape = " x ".join(map(str, found.matrix.shape))
-    display.out.print(f"{out}: {shape} features by {found.info.signature}", soft_wrap=True, markup=False)
+    terminal.say(f"{out}: {shape} features by {found.info.signature}")
 
 
 @app.command()
@@ -265,9 +263,10 @@ def clip(
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score pictures against their prompts with CLIP."""
+    from harness.cli.display import images as terminal
     from harness.images.clip import ClipModel
     from harness.images.features import directory
     from harness.images.pictures import open_set
@@ -280,26 +279,24 @@ def clip(
         raise InputError(f"--evaluation_type {evaluation_type}: this command measures clip; the others have their own")
     if scale not in SCALES:
         raise InputError(f"--scale {scale}: the scales are {', '.join(SCALES)}")
-    conditions = [_condition(text) for text in fail_if or ()]
+    conditions = [terminal.condition(text) for text in fail_if or ()]
     folder = MODELS / model if model == "shapes-clip" else directory(model)
-    with Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json) as meter:
         scorer = ClipScorer(ClipModel(folder), open_library(prompts), prefix)
         opened = open_set(pictures, skip_unreadable=skip_unreadable)
         found = scorer.score(opened, allow_missing=allow_missing, progress=meter)
-    _say_skipped(opened)
+    terminal.say_skipped(opened)
     record = found.record()
     if as_json:
         print(json.dumps({"clip": record, "samples": [row.record() for row in found.rows]}, ensure_ascii=False))
     else:
         for name in ("mean", "low", "high", "min", "p05", "p95", "max"):
-            display.out.print(f"{name:>6} {scaled(record[name], scale):.4f}")
-        display.out.print(
+            terminal.say(f"{name:>6} {scaled(record[name], scale):.4f}")
+        terminal.say(
             f"   R@1 {record['r_at_1']:.1%} among {len(scorer.library.prompts)} prompts; scale "
-            f"{scale}, prefix {prefix!r}, model {folder.name}",
-            soft_wrap=True,
-            markup=False,
+            f"{scale}, prefix {prefix!r}, model {folder.name}"
         )
-    _judge({"clip": record, "metrics": []}, conditions)
+    terminal.judge({"clip": record, "metrics": []}, conditions)
 
 
 @app.command()
@@ -315,33 +312,33 @@ def score(
     allow_missing: Annotated[bool, typer.Option(help="Leave out prompts without a picture, and the reverse.")] = False,
     skip_unreadable: SkipUnreadable = False,
     fail_if: FailIf = None,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score pictures for their prompts with a scorer of yours. HPSv3, VQAScore and ImageReward fit in a few lines."""
+    from harness.cli.display import images as terminal
     from harness.images import scorers
     from harness.images.pictures import open_set
     from harness.images.prompts import open_library
 
-    conditions = [_condition(text) for text in fail_if or ()]
+    conditions = [terminal.condition(text) for text in fail_if or ()]
     name, opened = scorers.open_scorer(scorer)
-    with Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json) as meter:
         seen = open_set(pictures, skip_unreadable=skip_unreadable)
         found = scorers.score_pictures(
             opened, name, seen, open_library(prompts), allow_missing=allow_missing, progress=meter
         )
-    _say_skipped(seen)
+    terminal.say_skipped(seen)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
     else:
         worst = min(found.rows, key=lambda row: row.score)
         reach = "" if found.low is None or found.high is None else f" ({found.low:.4g} to {found.high:.4g})"
-        display.out.print(
+        terminal.say(
             f"{name}: {found.mean:.4g}{reach} over {found.n_prompts} prompts, "
-            f"{len(found.rows)} pictures; lowest {worst.score:.4g} ({display.printable(worst.id)}). "
-            "It compares for the same prompts only.",
-            soft_wrap=True, markup=False,
-        )  # fmt: skip
-    _judge({"metrics": [{"name": name, "value": found.mean}]}, conditions)
+            f"{len(found.rows)} pictures; lowest {worst.score:.4g} ({worst.id}). "
+            "It compares for the same prompts only."
+        )
+    terminal.judge({"metrics": [{"name": name, "value": found.mean}]}, conditions)
 
 
 @app.command()
@@ -352,34 +349,36 @@ def copies(
     extractor: ExtractorOption = "shapes",
     top: Annotated[int, typer.Option(help="How many of the nearest pairs are listed.")] = 16,
     skip_unreadable: SkipUnreadable = False,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look for copies of training pictures among generated ones. Exit code 1 where there are candidates or leaks."""
+    from harness.cli.display import images as terminal
     from harness.images import copies as copying
     from harness.images import evaluate
     from harness.images.features import open_extractor
 
-    request = evaluate.Request(gen=gen, cache=_cache(), skip_unreadable=skip_unreadable)
+    request = evaluate.Request(gen=gen, cache=terminal.cache(), skip_unreadable=skip_unreadable)
     opened = open_extractor(extractor)
-    with Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json) as meter:
         sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})
         found = {name: evaluate.features_of(source, opened, request, meter) for name, source in sets.items()}
         pixels = {name: copying.see(seen) for name, (_, seen) in found.items() if seen is not None}
         held = found["holdout"][0] if holdout else None
         report = copying.find_copies(found["train"][0], found["gen"][0], held, pixels=pixels, top=top)
-    _say_skipped(*(seen for _, seen in found.values()))
+    terminal.say_skipped(*(seen for _, seen in found.values()))
     if as_json:
         print(json.dumps(report.record(), ensure_ascii=False))
     else:
         for pair in report.candidates[:top]:
             kind = "nearly equal pixels" if pair.near_pixels else f"{pair.ratio:.2f} of the threshold"
             kind = "equal pixels" if pair.equal_pixels else kind
-            _say(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})")
+            terminal.say(f"candidate: {pair.gen_id} of {pair.train_id} ({kind})")
         for name, n in report.leaks.items():
-            _say(f"leak: {n} training pictures are in the {name}")
-        _say(
+            terminal.say(f"leak: {n} training pictures are in the {name}")
+        terminal.say(
             f"{len(report.candidates)} candidates among {len(report.gen_distance):,}; calibrated on "
             f"{report.calibrated_on}; authenticity {report.authenticity:.1%}"
+            + ("" if holdout else "; --holdout PICTURES calibrates better")
         )
     if report.candidates or report.leaks:
         raise typer.Exit(1)
@@ -394,13 +393,14 @@ def likelihood(
     strata: Annotated[int, typer.Option(min=1, help="Timesteps of each picture.")] = 10,
     exact: Annotated[bool, typer.Option(help="Take every timestep.")] = False,
     fail_if: FailIf = None,
-    as_json: options.Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bits per dimension, on unseen pictures and against training. Of several sources: their differences too."""
+    from harness.cli.display import images as terminal
     from harness.images import likelihood_lookup
 
-    conditions = [_condition(text) for text in fail_if or ()]
-    with Meter(quiet=as_json) as meter:
+    conditions = [terminal.condition(text) for text in fail_if or ()]
+    with terminal.Meter(quiet=as_json) as meter:
         every = [
             likelihood_lookup.measure(source, n=n, strata=strata, exact=exact, progress=meter) for source in sources
         ]
@@ -411,38 +411,12 @@ def likelihood(
         print(json.dumps(first | ({"others": more, "differences": gaps} if more else {})))
     else:
         for one in every:
-            _show_likelihood(one.record, f"{one.source}: " if len(every) > 1 else "")
+            terminal.show_likelihood(one.record, f"{one.source}: " if len(every) > 1 else "")
         for gap in gaps:
             reach = f"({gap['low']:+.4f} to {gap['high']:+.4f})"
-            _say(f"{gap['of']} minus {gap['minus']}: {gap['value']:+.4f} {reach}")
-        _say("a bound: lower is better, and it says nothing about looks")
-    _judge({"likelihood": first}, conditions)
-
-
-def _say_skipped(*sets: PictureSet | None) -> None:
-    for one in sets:
-        _say_left_out(one.skipped if one else (), one.name if one else "")
-
-
-def _say_left_out(skipped: Sequence[str], name: str) -> None:
-    if skipped:
-        shown = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-        display.err.print(
-            f"{len(skipped):,} pictures of {display.printable(name)} cannot be read and are left out: "
-            f"{display.printable(shown)}", soft_wrap=True, markup=False,
-        )  # fmt: skip
-
-
-def _say(text: str) -> None:
-    display.out.print(display.printable(text), soft_wrap=True, markup=False)
-
-
-def _show_likelihood(found: dict[str, Any], before: str) -> None:
-    reach = f"({found['low']:.4f} to {found['high']:.4f})"
-    _say(f"{before}{found['bits_per_dim']:.4f} bits per dimension {reach}, N = {found['n']}; {found['method']}")
-    if found["gap"]:
-        gap = found["gap"]
-        _say(f"{before}unseen minus training {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})")
+            terminal.say(f"{gap['of']} minus {gap['minus']}: {gap['value']:+.4f} {reach}")
+        terminal.say("a bound: lower is better, and it says nothing about looks")
+    terminal.judge({"likelihood": first}, conditions)
 
 
 @app.command()
@@ -457,9 +431,10 @@ def track(
     ] = "",
 ) -> None:
     """Draw scores over training steps. The same prompts and seeds are shown as a film strip."""
+    from harness.cli.display import images as terminal
     from harness.images import tracking
 
-    names = _trackers(report_to)
+    names = terminal.trackers(report_to)
     modules = [find_tracker(name) for name in names]
     for name, module in zip(names, modules, strict=True):
         if not hasattr(module, "Live"):
@@ -469,100 +444,18 @@ def track(
         live = module.Live(out.parent, out.stem)
         tracking.replay(runs, live)
         live.close()
-        display.err.print(f"{name}: {live.place}", soft_wrap=True, markup=False)
-    display.out.print(f"{out}: {len(runs)} runs", soft_wrap=True, markup=False)
+        terminal.note(f"{name}: {live.place}")
+    terminal.say(f"{out}: {len(runs)} runs")
 
 
 @app.command()
 def doctor() -> None:
     """Check what works on this machine. Says how to fix the rest. Exit code 1 where something is broken."""
+    from harness.cli.display import images as terminal
     from harness.images import doctor as checks
 
     rows = checks.examine()
     for row in rows:
-        display.out.print(f"{row.state:>7}  {row.name}: {row.text}", soft_wrap=True, markup=False)
+        terminal.say(f"{row.state:>7}  {row.name}: {row.text}")
     if any(row.state == "broken" for row in rows):
         raise typer.Exit(1)
-
-
-def _cache() -> Path:
-    return options.cache_folder() / "image-features"
-
-
-def _settings(metrics: str | None, k: str, jackknife: int, seed: int, kid_subset: int | None) -> Settings:
-    from harness.images.distances import Settings
-
-    try:
-        ks = tuple(int(part) for part in k.split(","))
-    except ValueError as error:
-        raise InputError(f"--k {k}: whole numbers, as in --k 3,5") from error
-    names = None if metrics is None else tuple(dict.fromkeys(options.parse_names(metrics) or ()))
-    if names is not None and not names:
-        raise InputError("--metrics names no metric; leave it out for all that the features allow")
-    return Settings(metrics=names, k=ks, jackknife=jackknife, seed=seed, kid_subset=kid_subset)
-
-
-_CONDITION = re.compile(r"\s*([\w/@.-]+)\s*(<=|>=|<|>)\s*(-?[\d.]+(?:e-?\d+)?)\s*")
-
-
-def _condition(text: str) -> tuple[str, str, float]:
-    found = _CONDITION.fullmatch(text)
-    if not found:
-        raise InputError(f'--fail-if {text!r} is not of the form "clip/mean<0.22"')
-    return found[1], found[2], float(found[3])
-
-
-def _judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) -> None:
-    """Exit with 1 where a condition holds. Raises InputError for a number that is not there."""
-    from harness.images.run_directory import scalars
-
-    values, failed = scalars(summary), False
-    for name, sign, limit in conditions:
-        if name not in values:
-            raise InputError(
-                f"--fail-if: there is no {name}{did_you_mean(name, values)}; there are {', '.join(values)}"
-            )
-        value = values[name]
-        if {"<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit}[sign]:
-            display.err.print(
-                f"{name} is {value:.5g}, and {name} {sign} {limit:g} was to fail", soft_wrap=True, markup=False
-            )
-            failed = True
-    if failed:
-        raise typer.Exit(1)
-
-
-def _show(summary: dict[str, Any], conditions: list[tuple[str, str, float]], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(summary, ensure_ascii=False))
-    else:
-        sections.show_metrics(summary["metrics"])
-        _show_warnings(summary)
-        sections.show_reading(summary["reading"])
-    _judge(summary, conditions)
-
-
-def _show_warnings(summary: dict[str, Any]) -> None:
-    from harness.images.metric_value import WARNINGS
-
-    every = [*summary["metrics"], summary.get("clip") or {}]
-    for code in dict.fromkeys(code for one in every for code in one.get("warnings", ())):
-        _say(f"{code}: {WARNINGS.get(code, '')}")
-
-
-def _trackers(report_to: str) -> list[str]:
-    """Names of trackers, checked; `none` is none. Raises InputError for an unknown one and a missing library."""
-    names = [name.strip() for name in report_to.split(",") if name.strip() not in ("", "none")]
-    _send.check(names)
-    return names
-
-
-def _finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[Any], *, as_json: bool) -> None:
-    from harness.images.sending import additions
-
-    names = _trackers(report_to)
-    if names:
-        show_reports(_send.report(run, names, _send.Additions(**additions(run, summary))))
-    if not as_json:
-        display.out.print(f"{run / 'report.html'}", soft_wrap=True, markup=False)
-    _show(summary, conditions, as_json=as_json)
