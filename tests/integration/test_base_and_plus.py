@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def test_people_see_both(harness: Harness, scored: tuple[dict[str, Any], list[di
     out = place / "site"
     assert harness("leaderboard", place / "results", "-o", out, cwd=place).returncode == 0
     pages = "".join(path.read_text() for path in (out / "completions").rglob("*.html"))
-    assert pages.count("base tests passed") == 7
+    answers = [each for each in re.findall("<article.*?</article>", pages, re.DOTALL) if "base tests passed" in each]
+    assert sum(int((re.search(r"(\d+) times", each) or [0, 1])[1]) for each in answers) == 7  # equal ones stand once
 
 
 def test_a_file_with_other_ids_has_no_base_part(tmp_path: Path) -> None:
