@@ -70,6 +70,7 @@ LEFT_OUT: Mapping[str, str] = {
     "python/paasio": "its tests look in the stack of calls for a file of its name",
     "rust/alphametics": "its example needs the crates itertools and permutohedron",
     "rust/decimal": "its example needs the crate num-bigint",
+    "rust/doubly-linked-list": "its tests count by an allocator of their own, which a shared library does not use",
     "rust/gigasecond": "it needs the crate time",
     "rust/grep": "it needs the crate anyhow",
     "rust/macros": "its tests start cargo",
@@ -78,7 +79,7 @@ LEFT_OUT: Mapping[str, str] = {
     "rust/robot-name": "its example needs Rust 1.80; Debian 12 has 1.63",
 }
 # Exercises of rewriting: what is given passes the tests.
-REWRITING = frozenset({"go/ledger", "go/markdown", "java/ledger", "java/tree-building"})
+REWRITING = frozenset({"go/ledger", "go/markdown", "java/ledger", "java/tree-building", "javascript/ledger"})
 
 
 def recognizes(row: dict[str, Any]) -> bool:

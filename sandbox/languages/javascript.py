@@ -26,7 +26,7 @@ LANGUAGE = Language(
         compile=(
             "/usr/bin/sh", "-c",
             "exec /usr/bin/esbuild *.js --format=cjs --platform=node --target=node18 --outdir=out"
-            " --log-level=warning --color=false",
+            """ --log-level=warning --color=false '--banner:js="use strict";'""",
         ),
         run=(*_node.NODE, "harness/suite.js", "{build}"),
         environment={"NODE_PATH": "/usr/share/nodejs", "NO_COLOR": "1"},

@@ -9,7 +9,7 @@ import pytest
 import sandbox
 from sandbox import CallTests, Integrity, Limits, Pool, Program, Verdict
 
-LIMITS = Limits(cpu_s=2.0, wall_s=6.0, memory_bytes=256 * 2**20, output_bytes=100_000)
+LIMITS = Limits(cpu_s=2.0, wall_s=15.0, memory_bytes=256 * 2**20, output_bytes=100_000)
 
 
 @pytest.fixture(scope="module")
