@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox.languages import SUITE_FILE, Language, Testing, _native
+from sandbox.languages import SUITE_FILE, Language, Testing, _image, _native
 
 LINK = ("-C", "prefer-dynamic", "-C", "linker=/usr/bin/gcc")
 LIBRARIES = "/usr/lib/harness/rust"
 EXTERNS = f"-L {LIBRARIES} --extern rand --extern regex --extern md5"
+SIGN = "/usr/lib/harness/sign.o"
 # the three crates that published tests name, with what they need: by hand, without cargo
 CRATES = f"""
 set -e
@@ -36,8 +37,16 @@ one regex regex --cfg 'feature="std"' --cfg 'feature="unicode"' --cfg 'feature="
   --cfg 'feature="unicode-perl"' --cfg 'feature="unicode-script"' --cfg 'feature="unicode-segment"' --extern regex_syntax=$L/libregex_syntax.rlib
 one md5 md5 --edition=2015 --cfg 'feature="std"'
 rm -r /usr/share/cargo
+echo '{_native.SIGN}' > /tmp/sign.c
+/usr/bin/gcc -c -o {SIGN} /tmp/sign.c
 """  # noqa: E501
-SIGN = "/usr/bin/gcc -c -o harness_sign.o harness_sign.c"
+
+
+# what only static programs, compilers in C and macros that are programs need: the rest is linked dynamically
+UNUSED = _image.remove(
+    "/tmp/*", "/usr/lib/gcc/*/*/cc1", "/usr/lib/x86_64-linux-gnu/libc.a",
+    *(f"/usr/lib/rustlib/*/lib/lib{name}-*.rlib" for name in ("std", "test", "proc_macro")),
+)  # fmt: skip
 
 
 def _names(source: str) -> dict[str, str]:
@@ -48,14 +57,13 @@ def _names(source: str) -> dict[str, str]:
 # the library, then each file of tests, as cargo does
 SUITE = f"""
 set -e
-{SIGN}
 while read -r key is value; do
   [ "$key$is$name" = name= ] && name=$(echo $value | tr -d '"' | tr - _)
 done < Cargo.toml
 R="/usr/bin/rustc --edition=2021 -C overflow-checks {" ".join(LINK)} --color=never --cap-lints=allow"
 $R --crate-type=rlib --crate-name=$name {EXTERNS} -o lib$name.rlib src/lib.rs
 for file in tests/*.rs; do
-  $R --test --extern $name=lib$name.rlib {EXTERNS} -C link-arg=harness_sign.o -C link-arg=-lc \\
+  $R --test --extern $name=lib$name.rlib {EXTERNS} -C link-arg={SIGN} -C link-arg=-lc \\
     -C link-arg={_native.WRAP} -o out/$(basename $file .rs) $file
 done
 """
@@ -77,18 +85,18 @@ LANGUAGE = Language(
     fence_names=("rust", "rs"),
     family="rust",
     packages=("rustc", "gcc", "libc6-dev", "librust-rand-dev", "librust-regex-dev", "librust-md5-dev", "coreutils"),
-    prepare=CRATES,
+    prepare=CRATES + UNUSED,
     version_of="rustc",
     compile=(
         "/usr/bin/rustc", "--edition=2021", "-O", *LINK, "--color=never", "-o", "out/main", "main.rs",
     ),
     run=("{build}/main",),
     testing=Testing(
-        files={_native.SIGN_FILE: _native.SIGN},
+        files={},
         compile=(
             "/usr/bin/sh", "-c",
-            f"{SIGN} && exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
-            f" --color=never --cap-lints=allow -C link-arg=harness_sign.o -C link-arg=-lc -C link-arg={_native.WRAP}"
+            f"exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
+            f" --color=never --cap-lints=allow -C link-arg={SIGN} -C link-arg=-lc -C link-arg={_native.WRAP}"
             f" {EXTERNS} -o out/main main.rs",
         ),
         run=("{build}/main",),
@@ -98,7 +106,7 @@ LANGUAGE = Language(
     ),
     suite=Testing(  # a crate as cargo lays it out, with its integration tests
         source_file=SUITE_FILE,
-        files={_native.SIGN_FILE: _native.SIGN, "harness_suite.sh": SUITE, "harness_run.sh": RUN},
+        files={"harness_suite.sh": SUITE, "harness_run.sh": RUN},
         compile=("/usr/bin/sh", "harness_suite.sh"),
         run=("/usr/bin/sh", "harness_run.sh", "{build}"),
         environment={"RUST_TEST_THREADS": "1"},

@@ -72,6 +72,7 @@ int main(void) {
 }
 """.replace("@CALLS@", "\n".join(f'    errno = 0; ask("{name}", syscall({call}));' for name, call in CALLS.items()))
 # What a compiler is asked for, which runs in the sandbox too: texts that must not compile, or show nothing.
+GO = "package main\n\nimport (%s)\n\n"
 COMPILERS = {
     "cpp": {
         "the supervisor's environment": '#include "/proc/1/environ"\nint main() {}',
@@ -81,5 +82,42 @@ COMPILERS = {
         "macros without end": "#define A B B\n#define B C C\n" + "".join(
             f"#define {chr(67 + at)} {chr(68 + at)} {chr(68 + at)} {chr(68 + at)} {chr(68 + at)}\n" for at in range(20)
         ) + "int main() { A; }",
+        "templates without end": "template <class A, class B> struct T { using X = typename T<T<A, B>, T<B, A>>::X; };\nint main() { T<int, char>::X x; }",
+        "an array of 4 GB": "char a[4L << 30] = {1};\nint main() { return a[9]; }",
+    },
+    "rust": {
+        "the supervisor's environment": 'fn main() { print!("{}", include_str!("/proc/1/environ")); }',
+        "an earlier result": 'fn main() { print!("{}", include_bytes!("/build/kept").len()); }',
+        "a module elsewhere": '#[path = "/proc/1/environ"]\nmod m;\nfn main() {}',
+        "its own environment": 'fn main() { print!("{}", env!("SECRET")); }',
+        "types without end": "struct A<T>(T);\nfn f<T>(n: u8, x: T) { if n > 0 { f(n - 1, A(x)) } }\nfn main() { f(9, 0) }",
+        "macros without end": "macro_rules! m { ($($t:tt)*) => { m!($($t)* $($t)* x) } }\nfn main() { m!(x) }",
+        "an array of 4 GB": "static A: [u8; 4 << 30] = [1; 4 << 30];\nfn main() { print!(\"{}\", A[std::env::args().count()]); }",
+    },
+    "go": {
+        "the supervisor's environment": GO % '_ "embed"' + "//go:embed /proc/1/environ\nvar s string\n\nfunc main() { print(s) }",
+        "a flag of the linker": '//go:cgo_ldflag "-Wl,/proc/1/environ"\n' + GO % "" + "func main() {}",
+        "an array of 4 GB": GO % "" + "var a = [4 << 30]byte{1: 1, 4<<30 - 1: 1}\n\nfunc main() { print(a[9]) }",
+        "a type without end": GO % "" + "type T struct { t T }\n\nfunc main() { var t T; _ = t }",
+    },
+    "typescript": {
+        "the supervisor's environment": "import x from '/proc/1/environ'; console.log(x)",
+        "the same as a text": "import x from '/proc/1/environ' with { type: 'text' }; console.log(x)",
+        "an earlier result": "import * as x from '/build/kept'; console.log(x)",
+        "brackets without end": "const x = " + "(" * 200_000,
+    },
+    "java": {
+        "a string of 4 GB": "class Main { static final String A = " + " + ".join(['"' + "x" * 1000 + '"'] * 10)
+        + ";\n" + "".join(f"static final String A{n} = {' + '.join([f'A{n - 1}' if n else 'A'] * 10)};\n" for n in range(9))
+        + "public static void main(String[] args) { System.out.println(A8); } }",
+        "brackets without end": "class Main { int x = " + "(" * 100_000 + "1" + ")" * 100_000 + "; }",
+        "a processor of annotations elsewhere": "@Deprecated class Main extends javax.annotation.processing.AbstractProcessor { int f( }",
     },
 }  # fmt: skip
+RIGHT = {
+    "cpp": "int main() {}",
+    "rust": "fn main() {}",
+    "go": GO % "" + "func main() {}",
+    "typescript": "const x: number = 1; console.log(x)",
+    "java": "class Main { public static void main(String[] args) {} }",
+}
