@@ -230,7 +230,8 @@ class EngineCache:
     def _make(self, config: RunConfig, model: ModelSpec) -> Engine:
         if model.engine != "openai":
             self._teller.note(f"loading {model.name} (engine {model.engine}: {model.why})")
-        module = registry.load("harness.engines", model.engine, "engine")
+        with waiting_for(self._teller, f"importing what engine {model.engine} needs"):  # torch takes seconds
+            module = registry.load("harness.engines", model.engine, "engine")
         runs = (config, *self._planned)
         opening = Opening(
             name=model.name,

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.config import RunConfig
 from harness.datasets import load_set
-from harness.engines import Engine
+from harness.engines import Engine, waiting_for
 from harness.engines._selection import ModelSpec
 from harness.errors import InputError, Interrupted
 from harness.files.atomic import replaced
@@ -66,7 +66,8 @@ def _rescore(
     run: Path, config: RunConfig, observer: RunObserver, same_problems: bool, sandboxes: Sandboxes | None
 ) -> RunResult:
     source = reader.read_manifest(run)
-    problems = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
+    with waiting_for(observer, f"reading the problem set {config.problems}"):
+        problems = load_set(config.problems, config.cache, open_task(config.task, config.task_options))
     if same_problems:
         _check_same(source, problems)
     of_run = drawn(run, source, problems, config)

@@ -58,7 +58,8 @@ def run(
 
 
 def _run(job: Job, config: RunConfig, observer: RunObserver, engines: EngineCache) -> RunResult:
-    found = reader.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
+    with waiting_for(observer, "looking for the run"):
+        found = reader.find_run(config.results, job.problems.name, job.model.name, job.manifest.fingerprint)
     if found is None and config.same_server:
         found = reader.find_moved_run(config.results, job.problems.name, job.model.name, job.manifest.identity)
         if found is None:
@@ -74,7 +75,8 @@ def _run(job: Job, config: RunConfig, observer: RunObserver, engines: EngineCach
         opened = engine()  # what the user got wrong must show before anything is written
         about = opened.describe() if isinstance(opened, SupportsDescription) else {}
         made = manifest.with_engine(job.manifest, about)
-        found = store.create_run(config.results, job.problems.name, job.model.name, made)
+        with waiting_for(observer, "making the run directory"):
+            found = store.create_run(config.results, job.problems.name, job.model.name, made)
         with store.kept_if_begun(found):
             return resume_run(job, found, engine, observer)
     return resume_run(job, found, engine, observer)
