@@ -54,13 +54,23 @@ def kid(
 
 def squared_mmd(x: Matrix, y: Matrix) -> float:
     """The unbiased estimate for two sets of one size m: pairs of a picture with itself are left out."""
-    m, d = x.shape
+    m = len(x)
     within = 0.0
     for side in (x, y):
-        kernel = (side @ side.T / d + 1) ** 3
+        kernel = _kernel(side, side)
         within += float(kernel.sum() - np.trace(kernel)) / (m * (m - 1))
-    across = (x @ y.T / d + 1) ** 3
+    across = _kernel(x, y)
     return float(within - 2 * float(across.sum()) / (m * m))
+
+
+def _kernel(x: Matrix, y: Matrix) -> Matrix:
+    """(N, M): the cube of x y' / D + 1. Multiplied out, which is faster than a power of 3."""
+    base = x @ y.T
+    base /= x.shape[1]
+    base += 1
+    cube = base * base
+    cube *= base
+    return cube
 
 
 def _round_down(n: int) -> int:
