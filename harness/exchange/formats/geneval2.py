@@ -1,6 +1,7 @@
 """GenEval 2 (Kamath et al. 2025, arXiv 2512.16853): the scores of every atom of every prompt, `score_lists.json`.
 
-A list with a list for each prompt, or an object prompt -> list; scores are between 0 and 1. The mean of arithmetic
+A list with a list for each prompt, or an object prompt -> list; scores are between 0 and 1, but for what rounding adds:
+its sums of token probabilities come out as 1.00000001, which counts as 1. The mean of arithmetic
 means is about atoms (Soft-TIFA AM), that of geometric means about whole prompts (Soft-TIFA GM). Standard errors are
 over prompts.
 """
@@ -15,6 +16,7 @@ from harness.exchange import ImportedSet, InputFile, number
 from harness.exchange.reported import clustered_mean
 
 ROUND_TRIP = "numbers"
+LARGEST = 1 + 1e-5
 
 
 def recognizes(source: InputFile) -> bool:
@@ -30,7 +32,9 @@ def _rows(document: Any) -> list[Any]:
 
 
 def _is_scores(row: Any) -> bool:
-    return isinstance(row, list) and bool(row) and all(number(each) is not None and 0 <= each <= 1 for each in row)
+    return (
+        isinstance(row, list) and bool(row) and all(number(each) is not None and 0 <= each <= LARGEST for each in row)
+    )
 
 
 def read(source: InputFile) -> list[ImportedSet]:
@@ -41,6 +45,7 @@ def read(source: InputFile) -> list[ImportedSet]:
     for place, row in enumerate(rows):
         if not _is_scores(row):
             raise SamplesError(f"{source.path}, prompt {place}: a list of scores between 0 and 1 is expected")
+    rows = [[min(float(each), 1.0) for each in row] for row in rows]
     arithmetic = [math.fsum(row) / len(row) for row in rows]
     geometric = [math.prod(row) ** (1 / len(row)) for row in rows]
     prompts = range(len(rows))

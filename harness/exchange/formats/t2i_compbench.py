@@ -37,6 +37,6 @@ def _answer(row: Any, where: str) -> float:
         value = float(row["answer"])
     except (TypeError, KeyError, ValueError) as error:
         raise SamplesError(f"{where}: an object with question_id and answer, a number, is expected") from error
-    if not 0 <= value <= 1:
+    if not 0 <= value <= 1 + 1e-5:  # what rounding adds to a probability
         raise SamplesError(f"{where}: answer is {value:g}, not between 0 and 1")
-    return value
+    return min(value, 1.0)

@@ -74,3 +74,13 @@ def test_the_error_of_geneval_is_over_prompts(tmp_path: Path) -> None:
 def test_a_fault_is_named_with_its_place(tmp_path: Path, name: str, content: str, message: str) -> None:
     with pytest.raises(SamplesError, match=message):
         imported(tmp_path, content, name)
+
+
+def test_scores_that_rounding_lifts_above_1_count_as_1(tmp_path: Path) -> None:
+    found = {
+        each["metric"]: each["value"] for each in imported(tmp_path, "[[1.00000003, 0.25], [1.00000001]]")["estimates"]
+    }
+    assert found == {"geneval2/atoms": 0.8125, "geneval2/prompts": 0.75}
+    rows = [{"question_id": 0, "answer": "1.0000001"}, {"question_id": 1, "answer": "0.5"}]
+    (one,) = imported(tmp_path, json.dumps(rows))["estimates"]
+    assert one["value"] == 0.75
