@@ -1,7 +1,8 @@
 """VBench (Huang et al. 2024, arXiv 2311.17982): `*_eval_results.json`, a mean and the single videos of each dimension.
 
 {"subject_consistency": [0.93, [{"video_path": "...", "video_results": 0.95}, ...]], ...}. The means are VBench's own;
-standard errors are over videos. No total is made of them: VBench's needs the ranges of its leaderboard.
+standard errors are over videos. `imaging_quality` is of 100 for the single videos, and in older versions for their mean
+too; here it is of 1 as the others are. No total is made of them: VBench's needs the ranges of its leaderboard.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ def read(source: InputFile) -> list[ImportedSet]:
 
 def _dimension(name: str, mean: float, videos: list[dict[str, Any]]) -> ReportedMetric:
     values = [float(row["video_results"]) for row in videos if isinstance(row["video_results"], bool | int | float)]
+    if name == "imaging_quality":
+        mean = mean / 100 if mean > 1 else mean
+        values = [value / 100 for value in values] if max(values, default=0.0) > 1 else values
     stderr = None
     if len(values) == len(videos) and len(values) > 1:
         stderr = clustered_mean(name, values, range(len(values))).stderr

@@ -84,3 +84,10 @@ def test_scores_that_rounding_lifts_above_1_count_as_1(tmp_path: Path) -> None:
     rows = [{"question_id": 0, "answer": "1.0000001"}, {"question_id": 1, "answer": "0.5"}]
     (one,) = imported(tmp_path, json.dumps(rows))["estimates"]
     assert one["value"] == 0.75
+
+
+@pytest.mark.parametrize("mean", [0.65, 65.0])
+def test_imaging_quality_of_vbench_is_of_1_whatever_its_videos_are_of(tmp_path: Path, mean: float) -> None:
+    videos = [{"video_path": str(i), "video_results": value} for i, value in enumerate([60.0, 70.0])]
+    (one,) = imported(tmp_path, json.dumps({"imaging_quality": [mean, videos]}))["estimates"]
+    assert one["value"] == pytest.approx(0.65) and one["low"] == pytest.approx(0.65 - 1.959964 * 0.05, abs=1e-6)
