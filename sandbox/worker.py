@@ -34,9 +34,9 @@ START_TIMEOUT_S = 60.0
 BUILDS = 64  # of which it is remembered that they were compiled there
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
 # Runs in the guest: reads one frame with the sources, makes modules of them, and serves. Each program's process is a
-# copy of this one, so what compiling leaves in memory, 1.4 MB, is left in another process. Programs are forked here and
-# not in the supervisor's functions: a program runs as deep in the interpreter's stack as `python main.py` has it, but
-# for one frame, and no frame is unwound, which would touch 90 pages, 0.25 ms a program.
+# copy of this one, so what compiling leaves in memory, 1.4 MB, is left in another process, and no docstring comes here.
+# Programs are forked here and not in the supervisor's functions: a program runs as deep in the interpreter's stack as
+# `python main.py` has it, but for one frame, and no frame is unwound, which would touch 90 pages, 0.25 ms a program.
 BOOTSTRAP = """
 import sys, os, marshal, struct, types
 def read(fd, n):
@@ -49,7 +49,9 @@ def read(fd, n):
 def compiled(frame):
     import json
     start = json.loads(frame)
-    start['modules'] = [(name, compile(source, 'guest/' + name + '.py', 'exec')) for name, source in start['modules']]
+    start['modules'] = [
+        (name, compile(source, 'guest/' + name + '.py', 'exec', optimize=2)) for name, source in start['modules']
+    ]
     return marshal.dumps(start)
 out, into = os.pipe()
 if os.fork() == 0:

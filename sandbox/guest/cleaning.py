@@ -84,10 +84,11 @@ def all_gone(uid: int | None, spared: set[int]) -> bool:
     return False
 
 
-def wipe(workdir: str, script: str) -> bool:
+def wipe(workdir: str, script: str, uid: int | None) -> bool:
     """Empty what a program can write to. False where something may have been left.
 
     workdir: the one directory that each program has; most leave nothing else, and in it at most their source `script`.
+    uid: of the program; None where it has ours.
     """
     try:
         try:
@@ -96,10 +97,14 @@ def wipe(workdir: str, script: str) -> bool:
             with contextlib.suppress(OSError):  # whatever is in its place is looked at below
                 _remove_script(workdir, script)
                 os.rmdir(workdir)
-        empty = all(_is_empty(root) or _empty(root) for root in _temporary())
-        for root in _temporary():  # when it was last written to is nothing that the next program may read
-            os.utime(root, (0, 0))
-        return empty
+        for root in _temporary():
+            # as it was left below: nothing was made in it since, for only its owner can set this back
+            if uid is not None and os.stat(root).st_mtime_ns == 0:  # noqa: PTH116 - pathlib is not loaded
+                continue
+            if not (_is_empty(root) or _empty(root)):
+                return False
+            os.utime(root, (0, 0))  # when it was last written to is nothing that the next program may read
+        return True
     except Exception:  # whatever a program made of its files: in doubt, dirty
         return False
 

@@ -8,7 +8,6 @@ numbers alone agree where these are the same decimals, one by one: 1.0 is 1, and
 
 from __future__ import annotations
 
-import decimal
 import math
 from collections.abc import Callable
 
@@ -37,6 +36,8 @@ def _never(_ours: str, _theirs: str) -> bool:
 
 
 def _same_decimals(ours: str, theirs: str) -> bool:
+    import decimal  # 0.1 MB, of which every program's fork would copy the page tables
+
     try:
         mine, goal = ([decimal.Decimal(word) for word in line.split()] for line in (ours, theirs))
         return mine == goal

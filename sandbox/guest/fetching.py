@@ -8,7 +8,7 @@ splices the frame to the host, so that no later program, a fork of it, finds the
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
 import stat
 import sys
@@ -52,7 +52,7 @@ def _read_all(names: list[str], workdir: str) -> dict[str, Any]:
             missing[name] = error.strerror or "unreadable" if isinstance(error, OSError) else str(error)
         else:
             room -= len(data)
-            files[name] = base64.b64encode(data).decode()
+            files[name] = binascii.b2a_base64(data, newline=False).decode()
     return {"files": files, "missing": missing}
 
 

@@ -49,12 +49,12 @@ class Rules:
 
     def __init__(self, version: int, loopback: bool) -> None:
         truncate = TRUNCATE if version >= TRUNCATE_SINCE else 0
-        self._own = READ | WRITE | LIST | truncate
         network = NETWORK if version >= NETWORK_SINCE and not loopback else 0
         scopes = SCOPES if version >= SCOPES_SINCE else 0
         self._attributes = _buffer("=QQQ", EVERYTHING | truncate, network, scopes)
         self._size = 24 if version >= SCOPES_SINCE else 16 if version >= NETWORK_SINCE else 8
         self._rules = [rule for path, rights in _paths(truncate) if (rule := _rule(path, rights)) is not None]
+        self._of_itself = _buffer("=Qi", READ | WRITE | LIST | truncate, -1)  # one for all: each program has its copy
         self._left = 0
         self._fd = -1
 
@@ -83,7 +83,8 @@ class Rules:
     def enter(self) -> None:
         """In the program's process, before the program is there. Raises OSError."""
         own = os.open("/proc/self", os.O_PATH)
-        _call(ADD_RULE, self._fd, PATH_BENEATH, _buffer("=Qi", self._own, own), 0)
+        struct.pack_into("=i", self._of_itself, 8, own)
+        _call(ADD_RULE, self._fd, PATH_BENEATH, self._of_itself, 0)
         _call(RESTRICT, self._fd, 0)
         os.close(own)
 

@@ -7,6 +7,7 @@ ready and no processor was free.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import select
@@ -21,7 +22,8 @@ from sandbox.guest.seccomp import Refusals
 TICKS = os.sysconf("SC_CLK_TCK")
 # Of cgroup v1. A program that runs for longer is looked at every so often; with less than the margin left it is ended,
 # for the kernel might end the supervisor instead: it counts pages of a process, not what its sockets hold.
-MEMORY_FILES = ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+MEMORY_LIMIT = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+MEMORY_USAGE = "/sys/fs/cgroup/memory/memory.usage_in_bytes"
 MEMORY_STAT = "/sys/fs/cgroup/memory/memory.stat"
 MEMORY_TICK_S = 0.01
 MEMORY_MARGIN_BYTES = 96 * 2**20
@@ -55,7 +57,7 @@ class Watch:
         self.waited_for_disk = False
         self.starved = False  # the machine gave it too little time to come to any end
         self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids}
-        self._forks_before = _last_pid()
+        self._forks_before = 0 if limits["cgroup"] else _last_pid()
         self._pidfd = os.pidfd_open(pid)
         self._poll = select.poll()
         self._refusals = refusals
@@ -194,13 +196,21 @@ def _others() -> list[str]:
 def memory_left() -> float:
     """Bytes that this cgroup may still use; the pages of files that it could give up count as left."""
     try:
-        (limit, used), given_up = (int(procfs.read((path,))) for path in MEMORY_FILES), 0
-        for line in procfs.read((MEMORY_STAT,)).splitlines():
-            if line.startswith((b"total_inactive_file ", b"total_active_file ")):
-                given_up += int(line.split()[1])
+        left = _memory_limit() - int(procfs.read((MEMORY_USAGE,)))
     except ValueError:  # no such cgroup, or no limit
         return math.inf
-    return limit - used + given_up
+    if left >= MEMORY_MARGIN_BYTES:  # the usual case, and this is asked a few times for each program
+        return left
+    for line in procfs.read((MEMORY_STAT,)).splitlines():
+        if line.startswith((b"total_inactive_file ", b"total_active_file ")):
+            left += int(line.split()[1])
+    return left
+
+
+@functools.cache
+def _memory_limit() -> int:
+    """Of this cgroup, in bytes. Raises ValueError."""
+    return int(procfs.read((MEMORY_LIMIT,)))
 
 
 def _last_pid() -> int:

@@ -29,7 +29,8 @@ from sandbox.guest import codec, landlock, seccomp, unittest_suites, wire
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
 DETAIL_CHARS = 500
 # Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
-_memory_reserve = [bytearray(2**20)]
+# Of zeros that nobody wrote: it has no page, which each fork would copy the entry of.
+_memory_reserve = [bytes(2**20)]
 RELIEF_BYTES = 16 * 2**20
 RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {

@@ -38,6 +38,7 @@ PR_SET_SECCOMP, MODE_FILTER, NEW_LISTENER = 22, 2, 8
 RECEIVE, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
 CALL, ANSWER = struct.Struct("=QIIiI56x"), struct.Struct("=QqiI")  # struct seccomp_notif, seccomp_notif_resp
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+SOCKETS = ("socket", "socketpair")  # by their family
 FAMILIES = (1,)  # AF_UNIX
 LOOPBACK_FAMILIES = (2, 10)  # AF_INET, AF_INET6
 SO_COOKIE = 57
@@ -62,12 +63,15 @@ class Filter:
         if machine not in AUDIT:
             raise OSError(errno.ENOSYS, f"no system call filter for {machine}")
         self._audit, self._numbers = AUDIT[machine], syscalls.numbers(machine)
+        self._seccomp = self._numbers["seccomp"]
         # an architecture lacks calls that others kept for old programs; what is in no table at all is a mistake
         known = {name for each in AUDIT for name in syscalls.numbers(each)}
         if unknown := sorted({*more} - known):
             raise KeyError(f"no system call is called {', '.join(unknown)}")
         self._allowed = sorted({self._numbers[name] for name in (*syscalls.ALLOWED, *more) if name in self._numbers})
         self._families = (*FAMILIES, *LOOPBACK_FAMILIES) if loopback else FAMILIES
+        self._programs = {refuse: self._program(refuse) for refuse in (NOTIFY, ERRNO | errno.EPERM)}
+        self._numbers, self._allowed = {}, []  # every fork would copy the page tables of them
 
     def install(self) -> None:
         """Filter this process and all that it starts; nobody is told. Needs no_new_privs. Raises OSError."""
@@ -78,7 +82,7 @@ class Filter:
     def install_with_listener(self) -> int | None:
         """As `install`, with a descriptor that tells of refused calls; None where there is none. Raises OSError."""
         header, _keep = self._header(NOTIFY)
-        fd = libc().syscall(self._numbers["seccomp"], 1, NEW_LISTENER, header)
+        fd = libc().syscall(self._seccomp, 1, NEW_LISTENER, header)
         if fd >= 0:
             os.set_inheritable(fd, False)
             return int(fd)
@@ -87,7 +91,7 @@ class Filter:
 
     def _header(self, refuse: int) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
         """struct sock_fprog, and what it points to."""
-        program = self._program(refuse)
+        program = self._programs[refuse]
         code = ctypes.create_string_buffer(program, len(program))
         header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
         return ctypes.create_string_buffer(header, len(header)), code
@@ -114,9 +118,9 @@ class Filter:
         families = [
             _step(JUMP_EQUAL, family, len(self._families) - place, 0) for place, family in enumerate(self._families)
         ]
-        rules += self._by_argument(
-            "socket", [*families, refused if refuse == NOTIFY else _step(RETURN, ERRNO | errno.EAFNOSUPPORT)]
-        )
+        unknown = refused if refuse == NOTIFY else _step(RETURN, ERRNO | errno.EAFNOSUPPORT)
+        for name in SOCKETS:
+            rules += self._by_argument(name, [*families, unknown])
         for first, last in _ranges(self._allowed):
             rules += [_step(JUMP_AT_LEAST, first, 0, 2), _step(JUMP_ABOVE, last, 1, 0), _step(RETURN, ALLOW)]
         rules += [_step(JUMP_AT_LEAST, syscalls.NEWEST, 0, 1), _step(RETURN, ERRNO | errno.ENOSYS)]
@@ -137,7 +141,8 @@ class Refusals:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.counted: dict[int, int] = {}
-        self._socket = syscalls.numbers(os.uname().machine)["socket"]
+        numbers = syscalls.numbers(os.uname().machine)
+        self._sockets = [numbers[name] for name in SOCKETS]
 
     def answer(self) -> None:
         """Refuse one call that is held, and count it; nothing if its caller is gone. Called where `fd` can be read."""
@@ -146,7 +151,7 @@ class Refusals:
             return
         held, _, _, number, _ = CALL.unpack(call.raw)
         self.counted[number] = self.counted.get(number, 0) + 1
-        answer = ANSWER.pack(held, 0, -(errno.EAFNOSUPPORT if number == self._socket else errno.EPERM), 0)
+        answer = ANSWER.pack(held, 0, -(errno.EAFNOSUPPORT if number in self._sockets else errno.EPERM), 0)
         libc().ioctl(self.fd, ctypes.c_ulong(SEND), ctypes.create_string_buffer(answer, len(answer)))
 
     def clear(self) -> None:

@@ -25,7 +25,6 @@ import contextlib
 import gc
 import itertools
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -181,6 +180,8 @@ def _preload(name: str) -> None:
     _wanted[name] = _wanted.get(name, 0) + 1
     if _wanted[name] != OFTEN:
         return
+    import shutil  # with the compressors that it loads 0.3 MB, of which every fork copies the page tables
+
     os.environ["MPLCONFIGDIR"] = SCRATCH  # matplotlib keeps a list of fonts, and else leaves a folder to every program
     os.makedirs(SCRATCH, exist_ok=True)
     try:
@@ -216,7 +217,7 @@ def _run(
     kept = building.keep(program.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
     if step.last and order["fetch"]:
         fetching.send(order["fetch"] if gone else [], uid, program.WORKDIR)
-    clean = gone and cleaning.wipe(program.WORKDIR, step.start.source_file or program.SCRIPT)
+    clean = gone and cleaning.wipe(program.WORKDIR, step.start.source_file or program.SCRIPT, uid)
     cpu_s = watch.cpu_s + leftovers_s
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))

@@ -53,7 +53,7 @@ WAITING = """
 poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
 """
 SOCKETS = """
-socketpair bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
+bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
 shutdown setsockopt
 """
 ALLOWED = tuple(" ".join((FILES, MEMORY, PROCESSES, SIGNALS, TIME, WAITING, SOCKETS)).split())
@@ -61,6 +61,7 @@ BY_ARGUMENT = (
     "clone",
     "prlimit64",
     "socket",
+    "socketpair",
     "getsockopt",
     "sched_setscheduler",
 )  # allowed or not by what they ask for (`seccomp`)

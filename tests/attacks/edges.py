@@ -112,6 +112,7 @@ INTERNET = {
     "packets": "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
     "netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
     "a pair": "socket.socketpair(socket.AF_INET)",
+    "a pair within a cluster": "socket.socketpair(socket.AF_TIPC, socket.SOCK_SEQPACKET)",
 }
 # Children that nobody waits for use CPU time that /proc forgets.
 UNSEEN_CHILDREN = """

@@ -112,7 +112,7 @@ def _asked(machine: str, program: bytes, number: int, *arguments: int) -> int:
 
 
 def _by_name(machine: str) -> Iterator[tuple[str, int]]:
-    program = seccomp.Filter(False, ())._program(REFUSE)
+    program = seccomp.Filter(False, ())._programs[REFUSE]
     for name, number in syscalls.numbers(machine).items():
         yield name, _asked(machine, program, number)
 
@@ -131,12 +131,14 @@ def test_nothing_dangerous_is_in_the_list(machine: str) -> None:
 
 def test_arguments_decide_where_they_must(machine: str) -> None:
     numbers = syscalls.numbers(machine)
-    closed, open_ = (seccomp.Filter(loopback, ())._program(REFUSE) for loopback in (False, True))
+    closed, open_ = (seccomp.Filter(loopback, ())._programs[REFUSE] for loopback in (False, True))
     asks = [
         ("socket", (1,), seccomp.ALLOW, seccomp.ALLOW),
         ("socket", (2,), REFUSE, seccomp.ALLOW),
         ("socket", (10,), REFUSE, seccomp.ALLOW),
         ("socket", (16,), REFUSE, REFUSE),
+        ("socketpair", (1,), seccomp.ALLOW, seccomp.ALLOW),
+        ("socketpair", (30,), REFUSE, REFUSE),
         ("clone", (0x11,), seccomp.ALLOW, seccomp.ALLOW),
         ("clone", (0x10000011,), REFUSE, REFUSE),
         ("prlimit64", (0, 7), seccomp.ALLOW, seccomp.ALLOW),
@@ -153,7 +155,7 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
 
 
 def test_other_architectures_are_killed_and_calls_to_come_are_absent(machine: str) -> None:
-    program = seccomp.Filter(False, ())._program(REFUSE)
+    program = seccomp.Filter(False, ())._programs[REFUSE]
     assert _answer(program, struct.pack("=iIQ6Q", 0, 0x40000003, 0, *[0] * 6)) == seccomp.KILL
     assert _asked(machine, program, syscalls.NEWEST + 1) == seccomp.ERRNO | 38
     assert _asked(machine, program, syscalls.numbers(machine)["clone3"]) == seccomp.ERRNO | 38
@@ -161,7 +163,7 @@ def test_other_architectures_are_killed_and_calls_to_come_are_absent(machine: st
 
 
 def test_a_language_gets_the_calls_that_it_names(machine: str) -> None:
-    program = seccomp.Filter(False, ("personality",))._program(REFUSE)
+    program = seccomp.Filter(False, ("personality",))._programs[REFUSE]
     assert _asked(machine, program, syscalls.numbers(machine)["personality"]) == seccomp.ALLOW
     for name in LANGUAGES:
         seccomp.Filter(False, languages.find(name).system_calls)
