@@ -26,9 +26,8 @@ from sandbox.types import CallTests, Execution, Integrity, Limits, Program, Prog
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "program", "ahead", "channel", "testcode", "plain", "judge", "cleaning", "judge_process", "fetching", "building",
-    "monitor",
-    "supervisor",
+    "reports", "script", "program", "ahead", "channel", "testcode", "plain", "judge", "cleaning", "judge_process",
+    "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 BUILDS = 64  # of which it is remembered that they were compiled there
@@ -82,8 +81,8 @@ del start, pid
 try:
     exec(begin.code, begin.namespace)
 except BaseException as error:
-    begin.finish(error)
-begin.finish(None)
+    begin.error = error
+begin.finish()
 """
 # linear in what a model wrote: no blank matches the end of a line
 _PRELOAD = re.compile(rf"^[ \t]*+(?:import|from)[ \t]++({'|'.join(PRELOADS)})\b", re.MULTILINE)

@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import ahead, codec, compare, plain, testcode, unittest_suites, wire
+from sandbox.guest import ahead, codec, compare, plain, reports, testcode, unittest_suites, wire
 from sandbox.guest import program as child
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
@@ -277,7 +277,7 @@ def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversat
 
 
 def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
-    detail = detail[: child.DETAIL_CHARS]
+    detail = detail[: reports.DETAIL_CHARS]
     if error == "MemoryError":
         return "MEMORY_LIMIT", "MemoryError: over its memory limit"
     if phase == "compile":
@@ -391,10 +391,10 @@ def _verdict_of_tests(error: Exception, tests: Tests, talk: Conversation) -> tup
         place += f"; the program returned a {talk.last_opaque}, which is no data: such tests need integrity in-sandbox"
     name = type(error).__name__
     if isinstance(error, AssertionError):
-        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: 2 * child.DETAIL_CHARS]
+        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: 2 * reports.DETAIL_CHARS]
     if isinstance(error, RecursionError):
         return "RUNTIME_ERROR", f"its result nests too deep{place}"
-    return "RUNTIME_ERROR", f"{name} in the tests{place}: {_plain(error)}"[: child.DETAIL_CHARS]
+    return "RUNTIME_ERROR", f"{name} in the tests{place}: {_plain(error)}"[: reports.DETAIL_CHARS]
 
 
 def _plain(error: Exception) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import builtins
 import ctypes
 import functools
-import gc
 import linecache
 import os
 import resource
@@ -22,16 +21,12 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from sandbox.guest import codec, landlock, seccomp, unittest_suites, wire
+from sandbox.guest import codec, landlock, reports, script, seccomp, unittest_suites, wire
+from sandbox.guest.reports import WORKDIR
 
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
-DETAIL_CHARS = 500
-# Thrown off first wherever the program's error is caught: without it not even a call fits into a memory that is full.
-# Of zeros that nobody wrote: it has no page, which each fork would copy the entry of.
-_memory_reserve = [bytes(2**20)]
-RELIEF_BYTES = 16 * 2**20
 RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -42,54 +37,16 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
-WORKDIR = "/tmp/program"  # no program can prepare it for the next: it is removed, or the sandbox destroyed
 HIGHEST_FD = 1024
 UP = "up"
 JUDGE_DEPTH = 1000
 _UP_FRAME = wire.frame(codec.encode(["", UP]))
 _decode = codec.Decoder(iter)
-SCRIPT = "main.py"
-SCRIPT_PATH = f"{WORKDIR}/{SCRIPT}"
-SOURCES = ("program.py", "tests.py", SCRIPT_PATH)
 
 
-class Script:
-    """A program as a script, compiled: `exec(code, namespace)`, then `finish`."""
-
-    def __init__(self, code: types.CodeType, namespace: dict[str, Any], channel: _Channel) -> None:
-        self.code, self.namespace, self._channel = code, namespace, channel
-
-    def finish(self, error: BaseException | None) -> NoReturn:
-        """End as the interpreter does: print an error, wait for threads, run exit handlers, end what is global."""
-        code = 1
-        try:
-            code = self._end(error)
-        except BaseException:  # the last frame of this process: whatever arrives here is the program's
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-
-    def _end(self, error: BaseException | None) -> int:
-        if error is None:
-            return _finish(0, self.namespace)
-        if isinstance(error, SystemExit):
-            return _finish(_exit_code(error), self.namespace)
-        _memory_reserve.clear()
-        if isinstance(error, MemoryError):
-            _relieve()
-        trace = error.__traceback__
-        error = error.with_traceback(trace.tb_next if trace else None)
-        kind, line = _kind(error), _describe(error)[0]
-        _print_uncaught(error)
-        self._channel.send("failed", "program", kind, line)
-        code = _finish(1, self.namespace)
-        if isinstance(error, KeyboardInterrupt) and code == 1:  # the interpreter ends itself by the signal
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        return code
-
-
-def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None, rules: landlock.Rules | None) -> Script:
+def main(
+    start: Start, stdio: tuple[int, ...], channel: int, uid: int | None, rules: landlock.Rules | None
+) -> script.Script:
     """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
 
     Returns a script that is ready; a program with tests does not return.
@@ -119,14 +76,13 @@ def main(start: Start, stdio: tuple[int, ...], channel: int, uid: int | None, ru
         if start.command:
             execute(start, job, peer)
         elif job["mode"] == "script":
-            script = _load_script(job, peer)
-            if script is not None:
-                return script
+            if (found := script.load(job, peer)) is not None:
+                return found
         else:
             code = {"call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
         traceback.print_exc()
-    _flush()
+    reports.flush()
     os._exit(code)
 
 
@@ -157,7 +113,7 @@ class Start:
             (resource.RLIMIT_FSIZE, limits["disk_bytes"], limits["disk_bytes"]),
             (resource.RLIMIT_NOFILE, limits["open_files"], limits["open_files"]),
             (resource.RLIMIT_NPROC, limits["processes"], limits["processes"]),
-            (resource.RLIMIT_DATA, memory, memory + RELIEF_BYTES),
+            (resource.RLIMIT_DATA, memory, memory + reports.RELIEF_BYTES),
         ]
         if not limits["cgroup"]:  # no cgroup bounds what is shared; reserved but unused space needs room
             wanted.append((resource.RLIMIT_AS, memory + RESERVED_BYTES, memory + RESERVED_BYTES))
@@ -237,12 +193,6 @@ def _write_files(files: dict[str, bytes]) -> None:
             file.write(content)
 
 
-def _relieve() -> None:
-    """More room, once the reserve has made some: enough to tell that memory ran out."""
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
 def new_module(name: str, file: str) -> types.ModuleType:
     """A module that is registered under its name, as classes of it need it."""
     module = types.ModuleType(name)
@@ -294,7 +244,7 @@ class _Channel:
     def end_if_forked(self) -> None:
         """A process that the program forked ends where its copy of the program does: the calls are not for it."""
         if os.getpid() != self._pid:
-            _flush()
+            reports.flush()
             os._exit(0)
 
 
@@ -347,19 +297,19 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
             if ahead and len(iterators.kept) > held:  # the judge may ask for its items before the next call
                 ahead, answer[0] = [], "held"
             channel.end_if_forked()
-            _flush()
+            reports.flush()
             channel.send(*answer)
         except codec.Unfit as error:
             channel.end_if_forked()
             channel.send("unfit", str(error))
         except BaseException as error:  # the program's errors are data: every one is reported, none escapes
             channel.end_if_forked()
-            _flush()
+            reports.flush()
             if kind == "next" and isinstance(error, StopIteration):
                 channel.send("stop")
             else:
-                _memory_reserve.clear()
-                line, text = _describe(error)
+                reports.reserve.clear()
+                line, text = reports.describe(error)
                 channel.send("error", codec.exception_name(error), line, _arguments(error, text))
 
 
@@ -378,13 +328,14 @@ def _packed(value: Any, iterators: _Iterators) -> Any:
 def _arguments(error: BaseException, text: str) -> list[Any]:
     """An exception's arguments where they are brief and plain, else its text."""
     args = error.args if type(error.args) is tuple else (text,)
-    return list(args) if codec.brief(args) and len(repr(args)) <= DETAIL_CHARS else [text]
+    return list(args) if codec.brief(args) and len(repr(args)) <= reports.DETAIL_CHARS else [text]
 
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
     """The namespace in which the program ran as a module; None where it did not get to its end."""
     namespace = new_module("candidate", f"{WORKDIR}/program.py").__dict__
     sys.argv = ["program.py", *job["argv"]]
+    sys.orig_argv = [sys.executable, *sys.argv]
     _remember("program.py", job["source"])
     phase = "setup"
     try:
@@ -395,8 +346,8 @@ def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
         phase = "program"
         exec(code, namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
-        _memory_reserve.clear()
-        channel.send("failed", phase, _kind(error), _describe(error)[0])
+        reports.reserve.clear()
+        channel.send("failed", phase, reports.kind(error), reports.describe(error)[0])
         return None
     channel.end_if_forked()
     if job["mode"] == "call" and job["entry_point"] not in namespace:
@@ -422,8 +373,8 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
         find = namespace.get
         unittest_suites.run(namespace, before, "tests.py", names, lambda: find(job["entry_point"]), lambda: not guarded)
     except BaseException as error:  # as above
-        _memory_reserve.clear()
-        channel.send("failed", "tests", _kind(error), _describe(error)[0])
+        reports.reserve.clear()
+        channel.send("failed", "tests", reports.kind(error), reports.describe(error)[0])
         return 1
     channel.send("done")
     return 0
@@ -471,115 +422,3 @@ def _hand_over(sign: bytes) -> None:
         os.dup2(read, NONCE_FD)
         os.close(read)
     os.set_inheritable(NONCE_FD, True)
-
-
-def _load_script(job: dict[str, Any], channel: _Channel) -> Script | None:
-    """The program as `python main.py` would find itself; None where it does not compile."""
-    from importlib.machinery import SourceFileLoader  # loaded with the interpreter
-
-    data = job["source"].encode("utf-8", "surrogatepass")
-    os.umask(0o022)
-    with open(SCRIPT_PATH, "wb") as file:
-        file.write(data)
-    module = types.ModuleType("__main__")
-    module.__dict__.update(
-        __annotations__={}, __builtins__=builtins, __file__=SCRIPT_PATH, __cached__=None,
-        __loader__=SourceFileLoader("__main__", SCRIPT_PATH),
-    )  # fmt: skip
-    sys.modules["__main__"] = module
-    sys.argv = [SCRIPT, *job["argv"]]
-    sys.path.insert(0, WORKDIR)
-    try:
-        return Script(compile(data, SCRIPT_PATH, "exec", dont_inherit=True), module.__dict__, channel)
-    except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
-        traceback.print_exception(error, limit=0)
-        channel.send("failed", "compile", _kind(error), _describe(error)[0])
-        return None
-
-
-def _print_uncaught(error: BaseException) -> None:
-    """By the program's own hook, if it has one; a hook that fails does not hide the error."""
-    try:
-        sys.stdout.flush()
-    except BaseException:  # closed or replaced by the program
-        pass
-    if sys.excepthook is sys.__excepthook__:
-        traceback.print_exception(error)
-        return
-    try:
-        sys.excepthook(type(error), error, error.__traceback__)
-    except BaseException:  # as the interpreter does: say so, and print the error that it was called for
-        traceback.print_exc()
-        traceback.print_exception(error)
-
-
-def _exit_code(error: SystemExit) -> int:
-    if error.code is None:
-        return 0
-    if isinstance(error.code, int):
-        return error.code & 0xFF if -(2**63) <= error.code < 2**63 else 255
-    print(error.code, file=sys.stderr)
-    return 1
-
-
-def _finish(code: int, namespace: dict[str, Any]) -> int:
-    """Wait for the program's threads, run its exit handlers, end its globals; 120 where what it printed is lost."""
-    import atexit
-
-    if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()
-    atexit._run_exitfuncs()
-    code = code if _flush() else 120
-    _end_globals(namespace)
-    return code if _flush() else 120
-
-
-def _end_globals(namespace: dict[str, Any]) -> None:
-    """As the interpreter ends a module: private names first; destructors run, and may print."""
-    for names in ([name for name in namespace if name[:1] == "_" and name[1:2] != "_"], list(namespace)):
-        for name in names:
-            if name != "__builtins__":
-                namespace[name] = None
-    gc.collect()
-
-
-def _flush() -> bool:
-    """Whether all that was printed is out."""
-    done = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if not getattr(stream, "closed", True):
-                stream.flush()
-        except BaseException as error:  # replaced by the program, or printed to what is no more
-            if stream is sys.stdout and sys.stderr is not None:
-                print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}", file=sys.stderr)
-                done = False
-    return done
-
-
-def _describe(error: BaseException) -> tuple[str, str]:
-    """The error as one line for people with the place in the program where it left, and its own text alone."""
-    if isinstance(error, MemoryError):
-        _relieve()
-    try:
-        text = "".join(traceback.format_exception_only(type(error), error)).strip()
-        own = str(error)
-    except BaseException:  # an exception whose own __str__ raises
-        text, own = type(error).__name__, ""
-    return (text + _line_of(error))[:DETAIL_CHARS], str.__str__(own)[:DETAIL_CHARS]
-
-
-def _kind(error: BaseException) -> str:
-    for known in (AssertionError, MemoryError, SyntaxError, SystemExit):
-        if isinstance(error, known):
-            return known.__name__
-    return type(error).__name__[:80]
-
-
-def _line_of(error: BaseException) -> str:
-    """The source line of the program or its tests where the exception left it."""
-    place = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename in SOURCES:
-            place = f" ({frame.filename}:{frame.lineno}: {frame.line})"
-    return place

@@ -31,7 +31,19 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sandbox.guest import building, cleaning, fetching, landlock, places, procfs, program, seccomp, testcode, wire
+from sandbox.guest import (
+    building,
+    cleaning,
+    fetching,
+    landlock,
+    places,
+    procfs,
+    program,
+    reports,
+    seccomp,
+    testcode,
+    wire,
+)
 from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.monitor import Watch, outside_cpu
 
@@ -214,10 +226,10 @@ def _run(
         watch.over_time = True
         judge.kill()
     gone = judge.alive and cleaning.all_gone(uid, judge.pids)
-    kept = building.keep(program.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
+    kept = building.keep(reports.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
     if step.last and order["fetch"]:
-        fetching.send(order["fetch"] if gone else [], uid, program.WORKDIR)
-    clean = gone and cleaning.wipe(program.WORKDIR, step.start.source_file or program.SCRIPT, uid)
+        fetching.send(order["fetch"] if gone else [], uid, reports.WORKDIR)
+    clean = gone and cleaning.wipe(reports.WORKDIR, step.start.source_file or reports.SCRIPT, uid)
     cpu_s = watch.cpu_s + leftovers_s
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))

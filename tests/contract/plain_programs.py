@@ -255,11 +255,80 @@ _RAISED = (
 )
 
 
+# How a program begins and ends: what a person would look for last.
+_ENDS = (
+    "import sys\nprint(sys.argv, sys.orig_argv[-1:] , __file__, __name__, __spec__, __doc__, __package__, __loader__.__class__.__name__, __cached__ if '__cached__' in globals() else None)",
+    "print(sorted(globals()))\nprint(sorted(vars()))",
+    "from __future__ import annotations\nexec('def f(a: nope): pass\\nprint(f.__annotations__)')",
+    "import sys\nprint(sys.stdin.isatty(), sys.stdout.isatty(), sys.stdin.encoding, sys.stdout.encoding, sys.stdout.errors, sys.stdin.errors, sys.stderr.errors, sys.stdout.line_buffering, sys.stderr.line_buffering, sys.stdout.newlines, sys.stdin.mode, sys.stdout.mode, sys.stdout.name, sys.stdin.name, sys.stdout.buffer.raw.name if hasattr(sys.stdout.buffer,'raw') else None)",
+    "class S:\n  def __str__(self): raise ValueError('no')\nraise SystemExit(S())",
+    "raise SystemExit(1,2)",
+    "class E(SystemExit): pass\nraise E(4)",
+    "import threading,sys\nt=threading.Thread(target=lambda: sys.exit(3)); t.start(); t.join(); print('x')",
+    "import sys\ndef h(*a): sys.exit(9)\nsys.excepthook=h\n1/0",
+    "raise ExceptionGroup('g',[ValueError(1),TypeError(2)])",
+    "e=ValueError('b'); e.add_note('note'); raise e",
+    "try: 1/0\nexcept ZeroDivisionError as e: raise ValueError('b') from e",
+    "import os\npid=os.fork()\nif pid==0: print('child'); raise SystemExit(4)\nprint(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))",
+    "import os,sys\nprint('a')\nif os.fork()==0: sys.exit(0)\nos.wait(); print('b')",
+    "import os\nprint('a',end='')\nif os.fork()==0: os._exit(0)\nos.wait(); print('b')",
+    "import os,sys\nsys.stdout.flush()\nos.execv(sys.executable,[sys.executable,'-c','print(5)'])",
+    "import signal\nprint({s.name: (signal.getsignal(s) if not callable(signal.getsignal(s)) or isinstance(signal.getsignal(s), signal.Handlers) else signal.getsignal(s).__name__) for s in signal.valid_signals() if isinstance(s, signal.Signals)})\nprint(signal.pthread_sigmask(signal.SIG_BLOCK,[]))",
+    "import os,signal\nos.kill(os.getpid(),2)\nimport time; time.sleep(1)",
+    "import ctypes\nlibc=ctypes.CDLL(None); libc.puts(b'hi'); libc.fflush(None); print(libc.abs(-3))",
+    "import ctypes\nlibc=ctypes.CDLL(None); libc.printf(b'no newline')",
+    "class A:\n  def __init__(s,n): s.n=n\n  def __del__(s): print('del',s.n)\na=A('a'); b=A('b'); _c=A('_c'); l=[A('l')]\nprint('end')",
+    "import sys\nclass A:\n  def __del__(s): print('del', sys is not None, print is not None)\na=A()",
+    "class A:\n  def __del__(s): print('del')\ndef f():\n  a=A(); raise ValueError\nf()",
+    "def g():\n  try: yield 1\n  finally: print('closed')\nx=g(); next(x)",
+    "import weakref\nclass A: pass\na=A(); weakref.finalize(a, print, 'fin'); print('x')",
+    "import multiprocessing as m\ndef f(x): return x*x\nif __name__=='__main__':\n  m.set_start_method('spawn')\n  with m.Pool(2) as p: print(p.map(f,range(5)))",
+    "from multiprocessing import shared_memory as s\na=s.SharedMemory(create=True,size=100); a.buf[0]=5; b=s.SharedMemory(a.name); print(b.buf[0]); b.close(); a.close(); a.unlink()",
+    "import multiprocessing as m\nv=m.Value('i',0)\ndef f():\n  with v.get_lock(): v.value+=1\nps=[m.Process(target=f) for _ in range(4)]\n[x.start() for x in ps];[x.join() for x in ps]; print(v.value)",
+    "import multiprocessing as m\ndef f(q): q.put(3)\nif __name__=='__main__':\n  q=m.Queue(); p=m.Process(target=f,args=(q,)); p.start(); print(q.get()); p.join(); print(p.exitcode)",
+    "from concurrent.futures import ProcessPoolExecutor as P\nif __name__=='__main__':\n  with P(2) as e: print(list(e.map(abs,[-1,-2])))",
+    "import asyncio\nasync def f():\n  await asyncio.sleep(.01); return 3\nprint(asyncio.run(f()))",
+    "import zipfile,sys\nwith zipfile.ZipFile('a.zip','w') as z: z.writestr('zm.py','x=9')\nsys.path.insert(0,'a.zip'); import zm; print(zm.x)",
+    "import runpy\nopen('x.py','w').write('print(__name__, __file__)'); runpy.run_path('x.py', run_name='__main__')",
+    "open('random.py','w').write('x=5')\nimport sys\nsys.modules.pop('random',None)\nimport random\nprint(hasattr(random,'x'))",
+    "if __name__=='__main__':\n  import main\n  print(main.__name__, main.__file__)\nelse: print('imported')",
+    "import sys\nsys.stderr=sys.stdout\ndef f(): 1/0\nf()",
+    "import traceback\ndef f(): 1/0\ntry: f()\nexcept Exception: traceback.print_exc(file=__import__('sys').stdout)",
+    "import sys\nsys.stderr=sys.stdout; sys.tracebacklimit=0\ndef f(): 1/0\nf()",
+    "import unittest\nclass T(unittest.TestCase):\n  def test_a(self): self.assertEqual(1,1)\n  def test_b(self): self.assertEqual(1,2)\nif __name__=='__main__': unittest.main()",
+    "def f():\n  '''\n  >>> f()\n  3\n  '''\n  return 3\nimport doctest; doctest.testmod(verbose=True)",
+    "import sqlite3\nc=sqlite3.connect('a.db'); c.execute('create table t(x)'); c.execute('insert into t values(1)'); c.commit(); print(c.execute('select * from t').fetchall())",
+    "import mmap\nopen('f','wb').write(b'abc')\nwith open('f','r+b') as f: m=mmap.mmap(f.fileno(),0); m[0:1]=b'x'; m.flush(); m.close()\nprint(open('f').read())",
+    "import select,os\nr,w=os.pipe(); os.write(w,b'x'); print(select.select([r],[],[],1)[0]==[r]); e=select.epoll(); e.register(r,1); print(len(e.poll(1)))",
+    "import socket,threading\ns=socket.socket(socket.AF_UNIX); s.bind('sock'); s.listen(); c=socket.socket(socket.AF_UNIX); c.connect('sock'); a,_=s.accept(); c.send(b'x'); print(a.recv(1))",
+    "import threading,sys\nthreading.stack_size(64*1024*1024); sys.setrecursionlimit(100000)\ndef f(n): return 0 if n==0 else 1+f(n-1)\nt=threading.Thread(target=lambda: print(f(50000))); t.start(); t.join()",
+    "import fcntl\nf=open('l','w'); fcntl.flock(f,fcntl.LOCK_EX); fcntl.lockf(f,fcntl.LOCK_UN); print('ok')",
+    "import shutil,os\nos.mkdir('d'); open('d/f','w').write('x'); shutil.copytree('d','e'); shutil.rmtree('d'); shutil.make_archive('z','zip','e'); print(sorted(os.listdir('.')))",
+    "import atexit, sys\natexit.register(lambda: print(sys.last_type.__name__, sys.last_value))\nraise ValueError('x')",
+    "import sys\ndel sys.excepthook\nraise ValueError('x')",
+    "import sys\nsys.stderr = sys.stdout\nsys.excepthook = lambda *a: {}['no']\nraise ValueError('x')",
+    "import signal\nclass A:\n    def __del__(self): print('gone')\na = A()\nsignal.signal(signal.SIGUSR1, lambda *a: None)\nprint('end')",
+    "class A:\n    def __del__(self, p=print): p('gone')\ndef f(a=A()): pass\nprint('end')",
+    "import threading\nclass A:\n    def __del__(self): print('gone')\nlocal = threading.local()\nlocal.a = A()\nprint('end')",
+    "class A:\n    def __del__(self): print('gone')\nclass B:\n    a = A()\nprint('end')",
+    "class A:\n    def __del__(self): print('gone')\ndef f():\n    a = A()\n    return lambda: a\ng = f()\nprint('end')",
+    "import sys\ntry:\n    sys.exit(2)\nfinally:\n    print('finally')",
+    "import os\nclass A:\n    def __del__(self): print(os.path.join('a', 'b'), len([1]))\na = A()",
+    "kept = []\nclass A:\n    def __del__(self): kept.append(self); print('gone', len(kept))\na = A()\ndel a\nprint('end')",
+    "import atexit\natexit.register(lambda: atexit.register(print, 'late'))\nprint('end')",
+    "import atexit\natexit.register(print, 1)\natexit.unregister(print)\nprint(atexit._ncallbacks())",
+    "import sys, types\nclass A:\n    def __del__(self): print('gone')\nm = types.ModuleType('m')\nm.a = A()\nsys.modules['m'] = m\nprint('end')",
+    "import threading, time\ndef f(n): time.sleep(n / 10); print(n)\nfor n in (2, 1): threading.Thread(target=f, args=(n,)).start()\nprint('main')",
+    "from concurrent.futures import ThreadPoolExecutor\nimport time\ne = ThreadPoolExecutor(1)\ne.submit(lambda: (time.sleep(.1), print('late')))\nprint('main')",
+)
+
+
 def programs() -> dict[str, str]:
     """Name -> source, more than 300."""
     found = {f"a text: {name}": text for name, text in _TEXTS.items()}
     found |= {f"annotations {at}": text for at, text in enumerate(_ANNOTATED)}
     found |= {f"habit {at}: {text[:50]}": text for at, text in enumerate(_MODULE_OF_ITS_OWN)}
+    found |= {f"end {at}: {text[:50]}": text for at, text in enumerate(_ENDS)}
     found |= {f"sys.exit({value})": f"import sys\nprint('x')\nsys.exit({value})\n" for value in _EXITS}
     found |= {f"import {name}": f"import {name}\nprint({name}.__name__)\n" for name in _MODULES}
     for at, form in enumerate(_RAISED):

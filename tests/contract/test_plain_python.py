@@ -16,7 +16,8 @@ import pytest
 
 import sandbox
 from sandbox import Limits, Pool, Program, interpreter
-from sandbox.guest.program import ENVIRONMENT, WORKDIR
+from sandbox.guest.program import ENVIRONMENT
+from sandbox.guest.reports import WORKDIR
 from tests.contract.plain_programs import programs
 from tests.fixtures.missing import missing
 

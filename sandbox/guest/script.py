@@ -1,0 +1,172 @@
+"""A program that is run as `python main.py` runs it, from its source text to its exit code.
+
+The interpreter of the sandbox ends by _exit, for its own end costs 3 ms and would run what the supervisor left. What a
+program can see of an interpreter's end is done here, in its order: an error is printed, threads are waited for, exit
+handlers run, streams are flushed, what is global ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import gc
+import os
+import signal
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+from sandbox.guest import reports, seccomp
+from sandbox.guest.reports import SCRIPT, SCRIPT_PATH, WORKDIR
+
+MARK = "__end__"
+
+
+class Channel(Protocol):
+    """Where the judge is told."""
+
+    def send(self, *message: Any) -> None:
+        """One answer."""
+
+
+class Script:
+    """A program, compiled: `exec(code, namespace)`, its error into `error`, then `finish`."""
+
+    def __init__(self, code: types.CodeType, namespace: dict[str, Any], channel: Channel) -> None:
+        self.code, self.namespace, self._channel = code, namespace, channel
+        self.error: BaseException | None = None
+        self._loaded = frozenset(sys.modules)
+
+    def finish(self) -> NoReturn:
+        """End as the interpreter does."""
+        code = 1
+        try:
+            code = self._end()
+        except BaseException:  # the last frame of this process: whatever arrives here is the program's
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _end(self) -> int:
+        interrupted = isinstance(self.error, KeyboardInterrupt)
+        code = self._finish(self._report())
+        if interrupted and code == 1:  # the interpreter ends itself by the signal
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        return code
+
+    def _report(self) -> int:
+        """Print the error if there is one, tell the judge; the exit code. It is let go, for its frames hold objects."""
+        error, self.error = self.error, None
+        if error is None:
+            return 0
+        if isinstance(error, SystemExit):
+            return _exit_code(error)
+        reports.reserve.clear()
+        if isinstance(error, MemoryError):
+            reports.relieve()
+        trace = error.__traceback__
+        error = error.with_traceback(trace.tb_next if trace else None)
+        kind, line = reports.kind(error), reports.describe(error)[0]
+        code = _print_uncaught(error)
+        self._channel.send("failed", "program", kind, line)
+        return code
+
+    def _finish(self, code: int) -> int:
+        """Wait for the program's threads, run its exit handlers, end its globals; 120 where what it printed is lost."""
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
+        atexit._run_exitfuncs()
+        atexit._clear()
+        code = code if reports.flush() else 120
+        self._end_globals()
+        code = code if reports.flush() else 120
+        seccomp.libc().fflush(None)  # what a library in C holds back
+        return code
+
+    def _end_globals(self) -> None:
+        """As the interpreter ends the program's modules: by the collector, all names in place; destructors may print.
+
+        What something else holds, such as a handler of signals, ends name by name, private names first.
+        """
+        namespace, self.namespace = self.namespace, {}
+        mark = namespace[MARK] = _Mark()
+        for name in ["__main__", *(name for name in sys.modules if name not in self._loaded)]:
+            sys.modules.pop(name, None)
+        for name in ("last_type", "last_value", "last_traceback"):
+            vars(sys).pop(name, None)
+        del namespace
+        gc.collect()
+        for namespace in [each for each in gc.get_referrers(mark) if type(each) is dict and MARK in each]:
+            for names in ([name for name in namespace if name[:1] == "_" and name[1:2] != "_"], list(namespace)):
+                for name in names:
+                    if name != "__builtins__":
+                        namespace[name] = None
+        gc.collect()
+
+
+class _Mark:
+    """Something to know the main module's namespace by."""
+
+
+def load(job: dict[str, Any], channel: Channel) -> Script | None:
+    """The program as `python main.py` would find itself; None where it does not compile."""
+    from importlib.machinery import SourceFileLoader  # loaded with the interpreter
+
+    data = job["source"].encode("utf-8", "surrogatepass")
+    os.umask(0o022)
+    with open(SCRIPT_PATH, "wb") as file:
+        file.write(data)
+    module = types.ModuleType("__main__")
+    module.__dict__.update(
+        __annotations__={}, __builtins__=builtins, __file__=SCRIPT_PATH, __cached__=None,
+        __loader__=SourceFileLoader("__main__", SCRIPT_PATH),
+    )  # fmt: skip
+    sys.modules["__main__"] = module
+    sys.argv = [SCRIPT, *job["argv"]]
+    sys.orig_argv = [sys.executable, *sys.argv]
+    sys.path.insert(0, WORKDIR)
+    try:
+        return Script(compile(data, SCRIPT_PATH, "exec", dont_inherit=True), module.__dict__, channel)
+    except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
+        traceback.print_exception(error, limit=0)
+        channel.send("failed", "compile", reports.kind(error), reports.describe(error)[0])
+        return None
+
+
+def _print_uncaught(error: BaseException) -> int:
+    """By the program's own hook, if it has one; a hook that fails does not hide the error. The exit code."""
+    try:
+        sys.stdout.flush()
+    except BaseException:  # closed or replaced by the program
+        pass
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    hook: Callable[..., object] | None = getattr(sys, "excepthook", None)
+    if hook is None or hook is sys.__excepthook__:
+        traceback.print_exception(error)
+        return 1
+    try:
+        hook(type(error), error, error.__traceback__)
+    except SystemExit as end:
+        return _exit_code(end)
+    except BaseException as second:  # as the interpreter does: say so, and print the error that it was called for
+        print("Error in sys.excepthook:", file=sys.stderr)
+        trace = second.__traceback__
+        traceback.print_exception(second.with_traceback(trace.tb_next if trace else None))
+        print("\nOriginal exception was:", file=sys.stderr)
+        traceback.print_exception(error)
+    return 1
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF if -(2**63) <= error.code < 2**63 else 255
+    try:
+        print(error.code, file=sys.stderr)
+    except BaseException:  # as the interpreter, which then prints nothing of it
+        pass
+    return 1
