@@ -271,7 +271,7 @@ class Starter:
             ipc_mode="private",
             binds=None if rendezvous is None else [rendezvous.bind],
             tmpfs=tmpfs,
-            ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
+            ulimits=[docker.types.Ulimit(name="core", soft=1, hard=1)],
             log_config=docker.types.LogConfig(type="none"),
             auto_remove=True,
             runtime=self._options.runtime,

@@ -99,9 +99,8 @@ def wipe(workdir: str, script: str, uid: int | None) -> bool:
                 os.rmdir(workdir)
         for root in _temporary():
             # as it was left below: nothing was made in it since, for only its owner can set this back
-            if uid is not None and os.stat(root).st_mtime_ns == 0:  # noqa: PTH116 - pathlib is not loaded
-                continue
-            if not (_is_empty(root) or _empty(root)):
+            untouched = uid is not None and os.stat(root).st_mtime_ns == 0  # noqa: PTH116 - pathlib is not loaded
+            if not (untouched or _is_empty(root) or _empty(root)):
                 return False
             os.utime(root, (0, 0))  # when it was last written to is nothing that the next program may read
         return True

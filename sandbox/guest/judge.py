@@ -216,7 +216,6 @@ def _set_back(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
-        (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
 

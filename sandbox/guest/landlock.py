@@ -31,11 +31,13 @@ SCOPES, NETWORK = 3, 3
 BATCH = 16
 CLOSED = ("proc", "sys", "run", "dev", "tmp")  # of the root; the rest is the image
 WRITABLE = ("/tmp", "/dev/shm")
-# What programs and runtimes ask for. /proc/sys is not open as a whole: it has counters of all that runs.
+# What programs and runtimes ask for. /proc/sys and /sys/devices are not open as a whole: they have counters of all that
+# runs.
 COMMON = (
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version",
     "/proc/filesystems", "/proc/cgroups", "/proc/sys/vm", "/proc/sys/kernel", "/proc/sys/fs/aio-nr",
-    "/proc/sys/fs/pipe-max-size", "/sys/devices/system",
+    "/proc/sys/fs/pipe-max-size", *(f"/sys/devices/system/cpu/{name}" for name in (
+        "online", "possible", "present", "cpu0/cache", "cpu0/topology")),
     "/sys/kernel/mm/transparent_hugepage",
 )  # fmt: skip
 _Buffer = ctypes.Array[ctypes.c_char]

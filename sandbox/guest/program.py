@@ -135,7 +135,9 @@ def drop_shared_state() -> None:
     os.environ.clear()
     os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Not 0, for which a machine's handler of core files is started all the same, outside and as root (core(5)).
+    most = _at_most(resource.RLIMIT_CORE, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
     control_process(PR_SET_DUMPABLE, 0)
     control_process(PR_SET_NO_NEW_PRIVS, 1)

@@ -3,9 +3,11 @@
 `syscalls` has the list. Beside it, by what is asked for: sockets are of UNIX only, no network, not even to itself;
 clone makes no new namespaces; prlimit64 reaches no other process; sched_setscheduler is done already where it is for
 the usual class, and refused for others (a process of the idle class waits for what its siblings do); getsockopt tells
-no cookie, a number that counts the whole machine's sockets. sync(2) does nothing and says that it is done. clone3
-answers ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture kills the
-process.
+no cookie, a number that counts the whole machine's sockets; clocks are the machine's and the program's own, for by a
+number made of a pid the kernel tells the CPU time of anybody; fcntl gives no notice of what others do to a directory,
+and preadv2 does not say which pages are in memory. The limit of core files is what the supervisor set, and a change
+says that it is done (`program.drop_shared_state`). sync(2) does nothing and says that it is done. clone3 answers
+ENOSYS, so that glibc takes clone, whose flags a filter can see. A call of a foreign architecture kills the process.
 
 Theory of operation. The supervisor installs the filter once, before it forks programs, and every program inherits it:
 in each program it would cost 0.3 ms. It asks the kernel to hold a refused call and to tell (SECCOMP_RET_USER_NOTIF);
@@ -32,7 +34,7 @@ from sandbox.guest import syscalls
 LOAD, JUMP_EQUAL, JUMP_ABOVE, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
 ALLOW, NOTIFY, KILL, ERRNO = 0x7FFF0000, 0x7FC00000, 0x80000000, 0x00050000
 # Offsets in struct seccomp_data; of an argument the low half, on a little-endian machine.
-NUMBER, ARCHITECTURE, ARGUMENTS, ARGUMENT_BYTES = 0, 4, 16, 8
+NUMBER, ARCHITECTURE, ARGUMENTS, ARGUMENT_BYTES, HIGH = 0, 4, 16, 8, 4
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 PR_SET_SECCOMP, MODE_FILTER, NEW_LISTENER = 22, 2, 8
 RECEIVE, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
@@ -42,6 +44,11 @@ SOCKETS = ("socket", "socketpair")  # by their family
 FAMILIES = (1,)  # AF_UNIX
 LOOPBACK_FAMILIES = (2, 10)  # AF_INET, AF_INET6
 SO_COOKIE = 57
+RLIMIT_CORE = 4
+F_SETLEASE, F_NOTIFY = 1024, 1026
+RWF_NOWAIT = 8
+# A clock of CPU time has a negative number, made of a pid; of threads the kernel gives a process its own alone.
+CPU_CLOCK, THREAD_CLOCK, OWN_CLOCK = 0x80000000, 4, 0xFFFFFFFA
 X32 = 0x40000000
 
 
@@ -111,8 +118,24 @@ class Filter:
                 rules += [_step(JUMP_EQUAL, number, 0, 1), _step(RETURN, ERRNO | answer)]
         refused = _step(RETURN, refuse)
         rules += self._by_argument("clone", [_step(JUMP_BITS, NEW_NAMESPACES, 0, 1), refused])
-        rules += self._by_argument("prlimit64", [_step(JUMP_EQUAL, 0, 1, 0), refused])
-        usual = [_step(JUMP_EQUAL, 0, 0, 1), _step(RETURN, ERRNO), refused]
+        done = _step(RETURN, ERRNO)
+        rules += self._by_argument(
+            "prlimit64",
+            [_step(JUMP_EQUAL, 0, 1, 0), refused, _load(1), _step(JUMP_EQUAL, RLIMIT_CORE, 0, 5),
+             _load(2), _step(JUMP_EQUAL, 0, 0, 2), _load(2, HIGH), _step(JUMP_EQUAL, 0, 1, 0), done],
+        )  # fmt: skip
+        rules += self._by_argument("setrlimit", [_step(JUMP_EQUAL, RLIMIT_CORE, 0, 1), done])
+        rules += self._by_argument(
+            "fcntl", [_step(JUMP_EQUAL, F_NOTIFY, 1, 0), _step(JUMP_EQUAL, F_SETLEASE, 0, 1), refused], 1
+        )
+        rules += self._by_argument("preadv2", [_step(JUMP_BITS, RWF_NOWAIT, 0, 1), refused], 5)
+        clocks = [
+            _step(JUMP_BITS, CPU_CLOCK, 0, 3), _step(JUMP_BITS, THREAD_CLOCK, 2, 0), _step(JUMP_EQUAL, OWN_CLOCK, 1, 0),
+            refused,
+        ]  # fmt: skip
+        for name in ("clock_gettime", "clock_nanosleep", "timer_create"):
+            rules += self._by_argument(name, clocks)
+        usual = [_step(JUMP_EQUAL, 0, 0, 1), done, refused]
         rules += self._by_argument("sched_setscheduler", usual, argument=1)
         rules += self._by_argument("getsockopt", [_step(JUMP_EQUAL, SO_COOKIE, 0, 1), refused], argument=2)
         families = [
@@ -128,7 +151,9 @@ class Filter:
 
     def _by_argument(self, name: str, checks: list[bytes], argument: int = 0) -> list[bytes]:
         """`checks` on one argument of one system call, then ALLOW; skipped for every other call."""
-        body = [_step(LOAD, ARGUMENTS + argument * ARGUMENT_BYTES), *checks, _step(RETURN, ALLOW)]
+        if name not in self._numbers:  # an architecture that has a newer call alone
+            return []
+        body = [_load(argument), *checks, _step(RETURN, ALLOW)]
         return [_step(JUMP_EQUAL, self._numbers[name], 0, len(body)), *body]
 
 
@@ -177,6 +202,11 @@ def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
         else:
             found.append((number, number))
     return found
+
+
+def _load(argument: int, half: int = 0) -> bytes:
+    """The lower half of an argument, or the higher."""
+    return _step(LOAD, ARGUMENTS + argument * ARGUMENT_BYTES + half)
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

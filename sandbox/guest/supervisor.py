@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import math
 import os
 import signal
 import socket
@@ -95,11 +96,23 @@ def main(
     judge = JudgeProcess(first_uid, call_filter)
     walls = _Walls(landlock.Rules.make(loopback), call_filter.install_with_listener())
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))
-    # a user's processes are gone and its files wiped before its number comes again
-    uids = itertools.repeat(None) if first_uid is None else itertools.cycle(range(first_uid + 1, first_uid + UIDS))
+    uids = itertools.repeat(None) if first_uid is None else _uids(first_uid)
     while (order := wire.receive(wire.HOST_IN)) is not None:
         yield from _serve(order, uids, judge, walls)
     sys.exit(0)
+
+
+def _uids(first: int) -> Iterator[int]:
+    """Those above `first`, in an order that nobody can foresee: a program's is no count of those before it.
+
+    A user's processes are gone and its files wiped before its number comes again.
+    """
+    count = UIDS - 1
+    steps = [step for step in range(2, count) if math.gcd(step, count) == 1]
+    at, drawn = (int.from_bytes(os.urandom(4), "big") for _ in range(2))
+    while True:
+        at += steps[drawn % len(steps)]
+        yield first + 1 + at % count
 
 
 def _move(rendezvous_path: str) -> None:

@@ -8,7 +8,7 @@ call. A language that needs more names it in its own file (`Language.system_call
 Left out on purpose: all that changes the machine (mounts, modules, clocks, swap), looks into or traces other processes,
 outlives a process (keyrings, System V and POSIX objects), takes what the whole host shares (slots of asynchronous
 reads), holds memory that no limit counts (memory files), makes new namespaces, and large young interfaces (io_uring,
-bpf, perf, userfaultfd). `mincore` and `cachestat` tell what others have read.
+bpf, perf, userfaultfd). `mincore` and `cachestat` tell what others have read, `inotify` what they open.
 
 Names and numbers are the kernel's (asm/unistd_64.h of x86-64; asm-generic/unistd.h, which arm64 uses). Since 5.1 new
 calls have one number everywhere.
@@ -21,12 +21,12 @@ from collections.abc import Iterator
 NEWEST = 512  # what a kernel may add later is answered with ENOSYS, as by a kernel that has it not: a libc then goes on
 FILES = """
 read write open close stat fstat lstat newfstatat statx access faccessat faccessat2 lseek pread64 pwrite64 readv writev
-preadv pwritev preadv2 pwritev2 openat openat2 creat dup dup2 dup3 fcntl flock fsync fdatasync truncate ftruncate
+preadv pwritev pwritev2 openat openat2 creat dup dup2 dup3 flock fsync fdatasync truncate ftruncate
 fallocate fadvise64 getdents getdents64 getcwd chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir link linkat
 unlink unlinkat symlink symlinkat readlink readlinkat chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat umask
 utime utimes futimesat utimensat mknod mknodat statfs fstatfs ioctl pipe pipe2 sendfile splice tee copy_file_range
 close_range setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr
-lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
+lremovexattr fremovexattr
 """
 MEMORY = """
 mmap munmap mprotect mremap msync madvise brk mlock mlock2 munlock mlockall munlockall pkey_mprotect pkey_alloc
@@ -38,7 +38,7 @@ gettid getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid
 setfsuid setfsgid setgroups getpgid setpgid getpgrp getsid setsid capget prctl arch_prctl set_tid_address
 set_robust_list get_robust_list rseq futex futex_waitv futex_wake futex_wait futex_requeue sched_yield sched_getaffinity
 sched_setaffinity sched_getscheduler sched_getparam sched_getattr sched_get_priority_max sched_get_priority_min
-sched_rr_get_interval getpriority setpriority getcpu getrlimit setrlimit getrusage sysinfo uname getrandom
+sched_rr_get_interval getpriority setpriority getcpu getrlimit getrusage sysinfo uname getrandom
 restart_syscall landlock_create_ruleset landlock_add_rule landlock_restrict_self
 """
 SIGNALS = """
@@ -46,7 +46,7 @@ rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigque
 sigaltstack pause signalfd signalfd4
 """
 TIME = """
-clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times alarm getitimer setitimer timer_create
+clock_getres nanosleep gettimeofday time times alarm getitimer setitimer
 timer_settime timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime
 """
 WAITING = """
@@ -64,6 +64,12 @@ BY_ARGUMENT = (
     "socketpair",
     "getsockopt",
     "sched_setscheduler",
+    "setrlimit",
+    "fcntl",
+    "preadv2",
+    "clock_gettime",
+    "clock_nanosleep",
+    "timer_create",
 )  # allowed or not by what they ask for (`seccomp`)
 IGNORED = ("sync", "syncfs")  # they say that it is done: they would wait for all that the host has to write
 ABSENT = ("clone3",)  # its flags are out of a filter's sight: a libc then takes clone

@@ -118,7 +118,7 @@ _MODULE_OF_ITS_OWN = (
     "class A:\n    def __del__(self): print('gone')\na = A()\ndel a\nprint('end')",
     "class A:\n    def __del__(self): print('gone')\na = A(); a.me = a\nprint('end')",
     "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')\nprint('end')",
-    "import threading, time\nthreading.Thread(target=lambda: (time.sleep(.05), print('thread'))).start()\nprint('main')",
+    "import threading, time\nthreading.Thread(target=lambda: (time.sleep(.5), print('thread'))).start()\nprint('main')",
     "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\nprint('main')",
     "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()\nprint('main')",
     "import threading, sys\nt = threading.Thread(target=lambda: sys.exit(3))\nt.start(); t.join()\nprint('main')",

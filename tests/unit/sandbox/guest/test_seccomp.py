@@ -143,6 +143,32 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
         ("clone", (0x10000011,), REFUSE, REFUSE),
         ("prlimit64", (0, 7), seccomp.ALLOW, seccomp.ALLOW),
         ("prlimit64", (1, 7), REFUSE, REFUSE),
+        ("prlimit64", (0, 4, 0, 5), seccomp.ALLOW, seccomp.ALLOW),
+        ("prlimit64", (0, 4, 7), seccomp.ERRNO, seccomp.ERRNO),
+        ("prlimit64", (0, 4, 7 << 32), seccomp.ERRNO, seccomp.ERRNO),
+        ("prlimit64", (0, 3, 7), seccomp.ALLOW, seccomp.ALLOW),
+        ("setrlimit", (3,), seccomp.ALLOW, seccomp.ALLOW),
+        ("setrlimit", (4,), seccomp.ERRNO, seccomp.ERRNO),
+        ("fcntl", (3, 2), seccomp.ALLOW, seccomp.ALLOW),
+        ("fcntl", (3, 1024), REFUSE, REFUSE),
+        ("fcntl", (3, 1025), seccomp.ALLOW, seccomp.ALLOW),
+        ("fcntl", (3, 1026), REFUSE, REFUSE),
+        ("fcntl", (3, 1031), seccomp.ALLOW, seccomp.ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 0), seccomp.ALLOW, seccomp.ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 9), REFUSE, REFUSE),
+        *(
+            (name, (clock & 0xFFFFFFFF,), answer, answer)
+            for name in ("clock_gettime", "clock_nanosleep", "timer_create")
+            for clock, answer in (
+                (0, seccomp.ALLOW),
+                (11, seccomp.ALLOW),
+                ((~0 << 3) | 2, seccomp.ALLOW),
+                ((~7 << 3) | 6, seccomp.ALLOW),
+                ((~1 << 3) | 2, REFUSE),
+                ((~1 << 3) | 0, REFUSE),
+                ((~1 << 3) | 1, REFUSE),
+            )
+        ),
         ("sched_setscheduler", (0, 0), seccomp.ERRNO, seccomp.ERRNO),
         ("sched_setscheduler", (0, 1), REFUSE, REFUSE),
         ("sched_setscheduler", (0, 5), REFUSE, REFUSE),
