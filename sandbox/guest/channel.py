@@ -84,6 +84,7 @@ class Conversation:
         self._decode = codec.Decoder(self._iterator)
         self._over: Over | None = None
         self.taken = 0  # calls that the tests came to; others may be asked ahead
+        self.exceptions: Callable[[str], type[Exception] | None] = lambda _: None  # of the prompt, by name
         self.answered = 0  # calls of the program that came back, with a value or an error
         self.plan: Plan | None = None  # the calls that the tests' present loop will make
         self._arrived = bytearray()  # answers of a window that were not looked at
@@ -216,7 +217,7 @@ class Conversation:
                 raise StopIteration
             case ["error", str(name), str(line), [*args]] if codec.brief(args):
                 self.answered += kind == "call"
-                _raise(name, line, args)
+                _raise(self.exceptions, name, line, args)
             case ["unfit", str(what)]:
                 self._over = Unfit(what[:200])
                 raise self._over
@@ -344,11 +345,13 @@ def _announced(data: bytearray) -> int:
         raise Tampered("announced a frame that is too large") from None
 
 
-def _raise(name: str, line: str, args: list[Any]) -> NoReturn:
-    kind = codec.EXCEPTIONS.get(name, codec.CandidateError)
+def _raise(find: Callable[[str], type[Exception] | None], names: str, line: str, args: list[Any]) -> NoReturn:
+    """The exception that prompt and program both have, else the built-in one. names: that one's, then the program's."""
+    name, *own = names[:1000].split(" ")
+    kind = next((found for each in own if (found := find(each)) is not None), None)
     try:
-        error = kind(*args)
+        error = codec.EXCEPTIONS.get(name, codec.CandidateError)(*args) if kind is None else kind.__new__(kind, *args)
     except (TypeError, ValueError):
-        error = kind()
+        error = codec.EXCEPTIONS.get(name, codec.CandidateError)()
     error.line_in_program = line[:500]  # type: ignore[attr-defined]
     raise error from None

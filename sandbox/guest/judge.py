@@ -302,6 +302,7 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
         namespace[name] = candidate
         namespace[ahead.NAME] = _ask_ahead(candidate if can_ask_ahead else None, talk)
         before = dict(namespace)
+        talk.exceptions = lambda name: _exception_of(before.get(name))
         exec(tests.source, namespace)
         unittest_suites.run(
             namespace, before, testcode.TESTS_FILE, tests.names, lambda: before[name], lambda: talk.answered > 0
@@ -317,6 +318,12 @@ def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
         raise _Verdict("RUNTIME_ERROR", "the tests ended the judge") from None
     if not talk.answered:
         raise _BadTests(f"{testcode.ASKS_NOTHING}: they ended without a call of {name}")
+
+
+def _exception_of(value: Any) -> type[Exception] | None:
+    """`value` where it is an exception that the prompt defines: none that it imports, which may steer its tests."""
+    own = isinstance(value, type) and issubclass(value, Exception) and value.__module__ == "tests"
+    return value if own else None
 
 
 def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:

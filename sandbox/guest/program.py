@@ -312,7 +312,7 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
             else:
                 reports.reserve.clear()
                 line, text = reports.describe(error)
-                channel.send("error", codec.exception_name(error), line, _arguments(error, text))
+                channel.send("error", _names(error), line, _arguments(error, text))
 
 
 def _packed(value: Any, iterators: _Iterators) -> Any:
@@ -331,6 +331,12 @@ def _arguments(error: BaseException, text: str) -> list[Any]:
     """An exception's arguments where they are brief and plain, else its text."""
     args = error.args if type(error.args) is tuple else (text,)
     return list(args) if codec.brief(args) and len(repr(args)) <= reports.DETAIL_CHARS else [text]
+
+
+def _names(error: BaseException) -> str:
+    """The built-in exception that it is, and those of the program's own classes: one may be the prompt's."""
+    own = [each.__name__ for each in type(error).__mro__ if each.__module__ == "candidate"]
+    return " ".join([codec.exception_name(error), *own])
 
 
 def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:

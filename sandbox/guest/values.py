@@ -36,6 +36,8 @@ def pack_class(value: Any, pack: Pack) -> Any:
     kind = type(value)
     if _loaded(value, "enum", "Enum"):
         plain = next((base for base in (int, float, str) if isinstance(value, base)), None)
+        if _loaded(value, "enum", "Flag") and type(value._value_) is int and value._name_ not in kind.__members__:
+            return {"E": [kind.__name__, value._value_, None if plain is None else [value._value_]]}  # several at once
         return {"E": [kind.__name__, pack(value._name_), None if plain is None else [pack(plain(value._value_))]]}
     if _loaded(value, "numpy", "generic"):
         return _pack_numpy(value, pack)
@@ -168,6 +170,8 @@ class Maker:
         members = getattr(kind, "__members__", None)
         if _is_enum(kind) and type(member) is str and members is not None and member in members:
             return members[member]
+        if _is_enum(kind) and type(member) is int and issubclass(kind, sys.modules["enum"].Flag):
+            return kind(member)
         return plain[0] if type(plain) is list else self._opaque(name)
 
     def _named_tuple(self, body: Any) -> Any:

@@ -25,6 +25,18 @@ SEND_S = 2.5  # of CPU time
 # what a counter that follows has at least: of the correlation with what was sent, and of steps a push
 FOLLOWS, LEAST_STEP = 0.9, 0.5
 PUSHES = 400  # at most, in a trial
+# Where the kernel puts a new entry of a directory: d_off of struct linux_dirent64, which readdir(3) tells.
+POSITION = """
+import ctypes, os, socket, time
+def position(folder):
+    libc = ctypes.CDLL(None)
+    libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+    os.close(os.open(f"{folder}/here", os.O_CREAT))
+    stream = ctypes.c_void_p(libc.opendir(folder.encode()))
+    while entry := libc.readdir(stream):
+        if ctypes.string_at(entry + 19) == b"here":
+            return int.from_bytes(ctypes.string_at(entry + 8, 8), "little")
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +52,8 @@ CHANNELS = (
     Channel(name="process ids", push="p = os.fork()\nif p == 0: os._exit(0)\nos.waitpid(p, 0)", read="os.getpid()"),
     Channel(name="inode numbers of files", push="os.close(os.open('x', os.O_CREAT)); os.unlink('x')", read=(
         "os.fstat(os.open('x', os.O_CREAT)).st_ino")),
+    Channel(name="positions in the temporary folder", push="os.close(os.open('/tmp/x', os.O_CREAT)); os.unlink('/tmp/x')",
+            read="position('/tmp')"),
     Channel(name="inode numbers of pipes", push="a, b = os.pipe(); os.close(a); os.close(b)", read=(
         "os.fstat(os.pipe()[0]).st_ino")),
     Channel(name="cookies of sockets", push="s = socket.socket(socket.AF_UNIX); s.getsockopt(1, 57, 8); s.close()", read=(
@@ -47,6 +61,10 @@ CHANNELS = (
     Channel(name="processes since the start (/proc/stat)", push=(
         "p = os.fork()\nif p == 0: os._exit(0)\nos.waitpid(p, 0)"), read=(
         "int(open('/proc/stat').read().partition('processes ')[2].split()[0])")),
+    Channel(name="changes of context since the start (/proc/stat)", push="os.sched_yield()", read=(
+        "int(open('/proc/stat').read().partition('ctxt ')[2].split()[0])")),
+    Channel(name="CPU time of the supervisor (clock_gettime)", push="os.close(os.open('/tmp/x', os.O_CREAT))", read=(
+        "int(time.clock_gettime((~1 << 3) | 2) * 1e6)")),
     Channel(name="CPU time of the supervisor (/proc/1/stat)", push="os.write(1, b'x' * 4096)", read=(
         "sum(map(int, open('/proc/1/stat').read().rpartition(')')[2].split()[11:15]))")),
     Channel(name="peak of the control group's memory", push="x = bytearray(1 << 20)", read=(
@@ -59,17 +77,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sandbox", choices=sandbox.BACKENDS, action="append")
     parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--only", action="append", help="channels whose name holds this")
     options = parser.parse_args()
     print(systems.load())
     for backend in options.sandbox or sandbox.BACKENDS:
         sandbox.prepare(backend)
         for isolation in Isolation:
             with sandbox.open(backend, workers=1, isolation=isolation) as box:
-                for channel in CHANNELS:
+                for channel in _chosen(options.only):
                     print(
                         f"{backend}, {isolation.value}: {channel.name}: {_measured(box, channel, options.trials)}",
                         flush=True,
                     )
+
+
+def _chosen(parts: list[str] | None) -> list[Channel]:
+    return [each for each in CHANNELS if not parts or any(part in each.name for part in parts)]
 
 
 def _measured(box: Pool, channel: Channel, trials: int) -> str:
@@ -106,7 +129,7 @@ def _followed(box: Pool, channel: Channel, trials: int) -> tuple[float, float]:
 
 def _read(box: Pool, channel: Channel) -> int | None:
     """Where the counter is for a new program; None where it is closed."""
-    source = f"import os, socket\ntry: print({channel.read})\nexcept OSError: print('closed')\n"
+    source = f"{POSITION}try: print({channel.read})\nexcept OSError: print('closed')\n"
     execution = box.run(Program(source=source), limits=LIMITS)
     assert execution.verdict is Verdict.ACCEPTED, execution
     return None if execution.stdout.strip() == "closed" else int(execution.stdout)
