@@ -190,6 +190,10 @@ class RunConfig(BaseModel):
         tuple[str, ...],
         _scoring(f"Of code, for each k: {', '.join(CODE_METRICS)}. Default: pass@k.", metavar="NAME,NAME"),
     ] = ("pass@k",)
+    all_cases: Annotated[
+        bool,
+        _scoring("Of code: go on after a case that fails, and report the share of cases, and of points, that pass."),
+    ] = False
     extractor: Annotated[
         str, _scoring(f"How a chat model's reply becomes a program: {registry.listed(CHOICES['extractor'])}.")
     ] = "auto"

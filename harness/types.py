@@ -6,11 +6,11 @@ import enum
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.types import CallTests, Integrity, Limits, ProgramTests, Tests, Verdict
+from sandbox.types import CallTests, Integrity, Limits, ProgramTests, StdioTests, Tests, Verdict
 
 
 class Form(enum.StrEnum):
@@ -57,6 +57,7 @@ class Problem:
     references, wrong: for code, completions of the prompt that must pass and must fail; else what answers are held
     against. language: of the program (`sandbox.languages`). assembly: from an answer to the program. limits: None for
     the run's. loopback: whether programs may open sockets to themselves; each then has a sandbox of its own.
+    points: of each case of the tests, where they differ; empty for one each.
     base_cases: how many of its first cases are the base tests of a set that adds others to them (HumanEval+), each one
     call of the program's function; None where there is no such part.
     stop: where a base model's completion is cut. instruction: the template of a chat model's message, empty for the
@@ -75,11 +76,23 @@ class Problem:
     assembly: Assembly = Assembly()
     limits: Limits | None = None
     loopback: bool = False
+    points: tuple[float, ...] = ()
     base_cases: int | None = None
     stop: tuple[str, ...] = ()
     instruction: str = ""
     protocol: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def has_cases(self) -> bool:
+        """Whether each case of its tests can have a verdict: not of tests that run beside the program."""
+        return self.integrity() is Integrity.JUDGED and isinstance(self.tests, CallTests | StdioTests)
+
+    def with_all_cases(self) -> Problem:
+        """The same with a verdict for each case, where that can be."""
+        if not self.has_cases():
+            return self
+        assert isinstance(self.tests, CallTests | StdioTests)
+        return replace(self, tests=replace(self.tests, all_cases=True))
 
     def integrity(self) -> Integrity | None:
         """Who sees its tests end: the judge, but for tests that cannot run apart from the program; None without."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.types import CallTests, Execution, Integrity, Limits, ProgramTests, StdioTests, Tests, Verdict
+from sandbox.guest.cases import clipped
+from sandbox.types import CallTests, Execution, FailedCase, Integrity, Limits, ProgramTests, StdioTests, Tests, Verdict
 
 DETAIL_CHARS = 1000
 COMPILER_LINES = 4
@@ -38,27 +39,125 @@ def files(fetched: Mapping[str, Any]) -> dict[str, bytes]:
     return {str(name): base64.b64decode(text, validate=True) for name, text in fetched["files"].items()}
 
 
-def execution(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
+def execution(
+    runs: Sequence[RunResult],
+    tests: Tests | None,
+    worker: str,
+    of_memory: Callable[[Execution], Execution] | None = None,
+) -> Execution:
     """The Execution of a program from its runs: one per case of stdio tests, else one. Raises KeyError, ValueError.
 
-    Compiling may come before them; where that failed it is all there is.
+    Compiling may come before them; where that failed it is all there is. of_memory: takes a program that ended for want
+    of memory for what it is.
     """
+    mend = of_memory or (lambda found: found)
     if runs[-1].measured["compiles"]:
-        return _not_compiled(runs[-1], tests, worker)
+        found = _not_compiled(runs[-1], tests, worker)
+        whole = isinstance(tests, StdioTests) and tests.all_cases
+        return replace(found, cases=(found.verdict,) * len(tests.cases)) if whole else found  # type: ignore[union-attr]
     runs = [run for run in runs if not run.measured["compiles"]]
+    if isinstance(tests, StdioTests) and tests.all_cases:
+        each = [replace(mend(_of_runs([run], tests, worker)), cases=()) for run in runs]
+        return _every_case(each, tests)
+    if isinstance(tests, CallTests) and tests.all_cases and "total" in runs[0].finding:
+        return _every_call(runs, tests, worker)
+    return mend(_of_runs(runs, tests, worker))
+
+
+def _every_case(each: list[Execution], tests: StdioTests) -> Execution:
+    """Of a run for each case, as one."""
+    while len(each) < len(tests.cases):
+        left = replace(each[-1], wall_s=0.0, cpu_s=0.0, judge_cpu_s=0.0)
+        if left.verdict is Verdict.ACCEPTED:
+            left = replace(left, verdict=Verdict.RUNTIME_ERROR, detail="left something behind for the next case")
+        each = [*each, left]
+    verdicts = tuple(run.verdict for run in each)
+    wrong = [place for place, verdict in enumerate(verdicts) if verdict is not Verdict.ACCEPTED]
+    ours = [place for place in wrong if verdicts[place] is Verdict.INTERNAL_ERROR]
+    place = (ours or wrong or [len(each) - 1])[0]
+    shown = each[place]
+    refused: Counter[str] = Counter()
+    for run in each:
+        refused.update(run.refused)
+    return replace(
+        shown,
+        detail=f"case {place + 1}: {shown.detail}" if wrong and shown.detail else shown.detail,
+        cases=verdicts,
+        failed_case=_failed_case(tests, place, shown.stdout) if wrong else None,
+        wall_s=sum(run.wall_s for run in each),
+        cpu_s=sum(run.cpu_s for run in each),
+        judge_cpu_s=sum(run.judge_cpu_s for run in each),
+        peak_memory_bytes=max(run.peak_memory_bytes for run in each),
+        refused=dict(refused),
+    )
+
+
+def _every_call(runs: Sequence[RunResult], tests: CallTests, worker: str) -> Execution:
+    """Of the processes that a program had for its call tests, as one."""
+    total = int(runs[0].finding["total"])
+    whole = _of_runs(runs, tests, worker)
+    if "cases" not in runs[0].finding:  # it did not come to its tests
+        return replace(whole, cases=(whole.verdict,) * total)
+    verdicts: list[Verdict] = []
+    first: tuple[int, Verdict, str, FailedCase | None] | None = None
+    for run in runs:
+        verdict, detail = _verdict(run, tests)
+        failed = run.finding.get("first")
+        if failed and first is None:
+            first = len(verdicts) + failed[0], Verdict(failed[1]), _line(failed[2]), _about(failed[3], None)
+        verdicts += map(Verdict, run.finding.get("cases") or ())
+        ended = run.finding.get("open") or verdict in (Verdict.TAMPERED, Verdict.INTERNAL_ERROR)
+        if ended or (run is runs[-1] and len(verdicts) < total):
+            first = first or (len(verdicts), verdict, detail, _about(run.finding.get("case"), None))
+            verdicts.append(verdict)
+    verdicts = [*verdicts, *[whole.verdict] * (total - len(verdicts))][:total]
+    if whole.verdict in (Verdict.TAMPERED, Verdict.INTERNAL_ERROR):
+        return replace(whole, cases=tuple(verdicts))
+    if first is None:  # a limit that was passed in all of them together
+        accepted = whole.verdict is Verdict.ACCEPTED
+        return replace(whole, cases=tuple(verdicts if accepted else [*verdicts[:-1], whole.verdict]))
+    place, verdict, detail, about = first
+    number = min(place + 1, total)
+    return replace(
+        whole,
+        verdict=verdict,
+        detail=f"case {number}: {detail}" if detail else "",
+        cases=tuple(verdicts),
+        failed_case=replace(about, number=number) if about else None,
+    )
+
+
+def _about(record: Mapping[str, Any] | None, number: int | None) -> FailedCase | None:
+    """What the judge says of a case."""
+    if record is None:
+        return None
+    texts = {name: None if record[name] is None else str(record[name]) for name in ("input", "expected", "got")}
+    return FailedCase(number=number, **texts)
+
+
+def _failed_case(tests: StdioTests, place: int, printed: str) -> FailedCase:
+    case = tests.cases[place]
+    return FailedCase(number=place + 1, input=clipped(case.stdin), expected=clipped(case.stdout), got=clipped(printed))
+
+
+def _of_runs(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
     last = runs[-1]
     verdict, detail = _verdict(last, tests)
     cases: tuple[Verdict, ...] = ()
-    if isinstance(tests, StdioTests):
+    failed_case = _about(last.finding.get("case"), None) if verdict is not Verdict.ACCEPTED else None
+    if isinstance(tests, StdioTests) and not tests.all_cases:
         if verdict is Verdict.ACCEPTED and len(runs) < len(tests.cases):
             verdict, detail = Verdict.RUNTIME_ERROR, "left something behind for the next case"
         cases = (*[Verdict.ACCEPTED] * (len(runs) - 1), verdict)
         detail = f"case {len(runs)}: {detail}" if detail else ""
+        if verdict is not Verdict.ACCEPTED:
+            failed_case = _failed_case(tests, len(runs) - 1, str(last.finding.get("stdout", "")))
     return Execution(
         verdict=verdict,
         detail=detail,
         integrity=_integrity(tests),
         cases=cases,
+        failed_case=failed_case,
         exit_code=last.measured["exit_code"],
         signal=last.measured["signal"],
         wall_s=sum(float(run.measured["wall_s"]) for run in runs),

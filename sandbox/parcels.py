@@ -25,6 +25,7 @@ from sandbox.types import (
     CallTests,
     Compare,
     Execution,
+    FailedCase,
     Integrity,
     Limits,
     Program,
@@ -141,7 +142,11 @@ def read_tests(text: str) -> Tests:
     kind = record.pop("kind", None)
     if kind == "call":
         texts = {name: _value(record, name, str) for name in ("source", "entry_point", "setup", "prelude")}
-        return CallTests(**texts, integrity=Integrity(_value(record, "integrity", str)))
+        return CallTests(
+            **texts,
+            integrity=Integrity(_value(record, "integrity", str)),
+            all_cases=bool(_optional(record, "all_cases", bool)),
+        )
     if kind == "stdio":
         cases = [_typed(each, dict, "cases") for each in _value(record, "cases", list)]
         return StdioTests(
@@ -150,6 +155,7 @@ def read_tests(text: str) -> Tests:
             ),
             compare=Compare(_value(record, "compare", str)),
             tolerance=_number(record, "tolerance"),
+            all_cases=bool(_optional(record, "all_cases", bool)),
         )
     if kind == "program":
         pairs = [_typed(each, list, "files") for each in _value(record, "files", list)]
@@ -212,7 +218,9 @@ def _pack_files(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _pack_execution(execution: Execution) -> dict[str, Any]:
-    packed = {name: getattr(execution, name) for name in Execution.__slots__ if name != "files"}
+    packed = {name: getattr(execution, name) for name in Execution.__slots__ if name not in ("files", "failed_case")}
+    if execution.failed_case is not None:
+        packed["failed_case"] = asdict(execution.failed_case)
     return {**packed, "files": _pack_files(execution.files)} if execution.files else packed
 
 
@@ -256,6 +264,7 @@ def _execution(record: Json) -> Execution:
         cpu_s=_number(record, "cpu_s"),
         judge_cpu_s=_number(record, "judge_cpu_s"),
         calls=_optional(record, "calls", int),
+        failed_case=_failed_case(_optional(record, "failed_case", dict)),
         peak_memory_bytes=_value(record, "peak_memory_bytes", int),
         detail=_value(record, "detail", str),
         stdout=_value(record, "stdout", str),
@@ -264,6 +273,13 @@ def _execution(record: Json) -> Execution:
         files=_files(record),
         worker=_value(record, "worker", str),
     )
+
+
+def _failed_case(record: Json | None) -> FailedCase | None:
+    if record is None:
+        return None
+    texts = {name: _optional(record, name, str) for name in ("input", "expected", "got")}
+    return FailedCase(number=_optional(record, "number", int), **texts)
 
 
 def _files(record: Json) -> dict[str, bytes]:

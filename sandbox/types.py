@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MIB = 1024 * 1024
+RESTARTS = 9  # of a program that was ended in a case of its call tests, where each is to have a verdict
 # A language is a file of `sandbox.languages`: its name is known here without loading it.
 LANGUAGES = tuple(sorted(file.stem for file in (Path(__file__).parent / "languages").glob("[!_]*.py")))
 
@@ -168,6 +169,8 @@ class CallTests:
     setup: code that the program and its tests both find run before them (imports, definitions).
     prelude: what only the judge runs, before the tests: the prompt, with its helpers as the data set has them.
     integrity: IN_SANDBOX for tests that cannot be split: of classes, functions or instances, or with unittest.
+    all_cases: go on after a case that fails, and give each a verdict (`sandbox.guest.cases`); a program that is ended
+        in a case is started again for the others, RESTARTS times. Only of judged tests.
     """
 
     source: str
@@ -175,6 +178,7 @@ class CallTests:
     setup: str = ""
     prelude: str = ""
     integrity: Integrity = Integrity.JUDGED
+    all_cases: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +193,14 @@ class StdioCase:
 class StdioTests:
     """The program is run once per case, up to the first that fails; limits hold for each run.
 
+    all_cases: go on after it, and give each a verdict.
     tolerance: for numbers with Compare.TOKENS. Raises ValueError for no cases, or a tolerance that is not used.
     """
 
     cases: tuple[StdioCase, ...]
     compare: Compare = Compare.TRIMMED
     tolerance: float = 0.0
+    all_cases: bool = False
 
     def __post_init__(self) -> None:
         if not self.cases:
@@ -233,12 +239,28 @@ Tests = CallTests | StdioTests | ProgramTests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCase:
+    """What the first case that failed was about, as text of at most some 500 characters each.
+
+    number: from 1; None where cases are not counted. input: what the program was given, or its call. expected, got:
+    None where it is not known. Text in `got` comes from the program: escape it. None of it ever goes to a program.
+    """
+
+    number: int | None
+    input: str | None
+    expected: str | None
+    got: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """What one program did.
 
     detail: one line for people: the error, the limit that was hit. Text in it comes from the program: escape it.
     integrity: who saw the tests end; None where there were none.
-    cases: for stdio tests the verdict of each case that ran, in order; empty otherwise.
+    cases: for stdio tests the verdict of each case that ran, in order; of tests with `all_cases` that of every case,
+        where those that could not be reached have the verdict of what ended the program; empty otherwise.
+    failed_case: the first that failed; None where none did, or the tests ran beside the program.
     exit_code, signal: of the program's first process; None where it was killed (exit_code) or exited (signal).
     peak_memory_bytes: the largest resident set of a process, the interpreter's own pages included.
     stdout, stderr: decoded as UTF-8 with replacement, at most `Limits.output_bytes` together; `truncated` tells a cut.
@@ -253,6 +275,7 @@ class Execution:
     detail: str = ""
     integrity: Integrity | None = None
     cases: tuple[Verdict, ...] = ()
+    failed_case: FailedCase | None = None
     exit_code: int | None = None
     signal: int | None = None
     wall_s: float = 0.0

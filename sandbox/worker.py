@@ -22,11 +22,23 @@ from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.monitor import LOAD_FACTOR
 from sandbox.guest.testcode import PRELOADS, TestCache
-from sandbox.types import CallTests, Execution, Integrity, Limits, Program, ProgramTests, StdioTests, Tests, Verdict
+from sandbox.types import (
+    RESTARTS,
+    CallTests,
+    Execution,
+    Integrity,
+    Limits,
+    Program,
+    ProgramTests,
+    StdioTests,
+    Tests,
+    Verdict,
+)
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "reports", "script", "program", "ahead", "channel", "testcode", "plain", "judge", "cleaning", "judge_process",
+    "reports", "script", "program", "ahead", "channel", "cases", "testcode", "plain", "asking", "judge", "cleaning",
+    "judge_process",
     "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
@@ -164,7 +176,7 @@ class Worker:
     def run(self, program: Program, tests: Tests | None, limits: Limits) -> Execution:
         """Run one program. Raises WorkerLost where the worker ended or fell silent; it is then of no more use."""
         self.programs += 1
-        runs = len(tests.cases) if isinstance(tests, StdioTests) else 1
+        runs = _runs(tests)
         fetch = bool(program.fetch) and runs == 1
         language = languages.find(program.language)
         ended: list[outcome.RunResult] = []
@@ -173,9 +185,8 @@ class Worker:
             longest_s = max(limits.wall_s, languages.COMPILE_LIMITS.wall_s if language.compile else 0.0)
             while not ended or not ended[-1].measured["last"]:
                 ended.append(self._run_result(longest_s * LOAD_FACTOR + GRACE_S, fetch))
-            execution = outcome.execution(ended, tests, self.name)
-            if language.run:
-                execution = outcome.of_memory(execution, limits, language.memory_signs)
+            of_memory = functools.partial(outcome.of_memory, limits=limits, signs=language.memory_signs)
+            execution = outcome.execution(ended, tests, self.name, of_memory if language.run else None)
             if isinstance(tests, ProgramTests) and (way := language.way_of(tests)):
                 execution = outcome.of_assertion(execution, way.assertion_signs)
         except (WorkerLost, wire.FrameError, KeyError, TypeError, ValueError) as error:
@@ -188,7 +199,8 @@ class Worker:
         self.usable = not ended[-1].measured["dirty"]
         if language.compile:
             self._built.append(digest_of(program, tests))
-        if execution.verdict is Verdict.TIME_LIMIT and ended[-1].measured["doubtful"]:
+        late = execution.verdict is Verdict.TIME_LIMIT or Verdict.TIME_LIMIT in execution.cases
+        if late and any(run.measured["doubtful"] for run in ended):
             raise LateByTheClock(execution)
         return execution
 
@@ -244,6 +256,7 @@ class Worker:
             "runs": runs,
             "fetch": list(program.fetch) if runs == 1 else [],
             "tests": key,
+            "all_cases": not isinstance(tests, ProgramTests) and tests is not None and tests.all_cases,
             "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
             "preload": sorted(set(_PRELOAD.findall(program.source))),
             "signs": isinstance(tests, ProgramTests),
@@ -255,6 +268,13 @@ class Worker:
         """The next frame's payload."""
         size = wire.length(self._stream.receive(wire.HEADER_BYTES, max(deadline - time.monotonic(), 0.001)))
         return self._stream.receive(size, max(deadline - time.monotonic(), 1.0)) if size else b""
+
+
+def _runs(tests: Tests | None) -> int:
+    """How many processes of the program there may be."""
+    if isinstance(tests, StdioTests):
+        return len(tests.cases)
+    return 1 + RESTARTS if isinstance(tests, CallTests) and tests.all_cases else 1
 
 
 def digest_of(program: Program, tests: Tests | None) -> str:

@@ -27,15 +27,20 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class _Call(_Strict):
     kind: Literal["call"]
     source: str
     integrity: Integrity | None = None
+    points: tuple[_Points, ...] = ()
 
 
 class _Case(_Strict):
     stdin: str
     stdout: str
+    points: _Points = 1.0
 
 
 class _Stdio(_Strict):
@@ -81,6 +86,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         dataset=dataset,
         prompt=parsed.prompt,
         tests=_tests(parsed),
+        points=_points(parsed),
         entry_point=parsed.entry_point,
         references=() if parsed.reference is None else (parsed.reference,),
         wrong=parsed.wrong,
@@ -90,6 +96,14 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
         instruction="" if parsed.tests.kind == "call" else STDIO_INSTRUCTION,
         metadata=parsed.metadata,
     )
+
+
+def _points(row: _Row) -> tuple[float, ...]:
+    """Empty where every case has one. Raises ValueError where all of them have none."""
+    points = tuple(case.points for case in row.tests.cases) if isinstance(row.tests, _Stdio) else row.tests.points
+    if points and not any(points):
+        raise ValueError("tests: every case has 0 points; at least one must count")
+    return () if isinstance(row.tests, _Stdio) and all(each == 1 for each in points) else points
 
 
 def _tests(row: _Row) -> Tests:

@@ -20,6 +20,7 @@ from harness.leaderboard.results import LeaderboardRun
 from harness.runs.summary import CODEGEN
 from harness.text.printable import printable
 from harness.types import Form, Problem
+from sandbox.types import Verdict
 
 REPEAT = "the same program as sample "  # how the detail of an execution begins whose verdict was taken over
 
@@ -145,6 +146,8 @@ def _execution(row: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": str(row.get("verdict")),
         "texts": {name: str(row.get(name) or "") for name in ("detail", "stdout", "stderr")},
         "integrity": str(row.get("integrity") or ""),
+        "cases": _case_counts(row.get("cases")),
+        "failed_case": _failed_case(row.get("failed_case")),
         "truncated": row.get("truncated") is True,
         "used": {
             name: f"{row[key] / unit:.3g} {suffix}"
@@ -153,3 +156,15 @@ def _execution(row: Mapping[str, Any]) -> dict[str, Any]:
         },
         "ended": [(name, str(row[key])) for key, name in ends if row.get(key) is not None],
     }
+
+
+def _case_counts(cases: object) -> tuple[int, int] | None:
+    """(cases that passed, cases); None for fewer than two."""
+    found = [str(each) for each in cases] if isinstance(cases, list) else []
+    return (found.count(Verdict.ACCEPTED.value), len(found)) if len(found) > 1 else None
+
+
+def _failed_case(case: object) -> list[tuple[str, str]]:
+    """Input, expected and got, as far as they are known."""
+    found = case if isinstance(case, dict) else {}
+    return [(name, str(found[name])) for name in ("input", "expected", "got") if found.get(name) is not None]

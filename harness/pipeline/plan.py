@@ -24,7 +24,7 @@ from harness.prompts import template
 from harness.prompts.template import Prompting
 from harness.runs import manifest
 from harness.runs.signature import Signature, limits_digest, limits_label, span
-from harness.tasks import SupportsExtraction, SupportsPrompting, SupportsVoting, Task, open_task
+from harness.tasks import SupportsExtraction, SupportsPartialCredit, SupportsPrompting, SupportsVoting, Task, open_task
 from harness.types import Form, ProblemSet
 from sandbox import Integrity, Limits
 
@@ -87,6 +87,8 @@ def make_job(
     """
     problems, model, expected = drawn.problems, drawn.model, drawn.expected
     task = _with_extractor(drawn.task, model.form, config)
+    if config.all_cases:
+        problems, task = _with_all_cases(problems, task, observer)
     _check_k(config, task, expected)
     limits = {problem.id: config.limits(problem.limits) for problem in problems.problems}
     sandboxes = (sandboxes or local_sandboxes(config)) if task.executes else None
@@ -108,6 +110,7 @@ def make_job(
         **({"extractor": config.extractor} if extracts_replies(task, model.form) else {}),
         "sandbox": sandbox_identity,
         "dedup": config.dedup,
+        **({"all_cases": True} if config.all_cases else {}),
         "limits": limits_digest(limits) if task.executes else None,
     }
     return Job(
@@ -127,6 +130,23 @@ def make_job(
         prices=_prices(config),
         manifest=manifest.make(identity, signature, _recorded(config)),
     )
+
+
+def _with_all_cases(problems: ProblemSet, task: Task, observer: RunObserver) -> tuple[ProblemSet, Task]:
+    """Both with a verdict for each case. Raises InputError where no problem can have that."""
+    if not isinstance(task, SupportsPartialCredit):
+        raise InputError(f"--all-cases is for tests of programs; task {task.name} executes none")
+    beside = [problem.id for problem in problems.problems if not problem.has_cases()]
+    if len(beside) == len(problems.problems):
+        raise InputError(
+            f"--all-cases: the tests of {problems.name} run in the program's own process, such as suites of unittest "
+            "or tests in another language, and cannot be told apart; leave it out"
+        )
+    if beside:
+        named = ", ".join(beside[:3]) + (f" and {len(beside) - 3} more" if len(beside) > 3 else "")
+        observer.note(f"all cases: the tests of {named} cannot be told apart, and count as one case each")
+    every = tuple(each.with_all_cases() for each in problems.problems)
+    return dataclasses.replace(problems, problems=every), task.with_all_cases()
 
 
 def asked_of(problems: ProblemSet, config: RunConfig) -> ProblemSet:

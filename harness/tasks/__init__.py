@@ -24,6 +24,7 @@ __all__ = [
     "CodeTask",
     "ScoredRun",
     "SupportsExtraction",
+    "SupportsPartialCredit",
     "SupportsPrompting",
     "SupportsVoting",
     "Task",
@@ -142,6 +143,14 @@ class SupportsExtraction(Protocol):
 
     def with_extractor(self, extractor: str) -> Task:
         """The same task with programs taken out of replies by this extractor."""
+
+
+@runtime_checkable
+class SupportsPartialCredit(Protocol):
+    """A task that can say which share of a program's cases passed."""
+
+    def with_all_cases(self) -> Task:
+        """The same task, for problems whose tests have a verdict for each case."""
 
 
 from harness.tasks._aggregate import mean_summary  # noqa: E402 - made of what stands above

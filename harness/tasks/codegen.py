@@ -22,11 +22,11 @@ from harness.extractors import (
     framed,
     read_files,
 )
-from harness.metrics import Metric, g_pass_at_k, pass_at_k, pass_hat_k
+from harness.metrics import Metric, g_pass_at_k, partial_credit, pass_at_k, pass_hat_k
 from harness.prompts import template as prompts
 from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
-from harness.tasks import Candidate, ScoredRun, TaskSummary
+from harness.tasks import Candidate, ScoredRun, TaskSummary, mean_summary
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
 from sandbox.types import Execution, Program, ProgramTests, StdioTests, Verdict
 
@@ -93,9 +93,11 @@ def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, t
     return framed(problem.language, start, completion.text, *around)
 
 
-def score(problem: Problem, completion: Completion, execution: Execution) -> Score:
+def score(problem: Problem, completion: Completion, execution: Execution, *, all_cases: bool = False) -> Score:
     """`passed`: 1 where the tests passed, else 0; `base_passed`: where those of the base part did, which come first.
 
+    With a verdict for each case `cases_passed`, the share of them that passed, and `points`, what the problem says that
+    these are worth, as a share of all. Raises InputError where it says so for another number of cases than there are.
     INTERNAL_ERROR is no score: Raises ValueError.
     """
     if execution.verdict is Verdict.INTERNAL_ERROR:
@@ -105,7 +107,27 @@ def score(problem: Problem, completion: Completion, execution: Execution) -> Sco
     if problem.base_cases is not None:
         # a call after the last of them shows that they passed; who cannot count calls sees it where all did
         values["base_passed"] = float(passed or (execution.calls or 0) > problem.base_cases)
+    if all_cases:
+        values |= _partial_credit(problem, execution)
     return Score(problem_id=completion.problem_id, index=completion.index, verdict=execution.verdict, values=values)
+
+
+def _partial_credit(problem: Problem, execution: Execution) -> dict[str, float]:
+    """Of a program that no sandbox survived, and of tests that run beside it, the one verdict is that of all cases."""
+    passed = [verdict is Verdict.ACCEPTED for verdict in execution.cases]
+    if not passed:
+        whole = float(execution.verdict is Verdict.ACCEPTED)
+        return {"cases_passed": whole, "points": whole}
+    share = sum(passed) / len(passed)
+    if not problem.points:
+        return {"cases_passed": share, "points": share}
+    if len(problem.points) != len(passed):
+        raise InputError(
+            f"{problem.id}: tests.points has {len(problem.points)} values, and the tests have {len(passed)} cases; "
+            "give one for each assertion, in the order in which they are run"
+        )
+    earned = sum(points for points, fine in zip(problem.points, passed, strict=True) if fine)
+    return {"cases_passed": share, "points": earned / sum(problem.points)}
 
 
 def summarize(
@@ -170,10 +192,12 @@ class Codegen:
     """The task as the pipeline takes it; the functions above are its parts.
 
     prompting: how problems are put. extractor: how replies become programs; None where no replies are expected.
+    all_cases: whether each case of the tests has a verdict.
     """
 
     prompting: Prompting = OWN
     extractor: str | None = None
+    all_cases: bool = False
     name = "codegen"
     version = VERSION
     executes = True
@@ -190,6 +214,10 @@ class Codegen:
     def with_extractor(self, extractor: str) -> Codegen:
         """The same with programs taken out of replies by this extractor."""
         return dataclasses.replace(self, extractor=extractor)
+
+    def with_all_cases(self) -> Codegen:
+        """The same with partial credit; the problems' tests are to have a verdict for each case."""
+        return dataclasses.replace(self, all_cases=True)
 
     def metrics(self) -> Sequence[Metric]:
         """pass@k for the usual ks."""
@@ -211,7 +239,7 @@ class Codegen:
     def score(self, problem: Problem, completion: Completion, execution: Execution | None) -> Score:
         """See `score`."""
         assert execution is not None
-        return score(problem, completion, execution)
+        return score(problem, completion, execution, all_cases=self.all_cases)
 
     def summarize(self, run: ScoredRun) -> TaskSummary:
         """pass@k for each k, and c of n per problem; of a set with base tests also theirs.
@@ -231,14 +259,27 @@ class Codegen:
             base = None
         ks = run.ks or tuple(k for k in pass_at_k.DEFAULT_KS if k <= min(run.expected.values()))
         reached = min((n for n, _ in counts.values() if n), default=0)
+        estimates = summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed, run.metrics, base)
+        credit = _credit(run) if self.all_cases else None
         return TaskSummary(
-            estimates=summarize(counts, [k for k in ks if k <= reached], run.signature, run.seed, run.metrics, base),
+            estimates=[*estimates, *(credit.estimates if credit else ())],
             problems={
-                problem_id: {"n": n, "c": c, **({"base_c": base[problem_id]} if base is not None else {})}
+                problem_id: {
+                    **(credit.problems.get(problem_id, {}) if credit else {}),
+                    **({"base_c": base[problem_id]} if base is not None else {}),
+                    "n": n,
+                    "c": c,
+                }
                 for problem_id, (n, c) in counts.items()
             },
             omitted=[f"pass@{k}" for k in ks if k > reached],
         )
+
+
+def _credit(run: ScoredRun) -> TaskSummary:
+    """The shares of cases that passed; of points too, where a problem says what its cases are worth."""
+    has_points = any(problem.points for problem in run.problems.values())
+    return mean_summary(("cases_passed", "points") if has_points else ("cases_passed",), partial_credit.METHOD, run)
 
 
 def open_task(options: Mapping[str, str]) -> Codegen:

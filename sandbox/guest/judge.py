@@ -18,7 +18,6 @@ have no capability, the same system call filter as programs, and limits.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import resource
@@ -26,11 +25,12 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from sandbox.guest import ahead, codec, compare, plain, reports, testcode, unittest_suites, wire
+from sandbox.guest import asking, cases, compare, plain, reports, testcode, unittest_suites, wire
 from sandbox.guest import program as child
+from sandbox.guest.asking import Progress
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
 from sandbox.guest.testcode import TestCache, Tests, prepare
 
@@ -112,6 +112,7 @@ class JudgeSession:
         self._control, self._body, self._result, self._job = control, body, result, job
         self._key = job["key"]
         self._parent_used = used  # CPU seconds of the process above, by its pid, when it forked this one
+        self._progress = Progress()
         self._memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
@@ -123,12 +124,13 @@ class JudgeSession:
             finding = self._judge(order, fds)
             tests = self._job["tests"]
             fresh = finding["verdict"] in USUAL and self._small() and not (tests and tests.lasting)
-            stays = fresh or (order["more"] and finding["verdict"] == "ACCEPTED")
+            stays = fresh or (order["more"] and _goes_on(tests, finding))
             order = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}") if stays else {}
             if order.get("tests", "") != self._key:
                 os._exit(0)
             order, fds = _receive(self._control)
             if order["first"]:
+                self._progress = Progress()
                 self._job = {**self._job, **_read_program(self._body)}
 
     def _small(self) -> bool:
@@ -140,16 +142,18 @@ class JudgeSession:
         limits = order["limits"]
         job = _for_compiler(self._job) if order["compile"] else self._job
         tests: Tests | None = job["tests"]
-        cases = tests.about["cases"] if tests and tests.about["kind"] == "stdio" else None
-        text = cases[order["run"]]["stdin"] if cases else job["program"]["stdin"]
+        given = tests.about["cases"] if tests and tests.about["kind"] == "stdio" else None
+        text = given[order["run"]]["stdin"] if given else job["program"]["stdin"]
         data = text.encode("utf-8", "surrogatepass")
         channel = socket.socket(fileno=fds[0])
         talk = Conversation(channel, *fds[1:], data=data, room=limits["output_bytes"])
         finding: dict[str, Any] = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
         try:
-            _try(job, tests, talk, order["run"])
+            _try(job, tests, talk, order["run"], self._progress)
         except _Verdict as found:
             finding.update(verdict=found.args[0], detail=found.args[1])
+            if len(found.args) > 2:
+                finding["case"] = found.args[2]
         except _BadTests as error:
             finding.update(verdict="INTERNAL_ERROR", detail=str(error.args[0]), bad_tests=True)
         except Ended:
@@ -164,6 +168,7 @@ class JudgeSession:
         except (TooMuch, MemoryError):
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
         finding["calls"] = talk.taken
+        self._progress.tell(finding, tests)
         self._send(finding, talk)
         return finding
 
@@ -181,7 +186,7 @@ class JudgeSession:
         own = time.process_time()
         message = {
             "result": len(payload),
-            "go_on": finding["verdict"] == "ACCEPTED",
+            "go_on": _goes_on(self._job["tests"], finding),
             "pid": os.getpid(),
             "used": {**self._parent_used, str(os.getpid()): own},
         }
@@ -207,9 +212,7 @@ def _with_tests(program: dict[str, Any], tests: Tests | None) -> dict[str, Any]:
 def _set_back(limits: dict[str, Any]) -> None:
     """What tests may have changed, and the judge's limits for one program: as much as it may use, and a little more."""
     sys.setrecursionlimit(1000)
-    for module in ("random", "numpy.random"):
-        if module in sys.modules:
-            sys.modules[module].seed(0)
+    _seed()
     cpu_s = int(time.process_time() + limits["cpu_s"] + SPARE_CPU_S + 1)
     memory = limits["memory_bytes"] + SPARE_BYTES
     for what, value in (
@@ -220,7 +223,22 @@ def _set_back(limits: dict[str, Any]) -> None:
         resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
 
 
-def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int) -> None:
+def _seed() -> None:
+    for module in ("random", "numpy.random"):
+        if module in sys.modules:
+            sys.modules[module].seed(0)
+
+
+def _goes_on(tests: Tests | None, finding: dict[str, Any]) -> bool:
+    """Whether another process of the program is of use, where the supervisor has one."""
+    if tests is None or not tests.about.get("all_cases"):
+        return bool(finding["verdict"] == "ACCEPTED")
+    if finding["verdict"] in ("TAMPERED", "INTERNAL_ERROR"):
+        return False
+    return tests.about["kind"] == "stdio" or bool(finding.get("more"))
+
+
+def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int, progress: Progress) -> None:
     """The program with its tests, if any. Returns where they are passed."""
     if tests is None or tests.about["kind"] == "stdio":
         _watch_script(job, talk, tests.about if tests else None, run)
@@ -229,13 +247,13 @@ def _try(job: dict[str, Any], tests: Tests | None, talk: Conversation, run: int)
     elif tests.nothing_asked:
         raise _BadTests(tests.nothing_asked)
     elif tests.about["integrity"] == "judged":
-        _call(job, tests, talk)
+        _call(job, tests, talk, progress)
     else:
         _run_beside(job, tests, talk)
 
 
 class _Verdict(BaseException):
-    """args: verdict and detail."""
+    """args: verdict, detail and, of call tests, what the failing case was about."""
 
 
 class _BadTests(BaseException):
@@ -288,60 +306,44 @@ def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
     return "RUNTIME_ERROR", detail
 
 
-def _call(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:
+def _call(job: dict[str, Any], tests: Tests, talk: Conversation, progress: Progress) -> None:
     """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
     if tests.source is None or tests.prelude is None:
         raise _Verdict("RUNTIME_ERROR", tests.fault)
+    if tests.about["all_cases"] and progress.total is None:
+        progress.total = max(asking.count_cases(tests), 1)
+        _seed()
     can_ask_ahead = _load(job, "call", tests.about, talk)
-    name = tests.about["entry_point"]
-    namespace = child.new_module("tests", testcode.TESTS_FILE).__dict__
-    talk.values.find, talk.values.scalars = namespace.get, tests.numpy
+    last = progress.last = cases.LastCall(tests.about["entry_point"])
+
+    def describe(error: Exception) -> tuple[str, str, dict[str, str | None]]:
+        record = last.record(error, testcode.TESTS_FILE, tests.about["source"])
+        return *asking.verdict_of_tests(error, tests, talk), record
+
+    now = progress.begin(talk, describe) if tests.about["all_cases"] else None
+    before = len(progress.ended)
     try:
-        exec(tests.prelude, namespace)
-        candidate = (_plain_proxy if job["program"]["plain"] else _proxy)(name, talk)
-        namespace[name] = candidate
-        namespace[ahead.NAME] = _ask_ahead(candidate if can_ask_ahead else None, talk)
-        before = dict(namespace)
-        talk.exceptions = lambda name: _exception_of(before.get(name))
-        exec(tests.source, namespace)
-        unittest_suites.run(
-            namespace, before, testcode.TESTS_FILE, tests.names, lambda: before[name], lambda: talk.answered > 0
-        )
+        proxy = _plain_proxy if job["program"]["plain"] else asking.proxy
+        candidate = proxy(tests.about["entry_point"], talk, last)
+        asking.run_tests(tests, candidate, talk, now, can_ask_ahead=can_ask_ahead, again=before > 0)
+        if now is not None:
+            now.finish()
         talk.follow(None)
         talk.finish()
     except unittest_suites.NothingAsked as error:
         raise _BadTests(f"{testcode.ASKS_NOTHING}: {error}") from None
     except Exception as error:
         talk.finish()  # an end of the conversation that the tests turned into another error
-        raise _Verdict(*_verdict_of_tests(error, tests, talk)) from None
+        raise _Verdict(*describe(error)) from None
     except (SystemExit, KeyboardInterrupt):
         raise _Verdict("RUNTIME_ERROR", "the tests ended the judge") from None
-    if not talk.answered:
-        raise _BadTests(f"{testcode.ASKS_NOTHING}: they ended without a call of {name}")
+    if not talk.answered and not before:
+        raise _BadTests(f"{testcode.ASKS_NOTHING}: they ended without a call of {tests.about['entry_point']}")
+    if now is not None and now.first is not None:
+        raise _Verdict(*now.first[1:])
 
 
-def _exception_of(value: Any) -> type[Exception] | None:
-    """`value` where it is an exception that the prompt defines: none that it imports, which may steer its tests."""
-    own = isinstance(value, type) and issubclass(value, Exception) and value.__module__ == "tests"
-    return value if own else None
-
-
-def _proxy(name: str, talk: Conversation) -> Callable[..., Any]:
-    """What the tests call: the program's function, in the program's process."""
-    odd = _Arguments()
-
-    def candidate(*args: Any, **kwargs: Any) -> Any:
-        talk.taken += 1
-        plan = talk.plan
-        if plan is not None and not kwargs and plan.expects(args) and plan.ready():
-            return talk.ask_planned(plan, name)
-        return talk.ask("call", name, [codec.pack(each, odd) for each in args], codec.pack(kwargs, odd))
-
-    candidate.__name__ = candidate.__qualname__ = name
-    return candidate
-
-
-def _plain_proxy(name: str, talk: Conversation) -> Callable[..., Any]:
+def _plain_proxy(name: str, talk: Conversation, last: cases.LastCall) -> Callable[..., Any]:
     """The same for a program in another language."""
 
     def candidate(*args: Any, **kwargs: Any) -> Any:
@@ -349,75 +351,10 @@ def _plain_proxy(name: str, talk: Conversation) -> Callable[..., Any]:
             packed = plain.pack(args), plain.pack(kwargs)
         except plain.NotPlain as error:
             raise _BadTests(f"the tests pass {error}, which the program's language has not") from None
-        return talk.ask("call", name, *packed)
+        return asking.ask(talk, last, (args, kwargs), lambda: talk.ask("call", name, *packed))
 
     candidate.__name__ = candidate.__qualname__ = name
     return candidate
-
-
-def _ask_ahead(candidate: Callable[..., Any] | None, talk: Conversation) -> Callable[..., None]:
-    """What a plain loop of the tests calls before it begins (`ahead.mark`)."""
-    odd = _Arguments()
-
-    def pack(args: Any) -> str:
-        return codec.encode([codec.pack(each, odd) for each in args]).decode("utf-8", "surrogatepass")
-
-    def ask_ahead(called: Any, inputs: Any, beside: Any, only_flat: bool) -> None:
-        talk.follow(ahead.Plan.of(inputs, beside, only_flat, pack) if called is candidate else None)
-
-    return ask_ahead
-
-
-class _Arguments:
-    """How what tests pass is packed: iterators whole, nothing opaque."""
-
-    def iterator(self, value: Iterator[Any]) -> list[Any]:
-        """All its items. Raises TypeError for too many."""
-        items = [codec.pack(item, self) for item in itertools.islice(value, codec.MAX_ITEMS + 1)]
-        if len(items) > codec.MAX_ITEMS:
-            raise TypeError(f"an argument is an iterator of more than {codec.MAX_ITEMS} items")
-        return items
-
-    def opaque(self, value: Any) -> None:
-        """Raises TypeError: a function or an object of the tests has no place in another process."""
-        raise TypeError(f"an argument is no data but {type(value).__name__}; such tests need integrity in-sandbox")
-
-
-def _verdict_of_tests(error: Exception, tests: Tests, talk: Conversation) -> tuple[str, str]:
-    """Verdict and detail of an exception that ended the tests, without the text of any object of the program."""
-    line = getattr(error, "line_in_program", None)
-    if isinstance(error, MemoryError):
-        where = "its" if line is not None else "with its results the judge"
-        return "MEMORY_LIMIT", f"MemoryError: over {where} memory limit"
-    if line is not None:
-        return "RUNTIME_ERROR", line
-    text = str(error) if isinstance(error, AssertionError) and all(type(a) is str for a in error.args) else ""
-    place = _place(error, tests.about["source"])
-    if talk.last_opaque:
-        place += f"; the program returned a {talk.last_opaque}, which is no data: such tests need integrity in-sandbox"
-    name = type(error).__name__
-    if isinstance(error, AssertionError):
-        return "WRONG_ANSWER", f"{name}{': ' if text else ''}{text[:200]}{place}"[: 2 * reports.DETAIL_CHARS]
-    if isinstance(error, RecursionError):
-        return "RUNTIME_ERROR", f"its result nests too deep{place}"
-    return "RUNTIME_ERROR", f"{name} in the tests{place}: {_plain(error)}"[: reports.DETAIL_CHARS]
-
-
-def _plain(error: Exception) -> str:
-    """An exception's text where it is one already: no object of a program is asked for its text."""
-    return error.args[0][:200] if error.args and type(error.args[0]) is str else ""
-
-
-def _place(error: Exception, source: str) -> str:
-    """The line of the tests where the exception was raised last."""
-    number = 0
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == testcode.TESTS_FILE:
-            number = trace.tb_lineno
-        trace = trace.tb_next
-    lines = source.splitlines()
-    return f" (tests.py:{number}: {lines[number - 1].strip()[:200]})" if 0 < number <= len(lines) else ""
 
 
 def _run_beside(job: dict[str, Any], tests: Tests, talk: Conversation) -> None:

@@ -250,7 +250,11 @@ def _run(
     passed = _limit_passed(step.limits, watch, cpu_s, oom) or judge.fault or kept
     if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
-    go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
+    if order["all_cases"] and not step.compiles:  # each run says something by itself, however it ends
+        ours = passed is not None and passed[0] == "INTERNAL_ERROR"
+        go_on = judge.go_on and judge.alive and judge.fault is None and clean and not ours
+    else:
+        go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
     measured = {
         "compiles": step.compiles,
         "limit": passed,

@@ -9,7 +9,7 @@ import types
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from sandbox.guest import ahead, unittest_suites
+from sandbox.guest import ahead, cases, unittest_suites
 
 CACHED_BYTES = 16 * 2**20
 # What tests can import and use without a trace, as long as they assign no attribute. `random` is seeded anew each time.
@@ -99,6 +99,13 @@ def _compile(source: str, name: str) -> types.CodeType:
     return compile(source, name, "exec", dont_inherit=True)
 
 
+def _compile_tests(about: dict[str, Any]) -> types.CodeType:
+    """With a verdict for each of their cases, where that is asked for."""
+    if not about["all_cases"]:
+        return _compile(ahead.mark(about["source"]), TESTS_FILE)
+    return compile(cases.split(about["source"], about["entry_point"]), TESTS_FILE, "exec", dont_inherit=True)
+
+
 def _uses_numpy(about: dict[str, Any]) -> bool:
     return "numpy" in _IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))
 
@@ -133,7 +140,7 @@ def prepare(about: dict[str, Any]) -> Tests:
         except (SyntaxError, ValueError) as error:
             return Tests(about, fault=f"the setup does not compile: {error}")
     try:
-        source = _compile(ahead.mark(about["source"]), TESTS_FILE)
+        source = _compile_tests(about)
         names = unittest_suites.names_used(source)
         if not unittest_suites.is_asking(source, names, about["entry_point"]):
             return Tests(about, nothing_asked=_NOTHING.format(about["entry_point"]))

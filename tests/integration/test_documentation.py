@@ -17,6 +17,7 @@ import typer.main
 
 from docs.scripts import command_pages
 from harness.cli import tree as line
+from tests.fixtures.classroom import write_class
 from tests.fixtures.commands import COMMAND, Harness
 from tests.fixtures.documentation import Example, examples, pages
 from tests.fixtures.places import EXAMPLE, ROOT
@@ -85,6 +86,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(
         folder / "tickets.jsonl", *({"id": f"t/{n}", "text": f"It fails {n} times", "label": "bug"} for n in range(3))
     )
+    write_class(folder)
     write_rows(folder / "mini.jsonl", CALL)
     write_rows(folder / "prices.jsonl", PRICES)
     write_rows(folder / "mini_samples.jsonl", {"task_id": CALL["id"], "completion": CALL["reference"]})

@@ -10,18 +10,21 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.classroom import files, grades, similar, submissions
 from harness.cli import options
 from harness.cli.commands import report as report_
+from harness.cli.display import classroom, sections
 from harness.cli.display import run as display
-from harness.cli.display import sections
 from harness.config import Group
+from harness.datasets import load_set
 from harness.errors import InputError
 from harness.pipeline import rescore
 from harness.pipeline import results_file as sample_files
 from harness.pipeline import run as pipeline
 from harness.pipeline.job import RunResult
+from harness.runs import layout
 from harness.scale import sandboxes_elsewhere
-from harness.tasks import load_config
+from harness.tasks import load_config, open_task
 from harness.trackers import _send
 
 GROUP = "run and score"
@@ -32,28 +35,51 @@ EXAMPLES = (
 
 
 @options.takes(
-    "problems", "only", "shuffle", "limit", "k", "extractor", Group.SANDBOX, *options.EXECUTING, "report_to", "results"
+    "problems",
+    "only",
+    "shuffle",
+    "limit",
+    "k",
+    "all_cases",
+    "extractor",
+    Group.SANDBOX,
+    *options.EXECUTING,
+    "report_to",
+    "results",
 )
 def score(
     samples: Annotated[
         Path,
         typer.Argument(
-            help="A .jsonl or .jsonl.gz file (task_id with completion or solution), or a run directory.",
-            metavar="SAMPLES|RUN",
+            help="A .jsonl or .jsonl.gz file (task_id with completion or solution), a run directory, or a folder of "
+            "students' programs.",
+            metavar="SAMPLES|RUN|FOLDER",
         ),
     ],
     flags: options.Flags,
     part: options.SetPart = None,
-    out: Annotated[Path | None, typer.Option(help="The results file. Default: SAMPLES_results.jsonl.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The results file, or of a FOLDER a folder. Default: SAMPLES_results.jsonl, FOLDER_results."),
+    ] = None,
+    show_expected: Annotated[
+        bool, typer.Option("--show-expected", help="Of a FOLDER: feedback files also say what was expected.")
+    ] = False,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Execute saved completions in a sandbox and report pass@k.
 
     Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
-    scored again, in a new run directory, with the options that are given in place of its own.
+    scored again, in a new run directory, with the options that are given in place of its own. Of a folder with a .py
+    file for each student and problem: points, similar programs and feedback.
     """
     flags = {**flags, "task_options": options.parse_part(part)}
+    if samples.is_dir() and not (samples / layout.MANIFEST).is_file():
+        _class(samples, flags, out, config, as_json, show_expected)
+        return
+    if show_expected:
+        raise InputError("--show-expected is for a folder of students' programs; leave it out here")
     if samples.is_dir():
         scored = _run(samples, flags, out, config, as_json)
     else:
@@ -97,6 +123,36 @@ def _file(samples: Path, flags: dict[str, Any], target: Path, config: Path | Non
         result = pipeline.run(parsed, observer, sandboxes=machines)
     pipeline.write_results(parsed, result, target)
     return _Scored(result=result, report_to=parsed.report_to, file=target)
+
+
+def _class(
+    folder: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool, show_expected: bool
+) -> None:
+    """Score the students' programs in a folder, and write what a teacher takes away."""
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    target = out or named.with_name(f"{named.name}_results")
+    samples = target / "samples.jsonl"
+    given = {**flags, "samples": samples, "engine": "replay", "dedup": False}
+    parsed = load_config(config, given, {"problems": "", **options.environment()})
+    if not parsed.problems:
+        raise InputError(f"{folder} is a folder of programs: name their problem set with --problems")
+    problems = load_set(parsed.problems, parsed.cache, open_task(parsed.task, parsed.task_options))
+    handed_in = submissions.read_submissions(folder, problems)
+    submissions.write_samples(handed_in, samples)
+    every = any(problem.has_cases() for problem in problems.problems)
+    parsed = parsed.model_copy(update={"all_cases": every, "k": ()})
+    with display.RunDisplay(quiet=quiet) as observer, sandboxes_elsewhere(parsed) as machines:
+        result = pipeline.run(parsed, observer, sandboxes=machines)
+    found = grades.grade(result.run, handed_in, problems)
+    pairs = similar.similar_pairs(handed_in.found)
+    files.write_files(found, pairs, target, show_expected=show_expected)
+    if quiet:
+        print(json.dumps(classroom.record(found, pairs, handed_in, result.run, target)))
+    else:
+        classroom.show(found, pairs, handed_in, target)
+    if not result.complete:
+        display.err.print("incomplete: some programs could not be executed; run the same command again")
+        raise typer.Exit(3)
 
 
 def _run(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool) -> _Scored:

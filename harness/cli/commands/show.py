@@ -33,6 +33,7 @@ EXAMPLES = (
     "harness show results/example/nano-T0.8 starter/odd_cubes --diff",
 )
 LONGEST_TESTS = 4000  # characters that are shown of a problem's tests
+SHOWN_CASES = 8  # of those that failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +230,24 @@ def _show_completion(row: dict[str, Any], indexes: list[int], beside: Problem | 
         display.out.print(Text("(empty)", style="dim"))
     if execution and execution.get("detail"):
         display.out.print(Text(display.printable(execution["detail"]), style="dim"))
+    if execution:
+        _show_cases(execution)
+
+
+def _show_cases(execution: dict[str, Any]) -> None:
+    """How each case ended, and what the first that failed was about."""
+    ends = [str(each) for each in execution.get("cases") or ()]
+    if len(ends) > 1:
+        others = [f"{at} {end}" for at, end in enumerate(ends, 1) if end != Verdict.ACCEPTED.value]
+        more = f" and {len(others) - SHOWN_CASES} more" if len(others) > SHOWN_CASES else ""
+        named = f"; {', '.join(others[:SHOWN_CASES])}{more}" if others else ""
+        passed = f"cases: {len(ends) - len(others)} of {len(ends)} passed"
+        display.out.print(Text(passed + display.printable(named)), soft_wrap=True)
+    failed = execution.get("failed_case")
+    known = failed if isinstance(failed, dict) else {}
+    for name in ("input", "expected", "got"):
+        if known.get(name) is not None:
+            display.out.print(Text(f"  {name}: {display.printable(str(known[name]).rstrip())}"), soft_wrap=True)
 
 
 def _title(row: dict[str, Any], indexes: list[int]) -> Text:
