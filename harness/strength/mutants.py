@@ -89,7 +89,11 @@ def _spread(changes: list[_Change]) -> Iterator[_Change]:
 
 
 def _apply(tree: ast.AST, change: _Change) -> Mutant | None:
-    changed = copy.deepcopy(tree)
+    field, at = change.path[0]
+    changed = copy.copy(tree)  # a program is long, a change small: only the statement around it is copied whole
+    statements = list(getattr(tree, field))
+    statements[at or 0] = copy.deepcopy(statements[at or 0])
+    setattr(changed, field, statements)
     parent, name, index = _find(changed, change.path)
     node = getattr(parent, name) if index is None else getattr(parent, name)[index]
     new = change.apply(node)
@@ -101,7 +105,8 @@ def _apply(tree: ast.AST, change: _Change) -> Mutant | None:
         getattr(parent, name)[index] = new
     try:
         source = ast.unparse(ast.fix_missing_locations(changed))
-        compile(source, "mutant", "exec", dont_inherit=True)
+        # of a whole program the compiler takes quadratic time where functions are alike
+        compile(ast.unparse(getattr(changed, field)[at or 0]), "mutant", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return None
     return Mutant(kind=change.kind, line=change.line, source=source)
