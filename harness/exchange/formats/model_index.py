@@ -81,10 +81,10 @@ def read(source: InputFile) -> list[ImportedSet]:
     found: dict[str, list[ReportedMetric]] = {}
     results: list[EvalResult] = getattr(card.data, "eval_results", None) or []
     for each in results:
-        found.setdefault(str(each.dataset_name), []).append(_metric(each))
+        found.setdefault(_name(each.dataset_name), []).append(_metric(each))
     model = card.data.get("model_name")
     return [
-        ImportedSet(dataset=dataset, model=None if model is None else str(model), claimed=tuple(claimed))
+        ImportedSet(dataset=dataset, model=None if model is None else _name(model), claimed=tuple(claimed))
         for dataset, claimed in found.items()
     ]
 
@@ -92,15 +92,22 @@ def read(source: InputFile) -> list[ImportedSet]:
 def _metric(result: EvalResult) -> ReportedMetric:
     value, kept = number(result.metric_value), result.metric_args or {}
     if value is None:
-        raise ValueError(f"{result.metric_type} is no number")
+        raise ValueError(f"{_name(result.metric_type)} is no number")
     low, high = number(kept.get("low")), number(kept.get("high"))
     return ReportedMetric(
-        metric=str(result.metric_type),
+        metric=_name(result.metric_type),
         value=value,
         interval=None if low is None or high is None else (low, high),
         n_problems=kept.get("n_problems"),
         n_completions=kept.get("n_completions"),
     )
+
+
+def _name(value: object) -> str:
+    """A name, which must be text: as text a YAML file of ten nested aliases has gigabytes."""
+    if not isinstance(value, str):
+        raise TypeError(f"a name is {type(value).__name__}, not text")
+    return value
 
 
 def _text(source: InputFile) -> str:

@@ -455,7 +455,7 @@ from harness.files import atomic
 whole = atomic.write_whole
 atomic.write_whole = lambda place, data: os.kill(os.getpid(), 9) if place.name == "manifest.json" else whole(place, data)
 path, problems, results = sys.argv[1:]
-importing.import_runs(importing.ImportRequest(path=Path(path), problems=problems, results=Path(results)), print)
+import_.import_runs(import_.ImportRequest(path=Path(path), problems=problems, results=Path(results)), print)
 """
 
 
@@ -610,3 +610,15 @@ def test_an_import_of_a_part_and_of_a_cancelled_log_say_so(tmp_path: Path, probl
     assert any("1 of the 2 problems of humaneval" in each for each in said)
     log = {"version": 2, "status": "cancelled", "eval": {"task": "humaneval", "model": "m"}, "samples": []}
     assert "status is cancelled" in read("inspect", write(tmp_path / "l.json", log)).caution and problems
+
+
+def test_a_card_whose_names_are_lists_of_lists_takes_no_memory(tmp_path: Path) -> None:
+    lists = ["a: &a0 [x, x]", *(f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    lines = [
+        *lists, "model-index:", "- name: m", "  results:", "  - task: {type: t}", "    dataset: {type: d, name: *a11}",
+        "    metrics: [{type: pass@1, value: 0.5}]", "",
+    ]  # fmt: skip
+    path = tmp_path / "card.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(SamplesError, match="a name is list, not text"):
+        import_.import_runs(import_.ImportRequest(path=path, results=tmp_path / "r", cache=tmp_path), lambda _: None)
