@@ -133,6 +133,8 @@ def waiting(connection: Connection) -> float:
         whole = Cluster(connection, LocalSandboxes(count=8))
         whole.identity(QUIET)
         with Dispatcher(Some(whole, nodes), Limits()) as pool:
+            if len(pool.hosts()) != nodes:
+                raise SystemExit(f"waiting: {pool.hosts()} are used, not {nodes} nodes: a busy machine?")
             list(_all(pool, _sleeping(8 * nodes)))  # every sandbox is up
             start = time.monotonic()
             list(_all(pool, _sleeping(240)))
