@@ -36,6 +36,9 @@ from sandbox.parcels import Answer, read_answer
 
 log = logging.getLogger("harness")
 
+KEY_HINT = (
+    "copy its head's ~/.ray/auth_token to this machine, or give the key in $RAY_AUTH_TOKEN with RAY_AUTH_MODE=token"
+)
 HANDING_OVER = 4  # threads
 START_S = 60.0  # for an actor to answer first: Ray starts a process, which imports what it needs
 PROOF_S = 120.0  # for a sandbox to be made ready and to prove itself
@@ -83,6 +86,8 @@ class Connection:
             )  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError, OSError, AssertionError) as error:
             raise InputError(f"--cluster {address}: {_why_not(address, error, self.ray.__version__)}") from error
+        except self.ray.exceptions.AuthenticationError as error:
+            raise InputError(f"--cluster {address}: this process has no key of the cluster; {KEY_HINT}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -334,11 +339,13 @@ def _why_not(address: str, error: Exception, version: str) -> str:
     text = " ".join(str(error).split())
     if "ersion mismatch" in text or ("version" in text.lower() and "cluster" in text.lower()):
         return f"the cluster there has another Ray or Python than this process (Ray {version}): {text[:600]}"
+    if address == "auto" and "Failed to connect" in text:
+        return f"{text[:300]}; either it has ended, or it takes another key than this process has: {KEY_HINT}"
     if address == "auto":
         return f"no Ray runs on this machine; start one (ray start --head), or give its address ({text[:300]})"
     hint = "" if address.startswith("ray://") else (
         "; see that this is Ray's port; this machine must be one of its nodes (ray start --address), or use "
-        "ray://HOST:10001"
+        f"ray://HOST:10001; if it takes a key, {KEY_HINT}"
     )  # fmt: skip
     return f"{text[:600]}{hint}"
 

@@ -137,6 +137,11 @@ class TestBadInput:
         assert "the cluster there has another Ray or Python than this process (Ray 2.50.0)" in told
         assert "2.60.0" in told
 
+    def test_a_key_that_the_cluster_does_not_take_is_told(self, ray_hosts: RayCluster, tmp_path: Path) -> None:
+        told = self.told(ray_hosts, tmp_path, f"import os; os.environ['RAY_AUTH_TOKEN'] = '{'0' * 64}'")
+        assert f"Failed to connect to Ray cluster at {ray_hosts.head.address}:6379" in told
+        assert "it takes another key than this process has" in told and "RAY_AUTH_TOKEN" in told
+
     def told(self, ray_hosts: RayCluster, tmp_path: Path, changed: str) -> str:
         """What the command says on the head where something here is not as it is there."""
         write_rows(tmp_path / "mini.jsonl", CALL)
@@ -162,15 +167,16 @@ def test_the_doctor_has_a_line_for_each_node(ray_hosts: RayCluster, tmp_path: Pa
 def test_the_results_are_those_of_this_machine_with_a_host_killed_one_cut_off_and_one_added(
     harness: Harness, ray_hosts: RayCluster, tmp_path: Path
 ) -> None:
-    write_samples(tmp_path / "samples.jsonl", 4, 0.1)
-    expected = scored_here(harness, tmp_path, "--problems", "starter")
+    write_samples(tmp_path / "samples.jsonl", 3, 1.0)
+    expected = scored_here(harness, tmp_path, "--problems", "starter", "--workers", "12")
     head, killed, cut = ray_hosts.hosts[:3]
 
     def disturb() -> None:
         until(lambda: lines(tmp_path) > 20, 120, "the run goes on")
         killed.kill()
+        added = ray_hosts.add()
+        until(lambda: f"node {added.address} (" in run_log(tmp_path), 120, "the added host is used")
         cut.cut_off()
-        ray_hosts.add()
 
     with meanwhile(disturb):
         asked = ["score", "samples.jsonl", "--problems", "starter", "--cluster", "auto"]
@@ -181,8 +187,6 @@ def test_the_results_are_those_of_this_machine_with_a_host_killed_one_cut_off_an
     log = run_log(tmp_path)
     for host in (killed, cut):
         assert f"node {host.address} (" in log and " is lost: " in log
-    added = ray_hosts.hosts[-1]
-    assert f"node {added.address} (" in log
     assert f"node {head.address} (" in log
 
 
