@@ -9,6 +9,7 @@ service costs, and is nothing to run programs with.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -58,7 +59,8 @@ async def run_code(body: Body) -> dict[str, Any]:
             out, err = await asyncio.wait_for(process.communicate((body.stdin or "").encode()), body.run_timeout)
             status = "Finished"
         except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             out, err, status = b"", b"", "TimeLimitExceeded"
     code = process.returncode if status == "Finished" else None
