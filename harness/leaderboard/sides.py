@@ -24,6 +24,8 @@ from harness.runs.summary import CODEGEN
 from harness.types import Problem
 from sandbox.types import Verdict
 
+CASE = ("input", "expected", "got")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -46,11 +48,16 @@ class SideCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownExample:
-    """One completion of a run for the side-by-side of a problem; detail: what went wrong."""
+    """One completion of a run for the side-by-side of a problem.
+
+    detail: what went wrong. failed_case: (name, text) of the input, what was expected and what came, as far as they are
+    known of the first case that failed.
+    """
 
     index: int
     verdict: str | None
     detail: str
+    failed_case: tuple[tuple[str, str], ...]
     code: Markup | str
 
 
@@ -115,14 +122,17 @@ def shown_examples(run: LeaderboardRun, problem_id: str, problem: Problem | None
 
 def _shown(run: LeaderboardRun, example: Example, row: Mapping[str, Any], problem: Problem | None) -> ShownExample:
     verdict = run.verdicts_of[row["problem_id"]].get(example.index)
-    detail = ""
+    ran: Mapping[str, Any] = {}
     if example.execution_at is not None and verdict != Verdict.ACCEPTED:
-        detail = str(_record(run, EXECUTIONS, example.execution_at).get("detail") or "")
+        ran = _record(run, EXECUTIONS, example.execution_at)
+    detail, case = str(ran.get("detail") or ""), ran.get("failed_case")
+    known = case if isinstance(case, dict) else {}
     source = shown_source(run, str(row["text"]), row.get("form"), problem)
     return ShownExample(
         index=example.index,
         verdict=verdict,
         detail="" if detail.startswith(REPEAT) else detail,
+        failed_case=tuple((each, str(known[each])) for each in CASE if known.get(each) is not None),
         code=highlighted(source) if run.task == CODEGEN else source,
     )
 

@@ -76,6 +76,19 @@ def test_a_changed_run_is_rendered_again(results: Path, tmp_path: Path) -> None:
     assert build(results, tmp_path / "site").written == 2  # its completions, and its problem with a program of each run
 
 
+def test_the_first_case_that_failed_stands_beside_the_program(results: Path, tmp_path: Path) -> None:
+    file = next(results.rglob("executions.jsonl"))
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    failed = next(row for row in rows if row["verdict"] != "ACCEPTED")
+    failed["failed_case"] = {"number": 2, "input": "f(<b>3</b>)", "expected": "9", "got": "</code>6"}
+    rows[-1]["failed_case"] = "no record of ours"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build(results, tmp_path / "site")
+    (page,) = (tmp_path / "site").glob(f"problems/*/{failed['problem_id'].replace('/', '-')}-*.html")
+    text = page.read_text()
+    assert "The first case that failed" in text and "f(&lt;b&gt;3&lt;/b&gt;)" in text and "&lt;/code&gt;6" in text
+
+
 def test_the_pages_of_a_run_that_is_gone_are_removed(results: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     build(results, out)
