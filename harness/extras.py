@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -35,7 +36,10 @@ def command(source: Any, extras: str) -> str:
         return f"pip install {_quoted(NAME + extras)} (with the index or --find-links that it came from)"
     if isinstance(source.get("dir_info"), dict):
         editable = "-e " if source["dir_info"].get("editable") else ""
-        return f"pip install {editable}{_quoted(unquote(urlsplit(url).path) + extras)}"
+        folder = unquote(urlsplit(url).path)
+        if not Path(folder, "pyproject.toml").is_file():  # as in an image that keeps no source
+            return f"pip install {_quoted(NAME + extras)} (from its source: {folder} is gone)"
+        return f"pip install {editable}{_quoted(folder + extras)}"
     vcs = source.get("vcs_info")
     if isinstance(vcs, dict):
         commit = vcs.get("commit_id")

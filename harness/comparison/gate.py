@@ -45,15 +45,16 @@ class Gate:
     def words(self) -> str:
         """The outcome and why, in a sentence or two."""
         name, unit = self.row.metric.name, self.unit
+        allowed = f"{self.most:g} {unit.removesuffix('s') if self.most == 1 else unit}"
         interval = f"95 % interval of the drop {self.low:+.1f} to {self.high:+.1f}"
         seen = f"{name} is {_worse(self.drop, unit)} ({interval}, p = {self.p_value:.2g})"
         if self.outcome is Outcome.FAILED:
-            return f"failed: {seen}, and {self.most:g} {unit} are allowed"
+            return f"failed: {seen}, and the drop allowed is {allowed}"
         if self.outcome is Outcome.PASSED:
-            return f"passed: {seen}; a drop of more than {self.most:g} {unit} is ruled out"
+            return f"passed: {seen}; a drop of more than {allowed} is ruled out"
         return (
             f"undecided: {seen}; with {self.row.difference.n_problems} problems a drop of up to {self.high:.1f} {unit} "
-            f"cannot be ruled out, and {self.most:g} are allowed"
+            f"cannot be ruled out, and the drop allowed is {allowed}"
         )
 
 

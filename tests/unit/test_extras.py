@@ -15,8 +15,10 @@ from tests.fixtures.places import ROOT
 @pytest.mark.parametrize(
     ("source", "command"),
     [
-        ({"url": "file:///a%20b/c", "dir_info": {"editable": True}}, "pip install -e '/a b/c[lora]'"),
-        ({"url": "file:///src", "dir_info": {}}, "pip install '/src[lora]'"),
+        (
+            {"url": "file:///gone", "dir_info": {}},
+            "pip install 'codegen-harness[lora]' (from its source: /gone is gone)",
+        ),
         ({"url": "file:///w/x.whl", "archive_info": {}}, "pip install 'codegen-harness[lora] @ file:///w/x.whl'"),
         (
             {"url": "https://h/r.git", "vcs_info": {"vcs": "git", "commit_id": "ab"}},
@@ -27,6 +29,15 @@ from tests.fixtures.places import ROOT
 )
 def test_the_command_names_where_it_came_from(source: dict[str, Any], command: str) -> None:
     assert extras.command(source, "[lora]") == command
+
+
+def test_a_folder_is_named_as_a_shell_takes_it(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    source: dict[str, Any] = {"url": f"file://{tmp_path}/a%20b", "dir_info": {"editable": True}}
+    assert extras.command(source, "[lora]") == f"pip install -e '{folder}[lora]'"
+    assert extras.command({**source, "dir_info": {}}, "[lora]") == f"pip install '{folder}[lora]'"
 
 
 def test_here_it_is_this_checkout_or_the_one_that_is_installed() -> None:
