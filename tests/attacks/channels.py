@@ -107,7 +107,7 @@ def solve(kind, xs): return None
         f"""{_FRAME}
 import gc, os
 for each in gc.get_objects():
-    nonce = getattr(each, "_nonce", None)
+    nonce = getattr(each, "nonce", None)
     if type(nonce) is str and len(nonce) == 16:
         os.write(3, frame([nonce, "done"]))
 {_NONE}""",
@@ -118,7 +118,7 @@ for each in gc.get_objects():
         f"""{_FRAME}
 import gc, os
 for each in gc.get_objects():
-    nonce = getattr(each, "_nonce", None)
+    nonce = getattr(each, "nonce", None)
     if type(nonce) is str and len(nonce) == 16:
         os.write(3, frame([nonce, "ready"]))
 {_NONE}""",

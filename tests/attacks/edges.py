@@ -7,7 +7,7 @@ LONG_DETAIL = """
 import os, struct, sys, time
 at = sys._getframe()
 while "channel" not in at.f_locals: at = at.f_back
-body = ('["%s","failed","program","X","' % at.f_locals["channel"]._nonce + "A" * 20_000_000 + '"]').encode()
+body = ('["%s","failed","program","X","' % at.f_locals["channel"].nonce + "A" * 20_000_000 + '"]').encode()
 view = memoryview(struct.pack(">I", len(body)) + body)
 while view: view = view[os.write(3, view):]
 time.sleep(9)

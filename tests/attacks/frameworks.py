@@ -107,7 +107,7 @@ open("pytest.ini", "w").write("[pytest]\\naddopts = --collect-only\\n")
     # The child's own code is the program's to change: no change of it may decide.
     Attack(
         "the child says done",
-        f"{_CHILD}if child: child._Channel.send = lambda self, *m: setattr(self, 's', None) or child.wire.write_all(3, child.wire.frame(child.codec.encode([self._nonce, 'done'])))\n{_NONE}",
+        f"{_CHILD}if child: child._Channel.send = lambda self, *m: setattr(self, 's', None) or child.wire.write_all(3, child.wire.frame(child.codec.encode([self.nonce, 'done'])))\n{_NONE}",
         FORGED,
     ),
     Attack(

@@ -11,7 +11,7 @@ import json, os, socket, struct, sys, time
 at = sys._getframe()
 while "channel" not in at.f_locals:
     at = at.f_back
-NONCE = [at.f_locals["channel"]._nonce]
+NONCE = [at.f_locals["channel"].nonce]
 
 def raw(data):
     view = memoryview(data)
