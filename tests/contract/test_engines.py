@@ -37,7 +37,7 @@ def test_the_configuration_knows_every_engine(name: str) -> None:
 def test_an_engine_s_options_are_made_of_a_run_s_configuration(name: str) -> None:
     module = registry.load("harness.engines", name, "engine")
     url = "http://127.0.0.1:9/v1" if name == "openai" else None
-    config = RunConfig(engine=name, base_url=url, model="owner/name", concurrency=3)
+    config = RunConfig(engine=name, base_url=url, model="owner/name" if url else "nano", concurrency=3)
     model = _selection.find_model(config)
     assert model.engine == name
     opening = Opening(

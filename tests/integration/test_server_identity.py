@@ -75,8 +75,7 @@ def test_a_password_is_in_no_message_of_a_server_that_fails(harness: Harness, pr
         code, _, said = run(harness, problems, url.replace("http://", "http://me:hidden-word@") + "?key=hidden-word")
     ours = "\n".join(line for line in said.splitlines() if "--base-url" not in line)  # the user's own command
     assert code == 3 and "gone" in ours and "hidden-word" not in ours
-    logs = [file.read_text() for file in problems.parent.rglob("run.log")]
-    assert logs and "gone" in logs[0] and "hidden-word" not in logs[0]
+    assert not list(problems.parent.rglob("run.log"))  # a run without an answer leaves nothing
 
 
 def test_what_a_server_does_not_take_is_in_the_signature(harness: Harness, problems: Path) -> None:
