@@ -57,6 +57,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "extractor": (["--extractor", "last"], "last"),
     "price": (["--price", "0.15/0.60"], "0.15/0.60"),
     "price_per_hour": (["--price-per-hour", "3"], 3.0),
+    "all_cases": (["--all-cases"], True),
     "only": (["--only", "starter/a, 3"], ("starter/a", "3")),
     "shuffle": (["--shuffle", "0"], 0),
     "limit": (["--limit", "5"], 5),

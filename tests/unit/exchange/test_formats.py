@@ -450,7 +450,7 @@ def test_a_number_that_the_file_s_own_verdicts_do_not_give_is_told(tmp_path: Pat
 KILLED = """
 import os, sys
 from pathlib import Path
-from harness.exchange import import_ as importing
+from harness.exchange import import_
 from harness.files import atomic
 whole = atomic.write_whole
 atomic.write_whole = lambda place, data: os.kill(os.getpid(), 9) if place.name == "manifest.json" else whole(place, data)
