@@ -58,6 +58,7 @@ class Watch:
         self.starved = False  # the machine gave it too little time to come to any end
         self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids}
         self._forks_before = 0 if limits["cgroup"] else _last_pid()
+        self._ran: float | None = None  # CPU seconds of the first process when it first seemed late
         self._pidfd = os.pidfd_open(pid)
         self._poll = select.poll()
         self._refusals = refusals
@@ -116,13 +117,20 @@ class Watch:
         wall_limit = self._limits["wall_s"]
         cpu_left = self._limits["cpu_s"] - self._program_cpu_s() if not self._reaped else wall_limit
         wall_left = wall_limit - (elapsed - self._run_delays())
-        if cpu_left <= 0 or wall_left <= 0:
+        if cpu_left <= 0 or (wall_left <= 0 and not self._waits_unseen()):
             return True
         if elapsed >= LOAD_FACTOR * wall_limit:
             self.starved = True
             return True
         self._next_check = elapsed + max(min(cpu_left, wall_left), 0.02)
         return False
+
+    def _waits_unseen(self) -> bool:
+        """Whether it is ready and has not run since this was last asked: the kernel counts a wait when it ends."""
+        if self._reaped or _stat(str(self.pid))[:1] != [b"R"]:
+            return False
+        before, self._ran = self._ran, _scheduled(str(self.pid))[0]
+        return before in (None, self._ran)
 
     def _program_cpu_s(self) -> float:
         """CPU seconds of the program so far: of its processes and, by the cgroup, of those that were reaped unseen."""
