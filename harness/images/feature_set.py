@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.errors import InputError
 from harness.files.atomic import replacing_path
 from harness.images.feature_file import as_numbers, read_arrays
+from harness.metrics._features import as_features
 from harness.metrics.fid import Moments
 
 
@@ -108,14 +109,10 @@ def read_features(path: Path) -> FeatureSet:
 
 
 def _finite_rows(path: Path, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    if values.ndim != 2:
-        raise InputError(f"{path}: {name} has shape {values.shape}, not (pictures, dimensions)")
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        kind = "NaN" if np.isnan(values[row]).any() else "infinity"
-        raise InputError(f"{path}: row {row} has {kind}; the extractor or its input is broken")
-    return values
+    try:
+        return as_features(values, name)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _notes(path: Path, stored: dict[str, Any]) -> tuple[ExtractorInfo, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Questions asked ahead: the calls of a plain loop over the tests' inputs, many in one frame.
 
-One question and one answer at a time costs two changes of process a call, 80 us, and the tests of HumanEval+ make
+One question and one answer at a time costs two changes of process a call, 33 us, and the tests of HumanEval+ make
 124,000 calls. Where the text of the tests shows that a loop does nothing but call the program with each of its inputs,
 the judge sends a window of calls, and the program answers one after the other as it gets there. Nothing else changes:
 answers are taken in the tests' order, one per turn of the loop, each carries the nonce and the number of its question,
