@@ -1,16 +1,17 @@
-"""`--format` and `--output`, of every command that prints tables and has `--json`: added once, here.
+"""`--format` and `--output`, of every command that has `--json`: added once, here.
 
     table                   for people, the default
     markdown, latex, csv    the tables alone, for reports, papers and other tools
     json                    what --json prints
 
-The lines around a table then go to stderr. A file that `--output` names is written whole or not at all.
+The lines around a table then go to stderr. A file that `--output` names is written whole or not at all. A command's
+file names those of its commands that print no table: `TABLELESS`.
 """
 
 import contextlib
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,30 +22,35 @@ from harness.errors import InputError, did_you_mean
 from harness.files.atomic import replacing_path
 
 FORMATS = ("table", "markdown", "latex", "csv", "json")
+HELP = "table, markdown, latex (booktabs), csv or json."
 # Parameters of commands that write a format in a way of their own: format -> names.
 _OWN = {"json": ("as_json",), "markdown": ("markdown",), "csv": ("csv", "as_csv")}
 
 
-def add(command: Any) -> Any:
-    """The command, or every command of a group, with the two options where it has `--json`."""
+def add(command: Any, tableless: Collection[str] = ()) -> Any:
+    """The command, or every command of a group, with the two options where it has `--json`.
+
+    tableless: names of those that print no table, whose only other format is JSON.
+    """
     for each in getattr(command, "commands", {}).values():
-        add(each)
+        add(each, tableless)
     names = {parameter.name for parameter in command.params}
     given = {text for parameter in command.params for text in (*parameter.opts, *parameter.secondary_opts)}
     if "as_json" not in names or "--format" in given:
         return command
-    command.params += _options()
-    command.callback = _called(command.callback, names)
+    forms = ("table", "json") if command.name in tableless else FORMATS
+    command.params += _options("table or json." if command.name in tableless else HELP)
+    command.callback = _called(command.callback, names, forms)
     return command
 
 
-def _options() -> list[Any]:
-    """The two options, as typer makes them."""
+def _options(text: str) -> list[Any]:
+    """The two options, as typer makes them. text: of the first one's help."""
 
     def declared(
         format_of_tables: Annotated[
             str | None,
-            typer.Option("--format", metavar="FORMAT", help="table, markdown, latex (booktabs), csv or json."),
+            typer.Option("--format", metavar="FORMAT", help=text),
         ] = None,
         output_file: Annotated[
             str | None, typer.Option("--output", metavar="FILE", help="Write what is printed to this file.")
@@ -58,12 +64,12 @@ def _options() -> list[Any]:
     return [each for each in made.params if each.name in ("format_of_tables", "output_file")]
 
 
-def _called(callback: Callable[..., None], names: set[str]) -> Callable[..., None]:
+def _called(callback: Callable[..., None], names: set[str], forms: Sequence[str]) -> Callable[..., None]:
     """The command's function, which is given neither option: its output is formatted and sent from outside."""
 
     @functools.wraps(callback)
     def call(*, format_of_tables: str | None, output_file: str | None, **values: Any) -> None:
-        form = _parsed(format_of_tables)
+        form = _parsed(format_of_tables, forms)
         own = next((name for name in _OWN.get(form, ()) if name in names), None)
         if own is not None:
             values[own] = True
@@ -73,11 +79,11 @@ def _called(callback: Callable[..., None], names: set[str]) -> Callable[..., Non
     return call
 
 
-def _parsed(given: str | None) -> str:
+def _parsed(given: str | None, forms: Sequence[str]) -> str:
     form = given or "table"
-    if form not in FORMATS:
-        hint = did_you_mean(form, FORMATS)
-        raise InputError(f"--format takes {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {form!r}{hint}")
+    if form not in forms:
+        why = "; this command prints no table" if form in FORMATS else did_you_mean(form, forms)
+        raise InputError(f"--format takes {', '.join(forms[:-1])} or {forms[-1]}, not {form!r}{why}")
     return form
 
 
@@ -89,11 +95,12 @@ def _tables_as(form: str) -> Iterator[None]:
         return
     from harness.cli.display import console  # measured: rich takes 0.1 s
 
-    before, console.out.format = console.out.format, console.TableFormat(form)
+    before = console.out.format
+    console.out.use(console.TableFormat(form))
     try:
         yield
     finally:
-        console.out.format = before
+        console.out.use(before)
 
 
 @contextlib.contextmanager

@@ -63,7 +63,8 @@ class Commands(Mapping[str, Any]):
         else:
             holder.command(name)(getattr(module, file, None) or module.execute)
         made = typer.main.get_group(holder).commands[name]
-        command = help_text.add(formats.add(made), getattr(module, "EXAMPLES", ()))
+        made = formats.add(made, getattr(module, "TABLELESS", ()))
+        command = help_text.add(made, getattr(module, "EXAMPLES", ()))
         return completions.add(command) if completions.asked() else command
 
     def __iter__(self) -> Iterator[str]:

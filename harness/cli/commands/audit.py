@@ -83,10 +83,10 @@ def audit(
                 table.add_row(name, run.verdict_text(found.verdict), did)
             run.out.print(table)
         run.out.print(f"{total} programs: {len(odd)} with signs, {forged} forged a verdict that a naive evaluator "
-                          "would have taken", soft_wrap=True)  # fmt: skip
+                          "would have taken")  # fmt: skip
         if refused:
             calls = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
-            run.out.print(f"system calls that were refused: {calls}", soft_wrap=True)
+            run.out.print(f"system calls that were refused: {calls}")
     if forged:
         raise typer.Exit(1)
 

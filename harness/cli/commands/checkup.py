@@ -101,7 +101,7 @@ def _check_one(asked: run.CheckupOptions, out: Path, people: list[PeopleResult],
     else:
         _show(found, page)
         for each in people:
-            display.out.print(Text(display.printable(f"people: {each.headline}")), soft_wrap=True)
+            display.out.print(Text(display.printable(f"people: {each.headline}")))
     if found.incomplete:
         raise typer.Exit(3)
 
@@ -147,7 +147,7 @@ def _check_several(
         print(json.dumps(whole))
     else:
         display.out.print(_checkpoint_table(rows))
-        display.out.print(Text(display.printable(checkpoints.advice(rows))), soft_wrap=True)
+        display.out.print(Text(display.printable(checkpoints.advice(rows))))
     if incomplete:
         raise typer.Exit(3)
 
@@ -183,16 +183,16 @@ def _show(found: Checkup, page: Path) -> None:
         if check.verdict in ("sign", "remark"):
             style = "red" if check.verdict == "sign" else "yellow"
             said = Text(display.printable(f"{check.name}: {check.words}"), style=style)
-            display.out.print(said, Text(display.printable(f"  {check.advice}"), style="dim"), sep="\n", soft_wrap=True)
+            display.out.print(said, Text(display.printable(f"  {check.advice}"), style="dim"), sep="\n")
     for caution in found.cautions:
-        display.out.print(Text(f"note: {display.printable(caution)}", style="yellow"), soft_wrap=True)
+        display.out.print(Text(f"note: {display.printable(caution)}", style="yellow"))
     if found.data.missing:
         missing = ", ".join(found.data.missing)
-        display.out.print(Text(f"not checked, for want of: {missing}", style="dim"), soft_wrap=True)
-    display.out.print(Text(display.printable(found.headline)), soft_wrap=True)
+        display.out.print(Text(f"not checked, for want of: {missing}", style="dim"))
+    display.out.print(Text(display.printable(found.headline)))
     display.out.print(f"report: {display.printable(str(page))}", soft_wrap=True)
     for each in found.incomplete:
-        display.err.print(Text(f"incomplete: {display.printable(each)}"), soft_wrap=True)
+        display.err.print(Text(f"incomplete: {display.printable(each)}"))
 
 
 def _table(found: Checkup) -> Table:

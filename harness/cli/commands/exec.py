@@ -21,6 +21,7 @@ from sandbox import languages
 from sandbox.types import LANGUAGES
 
 GROUP = "sandbox"
+TABLELESS = ("exec",)
 EXAMPLES = (
     "harness exec main.cpp",
     "harness exec main.py --file data.csv -- data.csv",
@@ -72,7 +73,7 @@ def execute(
         print(run.printable(execution.stderr), end="", file=sys.stderr)
         said = f"{execution.verdict}" + (f": {execution.detail}" if execution.detail else "")
         used = f"{execution.wall_s:.2f} s, {execution.cpu_s:.2f} s CPU, {execution.peak_memory_bytes / 2**20:.0f} MiB"
-        run.err.print(f"[{backend}] {run.printable(said)} ({used})", style="dim", markup=False, soft_wrap=True)
+        run.err.print(f"[{backend}] {run.printable(said)} ({used})", style="dim", markup=False)
     if execution.verdict is boxes.Verdict.INTERNAL_ERROR:
         raise typer.Exit(3)
     if execution.verdict is not boxes.Verdict.ACCEPTED:

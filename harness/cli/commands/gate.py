@@ -17,6 +17,7 @@ from harness.comparison import pairs
 from harness.comparison.gate import Outcome
 
 GROUP = "compare"
+TABLELESS = ("gate",)
 EXAMPLES = (
     "harness gate RUN --baseline results/baseline --max-drop 1",
     "harness gate RUN --baseline results/baseline --metric pass@10 --json",
@@ -52,9 +53,7 @@ def gate(
     if as_json:
         print(json.dumps(gates.record(found)))
     else:
-        display.out.print(Text(display.printable(found.words), style=STYLE[found.outcome]), soft_wrap=True)
+        display.out.print(Text(display.printable(found.words), style=STYLE[found.outcome]))
         if found.outcome is Outcome.UNDECIDED:
-            display.out.print(
-                "harness plan says how many problems and samples show a drop of this size", soft_wrap=True
-            )
+            display.out.print("harness plan says how many problems and samples show a drop of this size")
     raise typer.Exit(EXIT[found.outcome])

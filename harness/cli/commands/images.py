@@ -59,6 +59,7 @@ EXAMPLES = {
         "harness images doctor > images.txt",
     ),
 }
+TABLELESS = ("clip", "score", "copies", "likelihood")
 TRACKERS = ", ".join(registry.names(PACKAGE))
 
 # What is imported inside the commands brings pydantic, torch and transformers: 4 s, which --help need not wait for.

@@ -60,7 +60,7 @@ def leaderboard(
     with busy("reading the runs"):
         records = read_results(results, sets)
     for each in records.left_out:
-        run.err.print(run.printable(f"left out: {each.name}: {each.reason}"), soft_wrap=True)
+        run.err.print(run.printable(f"left out: {each.name}: {each.reason}"))
     with busy(f"ranking {len(records.runs)} runs"):
         tables = make_tables(records.runs)
     if out is not None:
@@ -116,7 +116,7 @@ def _show_studies(studies: Sequence[StudyTable]) -> None:
             shown.add_row(*[Text(run.printable(text)) for text in exports.study_cells(study, row)])
         run.out.print(shown)
         for fact in exports.study_facts(study):
-            run.out.print(Text(run.printable(fact)), soft_wrap=True)
+            run.out.print(Text(run.printable(fact)))
 
 
 def _show(tables: list[Table]) -> None:
@@ -127,8 +127,8 @@ def _show(tables: list[Table]) -> None:
             shown.add_column(name, justify="left" if name in ("model", "date") else "right", overflow="fold")
         for row in table.rows:
             shown.add_row(*[Text(run.printable(text)) for text in exports.cells(table, row)])
-        run.out.print(shown)
+        run.out.print(shown, optional=("date", "completions", "problems"))
     if tables:
         found = make_headline(tables)
-        run.out.print(Text(run.printable(" ".join([found.text, *found.notes])), style="bold"), soft_wrap=True)
-        run.out.print(RANKS, soft_wrap=True)
+        run.out.print(Text(run.printable(" ".join([found.text, *found.notes])), style="bold"))
+        run.out.print(RANKS)

@@ -53,7 +53,7 @@ def leaks(
         for part in parts:
             style = "yellow" if part.fields.not_read else "dim"
             line = f"{part.name}: {len(part.indexes)} rows; {part.fields}"
-            run.out.print(Text(run.printable(line), style=style), soft_wrap=True)
+            run.out.print(Text(run.printable(line), style=style))
         show_leaks(report)
         if not any(each.share for each in found):
             run.out.print("no leaks found")

@@ -125,7 +125,7 @@ def _measure(
 
 def _show_all(report: OverfitReport, read: loss_curve.Curve, out: Path | None) -> None:
     for note in read.notes:
-        run.out.print(run.printable(note), style="dim", soft_wrap=True)
+        run.out.print(run.printable(note), style="dim")
     _show(report, list(read.points))
     if out is not None:
         run.out.print(f"written: {run.printable(str(out))}", soft_wrap=True)
@@ -180,11 +180,11 @@ def _show(report: OverfitReport, points: list[Point]) -> None:
     for sign in report.signs:
         style = "red" if sign.level == "severe" else "yellow"
         line = Text(f"{sign.level}: ", style=f"bold {style}").append(run.printable(sign.what), style="not bold")
-        run.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n", soft_wrap=True)
+        run.out.print(line, Text(f"  {sign.advice}", style="dim"), sep="\n")
     for reason in report.not_measured:
-        run.out.print(Text(f"not measured: {reason}", style="yellow"), soft_wrap=True)
+        run.out.print(Text(f"not measured: {reason}", style="yellow"))
     if not report.signs and report.measured:
-        run.out.print(Text(f"no sign of overfitting in {', '.join(report.measured)}", style="green"), soft_wrap=True)
+        run.out.print(Text(f"no sign of overfitting in {', '.join(report.measured)}", style="green"))
     elif not report.measured:
         run.out.print(Text("nothing was measured that could show overfitting", style="bold yellow"))
 
@@ -213,10 +213,10 @@ def _show_losses(report: OverfitReport) -> None:
 
 
 def _show_copies(copies: Any) -> None:
-    run.out.print(Text(examine.copy_lines(copies), style="red" if copies.excessive else ""), soft_wrap=True)
+    run.out.print(Text(examine.copy_lines(copies), style="red" if copies.excessive else ""))
     for example in copies.examples[:1] if copies.longest else ():
         line = f"  {example.tokens} tokens: {example.excerpt}"
-        run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
+        run.out.print(Text(run.printable(line), style="dim"))
 
 
 def _show_diversity(report: OverfitReport) -> None:
@@ -234,7 +234,7 @@ def _show_curve(report: OverfitReport, points: list[Point]) -> None:
         losses = [loss for point in points if (loss := getattr(point, name)) is not None]
         if losses:
             line = f"{name:<11}{sparkline(losses)}  {losses[0]:.3f} to {losses[-1]:.3f}, lowest {min(losses):.3f}"
-            run.out.print(line, soft_wrap=True)
+            run.out.print(line)
     turn = report.turn
     if turn is not None and not turn.confirmed:
         at = f"epoch {turn.epoch:g}" if turn.epoch is not None else f"step {turn.step:g}"

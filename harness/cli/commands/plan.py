@@ -169,7 +169,6 @@ def _show(
         f"power {design.power:.0%}, two-sided {100 * design.alpha:g} %{shared}; supposed: "
         f"pass@1 {ability.baseline:.1%}, spread over problems {ability.spread:.2f}, "
         f"correlation of the systems {ability.correlation:.2f}",
-        soft_wrap=True,
     )
 
 

@@ -19,6 +19,7 @@ from harness.trackers import PACKAGE, _send
 from harness.trackers._send import SentReport
 
 GROUP = "inspect"
+TABLELESS = ("report",)
 EXAMPLES = (
     "harness report results/example/nano-T0.8 --to tensorboard",
     "harness report RUN --to wandb,mlflow",

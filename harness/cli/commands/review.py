@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -75,7 +73,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-MOST_TURNED = 4  # rows that stand beside each other as columns
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder.")]
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="Run directories, or JSONL files of prompt, expected, generated.")
@@ -305,31 +302,20 @@ def _print(result: dict[str, Any], *, as_json: bool) -> None:
         return
     for title, columns, rows in text.tables(result):
         display.out.print(Text(display.printable(title), style="bold"))
-        display.out.print(_table(columns, rows, display.out))
+        display.out.print(_table(columns, rows))
     for each in result["warnings"]:
-        display.out.print(Text(f"note: {display.printable(each)}", style="yellow"), soft_wrap=True)
-    display.out.print(Text(display.printable(text.headline(result)), style="bold"), soft_wrap=True)
+        display.out.print(Text(f"note: {display.printable(each)}", style="yellow"))
+    display.out.print(Text(display.printable(text.headline(result)), style="bold"))
     display.out.print(Text(display.printable(f"signature: {result['signature']}"), style="dim"), soft_wrap=True)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> Table:
-    """A table, turned where a few rows do not fit the terminal's width: a line for each column."""
-
-    def made(names: Sequence[str], lines: Sequence[Sequence[str]], *, header: bool) -> Table:
-        table = Table(header_style="bold", show_header=header)
-        for name in names:
-            table.add_column(name, overflow="fold")
-        for line in lines:
-            table.add_row(*[Text(display.printable(cell)) for cell in line])
-        return table
-
-    table = made(columns, rows, header=True)
-    if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
-        return table
-    if len(rows) > MOST_TURNED:
-        return table
-    turned = [list(each) for each in zip(columns, *rows, strict=True)]
-    return made(["", *[""] * len(rows)], turned, header=False)
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for line in rows:
+        table.add_row(*[Text(display.printable(cell)) for cell in line])
+    return table
 
 
 def _warn(study: Study) -> None:

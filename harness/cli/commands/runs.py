@@ -56,7 +56,7 @@ def list_(
         print(json.dumps([{**dataclasses.asdict(each), "path": str(each.path)} for each in found]))
         return
     if not found:
-        display.out.print(f"no run below {display.printable(str(results))} is like that", soft_wrap=True)
+        display.out.print(f"no run below {display.printable(str(results))} is like that")
         return
     table = Table("model", "set", "date", header_style="bold")
     table.add_column("score (95 %)", justify="right")
@@ -65,7 +65,7 @@ def list_(
     table.add_column("run", overflow="fold")
     for each in found:
         table.add_row(*_row(each))
-    display.out.print(table)
+    display.out.print(table, optional=("label", "date") if not any(each.label for each in found) else ("date",))
 
 
 def _matches(entry: CatalogEntry, model: str | None, problems: str | None) -> bool:
@@ -103,7 +103,7 @@ def rm(
         if not yes and not typer.confirm(f"remove {display.printable(what)}?", err=True):
             continue
         catalog.remove(run)
-        display.err.print(Text(f"removed {display.printable(what)}"), soft_wrap=True)
+        display.err.print(Text(f"removed {display.printable(what)}"))
 
 
 @app.command()

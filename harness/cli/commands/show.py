@@ -134,7 +134,7 @@ def _show_run(run: Path, manifest: Manifest, chosen: _Chosen, as_json: bool) -> 
             raise InputError(f"{run / layout.SUMMARY} is not what a run writes ({what}); {reader.AGAIN}") from error
         about = {**manifest.host, **manifest.engine}
         begun = display.printable(", ".join(f"{name} {value}" for name, value in about.items()))
-        display.out.print(Text(f"begun on: {begun}"), soft_wrap=True)
+        display.out.print(Text(f"begun on: {begun}"))
     else:
         display.out.print("the run has not come to its end; the same command goes on with it")
 
@@ -201,7 +201,7 @@ def _show_pictures(run: Path, problem: str, rows: list[dict[str, Any]], as_json:
     if as_json:
         print(json.dumps({"run": str(run), "problem": problem, "pictures": rows}))
         return
-    display.out.print(Text(display.printable(f"{problem}: {rows[0]['prompt']}")), soft_wrap=True)
+    display.out.print(Text(display.printable(f"{problem}: {rows[0]['prompt']}")))
     table = Table("picture", "seed", "CLIP cosine", "rank", header_style="bold")
     for row in rows:
         seed = "" if row["seed"] is None else str(row["seed"])
@@ -242,7 +242,7 @@ def _show_cases(execution: dict[str, Any]) -> None:
         more = f" and {len(others) - SHOWN_CASES} more" if len(others) > SHOWN_CASES else ""
         named = f"; {', '.join(others[:SHOWN_CASES])}{more}" if others else ""
         passed = f"cases: {len(ends) - len(others)} of {len(ends)} passed"
-        display.out.print(Text(passed + display.printable(named)), soft_wrap=True)
+        display.out.print(Text(passed + display.printable(named)))
     failed = execution.get("failed_case")
     known = failed if isinstance(failed, dict) else {}
     for name in ("input", "expected", "got"):

@@ -147,11 +147,11 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
             line = (
                 f"not checked: {len(names)} of {len(loaded.problems)} problems have no {kind}: {', '.join(names[:5])}"
             )
-            run.out.print(Text(run.printable(line), style="dim"), soft_wrap=True)
+            run.out.print(Text(run.printable(line), style="dim"))
     if loaded.left_out:
         run.out.print(Text(f"left out: {len(loaded.left_out)} problems that cannot run here", "yellow"))
         for problem_id, reason in loaded.left_out.items():
-            run.out.print(Text(run.printable(f"  {problem_id}: {reason}"), "yellow"), soft_wrap=True)
+            run.out.print(Text(run.printable(f"  {problem_id}: {reason}"), "yellow"))
     beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}
     if beside:
         checked = {check.problem_id for check in checks}

@@ -22,7 +22,7 @@ NAMED = 10  # pairs and files that are named
 def show(found: Class, pairs: Sequence[SimilarPair], handed_in: Submissions, target: Path) -> None:
     """The tables, and where the files are."""
     for path, reason in handed_in.unmatched[:NAMED]:
-        err.print(Text(f"left out: {printable(str(path))}: {printable(reason)}", "yellow"), soft_wrap=True)
+        err.print(Text(f"left out: {printable(str(path))}: {printable(reason)}", "yellow"))
     if len(handed_in.unmatched) > NAMED:
         err.print(Text(f"left out: {len(handed_in.unmatched) - NAMED} more files", "yellow"))
     out.print(_students(found))
@@ -71,7 +71,7 @@ def _show_similar(pairs: Sequence[SimilarPair]) -> None:
     for each in pairs[:NAMED]:
         names = f"{printable(each.first.student)} and {printable(each.second.student)}"
         what = "the same but for names and comments" if each.similarity == 1 else f"{each.similarity:.0%} the same"
-        out.print(Text(f"similar: {names}, {printable(each.problem_id)}: {what}", "yellow"), soft_wrap=True)
+        out.print(Text(f"similar: {names}, {printable(each.problem_id)}: {what}", "yellow"))
     if len(pairs) > NAMED:
         out.print(f"similar: {len(pairs) - NAMED} more pairs in similar.csv")
 

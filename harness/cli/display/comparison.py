@@ -23,13 +23,13 @@ _STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow",
 def show(found: Comparison, changed: Sequence[str], flips: Sequence[Flip]) -> None:
     """Everything, to stdout."""
     for line in cautions(found):
-        display.out.print(Text(line, style="bold yellow"), soft_wrap=True)
+        display.out.print(Text(line, style="bold yellow"))
     display.out.print(rich_table(*run_rows(found)))
     display.out.print(rich_table(*pair_rows(found)))
     for row in found.rows:
-        display.out.print(Text(in_words(found, row), style=_STYLES[row.verdict]), soft_wrap=True)
+        display.out.print(Text(in_words(found, row), style=_STYLES[row.verdict]))
     for line in _notes(found, changed):
-        display.out.print(Text(line, style="dim"), soft_wrap=True)
+        display.out.print(Text(line, style="dim"))
     for flip in flips:
         _show_flip(found, flip)
 

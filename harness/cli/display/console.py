@@ -7,7 +7,7 @@ import csv
 import enum
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,9 +17,11 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.display import widths
 from harness.text.printable import printable, spreadsheet_cell
 
 WIDEST = 10_000  # columns of a line that is not folded
+NONE = "-"  # a cell's text where there is no value
 
 
 class TableFormat(enum.StrEnum):
@@ -43,7 +45,12 @@ class PrintableConsole(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False)
         self._width = self._height = None  # rich would keep COLUMNS and LINES as they were at the import
-        self.format = TableFormat.TABLE
+        self.use(TableFormat.TABLE)
+
+    def use(self, form: TableFormat) -> None:
+        """Print tables in this format from now on."""
+        self.format = form
+        self._written = False
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """The segments of what is shown, made printable."""
@@ -53,12 +60,15 @@ class PrintableConsole(Console):
             else:
                 yield Segment(printable(segment.text), segment.style)
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        """As rich prints; tables in the format that is asked for."""
+    def print(self, *objects: Any, optional: Sequence[str] = (), **options: Any) -> None:
+        """As rich prints; tables in the format that is asked for, and on a terminal so that they fit.
+
+        optional: columns of a table that a narrow terminal need not show, the first to go first.
+        """
         tables = [each for each in objects if isinstance(each, Table)]
         if self.format is not TableFormat.TABLE:
             for each in tables:
-                self.file.write(written(each, self.format))
+                self._write(written(each, self.format))
             others = [each for each in objects if not isinstance(each, Table)]
             if others and self is not err:
                 err.print(*others, **options)
@@ -66,10 +76,19 @@ class PrintableConsole(Console):
         if not self.is_terminal and "COLUMNS" not in os.environ and not any(isinstance(each, Rule) for each in objects):
             options.setdefault("soft_wrap", not tables)
             self._width = max((self._wide(each) for each in tables), default=None)
+        fitted = {id(each): widths.fit(each, self.width, optional) for each in tables}
         try:
-            super().print(*objects, **options)
+            super().print(*(fitted[id(each)].table if id(each) in fitted else each for each in objects), **options)
         finally:
             self._width = None
+        for fit in fitted.values():
+            if fit.left_out:
+                super().print(Text(f"not shown at this width: {', '.join(fit.left_out)}", "dim"))
+
+    def _write(self, table: str) -> None:
+        """A table's text, with an empty line between it and the one before."""
+        self.file.write(f"\n{table}" if self._written else table)
+        self._written = True
 
     def _wide(self, table: Table) -> int:
         """The columns that a table takes where it need not be folded."""
@@ -109,7 +128,9 @@ def _csv(rows: Iterable[list[str]]) -> str:
 
 
 def _csv_cell(cell: str) -> object:
-    """A number as it stands, a negative one too; other text so that no spreadsheet runs it."""
+    """A number as it stands, a negative one too; other text so that no spreadsheet runs it; nothing for no value."""
+    if cell == NONE:
+        return ""
     try:
         float(cell)
     except ValueError:
@@ -122,7 +143,7 @@ def _markdown(header: list[str], rows: list[list[str]], right: list[bool], title
         return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), '<br>') for cell in cells)} |"
 
     rule = f"|{'|'.join('---:' if each else '---' for each in right)}|"
-    lines = [*([f"**{title}**", ""] if title else []), line(header), rule, *map(line, rows), ""]
+    lines = [*([f"**{title}**", ""] if title else []), line(header), rule, *map(line, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -131,22 +152,31 @@ _LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "\N{MINUS SIGN}": "$-$", "\N{PLUS-MINUS SIGN}": r"$\pm$",
     "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{RIGHTWARDS ARROW}": r"$\to$",
-    "\N{LESS-THAN OR EQUAL TO}": r"$\le$", "\N{GREATER-THAN OR EQUAL TO}": r"$\ge$", "\N{EN DASH}": "--",
-    "\n": " ",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\le$", "\N{GREATER-THAN OR EQUAL TO}": r"$\ge$",
+    "\N{NOT EQUAL TO}": r"$\ne$", "\N{INFINITY}": r"$\infty$", "\N{EN DASH}": "--", "\N{EM DASH}": "---",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}", "\n": " ",
 }  # fmt: skip
+# Of Latin-1 and Latin Extended-A, what the fonts of a plain document (OT1) lack.
+_NO_GLYPH = frozenset(
+    "\u00ab\u00bb\u00d0\u00f0\u00de\u00fe\u0104\u0105\u0110\u0111\u0118\u0119\u0126\u0127\u012e\u012f"
+    "\u0138\u013f\u0140\u0149\u014a\u014b\u0166\u0167\u0172\u0173\u017f"
+)
 
 
 def _escaped(cell: str) -> str:
-    """Text that LaTeX sets as it stands; a character that its first fonts lack becomes a question mark."""
-    found = (_LATEX.get(each, each) for each in cell)
-    return "".join(each if each in _LATEX.values() or ord(each[0]) < 0x180 else "?" for each in found)
+    """Text that LaTeX sets as it stands; a character that its first fonts lack becomes a question mark.
+
+    What would be an argument of the command before the cell, a bracket or a star, begins with an empty group.
+    """
+    text = "".join(_LATEX.get(each) or (each if each < "\u0180" and each not in _NO_GLYPH else "?") for each in cell)
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text
 
 
 def _latex(header: list[str], rows: list[list[str]], right: list[bool], title: str) -> str:
     """A `tabular` in the style of booktabs, which needs \\usepackage{booktabs}."""
 
     def line(cells: Iterable[str]) -> str:
-        return f"{' & '.join(map(_escaped, cells))} " + r"\\"
+        return f"{' & '.join('--' if cell == NONE else _escaped(cell) for cell in cells)} " + r"\\"
 
     lines = [
         *([f"% {title}"] if title else []),

@@ -35,18 +35,18 @@ def say_left_out(skipped: Sequence[str], name: str) -> None:
         shown = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
         display.err.print(
             f"{len(skipped):,} pictures of {display.printable(name)} cannot be read and are left out: "
-            f"{display.printable(shown)}", soft_wrap=True, markup=False,
+            f"{display.printable(shown)}", markup=False,
         )  # fmt: skip
 
 
 def note(text: str) -> None:
     """A line on stderr."""
-    display.err.print(display.printable(text), soft_wrap=True, markup=False)
+    display.err.print(display.printable(text), markup=False)
 
 
 def say(text: str) -> None:
     """A line on stdout."""
-    display.out.print(display.printable(text), soft_wrap=True, markup=False)
+    display.out.print(display.printable(text), markup=False)
 
 
 def show_likelihood(found: dict[str, Any], before: str) -> None:
@@ -100,9 +100,7 @@ def judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) -> 
             )
         value = values[name]
         if {"<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit}[sign]:
-            display.err.print(
-                f"{name} is {value:.5g}, and {name} {sign} {limit:g} was to fail", soft_wrap=True, markup=False
-            )
+            display.err.print(f"{name} is {value:.5g}, and {name} {sign} {limit:g} was to fail", markup=False)
             failed = True
     if failed:
         raise typer.Exit(1)

@@ -225,7 +225,6 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
         rest = f" and {len(left_out) - 5} more, named in summary.json" if len(left_out) > 5 else ""
         out.print(
             Text(f"left out: {len(left_out)} problems that cannot run here ({printable(some)}{rest})", "yellow"),
-            soft_wrap=True,
         )
     if coverage.get("repeated"):
         out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
@@ -239,7 +238,7 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
         )
     for what, why in (("refused", "will not be answered"), ("failed", "was not answered; the same command asks again")):
         for problem_id, reason in list(coverage.get(what, {}).items())[:5]:
-            out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"), soft_wrap=True)
+            out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"))
     if coverage["omitted"]:
         out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
 
@@ -262,7 +261,7 @@ def _show_drawing(sampling: Mapping[str, Any] | None, cost: Mapping[str, Any] | 
             parts.append(f"{sampling['length_share']:.1%} cut at max_tokens")
         out.print(f"completions: {', '.join(parts)}")
         for warning in sampling["warnings"]:
-            out.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+            out.print(Text(f"warning: {warning}", style="yellow"))
     if cost:
         out.print(_cost_line(cost))
 

@@ -46,7 +46,7 @@ def show_metrics(metrics: Sequence[Mapping[str, Any]]) -> None:
 def show_reading(reading: Sequence[Mapping[str, str]]) -> None:
     """What the numbers say, a sentence a line."""
     for one in reading:
-        out.print(Text(printable(one["text"])), soft_wrap=True)
+        out.print(Text(printable(one["text"])))
 
 
 def _number(value: float | None) -> str:

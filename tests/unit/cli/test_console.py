@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.display.console import PrintableConsole, TableFormat, written
+from tests.fixtures.latex import compile_latex
 
 
 def table() -> Table:
@@ -41,21 +40,34 @@ def test_latex_is_a_booktabs_tabular_with_its_special_characters_escaped() -> No
     assert r"\textless{}3 $\pm$ 1 $\to$ $\times$" in text and r"a\textbar{}b\_50\%\textbackslash{}x1b[31m" in text
 
 
-@pytest.mark.slow  # needs Debian's texlive-latex-recommended
-def test_latex_compiles(tmp_path: Path) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended)")
-    (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-        f"{written(table(), TableFormat.LATEX)}\\end{{document}}\n"
-    )
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0 and (tmp_path / "t.pdf").stat().st_size > 1000, done.stdout.decode(errors="replace")
+def test_every_character_that_is_let_through_is_one_that_latex_sets(tmp_path: Path) -> None:
+    every = Table("all")
+    for start in range(0x20, 0x250, 16):
+        every.add_row(Text("".join(map(chr, range(start, start + 16)))))
+    for start in (
+        "[1] a label",
+        "*",
+        "-",
+        "\N{NOT EQUAL TO} \N{INFINITY} \N{EM DASH} \N{HORIZONTAL ELLIPSIS} \N{CHECK MARK}",
+    ):
+        every.add_row(Text(start))
+    compile_latex(written(every, TableFormat.LATEX) + written(table(), TableFormat.LATEX), tmp_path)
+
+
+def test_tables_of_one_command_stand_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    console = PrintableConsole()
+    console.use(TableFormat.CSV)
+    console.print(table())
+    console.print(table())
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert first.splitlines() == second.splitlines()
+
+
+def test_a_cell_without_a_value_is_empty_in_csv_and_a_dash_in_latex() -> None:
+    one = Table("a", "b")
+    one.add_row("-", "-1")
+    assert written(one, TableFormat.CSV) == "a,b\n,-1\n"
+    assert "-- & -1" in written(one, TableFormat.LATEX)
 
 
 def test_nothing_is_folded_in_a_pipe_unless_a_width_is_given(
