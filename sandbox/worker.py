@@ -231,14 +231,15 @@ class Worker:
 
     def _job(self, program: Program, tests: Tests | None, limits: Limits, runs: int) -> bytes:
         """The order for the supervisor, then what goes past it to the judge. Tests travel once per worker."""
-        digest, about = (None, b"") if tests is None else _packed_tests(tests)
+        language = languages.find(program.language)
+        whole = language.guarded(tests)
+        digest, about = (None, b"") if whole is None else _packed_tests(whole)
         key = None if digest is None else self._sent.get(digest)
         follow = digest is not None and key is None
         if digest is not None and follow:
             # drawn, not worked out: from a digest of the tests a program could find short answers by search
             key = secrets.token_hex(8)
             self._sent.put(digest, len(about), key)
-        language = languages.find(program.language)
         job = {
             "program": {
                 "plain": language.calls is not None,

@@ -44,6 +44,10 @@ class Testing:
     assertion_signs: what is printed where a test finds a wrong answer.
     names: as of `Language`, beside the language's own: of the whole text, or of all that the tests' files hold.
     source_file: the name of the source text where it is not the language's.
+    guard: what stands between a text and its tests, so that no mark at its end is one of theirs. It is left out before
+        tests that begin by closing what the text has open.
+    end: what follows the tests of one text, and tells the launcher, or the compiler, that they were read to their end:
+        a text may return before them, or make them a comment.
     """
 
     files: Mapping[str, str]
@@ -53,6 +57,8 @@ class Testing:
     assertion_signs: tuple[str, ...] = ()
     names: Callable[[str], Mapping[str, str]] = _no_names
     source_file: str = ""
+    guard: str = ""
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,13 @@ class Language:
             return self.suite if tests.files else self.testing
         return self.calls if isinstance(tests, CallTests) else None
 
+    def guarded(self, tests: Tests | None) -> Tests | None:
+        """Tests of one text with what shows that they were read to their end; all others as they are."""
+        if not isinstance(tests, ProgramTests) or tests.files or (how := self.way_of(tests)) is None:
+            return tests
+        guard = "" if tests.source.lstrip().startswith("}") else how.guard
+        return replace(tests, source=guard + tests.source + how.end)
+
     def check(self, tests: Tests | None) -> None:
         """Raises ValueError for tests that this language cannot be judged by."""
         if not isinstance(tests, CallTests):
@@ -130,7 +143,12 @@ class Language:
         """Of all that decides what a compiler makes of a program: equal ones are compiled once in a sandbox."""
         about: list[object] = [self.source_file, self.compile, {}, program.source]
         if (how := self.way_of(tests)) is not None:
-            about = [how.source_file or self.source_file, how.compile, dict(how.files), _whole_text(program, tests)]
+            about = [
+                how.source_file or self.source_file,
+                how.compile,
+                dict(how.files),
+                self._whole_text(program, tests),
+            ]
             about.append(tests.files if isinstance(tests, ProgramTests) else ())
         given = {name: hashlib.sha256(content).hexdigest() for name, content in program.files.items()}
         return hashlib.sha256(json.dumps([*about, given], sort_keys=True).encode()).hexdigest()
@@ -140,7 +158,7 @@ class Language:
         if not self.run:
             return {}
         how = self.way_of(tests)
-        source = _whole_text(program, tests)
+        source = self._whole_text(program, tests)
         places = {"build": OUT, "memory_mib": limits.memory_bytes // MIB, **self.names(source)}
         environment = dict(self.environment)
         files: dict[str, str] = {}
@@ -163,6 +181,11 @@ class Language:
             "compile_limits": asdict(compile_limits(limits)),
         }
 
+    def _whole_text(self, program: Program, tests: Tests | None) -> str:
+        """The source text, with tests that are part of it."""
+        whole = self.guarded(tests)
+        return whole.text(program.source) if isinstance(whole, ProgramTests) else program.source
+
     def __post_init__(self) -> None:
         if not self.source_file or "/" in self.source_file:
             raise ValueError(f"source file {self.source_file!r}: a name without a folder is expected")
@@ -172,11 +195,6 @@ class Language:
             raise ValueError(f"limits factor {self.limits_factor}: must be above 0")
         if (self.family == PYTHON) == bool(self.packages) or bool(self.run or self.wheels) != bool(self.packages):
             raise ValueError("a language with a command to run it, or wheels, has a family of its own, and packages")
-
-
-def _whole_text(program: Program, tests: Tests | None) -> str:
-    """The source text, with tests that are part of it."""
-    return tests.text(program.source) if isinstance(tests, ProgramTests) else program.source
 
 
 def _filled(text: str, places: Mapping[str, object]) -> str:

@@ -10,6 +10,12 @@ from __future__ import annotations
 SIGN_FILE = "harness_sign.c"
 WRAP = "-Wl,--wrap=__libc_start_main"
 ASSERTIONS = ("Assertion `", "panicked at 'assertion failed", "ssertion failed")
+# A program that calls the tests' `main` otherwise, or switches `assert` off, does not compile.
+END = """
+#if defined(main) || defined(NDEBUG)
+#error main and assert are those of the tests
+#endif
+"""
 SIGN = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>

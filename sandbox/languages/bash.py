@@ -9,9 +9,10 @@ CHECK = ("/usr/bin/bash", "-n", "main.sh")
 LAUNCHER = r"""
 IFS= read -r -d '' -u 5 __harness_sign
 exec 5<&-
+__harness_end() { __harness_read=1; return "$1"; }
 source ./main.sh
 __harness_code=$?
-[ "$__harness_code" -eq 0 ] && printf %s "$__harness_sign" >&4
+[ "$__harness_code" -eq 0 ] && [ "${__harness_read-}" ] && printf %s "$__harness_sign" >&4
 exit "$__harness_code"
 """
 LANGUAGE = Language(
@@ -27,6 +28,7 @@ LANGUAGE = Language(
         compile=CHECK,
         run=("/usr/bin/bash", "harness_launcher.sh"),
         assertion_signs=(),
+        end='\n__harness_end "$?"\n',
     ),
     run=("/usr/bin/bash", "main.sh"),
     memory_signs=("cannot allocate", "xrealloc", "xmalloc"),

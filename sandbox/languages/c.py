@@ -21,5 +21,6 @@ LANGUAGE = Language(
         ),
         run=("{build}/main",),
         assertion_signs=_native.ASSERTIONS,
+        end=_native.END,
     ),
 )  # fmt: skip

@@ -30,6 +30,7 @@ LANGUAGE = Language(
         ),
         run=("{build}/main",),
         assertion_signs=_native.ASSERTIONS,
+        end=_native.END,
     ),
     suite=Testing(  # all files of one folder, with Catch2
         source_file=SUITE_FILE,

@@ -21,9 +21,17 @@ static class HarnessLauncher {
         System.Diagnostics.Debug.Listeners.Add(new Throwing());
         var all = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.Public
             | System.Reflection.BindingFlags.NonPublic;
+        System.Reflection.MethodInfo found = null;
         foreach (var type in typeof(HarnessLauncher).Assembly.GetTypes()) {
             var main = type == typeof(HarnessLauncher) ? null : type.GetMethod("Main", all);
-            if (main == null) continue;
+            if (main != null && found != null) {
+                System.Console.Error.WriteLine("more than one Main: " + found.DeclaringType + ", " + type);
+                return 1;
+            }
+            found = main ?? found;
+        }
+        if (found != null) {
+            var main = found;
             object code;
             try {
                 code = main.Invoke(null, main.GetParameters().Length == 0 ? null : new object[] { arguments });
@@ -63,6 +71,7 @@ LANGUAGE = Language(
         compile=(*MCS, "HarnessLauncher.cs", "-main:HarnessLauncher", "-d:DEBUG"),
         run=("/usr/bin/mono", "{build}/main.exe"),
         assertion_signs=("Assertion failed",),
+        end="\n#if !DEBUG\n#error the assertions of the tests are switched off\n#endif\n",
     ),
     run=("/usr/bin/mono", "{build}/main.exe"),
     environment={"MONO_GC_PARAMS": "max-heap-size={memory_mib}m"},

@@ -41,6 +41,15 @@ import (
 	program "program"
 )
 
+var ended = 0 // tests; a program can have the framework leave some out
+
+func whole(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) {
+		defer func() { ended++ }()
+		test(t)
+	}
+}
+
 func main() {
 	sign := make([]byte, 64)
 	in := os.NewFile(5, "in")
@@ -52,14 +61,18 @@ func main() {
 	if len(tests) == 0 || code != 0 {
 		os.Exit(1)
 	}
-	out.Write(sign[:length])
+	if ended == len(tests) {
+		out.Write(sign[:length])
+	}
 }
 """
 
 
 def _names(source: str) -> dict[str, str]:
     """The tests, as the launcher lists them."""
-    return {"tests": ", ".join(f'{{"{name}", program.{name}}}' for name in dict.fromkeys(_TESTS.findall(source)))}
+    return {
+        "tests": ", ".join(f'{{"{name}", whole(program.{name})}}' for name in dict.fromkeys(_TESTS.findall(source)))
+    }
 
 
 LANGUAGE = Language(

@@ -30,6 +30,14 @@ def names(source: str) -> dict[str, str]:
     return {"unit": public[1] if public else "Main", "entry": f"{package[1]}.{entry}" if package else entry}
 
 
+def tested_names(source: str) -> dict[str, str]:
+    """The same of a text that ends with tests: the `main` that is started is theirs, the last one."""
+    *_, last = [0, *(found.start() for found in _MAIN.finditer(source))]
+    package, tops = _PACKAGE.search(source), _TOP.findall(source, 0, last or len(source))
+    entry = tops[-1] if tops and last else names(source)["entry"].rpartition(".")[2]
+    return {"entry": f"{package[1]}.{entry}" if package else entry}
+
+
 # calls `main`, and gives the sign where it came back
 LAUNCHER = r"""
 public class HarnessLauncher {
@@ -149,6 +157,7 @@ LANGUAGE = Language(
         compile=(*JAVAC, "HarnessLauncher.java"),
         run=(*JAVA, "-ea", "HarnessLauncher", "{entry}"),
         assertion_signs=("java.lang.AssertionError",),
+        names=tested_names,
     ),
     suite=Testing(  # as Gradle lays it out
         source_file=SUITE_FILE,

@@ -19,6 +19,7 @@ LANGUAGE = Language(
         compile=("/usr/bin/node", "--check", "main.js"),
         run=(*_node.NODE, _node.LAUNCHER_FILE, "main.js"),
         assertion_signs=_node.ASSERTIONS,
+        end=_node.END,
     ),
     suite=Testing(  # modules of one folder; esbuild makes them what jest takes without Babel
         source_file=SUITE_FILE,

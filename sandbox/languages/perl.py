@@ -14,9 +14,11 @@ close $in;
 open(my $out, '>&=', 4) or die;
 $0 = 'main.pl';
 package main;
+my $read = 0;
+sub __harness_end { $read = 1 }
 do './main.pl';
 die $@ if $@;
-print $out $sign;
+print $out $sign if $read;
 close $out;
 """
 LANGUAGE = Language(
@@ -32,6 +34,7 @@ LANGUAGE = Language(
         compile=CHECK,
         run=("/usr/bin/perl", "harness_launcher.pl"),
         assertion_signs=(),
+        end="\n;main::__harness_end();\n",
     ),
     run=("/usr/bin/perl", "main.pl"),
     memory_signs=("Out of memory!", "Out of memory in perl"),

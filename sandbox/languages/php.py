@@ -13,7 +13,7 @@ $__harness = (function () {
     return function () use ($sign, $out) { fwrite($out, $sign); };
 })();
 require './main.php';
-$__harness();
+if (isset($__harness_end)) $__harness();
 """
 LANGUAGE = Language(
     source_file="main.php",
@@ -28,6 +28,7 @@ LANGUAGE = Language(
         compile=CHECK,
         run=("/usr/bin/php", "-d", "memory_limit={memory_mib}M", "-d", "display_errors=stderr", "harness_launcher.php"),
         assertion_signs=("Test failed!", "assert statement", "AssertionError"),
+        end="\n;$__harness_end = true;\n",
     ),
     run=("/usr/bin/php", "-d", "memory_limit={memory_mib}M", "-d", "display_errors=stderr", "main.php"),
     memory_signs=("Allowed memory size of", "Out of memory"),

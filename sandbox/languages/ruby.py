@@ -11,13 +11,15 @@ lambda do
   sign = IO.for_fd(5).read
   out = IO.for_fd(4)
   out.close_on_exec = true
+  read = false
+  $__harness_end = -> { read = true }
   $0 = File.expand_path('main.rb')
   load $0
   if defined?(Test::Unit::AutoRunner) && Test::Unit::AutoRunner.need_auto_run?
     Test::Unit::AutoRunner.need_auto_run = false
-    exit 1 unless Test::Unit::AutoRunner.run
+    exit 1 unless Test::Unit::AutoRunner.run(false, nil, [])
   end
-  out.write(sign)
+  out.write(sign) if read
   out.close
 end.call
 """
@@ -34,6 +36,7 @@ LANGUAGE = Language(
         compile=CHECK,
         run=("/usr/bin/ruby", "harness_launcher.rb"),
         assertion_signs=("Failure: ", "AssertionFailedError", "Error at test case"),
+        end="\n$__harness_end.call\n",
     ),
     run=("/usr/bin/ruby", "main.rb"),
     memory_signs=("failed to allocate memory (NoMemoryError)",),

@@ -8,6 +8,11 @@ LINK = ("-C", "prefer-dynamic", "-C", "linker=/usr/bin/gcc")
 LIBRARIES = "/usr/lib/harness/rust"
 EXTERNS = f"-L {LIBRARIES} --extern rand --extern regex --extern md5"
 SIGN = "/usr/lib/harness/sign.o"
+# The linker asks for a function that only the end of the text has: a text that leaves itself out is not linked.
+END = '\n#[no_mangle]\npub extern "C" fn harness_end() {}\n'
+GUARD = "const _: () = ();\n"  # what a text has as its last attribute belongs to this, and not to its tests
+# in place of the `main` that runs the tests a program could have one of its own
+OWN_MAIN = 'case "$(cat main.rs)" in *no_main*) echo "main.rs: no_main leaves the tests out" >&2; exit 1; esac'
 # the three crates that published tests name, with what they need: by hand, without cargo
 CRATES = f"""
 set -e
@@ -44,7 +49,7 @@ echo '{_native.SIGN}' > /tmp/sign.c
 
 # what only static programs, compilers in C and macros that are programs need: the rest is linked dynamically
 UNUSED = _image.remove(
-    "/tmp/*", "/usr/lib/gcc/*/*/cc1", "/usr/lib/x86_64-linux-gnu/libc.a",
+    "/tmp/*", "/usr/lib/gcc/*/*/cc1", "/usr/include/*",
     *(f"/usr/lib/rustlib/*/lib/lib{name}-*.rlib" for name in ("std", "test", "proc_macro")),
 )  # fmt: skip
 
@@ -95,14 +100,16 @@ LANGUAGE = Language(
         files={},
         compile=(
             "/usr/bin/sh", "-c",
-            f"exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
+            f"{OWN_MAIN}; exec /usr/bin/rustc {{harness}} --edition=2021 -C overflow-checks {' '.join(LINK)}"
             f" --color=never --cap-lints=allow -C link-arg={SIGN} -C link-arg=-lc -C link-arg={_native.WRAP}"
-            f" {EXTERNS} -o out/main main.rs",
+            f" -C link-arg=-Wl,--require-defined=harness_end {EXTERNS} -o out/main main.rs",
         ),
         run=("{build}/main",),
         environment={"RUST_TEST_THREADS": "1"},
         assertion_signs=_native.ASSERTIONS,
         names=_names,
+        guard=GUARD,
+        end=END,
     ),
     suite=Testing(  # a crate as cargo lays it out, with its integration tests
         source_file=SUITE_FILE,

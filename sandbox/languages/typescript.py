@@ -22,6 +22,7 @@ LANGUAGE = Language(
         compile=BUNDLE,
         run=(*_node.NODE, _node.LAUNCHER_FILE, "{build}/main.js"),
         assertion_signs=_node.ASSERTIONS,
+        end="\n;(globalThis as any).__harnessEnd();\n",
     ),
     runtime_mib=_node.RUNTIME_MIB,
     memory_signs=_node.MEMORY_SIGNS,

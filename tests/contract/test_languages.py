@@ -16,18 +16,21 @@ from harness.types import Completion, Form
 from sandbox import Limits, Pool, Program, ProgramTests, StdioCase, StdioTests, Verdict, languages
 from sandbox.types import LANGUAGES
 from tests.fixtures import replies
-from tests.fixtures.language_programs import ENDS, SUMS
+from tests.fixtures.language_programs import ENDS, KINDS, SUMS
+from tests.fixtures.processes import busy
 from tests.fixtures.sandboxes import own_uids
 from tests.fixtures.tested_programs import TESTED
 
 LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=128 * 2**20, output_bytes=100_000)
 QUICK = ("native",)  # families that are tested whole in every run of the suite
+LONG = ("test_tests_in_its_language_accept_what_is_right_and_nobody_who_leaves_early", "cpp")  # C's are there too
+BUSY = "test_a_program_ends_as_it_must_on_a_busy_machine"  # for `make test-all`, of every language
 SMOKE = "test_each_case_is_judged_and_the_first_wrong_one_ends_them"  # in every run, of every language
 ADD = StdioTests(cases=tuple(StdioCase(stdin=f"{i} {i + 1}\n", stdout=f"{2 * i + 1}\n") for i in range(3)))
 
 
 def _marked(test: str, name: str, *values: object) -> object:
-    slow = languages.find(name).family not in QUICK and test != SMOKE
+    slow = test == BUSY or (languages.find(name).family not in QUICK and test != SMOKE) or (test, name) == LONG
     return pytest.param(name, *values, marks=[pytest.mark.slow] if slow else [], id="-".join([name, *map(str, values)]))
 
 
@@ -61,6 +64,16 @@ def pool(backend: str, pools: dict[str, Pool], language: str) -> Pool:
 
 
 def test_a_program_ends_as_it_must_and_leaves_nothing_to_the_next(pool: Pool, language: str, end: str) -> None:
+    _ends_as_it_must(pool, language, end)
+
+
+def test_a_program_ends_as_it_must_on_a_busy_machine(pool: Pool, language: str, end: str) -> None:
+    with busy():
+        _ends_as_it_must(pool, language, end)
+
+
+def _ends_as_it_must(pool: Pool, language: str, end: str) -> None:
+    """With a right and a wrong program after it, on the same sandbox."""
     source, verdict = ENDS[language][end]
     execution = pool.run(Program(source=source, language=language), limits=LIMITS)
     assert execution.verdict is verdict and not execution.refused, execution
@@ -135,10 +148,18 @@ def test_tests_in_its_language_accept_what_is_right_and_nobody_who_leaves_early(
     assert wrong.verdict in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR), wrong
     for name, source in found.leaving.items():
         left = run(source)
-        assert (left.verdict, left.detail) == (Verdict.RUNTIME_ERROR, "ended before its tests did"), (name, left)
+        assert left.verdict in (Verdict.RUNTIME_ERROR, Verdict.WRONG_ANSWER), (name, left)  # as it says that one failed
+        assert "ended before its tests did" in left.detail, (name, left)
         if language not in WITHOUT_MAIN:  # what looks at nothing but the exit code accepts it
             naive = tested_pool.run(Program(source=tests.text(source), language=language), limits=TEST_LIMITS)
             assert naive.verdict is Verdict.ACCEPTED, (name, naive)
+
+
+def test_a_program_that_takes_the_tests_out_of_the_text_is_refused(tested_pool: Pool, language: str) -> None:
+    tests = ProgramTests(source=TESTED[language].tests)
+    for name, source in TESTED[language].hiding.items():
+        hidden = tested_pool.run(Program(source=source, language=language), tests, TEST_LIMITS)
+        assert hidden.verdict in (Verdict.COMPILE_ERROR, Verdict.RUNTIME_ERROR, Verdict.WRONG_ANSWER), (name, hidden)
 
 
 def test_twenty_ways_of_writing_an_answer_down_are_read_as_one_program_each(tested_pool: Pool, language: str) -> None:
@@ -218,6 +239,9 @@ class TestNative:
 
 def test_every_language_has_programs_with_the_verdicts_that_they_must_have() -> None:
     assert set(SUMS) == set(ENDS) == set(TESTED) == {name for name in LANGUAGES if languages.find(name).run}
+    for language, ends in ENDS.items():
+        for kind, verdicts in KINDS.items():
+            assert ends[kind][1] in verdicts, (language, kind)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
