@@ -107,23 +107,47 @@ def read_files(raw: str, names: Collection[str], language: str) -> dict[str, str
     return _files.read_files(raw, names, (*suffixes, ".h", ".hpp") if language == "cpp" else suffixes)
 
 
-def extract_program(raw: str, prompt: str, language: str) -> Extraction:
+def extract_program(raw: str, prompt: str, language: str, extractor: str = DEFAULT) -> Extraction:
     """The block of a reply that is the program, in another language than Python.
 
-    Of the blocks marked as that language, else of those without a mark, the last that has the function which the prompt
-    begins; the last of them where none has it. Without such a block nothing, and without any block the whole text.
+    Of the blocks marked as that language, else of those without a mark, the last that defines the function which the
+    prompt begins; where none does the last that has its name, or the last of them. Without such a block nothing, and
+    without any block the whole text.
+    `first`, `last` and `longest` take one of the blocks that are marked so or not at all, as of Python; `whole` the
+    text. Other extractors read Python alone, and the program is what `auto` takes.
     """
     names = {language, *find_language(language).fence_names}
     blocks = [each for each in _markdown.blocks(_markdown.answer(raw)) if each.text.strip()]
+    if (choose := _CHOOSING.get(extractor)) is not None:
+        return _plain_extraction(extractor, raw, choose([each for each in blocks if each.language in {"", *names}]))
     own = [each for each in blocks if each.language in names] or [each for each in blocks if not each.language]
     name = _frames.entry_point(prompt)
-    fit = [each for each in own if name and re.search(rf"\b{re.escape(name)}\b", each.text)] or own
+    defining = [each for each in own if name and _frames.defines(language, name, each.text)]
+    fit = defining or [each for each in own if name and re.search(rf"\b{re.escape(name)}\b", each.text)] or own
     if blocks and not fit:
         return Extraction(extractor="program", source="", span=None)
     text, span = (fit[-1].text, (fit[-1].start, fit[-1].end)) if fit else (_markdown.unix(raw), (0, len(raw)))
     if not text.strip():
         return Extraction(extractor="program", source="", span=None)
     return Extraction(extractor="program", source=text.strip("\n") + "\n", span=span)
+
+
+def _plain_extraction(name: str, raw: str, block: _markdown.Block | None) -> Extraction:
+    """A block as it stands, or the whole text: of `whole` as it came, else without its reasoning."""
+    text = block.text if block else _markdown.unix(raw if name == "whole" else _markdown.answer(raw))
+    if not text.strip():
+        return Extraction(extractor=name, source="", span=None)
+    span = (block.start, block.end) if block else (0, len(raw))
+    return Extraction(extractor=name, source=_BLANK_LINES.sub("", text).strip("\n") + "\n", span=span)
+
+
+# Which of the blocks a plain extractor takes, in other languages than Python; None for the whole text.
+_CHOOSING: Mapping[str, Callable[[list[_markdown.Block]], _markdown.Block | None]] = {
+    "first": lambda blocks: blocks[0] if blocks else None,
+    "last": lambda blocks: blocks[-1] if blocks else None,
+    "longest": lambda blocks: max(blocks, key=lambda each: len(each.text), default=None),
+    "whole": lambda _: None,
+}
 
 
 def _narrowed(raw: str, found: Found) -> tuple[int, int]:

@@ -32,6 +32,7 @@ _MAINS = {
         r"^[ \t]*(?:(?:public|private)[ \t]+)?static[ \t]+(?:void|int)[ \t]+Main[ \t]*\(", re.MULTILINE
     ),
 }
+_WITHOUT_WORD = ("c", "cpp", "java", "csharp", "javascript", "typescript", "bash")  # a definition begins with no word
 _SHELL_BEGIN = re.compile(r"^(?:function[ \t]+)?[\w-]+[ \t]*(?:\(\))?[ \t]*\{[ \t]*$", re.MULTILINE)
 _SHELL_END = re.compile(r"^\}[ \t]*$", re.MULTILINE)
 _USE = re.compile(r"^use[ \t]+([^;]+);", re.MULTILINE)
@@ -52,6 +53,20 @@ def entry_point(prompt: str) -> str:
                 if found := pattern.search(line):
                     return found[1]
     return ""
+
+
+def defines(language: str, name: str, text: str) -> bool:
+    """Whether a text has a definition of the function, by the language's usual ways of writing one."""
+    word = rf"(?<![\w.]){re.escape(name)}"
+    ways = [
+        rf"\b(?:def|sub|fn|func|function)[ \t]+(?:\([^()\n]*\)[ \t]*|self\.|&)?{re.escape(name)}\b",
+        rf"{word}[ \t]*(?:<-|=)[ \t]*function\b",
+        rf"\b(?:const|let|var)[ \t]+{re.escape(name)}\b",
+    ]
+    if language in _WITHOUT_WORD:
+        ways.append(rf"{word}[ \t]*\((?:[^()]|\([^()]*\))*+\)[^;(){{}}]*+\{{")
+    plain = _braces.bare(text)
+    return any(re.search(way, plain) for way in ways)
 
 
 def completed(language: str, prompt: str, text: str, before: str, after: str) -> str:

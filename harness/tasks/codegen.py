@@ -48,7 +48,7 @@ def extraction(problem: Problem, completion: Completion, extractor: str = DEFAUL
     if problem.assembly.files:
         return extract_files(completion.text, [name for name, _ in problem.assembly.files], problem.language)
     if isinstance(problem.tests, ProgramTests):
-        return extract_program(completion.text, problem.prompt, problem.language)
+        return extract_program(completion.text, problem.prompt, problem.language, extractor)
     return extract(extractor, completion.text, problem.prompt, problem.entry_point)
 
 

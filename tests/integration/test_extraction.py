@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from harness.extractors import EXTRACTORS, extract
+from harness.extractors._frames import entry_point
 from tests.fixtures.commands import Harness
 from tests.fixtures.problems import read_rows, write_rows
+from tests.fixtures.replies import ANSWERED
 from tests.fixtures.servers import Answer, serving
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+LANGUAGES = {"cpp": "cpp", "rb": "ruby", "go": "go", "rs": "rust", "java": "java", "r": "r"}  # by MultiPL-E's names
+REFUSED = ("COMPILE_ERROR", "RUNTIME_ERROR")
 N = 4
 # Where `first` and `last` differ from `auto`, one way or the other.
 NAMES = {
@@ -201,6 +205,33 @@ def test_the_extractors_are_compared_on_a_file_of_replies(harness: Harness, prob
     (tmp_path / "bad.jsonl").write_text('{"task_id": "golden/rms", "text": "x"}\n')
     bad = harness("extract", tmp_path / "bad.jsonl", "--problems", problems)
     assert bad.returncode == 2 and "line 1: a text is expected under one of" in bad.stderr
+
+
+@pytest.mark.parametrize(
+    "language", ["cpp", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rb", "go", "rs", "java", "r"))]
+)
+def test_the_extractors_are_compared_in_another_language(harness: Harness, tmp_path: Path, language: str) -> None:
+    ours = LANGUAGES[language]
+    answered = ANSWERED[ours]
+    usage = f"{answered.function}\n```\nUse it so:\n```{answered.marks[0]}\n{entry_point(answered.prompt)}(1);"
+    texts = [f"```{answered.marks[0]}\n{each}\n```\n" for each in (answered.function, usage, "none")]
+    mark = "go_test.go" if language == "go" else language
+    row = {
+        "name": "a/0",
+        "language": mark,
+        "prompt": answered.prompt,
+        "tests": answered.tests,
+        "stop_tokens": ["\n\n\n"],
+    }
+    problems = write_rows(tmp_path / "rows.jsonl", row)
+    replies = write_rows(tmp_path / "replies.jsonl", *({"task_id": "a/0", "response": text} for text in texts))
+    answer = harness("extract", replies, "--problems", f"{problems}:{language}", "--json", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    rates = {name: each["value"] for name, each in found["extractors"].items()}
+    assert rates["auto"] == rates["first"] == pytest.approx(2 / 3) and rates["last"] == pytest.approx(1 / 3)
+    (flip,) = [each for each in found["flips"] if each["index"] == 1]
+    assert flip["verdicts"]["auto"] == "ACCEPTED" and flip["verdicts"]["last"] in REFUSED
 
 
 def test_a_run_of_another_form_has_nothing_to_extract_but_is_scored_again(
