@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import socket
 import threading
 import urllib.parse
@@ -38,6 +39,10 @@ log = logging.getLogger("harness")
 
 KEY_HINT = (
     "copy its head's ~/.ray/auth_token to this machine, or give the key in $RAY_AUTH_TOKEN with RAY_AUTH_MODE=token"
+)
+# of Ray's words about versions, which follow one another in lines
+_VERSIONS = re.compile(
+    r"started with: Ray: (\S+) Python: (\S+) This process on (.+?) was started with: Ray: (\S+) Python: (\S+)"
 )
 HANDING_OVER = 4  # threads
 START_S = 60.0  # for an actor to answer first: Ray starts a process, which imports what it needs
@@ -337,6 +342,12 @@ def _probe(address: str) -> None:
 def _why_not(address: str, error: Exception, version: str) -> str:
     """Why Ray could not be connected to, in words."""
     text = " ".join(str(error).split())
+    if found := _VERSIONS.search(text):
+        there, python, process, here, own = found.groups()
+        return (
+            f"the cluster there has Ray {there} on Python {python}, and this process ({process}) Ray {here} on Python "
+            f"{own}; one run needs one version: run the command with the Python of its nodes, or make both equal"
+        )
     if "ersion mismatch" in text or ("version" in text.lower() and "cluster" in text.lower()):
         return f"the cluster there has another Ray or Python than this process (Ray {version}): {text[:600]}"
     if address == "auto" and "Failed to connect" in text:

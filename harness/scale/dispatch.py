@@ -5,8 +5,9 @@ busy. Each host has a few lanes, a thread each, so that one batch is under way t
 takes a batch from the queue, has the host execute it, and settles each program as its answer comes. A batch is as many
 programs as the host executes in about `BATCH_S`, at most `BATCH_BYTES`, and never more than a fair share of the queue:
 so the hosts come to the end together. A batch that the host executes in less than `LEAST_S` costs more on its way than
-it is worth: one lane at a time waits a moment for more, and the others for it. Tests go along with the first batch that
-needs them on a host.
+it is worth: one lane at a time waits a moment for more, and the others for it. Where a host has work in hand its next
+batch is to be half of all that is under way for it: two of them keep it busy, and each costs a call with its answer,
+some 2 ms of CPU time. Tests go along with the first batch that needs them on a host.
 
 Who owns what: a program is in the queue, or in hand of exactly one host, or settled; `_lock` protects the moves. When a
 host is lost (`HostLost`: its process ended, or it gave no sign of life for `SILENT_S`) everything in its hand goes back
@@ -15,8 +16,8 @@ dropped. So each program is settled once. A program that was on two hosts when t
 is run alone on a third one, which takes nothing else meanwhile. If that is lost too, its verdict is INTERNAL_ERROR.
 
 A watcher looks every `LOOK_S` for hosts that are not used: new ones, and lost ones that are back. They are opened in
-threads of their own, for a host that is half dead may take long to say no. With no host left for `NONE_LEFT_S`,
-`HostsLost` ends the run; what is done is kept by its caller.
+threads of their own, for a host that is half dead may take long to say no. With no host left for `NONE_LEFT_S`, and
+none that is being opened, `HostsLost` ends the run; what is done is kept by its caller.
 """
 
 from __future__ import annotations
@@ -155,11 +156,13 @@ class Dispatcher:
 
     def _lane(self, host: _Host) -> None:
         while pieces := self._take(host):
+            owed = set(range(len(pieces)))  # not what is in the host's hand: another lane may have asked one again
             try:
                 for answers in host.link.execute(self._batch(host, pieces), len(pieces)):
                     for answer in answers:
                         self._settle(host, pieces, answer)
-                if any(piece in host.in_hand for piece in pieces):
+                        owed.discard(answer.index)
+                if owed:
                     raise HostLost("it left programs without an answer")
             except HostAway as error:
                 self._lose(host, str(error), blamed=())
@@ -181,7 +184,7 @@ class Dispatcher:
                         return self._hand_over(host, [self._alone.popleft()])
                     host.wake.wait()
                 elif self._queue and not self._gathering:
-                    if gathered or len(self._queue) >= self._least(host):
+                    if gathered or len(self._queue) >= self._wanted(host):
                         return self._hand_over(host, self._share(host))
                     gathered = True
                     self._gather(host)
@@ -192,7 +195,7 @@ class Dispatcher:
 
     def _gather(self, host: _Host) -> None:
         """Wait a moment for a batch that is worth its way."""
-        self._gathering = self._least(host)
+        self._gathering = self._wanted(host)
         self._more.wait(GATHER_S)
         self._gathering = 0
         self._work.notify()  # this lane may not take what is there: its host may be gone
@@ -203,9 +206,8 @@ class Dispatcher:
         return pieces
 
     def _share(self, host: _Host) -> list[_Piece]:
-        """What a lane takes off the queue."""
-        lanes = LANES * len(self._hosts)
-        most = min(self._in_a_batch(host.link.workers), max(self._least(host), -(-len(self._queue) // lanes)))
+        """What a lane takes off the queue: no more than leaves the other hosts as much."""
+        most = max(self._least(host), min(self._half(host), -(-len(self._queue) // len(self._hosts))))
         taken = [self._queue.popleft()]
         size = self._size(host, taken[0])
         while self._queue and len(taken) < most:
@@ -222,6 +224,15 @@ class Dispatcher:
 
     def _least(self, host: _Host) -> int:
         return max(1, min(MOST_IN_A_BATCH, int(host.link.workers * LEAST_S / self._mean_s)))
+
+    def _wanted(self, host: _Host) -> int:
+        """How many programs a lane waits for a moment: with work in hand the host can spare it."""
+        return max(self._least(host), self._half(host)) if host.in_hand else self._least(host)
+
+    def _half(self, host: _Host) -> int:
+        """The most of a batch: two of them hold all of what is under way that is this host's."""
+        under_way = len(self._queue) + sum(len(each.in_hand) for each in self._hosts.values())
+        return min(self._in_a_batch(host.link.workers), -(-under_way // (2 * len(self._hosts))))
 
     @staticmethod
     def _size(host: _Host, piece: _Piece) -> int:
@@ -373,7 +384,7 @@ class Dispatcher:
                     for name in present
                     if name not in self._hosts and name not in self._opening and self._not_before.get(name, 0) <= now
                 ]
-                over = self._empty_since is not None and now - self._empty_since > NONE_LEFT_S
+                over = self._empty_since is not None and now - self._empty_since > NONE_LEFT_S and not self._opening
             for name in new:
                 self._opener(name)
             if over:

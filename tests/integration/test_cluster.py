@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import ray
 
 from harness import extras
 from tests.fixtures.commands import COMMAND, Answer, Harness
@@ -134,8 +135,9 @@ class TestBadInput:
 
     def test_another_ray_there_is_named(self, ray_hosts: RayCluster, tmp_path: Path) -> None:
         told = self.told(ray_hosts, tmp_path, "import ray; ray.__version__ = '2.50.0'")
-        assert "the cluster there has another Ray or Python than this process (Ray 2.50.0)" in told
-        assert "2.60.0" in told
+        head = ray_hosts.head.address
+        assert f"the cluster there has Ray {ray.__version__} on Python" in told
+        assert f"and this process (node {head}) Ray 2.50.0 on Python" in told and "run the command with" in told
 
     def test_a_key_that_the_cluster_does_not_take_is_told(self, ray_hosts: RayCluster, tmp_path: Path) -> None:
         told = self.told(ray_hosts, tmp_path, f"import os; os.environ['RAY_AUTH_TOKEN'] = '{'0' * 64}'")
@@ -188,6 +190,43 @@ def test_the_results_are_those_of_this_machine_with_a_host_killed_one_cut_off_an
     for host in (killed, cut):
         assert f"node {host.address} (" in log and " is lost: " in log
     assert f"node {head.address} (" in log
+
+
+def test_a_node_whose_sandbox_does_not_hold_is_left_out_by_name_and_reason_and_the_others_go_on(
+    harness: Harness, ray_hosts: RayCluster, tmp_path: Path
+) -> None:
+    write_samples(tmp_path / "samples.jsonl", 1, 0.0)
+    asked = ["score", "samples.jsonl", "--problems", "starter", "--sandbox", "bubblewrap"]
+    expected = scored_here(harness, tmp_path, *asked[2:])
+    weak = ray_hosts.add(PATH=f"{bwrap_without(tmp_path / 'bin', 'CAP_KILL')}:{os.environ['PATH']}")
+    try:
+        ray_hosts.wait_until_joined(weak)
+        answer = ray_hosts.harness(*asked, "--cluster", "auto", cwd=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / "samples.jsonl_results.jsonl").read_bytes() == expected
+        before, left_out, why = run_log(tmp_path).partition(" is left out: the bubblewrap sandbox does not stay up: ")
+        assert left_out and f"node {weak.address} (" in before.splitlines()[-1]
+        assert "PermissionError: [Errno 1] Operation not permitted" in why
+    finally:
+        weak.kill()
+
+
+def bwrap_without(folder: Path, capability: str) -> Path:
+    """A folder with a `bwrap` that keeps a capability from the supervisor."""
+    folder.mkdir()
+    script = folder / "bwrap"
+    script.write_text(
+        f"""#!/bin/sh
+for word do
+    shift
+    [ "$word" = {capability} ] && word=CAP_CHOWN
+    set -- "$@" "$word"
+done
+exec {shutil.which("bwrap")} "$@"
+"""
+    )
+    script.chmod(0o755)
+    return folder
 
 
 @pytest.mark.slow

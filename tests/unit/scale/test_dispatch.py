@@ -142,6 +142,63 @@ def test_tests_that_a_host_has_no_longer_are_sent_again() -> None:
     assert [len(batch.tests) for batch in asked] == [1, 0, 1, 0]
 
 
+def test_a_program_that_another_lane_of_its_host_asks_again_costs_no_host() -> None:
+    tests, first, second = CallTests(source="x", entry_point="f"), threading.Event(), threading.Event()
+
+    def overtaken(batch: Batch) -> Iterator[Sequence[Answer]]:
+        """Tests are missing, for the batch that brings them is behind; who says so is at its end after the next begins."""
+        if not first.is_set():
+            first.set()
+            yield [Answer(index=0, missing=parcels.pack_tests(tests).key)]
+            second.wait(5)
+            return
+        second.set()
+        time.sleep(0.2)
+        yield from echo(batch)
+
+    notes: list[str] = []
+    hosts = Hosts(a=overtaken)
+    with Dispatcher(hosts, LIMITS, notes.append) as pool:
+        assert pool.run(Program(source="x"), tests, LIMITS).stdout == "x"
+    assert notes == ["a: 2 sandboxes"] and hosts.seen("a") == ["x", "x"]
+
+
+def test_where_a_host_has_work_its_next_batch_is_half_of_what_is_under_way() -> None:
+    """Callers that wait for each program keep few of them under way: in small batches each costs most of a call."""
+
+    def busy(batch: Batch) -> Iterator[Sequence[Answer]]:
+        time.sleep(0.01 * len(batch.items))
+        quick = Execution(verdict=Verdict.ACCEPTED, wall_s=0.01)
+        yield [Answer(index=at, execution=quick) for at in range(len(batch.items))]
+
+    hosts = Hosts(a=busy)
+    with Dispatcher(hosts, LIMITS) as pool, ThreadPoolExecutor(pool.workers) as threads:
+        assert pool.workers == 16
+        list(threads.map(lambda name: pool.run(Program(source=name)), NAMES))
+        before = len(hosts.links[0].batches)
+        list(threads.map(lambda name: pool.run(Program(source=name)), NAMES))
+    assert len(hosts.links[0].batches) - before < 55  # 70 where a batch is what 20 ms take
+
+
+def test_no_run_ends_for_want_of_hosts_while_one_is_being_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(batch: Batch) -> Iterator[Sequence[Answer]]:
+        raise HostLost("it ended")
+        yield
+
+    hosts = Hosts(a=dying)
+    opened = hosts.open_link
+
+    def slowly(name: str) -> FakeLink:
+        if hosts.links:
+            time.sleep(3 * dispatch.NONE_LEFT_S)
+            hosts.work["a"] = echo
+        return opened(name)
+
+    monkeypatch.setattr(hosts, "open_link", slowly)
+    with Dispatcher(hosts, LIMITS) as pool:
+        assert pool.run(Program(source="x")).stdout == "x"
+
+
 def test_the_work_of_a_host_that_is_lost_is_asked_elsewhere_and_its_late_answers_are_dropped() -> None:
     lost = threading.Event()
 
