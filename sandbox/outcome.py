@@ -142,6 +142,7 @@ def _failed_case(tests: StdioTests, place: int, printed: str) -> FailedCase:
 
 def _of_runs(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Execution:
     last = runs[-1]
+    measured = [run.measured for run in runs]
     verdict, detail = _verdict(last, tests)
     cases: tuple[Verdict, ...] = ()
     failed_case = _about(last.finding.get("case"), None) if verdict is not Verdict.ACCEPTED else None
@@ -160,11 +161,11 @@ def _of_runs(runs: Sequence[RunResult], tests: Tests | None, worker: str) -> Exe
         failed_case=failed_case,
         exit_code=last.measured["exit_code"],
         signal=last.measured["signal"],
-        wall_s=sum(float(run.measured["wall_s"]) for run in runs),
-        cpu_s=sum(float(run.measured["cpu_s"]) for run in runs),
-        judge_cpu_s=sum(float(run.measured["judge_cpu_s"]) for run in runs),
+        wall_s=sum([float(each["wall_s"]) for each in measured]),
+        cpu_s=sum([float(each["cpu_s"]) for each in measured]),
+        judge_cpu_s=sum([float(each["judge_cpu_s"]) for each in measured]),
         calls=_calls(last, tests),
-        peak_memory_bytes=max(int(run.measured["peak_memory_bytes"]) for run in runs),
+        peak_memory_bytes=max([int(each["peak_memory_bytes"]) for each in measured]),
         stdout=str(last.finding.get("stdout", "")),
         stderr=str(last.finding.get("stderr", "")),
         truncated=bool(last.finding.get("truncated", False)),
@@ -180,10 +181,11 @@ def _calls(run: RunResult, tests: Tests | None) -> int | None:
 
 
 def _refused(runs: Sequence[RunResult]) -> dict[str, int]:
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     for run in runs:
-        found.update(run.measured["refused"])
-    return dict(found)
+        for name, count in run.measured["refused"].items():
+            found[name] = found.get(name, 0) + count
+    return found
 
 
 def of_memory(execution: Execution, limits: Limits, signs: Sequence[str]) -> Execution:

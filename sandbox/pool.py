@@ -60,18 +60,12 @@ class Cancellation:
             if self._worker is not None:
                 self._worker.kill()
 
-    @contextlib.contextmanager
-    def watch(self, worker: Worker) -> Iterator[None]:
-        """While the program is in `worker`. Raises Cancelled where it was given up before."""
+    def watch(self, worker: Worker | None) -> None:
+        """The program is in `worker` from now on; in none again. Raises Cancelled where it was given up before."""
         with self._lock:
-            if self.cancelled:
+            if self.cancelled and worker is not None:
                 raise Cancelled("given up before it started")
             self._worker = worker
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._worker = None
 
 
 class Pool:
@@ -243,13 +237,16 @@ class Pool:
         *,
         fresh: bool = False,
     ) -> Execution:
-        with self._worker(fresh, program.loopback, digest_of(program, tests)) as worker, cancellation.watch(worker):
+        with self._worker(fresh, program.loopback, digest_of(program, tests)) as worker:
+            cancellation.watch(worker)
             try:
                 return worker.run(program, tests, limits)
             except WorkerLost as error:
                 if cancellation.cancelled:
                     raise Cancelled("given up while it ran") from error
                 raise
+            finally:
+                cancellation.watch(None)
 
     @contextlib.contextmanager
     def _worker(self, fresh: bool = False, loopback: bool = False, digest: str = "") -> Iterator[Worker]:

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox import languages, outcome
 from sandbox.errors import MachineTooBusy, WorkerLost
@@ -222,9 +222,9 @@ class Worker:
         deadline = time.monotonic() + timeout_s
         finding = self._payload(deadline)
         fetched = self._payload(deadline) if fetch else b""
-        measured = wire.decode(self._payload(deadline))
+        measured = _decoded(self._payload(deadline))
         return outcome.RunResult(
-            finding=wire.decode(finding) if finding else {},
+            finding=_decoded(finding) if finding else {},
             measured=measured,
             files=outcome.files(wire.decode(fetched)) if fetched else {},
         )
@@ -251,19 +251,22 @@ class Worker:
             "key": key,
             "follow": follow,
         }
-        body = wire.encode(job) + (wire.frame(about) if follow else b"")
-        order = {
-            "limits": _packed_limits(limits),
-            "runs": runs,
-            "fetch": list(program.fetch) if runs == 1 else [],
-            "tests": key,
-            "all_cases": not isinstance(tests, ProgramTests) and tests is not None and tests.all_cases,
-            "calls": isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
-            "preload": sorted(set(_PRELOAD.findall(program.source))),
-            "signs": isinstance(tests, ProgramTests),
-            "language": language.commands(limits, program, tests),
-        }
-        return wire.encode(order) + wire.frame(body)
+        body = _encoded(job) + (wire.frame(about) if follow else b"")
+        about_order = (
+            limits,
+            runs,
+            program.fetch if runs == 1 else (),
+            key,
+            not isinstance(tests, ProgramTests) and tests is not None and tests.all_cases,
+            isinstance(tests, CallTests) and tests.integrity is Integrity.JUDGED,
+            tuple(sorted(set(_PRELOAD.findall(program.source)))),
+            isinstance(tests, ProgramTests),
+        )
+        if language.run:
+            order = _encoded({**_order(*about_order), "language": language.commands(limits, program, tests)})
+        else:
+            order = _usual_order(*about_order)
+        return order + wire.frame(body)
 
     def _payload(self, deadline: float) -> bytes:
         """The next frame's payload."""
@@ -284,9 +287,47 @@ def digest_of(program: Program, tests: Tests | None) -> str:
     return language.digest(program, tests) if language.compile else ""
 
 
-@functools.lru_cache(maxsize=64)
-def _packed_limits(limits: Limits) -> dict[str, float]:
-    return asdict(limits)
+def _order(
+    limits: Limits,
+    runs: int,
+    fetch: tuple[str, ...],
+    tests: str | None,
+    all_cases: bool,
+    calls: bool,
+    preload: tuple[str, ...],
+    signs: bool,
+) -> dict[str, object]:
+    """What the supervisor is told of a program, without how its language is run."""
+    return {
+        "limits": asdict(limits),
+        "runs": runs,
+        "fetch": fetch,
+        "tests": tests,
+        "all_cases": all_cases,
+        "calls": calls,
+        "preload": preload,
+        "signs": signs,
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def _usual_order(*about: Any) -> bytes:
+    """The order for a program that the guest's own interpreter runs: the same one for all samples of a problem."""
+    return _encoded({**_order(*about), "language": {}})
+
+
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+_decode_json = json.JSONDecoder().decode
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
+    """As `wire.encode`, which makes an encoder each time."""
+    return wire.frame(_encode_json(message).encode())
+
+
+def _decoded(payload: bytes) -> dict[str, Any]:
+    """As `wire.decode`, which looks for the encoding. Raises ValueError, TypeError."""
+    return dict(_decode_json(payload.decode()))
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ into a temporary file first, for a packed one cannot be read from the middle.
 from __future__ import annotations
 
 import array
+import copy
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,13 @@ class ReplayEngine:
         except BaseException:
             self.close()
             raise
+
+    def reopened(self) -> ReplayEngine:
+        """The same for a fork of this process, whose position in the file is its own."""
+        other = copy.copy(self)
+        other._lock = threading.Lock()
+        other._file = open(f"/proc/self/fd/{self._file.fileno()}", "rb")
+        return other
 
     def counts(self) -> dict[str, int]:
         """Problem id -> how many completions the file has for it."""

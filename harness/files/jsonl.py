@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pydantic_core
+
 from harness.errors import InputError, ProblemError
 from harness.files.limits import HINT, limits
 from harness.files.opened import not_utf8, read_lines, read_whole
@@ -25,6 +27,17 @@ __all__ = [
 ]
 
 
+def parse(data: bytes) -> Any:
+    """As `json.loads`, in a third of the time, for what we wrote ourselves. Raises ValueError, RecursionError.
+
+    What the quicker parser refuses is given to that one: among it half a surrogate pair, which it takes.
+    """
+    try:
+        return pydantic_core.from_json(data)
+    except ValueError:
+        return json.loads(data.decode("utf-8-sig"))
+
+
 def parse_json(data: bytes, where: str, error: type[InputError] = InputError) -> Any:
     """The value in UTF-8 bytes; `where` names it in a message.
 
@@ -35,7 +48,7 @@ def parse_json(data: bytes, where: str, error: type[InputError] = InputError) ->
     if data.count(b",") + nested > most.values:
         raise error(f"{where}: more than {most.values:,} values in one; {HINT}")
     try:
-        value = json.loads(data.decode("utf-8-sig"))
+        value = parse(data)
     except UnicodeDecodeError as fault:
         raise error(not_utf8(where, fault)) from fault
     except RecursionError as fault:

@@ -62,7 +62,8 @@ class ProblemQueue:
             if not completions:
                 del self._problems[problem]
             self._count -= 1
-            self._room.notify()
+            if self._count <= self._most // 2:  # to wake a producer for each place costs more than the place
+                self._room.notify()
             return QueueItem(completion)
 
     def _free(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.engines.replay import ReplayEngine
 from harness.errors import InputError
 from harness.files.atomic import replaced
+from harness.files.jsonl import parse
 from harness.files.offsets import offset_of, sample_offsets
 from harness.runs import layout
 from harness.runs.statuses import evalplus_statuses
@@ -35,6 +36,7 @@ def check_writable(target: Path) -> None:
 def write_results(target: Path, samples: ReplayEngine, problems: ProblemSet, run: Path) -> None:
     """Write `target` by rename. Only the places of the executions and scores are held in memory."""
     offsets, score_offsets = sample_offsets(run / layout.EXECUTIONS), sample_offsets(run / layout.SCORES)
+    encode = json.JSONEncoder().encode
     with (
         replaced(target) as temporary,
         open(run / layout.EXECUTIONS, "rb") as executions,
@@ -46,8 +48,8 @@ def write_results(target: Path, samples: ReplayEngine, problems: ProblemSet, run
             if offset is not None and score_offset is not None:
                 executions.seek(offset)
                 scores.seek(score_offset)
-                row = {**row, **_fields(json.loads(executions.readline()), json.loads(scores.readline()))}
-            out.write(json.dumps(row) + "\n")
+                row.update(_fields(parse(executions.readline()), parse(scores.readline())))
+            out.write(encode(row) + "\n")
 
 
 def _fields(execution: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from harness.engines import Engine, SupportsDescription, SupportsLearning, waiti
 from harness.engines._selection import EngineCache
 from harness.errors import InputError, Interrupted
 from harness.files import atomic
-from harness.pipeline import results_file
+from harness.pipeline import results_file, shards
 from harness.pipeline.execute import Sandboxes
 from harness.pipeline.job import Job, RunObserver, RunResult
 from harness.pipeline.plan import extracts_replies, open_samples, plan
@@ -119,7 +119,11 @@ def resume_run(job: Job, found: Path, engine: Callable[[], Engine], observer: Ru
                 return used[0]
 
             try:
-                failures = Stream(job, opened, opening, observer).run()
+                processes = shards.count(job, opened)
+                if processes > 1:
+                    failures = shards.run(job, opened, observer, processes)
+                else:
+                    failures = Stream(job, opened, opening, observer).run()
             finally:
                 for each in used:
                     _note_learnt(found, each)

@@ -66,9 +66,9 @@ class Stream:
 
     def run(self) -> Failures:
         """Do what is expected. Raises the first error of any thread, and RequestFailed where nothing was answered."""
-        if self._store.complete():
+        if self._store.complete(self._job.expected):
             return Failures(internal=0, failed={})
-        begun = self._begun()
+        begun = self.begun()
         log.info(
             "expected: %d completions to generate, %d to score", begun.total - begun.made, begun.total - begun.scored
         )
@@ -87,7 +87,7 @@ class Stream:
         internal = self._internal + sum(len(waiting) for waiting in self._duplicates.values())
         return Failures(internal=internal, failed=self._failed)
 
-    def _begun(self) -> StreamStart:
+    def begun(self) -> StreamStart:
         """What is to be done."""
         scored = {problem_id: n for problem_id, (n, _) in self._store.counts().items()}
         made = {problem_id: self._store.generated(problem_id) for problem_id in self._job.expected}
@@ -148,7 +148,8 @@ class Stream:
     def _replay_backlog(self) -> None:
         def work() -> None:
             for completion in self._store.backlog():
-                self._put(completion)
+                if completion.problem_id in self._job.expected:
+                    self._put(completion)
 
         self._guard(work)
 

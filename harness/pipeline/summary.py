@@ -108,13 +108,15 @@ def _sampling_and_cost(
         store.distinct(),
         sampled["temperature"] if sampled else None,
         compile_errors=None if verdicts is None else verdicts.get(Verdict.COMPILE_ERROR, 0),
-        unread=_unread(store),
+        unread=_unread(store, job.task.executes),
     )
     return audit, totals.cost(job.prices)
 
 
-def _unread(store: Store) -> int | None:
+def _unread(store: Store, executes: bool) -> int | None:
     """Answers that no label could be read from; None for tasks that read none."""
+    if executes:
+        return None
     values = [score.values["unread"] for score in reader.read_scores(store.run) if "unread" in score.values]
     return sum(value > 0 for value in values) if values else None
 

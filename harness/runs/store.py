@@ -22,15 +22,17 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from pydantic import TypeAdapter
+import pydantic_core
 
 from harness.errors import HarnessError, InputError, StoreError
 from harness.extractors import Extraction
 from harness.files.atomic import write_whole
+from harness.files.jsonl import parse
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, LOG, MANIFEST, REFUSALS, SCORES, model_folder
 from harness.runs.manifest import Manifest
 from harness.runs.reader import (
@@ -48,7 +50,7 @@ VERDICTS = tuple(Verdict)
 SCORED = 255  # the mark of a completion with a score and without a verdict
 log = logging.getLogger("harness")
 
-_execution: TypeAdapter[Execution] = TypeAdapter(Execution)
+_NOT_KEPT = {"files"}  # of an execution
 
 
 def create_run(results: Path, dataset: str, model: str, manifest: Manifest) -> Path:
@@ -101,9 +103,26 @@ class _Firsts:
         """Index -> the first equal one's index."""
         return self._places[problem_id]
 
+    def absorb(self, places: Mapping[str, array.array[int]]) -> None:
+        """Take over what is known of problems whose completions are all there."""
+        self._places.update(places)
+        for problem_id in places:
+            self._known.pop(problem_id, None)
+
     def all(self) -> Iterable[tuple[str, array.array[int]]]:
         """Problem id -> the same."""
         return self._places.items()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """What a store knows of some problems: see its fields of these names."""
+
+    present: Mapping[str, bytearray]
+    verdicts: Mapping[str, bytearray]
+    values: Mapping[tuple[str, int], Mapping[str, float]]
+    texts: Mapping[str, array.array[int]]
+    programs: Mapping[str, array.array[int]]
 
 
 class Store:
@@ -160,11 +179,11 @@ class Store:
             return []
         return [range(*gap.span()) for gap in re.finditer(rb"\0+", self._present[problem_id])]
 
-    def complete(self) -> bool:
-        """Whether every completion that can be had is there, and has its score."""
+    def complete(self, problems: Iterable[str] | None = None) -> bool:
+        """Whether every completion that can be had is there, and has its score; of some problems, or of all."""
         return all(
-            not self.missing(problem_id) and marks.count(0) == self._present[problem_id].count(0)
-            for problem_id, marks in self._verdicts.items()
+            not self.missing(problem_id) and self._verdicts[problem_id].count(0) == self._present[problem_id].count(0)
+            for problem_id in (self._verdicts if problems is None else problems)
         )
 
     def backlog(self) -> Iterator[Completion]:
@@ -177,17 +196,17 @@ class Store:
 
     def add_completions(self, read_completion_records: list[Completion]) -> None:
         """What one request for a problem's completions brought, in one write."""
-        rows = [COMPLETION.dump_python(each, mode="json") for each in read_completion_records]
+        lines = [_line(each) + b"\n" for each in read_completion_records]
         programs = {each.index: self._program(each) for each in read_completion_records}
-        with self._writing():
-            _append(self._files[COMPLETIONS], "".join(json.dumps(row) + "\n" for row in rows).encode())
+        with self._lock:
+            self._append((COMPLETIONS, b"".join(lines)))
             for each in read_completion_records:
                 self._note_completion(each, programs[each.index])
 
     def add_refusal(self, problem_id: str, reason: str) -> None:
         """The problem's missing completions will never come."""
-        with self._writing():
-            _append(self._files[REFUSALS], json.dumps({"problem_id": problem_id, "reason": reason}).encode() + b"\n")
+        with self._lock:
+            self._append((REFUSALS, json.dumps({"problem_id": problem_id, "reason": reason}).encode() + b"\n"))
             self.refused[problem_id] = reason
 
     def duplicate_of(self, problem_id: str, index: int) -> int:
@@ -219,33 +238,61 @@ class Store:
 
     def add_score(self, score: Score) -> None:
         """What one completion is worth, where nothing is executed."""
-        with self._writing():
-            _append(self._files[SCORES], SCORE.dump_json(score) + b"\n")
+        with self._lock:
+            self._append((SCORES, SCORE.dump_json(score) + b"\n"))
             self._note(score)
 
     def add_result(self, execution: Execution, score: Score, extraction: Extraction | None = None) -> None:
         """What one completion did, what it is worth, and where in an answer its program stands."""
-        record = _execution.dump_python(execution, mode="json", exclude={"files"})
-        for stream in ("stdout", "stderr"):
-            record["truncated"] = record["truncated"] or len(record[stream]) > KEPT_OUTPUT_CHARS
-            record[stream] = record[stream][:KEPT_OUTPUT_CHARS]
+        if max(len(execution.stdout), len(execution.stderr)) > KEPT_OUTPUT_CHARS:
+            kept = [text[:KEPT_OUTPUT_CHARS] for text in (execution.stdout, execution.stderr)]
+            execution = replace(execution, truncated=True, stdout=kept[0], stderr=kept[1])
+        parts = [_line({"problem_id": score.problem_id, "index": score.index}), _line(execution, _NOT_KEPT)]
         if extraction:
-            record |= {"extractor": extraction.extractor, "span": extraction.span}
-        line = json.dumps({"problem_id": score.problem_id, "index": score.index, **record}).encode() + b"\n"
-        with self._writing():
-            _append(self._files[EXECUTIONS], line)
-            _append(self._files[SCORES], SCORE.dump_json(score) + b"\n")
+            parts.append(_line({"extractor": extraction.extractor, "span": extraction.span}))
+        line = b"{" + b",".join(part[1:-1] for part in parts) + b"}\n"
+        worth = SCORE.dump_json(score) + b"\n"
+        with self._lock:
+            self._append((EXECUTIONS, line), (SCORES, worth))
             self._note(score)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One thread at a time, and none after a write that failed: nothing may follow a torn line."""
+    def append(self, *parts: tuple[str, bytes]) -> None:
+        """Lines of another process, which has its tables of them (`absorb`)."""
         with self._lock:
-            if self._broken:
-                raise StoreError(f"an earlier write to {self.run} failed")
-            self._broken = True
-            yield
-            self._broken = False
+            self._append(*parts)
+
+    def forward(self, append: Callable[..., None]) -> None:
+        """In a fork of the process that has the run: hand lines to `append`, and write nothing."""
+        self._append = append  # type: ignore[method-assign]
+
+    def tables(self, problems: Iterable[str]) -> Tables:
+        """What is known of some problems, for the process that writes."""
+        mine = frozenset(problems)
+        return Tables(
+            present={name: self._present[name] for name in mine},
+            verdicts={name: self._verdicts[name] for name in mine},
+            values={key: values for key, values in self._values.items() if key[0] in mine},
+            texts={name: places for name, places in self._texts.all() if name in mine},
+            programs={name: places for name, places in self._programs.all() if name in mine},
+        )
+
+    def absorb(self, tables: Tables) -> None:
+        """What another process came to know of its problems."""
+        with self._lock:
+            self._present.update(tables.present)
+            self._verdicts.update(tables.verdicts)
+            self._values.update(tables.values)
+            self._texts.absorb(tables.texts)
+            self._programs.absorb(tables.programs)
+
+    def _append(self, *parts: tuple[str, bytes]) -> None:
+        """Lines to the ends of files, under the lock; none after a write that failed: they would follow a torn one."""
+        if self._broken:
+            raise StoreError(f"an earlier write to {self.run} failed")
+        self._broken = True
+        for name, lines in parts:
+            _append(self._files[name], lines)
+        self._broken = False
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Problem id -> (completions with a score, completions that passed)."""
@@ -320,7 +367,7 @@ class Store:
 
 def _parsed(line: bytes, path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = parse(line)
     except ValueError as error:
         raise StoreError(f"{path} holds a line that is not JSON: {line[:80]!r}; remove the run to redo it") from error
     return record
@@ -364,6 +411,16 @@ def logging_to(run: Path) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+def _line(record: object, left_out: set[str] | None = None) -> bytes:
+    """A record as JSON; half a surrogate pair in a text, which UTF-8 cannot hold, is escaped."""
+    try:
+        return pydantic_core.to_json(record, exclude=left_out)
+    except ValueError:
+        plain = asdict(record) if is_dataclass(record) and not isinstance(record, type) else record
+        kept = {name: value for name, value in dict(plain).items() if name not in (left_out or ())}  # type: ignore[call-overload]
+        return json.dumps(kept).encode()
 
 
 def _append(file: IO[bytes], data: bytes) -> None:

@@ -37,6 +37,9 @@ def connect() -> docker.DockerClient:
     return client
 
 
+os.register_at_fork(after_in_child=connect.cache_clear)  # two processes cannot share a client's connections
+
+
 def _look() -> None:
     """Connect to the engine's socket on this machine. Raises OSError.
 

@@ -71,46 +71,60 @@ class DockerStream:
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Send all of `data`. Raises WorkerLost."""
-        target = self._connection or self._stdio
-        target.settimeout(timeout_s)
         try:
-            target.sendall(data)
+            if self._connection is not None:
+                _send(self._connection, data, timeout_s)
+            else:
+                self._stdio.settimeout(timeout_s)
+                self._stdio.sendall(data)
         except OSError as error:
             raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
 
     def receive(self, size: int, timeout_s: float) -> bytes:
         """Exactly `size` bytes of the container's stdout. Raises WorkerLost."""
+        if len(self._buffer) >= size:
+            return self._taken(size)
         deadline = time.monotonic() + timeout_s
         if self._rendezvous is not None:
             self._connection = self._rendezvous.wait(self._stdio, timeout_s)
             self._rendezvous = None
         while len(self._buffer) < size:
             if self._connection is not None:
-                self._buffer += self._some(self._connection, 1 << 16, deadline)
+                self._buffer += self._arrived(self._connection, deadline)
             else:
                 self._frame(deadline)
+        return self._taken(size)
+
+    def _taken(self, size: int) -> bytes:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
     def _frame(self, deadline: float) -> None:
         """One frame of the engine's: what the container wrote to its stdout or stderr."""
-        kind, length = struct.unpack(">BxxxI", self._raw(self._stdio, 8, deadline))
-        payload = self._raw(self._stdio, length, deadline)
+        kind, length = struct.unpack(">BxxxI", self._raw(8, deadline))
+        payload = self._raw(length, deadline)
         if kind == STDOUT:
             self._buffer += payload
         elif kind == STDERR:
             self._errors = (self._errors + payload)[-2000:]
 
-    def _raw(self, source: socket.socket, size: int, deadline: float) -> bytes:
+    def _arrived(self, connection: socket.socket, deadline: float) -> bytes:
+        """What the guest sent, at least one byte. Raises WorkerLost."""
+        if not _ready(connection, select.POLLIN, deadline):
+            raise WorkerLost(f"no answer in time{self._said()}")
+        return self._received(connection, 1 << 16)
+
+    def _raw(self, size: int, deadline: float) -> bytes:
+        """`size` bytes of the attached stdio, which may be encrypted: no poll(2) tells of what is there."""
         data = bytearray()
         while len(data) < size:
-            data += self._some(source, min(size - len(data), 1 << 20), deadline)
+            self._stdio.settimeout(max(deadline - time.monotonic(), 0.001))
+            data += self._received(self._stdio, min(size - len(data), 1 << 20))
         return bytes(data)
 
-    def _some(self, source: socket.socket, most: int, deadline: float) -> bytes:
-        """What is there, at least one byte and at most `most`. Raises WorkerLost."""
-        source.settimeout(max(deadline - time.monotonic(), 0.001))
+    def _received(self, source: socket.socket, most: int) -> bytes:
+        """At least one byte and at most `most`. Raises WorkerLost."""
         try:
             chunk = source.recv(most)
         except TimeoutError as error:
@@ -145,6 +159,24 @@ class DockerStream:
             self._client.api.remove_container(self._id, force=True)
         except (docker.errors.APIError, requests.exceptions.RequestException):
             pass  # the engine is removing it already, or is gone; `start` prunes what is left
+
+
+def _ready(source: socket.socket, event: int, deadline: float) -> bool:
+    """Whether `event` came in time. poll(2), which takes any number of descriptors."""
+    poll = select.poll()
+    poll.register(source, event)
+    return bool(poll.poll(max(deadline - time.monotonic(), 0.001) * 1000))
+
+
+def _send(connection: socket.socket, data: bytes, timeout_s: float) -> None:
+    """All of `data`. Raises OSError. A timeout of the socket's own would cost two more system calls each time."""
+    view, deadline = memoryview(data), time.monotonic() + timeout_s
+    while view:
+        try:
+            view = view[connection.send(view, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            if not _ready(connection, select.POLLOUT, deadline):
+                raise TimeoutError("it does not read") from None
 
 
 class Rendezvous:

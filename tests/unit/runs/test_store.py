@@ -161,3 +161,15 @@ def test_a_new_run_with_a_completion_is_kept(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fail_in(run, "{}\n", KeyboardInterrupt())
     assert (run / layout.MANIFEST).is_file()
+
+
+def test_half_a_surrogate_pair_is_kept_and_read_again(run: Path) -> None:
+    completion = Completion(problem_id="a", index=0, text="x = 'é'")
+    with Store(run, {"a": 1}) as opened:
+        opened.add_completions([completion])
+        execution = Execution(verdict=Verdict.RUNTIME_ERROR, detail="\udc80é")
+        opened.add_result(execution, Score(problem_id="a", index=0, values={"passed": 0.0}, verdict=execution.verdict))
+    with Store(run, {"a": 1}) as again:
+        assert again.complete()
+    (record,) = reader.read_executions(run)
+    assert record["detail"] == "\udc80é"
