@@ -318,6 +318,7 @@ class Starter:
             hostname="sandbox",
             network_disabled=True,
             environment={
+                "LD_BIND_NOW": "1",  # else each program looks its functions up anew: 20 pages
                 "PYTHONHASHSEED": "0",
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",

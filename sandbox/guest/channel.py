@@ -9,7 +9,7 @@ takes what the program prints, up to the limit, and feeds its standard input, so
 from __future__ import annotations
 
 import _thread
-import contextlib
+import marshal
 import os
 import select
 import socket
@@ -105,6 +105,12 @@ class Conversation:
         self._write(codec.encode([nonce, *packed]))
         return nonce
 
+    def start(self, job: tuple[Any, ...]) -> str:
+        """Send what the program's process is to do, of what marshal packs; the nonce that its answer must carry."""
+        nonce = os.urandom(8).hex()
+        self._write(marshal.dumps((nonce, *job)))
+        return nonce
+
     def _write(self, payload: bytes) -> None:
         view = memoryview(wire.frame(payload))
         while view:
@@ -161,14 +167,14 @@ class Conversation:
 
     def ask(self, kind: str, *rest: Any) -> Any:
         """A question for a value. Raises what the program raised, as a built-in exception, and as `answer` does."""
-        with self._asking, self._ending():  # tests may call from several threads
+        with self:  # tests may call from several threads
             self._gather()
             found = self.answer(self.send(kind, *rest))
         return self._value(kind, found)
 
     def ask_planned(self, plan: Plan, name: str) -> Any:
         """The value of the plan's next call, asked with those behind it, where it is `ready`. Raises as `ask` does."""
-        with self._asking, self._ending():
+        with self:
             if not plan.early and not plan.open:
                 nonce = os.urandom(8).hex()
                 text = f'["{nonce}","calls",{codec.encode([name])[1:-1].decode()},[{plan.begin(nonce)}]]'
@@ -190,23 +196,23 @@ class Conversation:
 
     def follow(self, plan: Plan | None) -> None:
         """A loop begins, whose calls are known."""
-        with self._asking, self._ending():
+        with self:
             self._gather()
             self.plan = plan
 
-    @contextlib.contextmanager
-    def _ending(self) -> Iterator[None]:
-        """What is raised here ends the conversation."""
+    def __enter__(self) -> None:
+        """A question begins. Raises how the conversation ended, where it has."""
+        self._asking.acquire()
         if self._over:
+            self._asking.release()
             raise self._over
-        try:
-            yield
-        except Over as error:
-            self._over = error
-            raise
-        except BaseException:  # an alarm of the tests: what is answered now answers another question
-            self._over = Ended()
-            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        """It is answered. What is raised meanwhile ends the conversation."""
+        if error is not None:
+            # not Over: an alarm of the tests, and what is answered now answers another question
+            self._over = error if isinstance(error, Over) else Ended()
+        self._asking.release()
 
     def _value(self, kind: str, found: list[Any]) -> Any:
         match found:

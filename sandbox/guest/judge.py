@@ -262,20 +262,14 @@ class _BadTests(BaseException):
 
 def _start(job: dict[str, Any], mode: str, tests: dict[str, Any] | None, talk: Conversation, sign: str = "") -> str:
     program = job["program"]
-    files = [[name, {"b": bytes.fromhex(content).decode("latin-1")}] for name, content in program["files"].items()]
-    fields = {
-        "mode": mode,
-        "sign": sign,
-        "source": program["source"],
-        "argv": program["argv"],
-        "files": {"d": files},
-        "entry_point": tests["entry_point"] if tests and tests["kind"] == "call" else "",
-        "setup": tests["setup"] if tests and tests["kind"] == "call" else "",
-    }
+    files = {name: bytes.fromhex(content) for name, content in program["files"].items()}
+    of_calls = tests if tests and tests["kind"] == "call" else {"entry_point": "", "setup": ""}
     (said,) = talk.answer("")
     if said != child.UP:
         raise _Verdict("INTERNAL_ERROR", str(said)[:500])
-    return talk.send({"d": [[name, value] for name, value in fields.items()]})
+    return talk.start(
+        (mode, sign, program["source"], program["argv"], files, of_calls["entry_point"], of_calls["setup"])
+    )
 
 
 def _load(job: dict[str, Any], mode: str, tests: dict[str, Any], talk: Conversation) -> bool:

@@ -14,6 +14,7 @@ import builtins
 import ctypes
 import functools
 import linecache
+import marshal
 import os
 import resource
 import signal
@@ -71,15 +72,16 @@ def main(
             wire.write_all(CHANNEL_FD, _UP_FRAME)  # made before the fork
         else:
             peer.send(fault)
-        (job,) = peer.receive()
-        _write_files(job["files"])
+        job = peer.begin()
+        if job.files:
+            _write_files(job.files)
         if start.command:
             execute(start, job, peer)
-        elif job["mode"] == "script":
+        elif job.mode == "script":
             if (found := script.load(job, peer)) is not None:
                 return found
         else:
-            code = {"call": _serve_calls, "in-sandbox": _run_tests}[job["mode"]](job, peer)
+            code = {"call": _serve_calls, "in-sandbox": _run_tests}[job.mode](job, peer)
     except BaseException:  # the last frame of this process: whatever arrives here is the program's
         traceback.print_exc()
     reports.flush()
@@ -217,6 +219,14 @@ class _Channel:
         self.nonce = self._of_frame = ""
         self._number = 0  # of the next question in a frame of many
 
+    def begin(self) -> script.Job:
+        """What this process is to do."""
+        payload = wire.receive_payload(CHANNEL_FD)
+        while payload is None:
+            signal.pause()
+        self.nonce, *job = marshal.loads(payload)
+        return script.Job(*job)
+
     def receive(self) -> list[Any]:
         """The next question, without its nonce. Where the judge is gone it waits for its end, which comes from outside.
 
@@ -267,7 +277,7 @@ class _Iterators:
         return name if module in ("candidate", "builtins") else f"{module}.{name}"
 
 
-def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
+def _serve_calls(job: script.Job, channel: _Channel) -> int:
     """The program as a module, then calls of its entry point until the judge has enough."""
     namespace = _load(job, channel)
     if namespace is None:
@@ -318,13 +328,15 @@ def _serve_calls(job: dict[str, Any], channel: _Channel) -> int:
 def _packed(value: Any, iterators: _Iterators) -> Any:
     """`value`, packed no deeper than the judge's own limit lets it read, whatever limit the program set itself."""
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(min(limit, JUDGE_DEPTH))
     try:
+        if limit > JUDGE_DEPTH:
+            sys.setrecursionlimit(JUDGE_DEPTH)
         return codec.pack(value, iterators)
     except RecursionError:
         raise codec.Unfit("it nests too deep") from None
     finally:
-        sys.setrecursionlimit(limit)
+        if limit > JUDGE_DEPTH:
+            sys.setrecursionlimit(limit)
 
 
 def _arguments(error: BaseException, text: str) -> list[Any]:
@@ -339,18 +351,18 @@ def _names(error: BaseException) -> str:
     return " ".join([codec.exception_name(error), *own])
 
 
-def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
+def _load(job: script.Job, channel: _Channel) -> dict[str, Any] | None:
     """The namespace in which the program ran as a module; None where it did not get to its end."""
     namespace = new_module("candidate", f"{WORKDIR}/program.py").__dict__
-    sys.argv = ["program.py", *job["argv"]]
+    sys.argv = ["program.py", *job.argv]
     sys.orig_argv = [sys.executable, *sys.argv]
-    _remember("program.py", job["source"])
+    _remember("program.py", job.source)
     phase = "setup"
     try:
-        if job["setup"]:
-            exec(compile_as_file(job["setup"], "setup.py"), namespace)
+        if job.setup:
+            exec(compile_as_file(job.setup, "setup.py"), namespace)
         phase = "compile"
-        code = compile_as_file(job["source"], "program.py")
+        code = compile_as_file(job.source, "program.py")
         phase = "program"
         exec(code, namespace)
     except BaseException as error:  # the program's errors are data: every one is reported, none escapes
@@ -358,13 +370,13 @@ def _load(job: dict[str, Any], channel: _Channel) -> dict[str, Any] | None:
         channel.send("failed", phase, reports.kind(error), reports.describe(error)[0])
         return None
     channel.end_if_forked()
-    if job["mode"] == "call" and job["entry_point"] not in namespace:
-        channel.send("failed", "program", "NameError", f"it does not define {job['entry_point']!r}")
+    if job.mode == "call" and job.entry_point not in namespace:
+        channel.send("failed", "program", "NameError", f"it does not define {job.entry_point!r}")
         return None
     return namespace
 
 
-def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
+def _run_tests(job: script.Job, channel: _Channel) -> int:
     """The program as a module, then its tests in the same namespace; the nonce shows that they came to their end."""
     namespace = _load(job, channel)
     if namespace is None:
@@ -379,7 +391,7 @@ def _run_tests(job: dict[str, Any], channel: _Channel) -> int:
         guarded = "__name__" in code.co_names  # nobody sees here whether what is behind such a guard was called
         names = unittest_suites.names_used(code)
         find = namespace.get
-        unittest_suites.run(namespace, before, "tests.py", names, lambda: find(job["entry_point"]), lambda: not guarded)
+        unittest_suites.run(namespace, before, "tests.py", names, lambda: find(job.entry_point), lambda: not guarded)
     except BaseException as error:  # as above
         reports.reserve.clear()
         channel.send("failed", "tests", reports.kind(error), reports.describe(error)[0])
@@ -396,7 +408,7 @@ def compile_as_file(source: str, path: str) -> types.CodeType:
     return compile(source.encode("utf-8", "surrogatepass"), path, "exec", dont_inherit=True)
 
 
-def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
+def execute(start: Start, job: script.Job, channel: _Channel) -> None:
     """Become the compiler, or a program that is not Python. Returns only where that cannot be started.
 
     The channel ends here: it is closed as the command begins, and so is all that the supervisor's memory held. Only a
@@ -406,17 +418,17 @@ def execute(start: Start, job: dict[str, Any], channel: _Channel) -> None:
     if start.folder:
         os.makedirs(start.folder, exist_ok=True)
     with open(start.source_file, "wb") as file:
-        file.write(job["source"].encode("utf-8", "surrogatepass"))
+        file.write(job.source.encode("utf-8", "surrogatepass"))
     _write_files({name: text.encode() for name, text in start.files.items()})
-    if job["sign"]:
-        _hand_over(job["sign"].encode())
-    if job["mode"] == "call":
+    if job.sign:
+        _hand_over(job.sign.encode())
+    if job.mode == "call":
         _hand_over(channel.nonce.encode())
         os.set_inheritable(CHANNEL_FD, True)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by our interpreter, and a command would inherit it
         signal.signal(ignored, signal.SIG_DFL)
     try:
-        os.execve(start.command[0], [*start.command, *job["argv"]], {**os.environ, **start.environment})
+        os.execve(start.command[0], [*start.command, *job.argv], {**os.environ, **start.environment})
     except (OSError, ValueError) as error:
         channel.send("failed", "start", type(error).__name__, f"{start.command[0]} cannot be started: {error}")
 

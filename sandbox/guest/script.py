@@ -10,13 +10,15 @@ from __future__ import annotations
 import atexit
 import builtins
 import gc
+import itertools
 import os
 import signal
 import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from importlib.machinery import SourceFileLoader
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from sandbox.guest import reports, seccomp
 from sandbox.guest.reports import SCRIPT, SCRIPT_PATH, WORKDIR
@@ -31,13 +33,29 @@ class Channel(Protocol):
         """One answer."""
 
 
+class Job(NamedTuple):
+    """What the judge sends first. mode: `script`, `call` or `in-sandbox`. sign: of completion, for a launcher.
+
+    argv: after the program's own name. files: beside it, name -> content. entry_point, setup: as of `CallTests`.
+    """
+
+    mode: str
+    sign: str
+    source: str
+    argv: list[str]
+    files: dict[str, bytes]
+    entry_point: str
+    setup: str
+
+
 class Script:
     """A program, compiled: `exec(code, namespace)`, its error into `error`, then `finish`."""
 
     def __init__(self, code: types.CodeType, namespace: dict[str, Any], channel: Channel) -> None:
         self.code, self.namespace, self._channel = code, namespace, channel
         self.error: BaseException | None = None
-        self._loaded = frozenset(sys.modules)
+        self._last_module = next(reversed(sys.modules))
+        self._collections = _collections()
 
     def finish(self) -> NoReturn:
         """End as the interpreter does."""
@@ -93,29 +111,39 @@ class Script:
         """
         namespace, self.namespace = self.namespace, {}
         mark = namespace[MARK] = _Mark()
-        for name in ["__main__", *(name for name in sys.modules if name not in self._loaded)]:
+        new: list[str] = []
+        if self._last_module in sys.modules:  # the program's own stand behind it
+            new += itertools.takewhile(lambda name: name != self._last_module, reversed(sys.modules))
+        for name in ["__main__", *reversed(new)]:
             sys.modules.pop(name, None)
         for name in ("last_type", "last_value", "last_traceback"):
             vars(sys).pop(name, None)
         del namespace
-        gc.collect()
+        self._collect()
         for namespace in [each for each in gc.get_referrers(mark) if type(each) is dict and MARK in each]:
             for names in ([name for name in namespace if name[:1] == "_" and name[1:2] != "_"], list(namespace)):
                 for name in names:
                     if name != "__builtins__":
                         namespace[name] = None
-        gc.collect()
+        self._collect()
+
+    def _collect(self) -> None:
+        """As gc.collect(). Where nothing grew old, without what that does beside: it lets go of memory in 50 pages."""
+        gc.collect(1 if _collections() == self._collections else 2)
+
+
+def _collections() -> list[int]:
+    """How often objects grew old."""
+    return [each["collections"] for each in gc.get_stats()[1:]]
 
 
 class _Mark:
     """Something to know the main module's namespace by."""
 
 
-def load(job: dict[str, Any], channel: Channel) -> Script | None:
+def load(job: Job, channel: Channel) -> Script | None:
     """The program as `python main.py` would find itself; None where it does not compile."""
-    from importlib.machinery import SourceFileLoader  # loaded with the interpreter
-
-    data = job["source"].encode("utf-8", "surrogatepass")
+    data = job.source.encode("utf-8", "surrogatepass")
     os.umask(0o022)
     with open(SCRIPT_PATH, "wb") as file:
         file.write(data)
@@ -125,7 +153,7 @@ def load(job: dict[str, Any], channel: Channel) -> Script | None:
         __loader__=SourceFileLoader("__main__", SCRIPT_PATH),
     )  # fmt: skip
     sys.modules["__main__"] = module
-    sys.argv = [SCRIPT, *job["argv"]]
+    sys.argv = [SCRIPT, *job.argv]
     sys.orig_argv = [sys.executable, *sys.argv]
     sys.path.insert(0, WORKDIR)
     try:
