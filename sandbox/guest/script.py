@@ -7,6 +7,7 @@ handlers run, streams are flushed, what is global ends.
 
 from __future__ import annotations
 
+import _weakref  # without the module around it
 import atexit
 import builtins
 import gc
@@ -110,7 +111,8 @@ class Script:
         What something else holds, such as a handler of signals, ends name by name, private names first.
         """
         namespace, self.namespace = self.namespace, {}
-        mark = namespace[MARK] = _Mark()
+        namespace[MARK] = _Mark()
+        mark = _weakref.ref(namespace[MARK])
         new: list[str] = []
         if self._last_module in sys.modules:  # the program's own stand behind it
             new += itertools.takewhile(lambda name: name != self._last_module, reversed(sys.modules))
@@ -120,7 +122,9 @@ class Script:
             vars(sys).pop(name, None)
         del namespace
         self._collect()
-        for namespace in [each for each in gc.get_referrers(mark) if type(each) is dict and MARK in each]:
+        if (kept := mark()) is None:
+            return
+        for namespace in [each for each in gc.get_referrers(kept) if type(each) is dict and MARK in each]:
             for names in ([name for name in namespace if name[:1] == "_" and name[1:2] != "_"], list(namespace)):
                 for name in names:
                     if name != "__builtins__":
