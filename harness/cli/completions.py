@@ -1,18 +1,21 @@
 """What a shell's completion offers in place of files: problem sets, runs, models, names of formats and the like.
 
 Commands and options complete themselves. A parameter completes by its name, so that a new command needs nothing. The
-shell's own part is typer's (`harness completion SHELL` prints it); it calls `harness` with `_HARNESS_COMPLETE`.
+shell's own part is typer's, and for bash our own (`harness completion SHELL` prints it); it calls `harness` with
+`_HARNESS_COMPLETE`.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 ASKED = "_HARNESS_COMPLETE"
+LINE = "_HARNESS_LINE"  # up to the cursor, as bash has it
 MOST_FOLDERS = 5000  # that are looked at for runs
 MOST_RUNS = 200
 LISTS = {"problems", "task", "report_to", "to", "metrics", "languages"}  # given with commas between
@@ -33,10 +36,26 @@ def asked() -> bool:
 
 
 def prepare() -> None:
-    """Make typer's classes of shells known, before its answer."""
+    """Make typer's classes of shells known, before its answer, and of bash's line the words that they read."""
     from typer.completion import completion_init  # type: ignore[attr-defined]  # what its own options take
 
     completion_init()
+    line = os.environ.get(LINE)
+    if line is not None:
+        words = len(_words_of(line))
+        os.environ |= {"COMP_WORDS": line, "COMP_CWORD": str(words if line[-1:].isspace() else words - 1)}
+
+
+def _words_of(line: str) -> list[str]:
+    """A line's words as a shell divides it; a quotation that is not at its end yet is one word."""
+    reader = shlex.shlex(line, posix=True)
+    reader.whitespace_split, reader.commenters = True, ""
+    found = []
+    try:
+        found.extend(reader)
+    except ValueError:
+        found.append(reader.token)
+    return found
 
 
 def add(command: Any) -> Any:
@@ -78,10 +97,15 @@ def runs(begun: str) -> Iterator[str]:
     return itertools.islice(sorted(found, key=lambda path: (os.path.basename(path), path), reverse=True), MOST_RUNS)
 
 
-def _sets(begun: str) -> Iterator[str]:  # noqa: ARG001
-    from harness.datasets._loading import known_names  # measured: 0.2 s
+def _sets(begun: str) -> Iterator[str]:
+    """Names of sets, and after a colon the parts of the one before it."""
+    from harness.datasets._loading import known_names, published  # measured: 0.2 s
 
-    return iter(known_names())
+    name, colon, _ = begun.partition(":")
+    if not colon:
+        return iter(known_names())
+    parts = getattr(published(name), "VARIANTS", None)
+    return (f"{name}:{each}" for each in (parts.names if parts else ()))
 
 
 def _models(begun: str) -> Iterator[str]:  # noqa: ARG001

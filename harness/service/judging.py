@@ -124,6 +124,10 @@ class Judging:
         else:
             problem = _own_problem(body.tests, self.languages.find(body.language))
         self.languages.find(problem.language)
+        if body.all_cases:
+            if not problem.has_cases():
+                raise BadRequest("all_cases: these tests run in the program's own process, and have no cases")
+            problem = problem.with_all_cases()
         form, text = (Form.SOLUTION, body.source) if body.source is not None else (Form(body.form), body.completion)
         answer = Completion(problem_id=problem.id, index=0, text=text or "", form=form)
         with _as_bad_request():
@@ -165,15 +169,10 @@ class Judging:
     ) -> JudgementBody:
         """One program with its tests; with all cases of stdio tests where `stop_at_first` is not wanted."""
         tests = candidate.tests
-        executions = [await self.run(candidate, client, patience)]
         if isinstance(tests, StdioTests) and not stop_at_first:
-            done = len(executions[0].cases)
-            while 0 < done < len(tests.cases):
-                rest = StdioTests(cases=tests.cases[done:], compare=tests.compare, tolerance=tests.tolerance)
-                more = Candidate(program=candidate.program, tests=rest, limits=candidate.limits)
-                executions.append(await self.run(more, client, Patience(wait_s=None)))
-                done += len(executions[-1].cases)
-        return judgement(executions, tests)
+            tests = dataclasses.replace(tests, all_cases=True)
+        execution = await self.run(dataclasses.replace(candidate, tests=tests), client, patience)
+        return judgement(execution, tests)
 
     async def batch(self, items: Sequence[BatchItem], client: str, patience: Patience) -> AsyncIterator[BatchResult]:
         """Each item's result as it ends. The first waits as `patience` says, the others as long as it takes."""
@@ -234,7 +233,8 @@ class Judging:
             text = completion if isinstance(completion, str) else completion[-1].text() if completion else ""
             what = {"problem": body.problems[place]} if body.problems is not None else {"tests": given[place]}
             items.append(BatchItem(completion=text, form=body.form, extractor=body.extractor, limits=body.limits,
-                                   stop_at_first=body.reward == "all", **what))  # fmt: skip
+                                   stop_at_first=body.reward == "all",
+                                   all_cases=body.all_cases and body.reward == "fraction", **what))  # fmt: skip
         return await self.item_rewards(items, client, patience)
 
     async def item_rewards(self, items: Sequence[BatchItem], client: str, patience: Patience) -> list[float | None]:
@@ -259,22 +259,21 @@ class Judging:
         return float(share == 1.0) if item.stop_at_first else share
 
 
-def judgement(executions: Sequence[Execution], tests: Tests | None) -> JudgementBody:
-    """One judgement of executions that went through the cases one after the other; the first failure names it."""
-    cases = [case for each in executions for case in each.cases]
-    decisive = next((each for each in executions if each.verdict is not Verdict.ACCEPTED), executions[-1])
-    total = len(tests.cases) if isinstance(tests, StdioTests) else 1
-    passed = cases.count(Verdict.ACCEPTED) if isinstance(tests, StdioTests) else int(decisive.verdict == "ACCEPTED")
+def judgement(execution: Execution, tests: Tests | None) -> JudgementBody:
+    """What an execution with tests says, in cases where it has them."""
+    counted = isinstance(tests, StdioTests) or bool(execution.cases)
+    total = len(tests.cases) if isinstance(tests, StdioTests) else len(execution.cases) or 1
+    passed = execution.cases.count(Verdict.ACCEPTED) if counted else int(execution.verdict is Verdict.ACCEPTED)
     return JudgementBody(
-        verdict=decisive.verdict,
-        detail=decisive.detail,
-        integrity=decisive.integrity,
-        cases=cases,
+        verdict=execution.verdict,
+        detail=execution.detail,
+        integrity=execution.integrity,
+        cases=list(execution.cases),
         passed=passed,
         total=total,
-        wall_s=sum(each.wall_s for each in executions),
-        cpu_s=sum(each.cpu_s for each in executions),
-        peak_memory_bytes=max(each.peak_memory_bytes for each in executions),
+        wall_s=execution.wall_s,
+        cpu_s=execution.cpu_s,
+        peak_memory_bytes=execution.peak_memory_bytes,
     )
 
 

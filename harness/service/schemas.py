@@ -117,10 +117,14 @@ class JudgeBody(Body):
     stop_at_first: bool = Field(
         default=True, description="with stdio tests: leave out the cases after the first that fails"
     )
+    all_cases: bool = Field(default=False, description="go on after a case that fails, and give each its verdict")
 
 
 class JudgementBody(Body):
-    """What the tests found. cases: of stdio tests, in order. passed, total: cases, or 1 for tests that are one."""
+    """What the tests found. cases: of stdio tests in order, and of call tests with all_cases.
+
+    passed, total: cases, or 1 for tests that are one.
+    """
 
     verdict: Verdict
     detail: str
@@ -177,13 +181,15 @@ class MessageBody(Body):
 class RewardBody(Body):
     """Answers of a model with a problem, or tests, each.
 
-    reward: all: 1 where everything passed, else 0. fraction: the share of the cases that passed.
+    reward: all: 1 where everything passed, else 0. fraction: the share of the cases that passed; without all_cases call
+    tests are one case.
     """
 
     completions: list[str | list[MessageBody]] = Field(min_length=1, max_length=MAX_ITEMS)
     problems: list[str] | None = None
     tests: list[TestsBody] | None = None
     reward: Literal["all", "fraction"] = "all"
+    all_cases: bool = False
     form: FormName = "chat"
     extractor: ExtractorName = "auto"
     limits: LimitsBody | None = None

@@ -25,6 +25,8 @@ OFFERED = [
     ("harness run --pro", {"--problems", "--prompt-file"}),
     ("harness run --problems humaneval", {"humaneval", "humaneval-x", "humanevalpack", "humaneval+"}),
     ("harness run --problems starter,mb", {"starter,mbpp", "starter,mbpp+", "starter,mbxp"}),
+    ("harness run --problems humaneval-x:j", {"humaneval-x:java", "humaneval-x:js"}),
+    ("harness run --problems starter,cruxeval:", {"starter,cruxeval:output", "starter,cruxeval:input"}),
     ("harness show results/example/nano-T", {"results/example/nano-T0.2", "results/example/nano-T0.8"}),
     ("harness export results/example/nano-T0.8 --format m", {"model-index", "multipl-e"}),
 ]
@@ -32,6 +34,7 @@ ONE = [
     ("harness lead", "harness leaderboard"),
     ("harness show --verdict TIM", "harness show --verdict TIME_LIMIT"),
     ("harness run --engine tr", "harness run --engine transformers"),
+    ("harness run --problems humaneval-x:c", "harness run --problems humaneval-x:cpp"),
     ("harness score PLA", "harness score PLACE"),  # a file, where nothing of ours fits
 ]
 
@@ -109,12 +112,22 @@ def test_a_tab_in_a_shell_offers_what_fits(name: str, folder: Path) -> None:
     shell = _shell(name, folder)
     try:
         for typed, offered in OFFERED:
+            if name == "bash":  # to it a word begins after a colon
+                offered = {each.rpartition(":")[2] for each in offered}
             longest = max(offered, key=len)
             shown = shell.ask(f"{typed}\t", longest) + shell.clear()
             assert offered <= set(re.split(r"\s+", shown)), (typed, shown)
         for typed, whole in ONE:
             shown = shell.ask(f"{typed}\t", whole.split()[-1]) + shell.clear()
             assert whole in shown
+    finally:
+        shell.close()
+
+
+def test_bash_completes_a_name_after_a_colon_and_an_equals_sign(folder: Path) -> None:
+    shell = _shell("bash", folder)
+    try:
+        shell.ask("harness run --problems=humaneval-x:g\t", "--problems=humaneval-x:go ")
     finally:
         shell.close()
 

@@ -68,6 +68,27 @@ class TestOwn:
         assert found["cases"] == ["ACCEPTED", "WRONG_ANSWER", "ACCEPTED", "ACCEPTED"]
         assert (found["passed"], found["total"], found["verdict"]) == (3, 4, "WRONG_ANSWER")
 
+    def test_every_case_of_call_tests_has_a_verdict_where_that_is_asked(self, service: Running) -> None:
+        source = "def check(candidate):\n" + "".join(f"    assert candidate({n}) == {2 * n}\n" for n in range(5))
+        body = {"source": WRONG, "tests": {**CALL, "source": source}}  # x * x is 2 * x for 0 and 2
+        found = post(service, "/v1/judge", body)
+        assert (found["cases"], found["passed"], found["total"]) == ([], 0, 1)
+        found = post(service, "/v1/judge", {**body, "all_cases": True})
+        wrong, right = "WRONG_ANSWER", "ACCEPTED"
+        assert found["cases"] == [right, wrong, right, wrong, wrong]
+        assert (found["verdict"], found["passed"], found["total"]) == (wrong, 2, 5)
+        stdio = post(service, "/v1/judge", {"source": ONLY_SMALL, "tests": CASES, "all_cases": True})
+        assert stdio["cases"] == [right, wrong, right, right]
+        reward = {"completions": [WRONG, RIGHT], "tests": [body["tests"]] * 2, "form": "solution"}
+        for options, expected in (({}, [0.0, 1.0]), ({"all_cases": True}, [0.4, 1.0])):
+            assert post(service, "/v1/reward", {**reward, **options, "reward": "fraction"})["rewards"] == expected
+        assert post(service, "/v1/reward", {**reward, "all_cases": True})["rewards"] == [0.0, 1.0]
+
+    def test_tests_beside_the_program_have_no_cases(self, service: Running) -> None:
+        tests = {**CALL, "integrity": "in-sandbox"}
+        found = post(service, "/v1/judge", {"source": RIGHT, "tests": tests, "all_cases": True}, 422)
+        assert "have no cases" in found["detail"]
+
     def test_a_known_problem_judges_an_answer(self, service: Running) -> None:
         row = json.loads(Path("problems/core.jsonl").read_text().splitlines()[0])
         answer = f"Here:\n```python\n{row['prompt']}{row['reference']}```"

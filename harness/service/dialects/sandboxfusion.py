@@ -360,7 +360,7 @@ async def _evaluate(service: Service, body: SubmitBody, name: str) -> EvalResult
 
 def _cases(execution: Execution, tests: Tests | None, language: str) -> list[CaseResult]:
     """One result a case; the last has what the program printed."""
-    judged = judgement([execution], tests)
+    judged = judgement(execution, tests)
     verdicts = judged.cases or [execution.verdict]
     done = RunCodeResult(status="Success", run_result=CommandResult(status="Finished", return_code=0))
     results = [CaseResult(passed=verdict is Verdict.ACCEPTED, exec_info=done) for verdict in verdicts[:-1]]
