@@ -50,7 +50,7 @@ def _words_of(line: str) -> list[str]:
     """A line's words as a shell divides it; a quotation that is not at its end yet is one word."""
     reader = shlex.shlex(line, posix=True)
     reader.whitespace_split, reader.commenters = True, ""
-    found = []
+    found: list[str] = []
     try:
         found.extend(reader)
     except ValueError:

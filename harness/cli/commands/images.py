@@ -122,7 +122,7 @@ def sample(
     from harness.cli.display import images as terminal
     from harness.images import drawing
 
-    with terminal.Meter(quiet=False) as meter:
+    with terminal.Meter(quiet=False, words="loading the model") as meter:
         folder, n = drawing.draw(
             model, prompts, out=out, seeds=seeds, first_seed=first_seed, steps=steps, guidance=guidance,
             training_step=step, batch=batch, progress=meter,
@@ -180,7 +180,7 @@ def evaluate(
     make: Any = evaluation.of_shapes if of_shapes and "shapes" in extractors else evaluation.Request
     if make is evaluation.Request and "reference" not in given and "clip" not in given:
         raise InputError(f"{gen} needs something to be measured against: --real PICTURES, or --prompts and --clip DIR")
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="loading the extractor") as meter:
         run, summary = evaluation.evaluate(make(gen=gen, **given, **more), results, meter)
     terminal.say_left_out(summary["inputs"]["skipped"], gen)
     terminal.finish(run, summary, report_to, conditions, as_json=as_json)
@@ -211,7 +211,7 @@ def distance(
         gen=gen, reference=real, extractors=tuple(extractor or ["shapes"]), cache=terminal.cache(),
         settings=terminal.settings(metrics, k, jackknife, seed, kid_subset), skip_unreadable=skip_unreadable,
     )  # fmt: skip
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="loading the extractor") as meter:
         found, seen = evaluate.distances_of(request, meter)
     terminal.say_skipped(*seen)
     said = reading.read(found)
@@ -234,7 +234,7 @@ def features(
 
     if out.suffix != ".npz":
         raise InputError(f"{out}: features are written to a .npz file")
-    with terminal.Meter(quiet=False) as meter:
+    with terminal.Meter(quiet=False, words="loading the extractor") as meter:
         opened = open_set(pictures, skip_unreadable=skip_unreadable)
         found = extract(opened, open_extractor(extractor), cache=terminal.cache(), progress=meter)
     terminal.say_skipped(opened)
@@ -282,7 +282,7 @@ def clip(
         raise InputError(f"--scale {scale}: the scales are {', '.join(SCALES)}")
     conditions = [terminal.condition(text) for text in fail_if or ()]
     folder = MODELS / model if model == "shapes-clip" else directory(model)
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="loading CLIP") as meter:
         scorer = ClipScorer(ClipModel(folder), open_library(prompts), prefix)
         opened = open_set(pictures, skip_unreadable=skip_unreadable)
         found = scorer.score(opened, allow_missing=allow_missing, progress=meter)
@@ -323,7 +323,7 @@ def score(
 
     conditions = [terminal.condition(text) for text in fail_if or ()]
     name, opened = scorers.open_scorer(scorer)
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="looking at the pictures") as meter:
         seen = open_set(pictures, skip_unreadable=skip_unreadable)
         found = scorers.score_pictures(
             opened, name, seen, open_library(prompts), allow_missing=allow_missing, progress=meter
@@ -360,7 +360,7 @@ def copies(
 
     request = evaluate.Request(gen=gen, cache=terminal.cache(), skip_unreadable=skip_unreadable)
     opened = open_extractor(extractor)
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="loading the extractor") as meter:
         sets = {"train": train, "gen": gen} | ({"holdout": holdout} if holdout else {})
         found = {name: evaluate.features_of(source, opened, request, meter) for name, source in sets.items()}
         pixels = {name: copying.see(seen) for name, (_, seen) in found.items() if seen is not None}
@@ -401,7 +401,7 @@ def likelihood(
     from harness.images import likelihood_lookup
 
     conditions = [terminal.condition(text) for text in fail_if or ()]
-    with terminal.Meter(quiet=as_json) as meter:
+    with terminal.Meter(quiet=as_json, words="loading the model") as meter:
         every = [
             likelihood_lookup.measure(source, n=n, strata=strata, exact=exact, progress=meter) for source in sources
         ]

@@ -14,6 +14,7 @@ from rich.text import Text
 from harness import registry
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.runs.reader import SavedRun
 from harness.trackers import PACKAGE, _send
 from harness.trackers._send import SentReport
@@ -34,7 +35,8 @@ def report(
     """Send a run's numbers, table of problems and figure to trackers. Exit code 3 where one did not take them."""
     names = options.parse_names(to) or ()
     _send.check(names)
-    sent = _send.report(run, names, _additions(run))
+    with busy(f"sending the run to {', '.join(names)}", quiet=as_json):
+        sent = _send.report(run, names, _additions(run))
     if as_json:
         print(json.dumps({"run": str(run), "reports": [dataclasses.asdict(each) for each in sent]}))
     else:

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness import extras
 from harness.cli import options
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.cli.display.meter import Meter
 from harness.cli.display.voting import vote_here
 from harness.engines._selection import EngineCache, find_model
@@ -126,8 +127,9 @@ def ab(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
         guidelines=_text(guidelines, ours), both_bad=both_bad, show_expected=show_expected,
     )  # fmt: skip
-    study = pairs.make_ab(out, _sources(runs, index, by), asked)
-    asked_pairs, ties = pairs.tasks_of(study)
+    with busy("making the study"):
+        study = pairs.make_ab(out, _sources(runs, index, by), asked)
+        asked_pairs, ties = pairs.tasks_of(study)
     _say(
         f"{out}: {len(study)} items, {len(asked_pairs)} pairs to judge"
         + (f", {len(ties)} pairs of equal answers are ties" if ties else "")
@@ -155,7 +157,8 @@ def sheet(
     )  # fmt: skip
     chosen = sheets.CRITERIA if criteria is None else sheets.read_criteria(criteria)
     named = not raters.strip().isdigit()
-    study = sheets.make_sheet(out, _sources(runs, index, by), asked, chosen, open_names=not named)
+    with busy("making the sheet"):
+        study = sheets.make_sheet(out, _sources(runs, index, by), asked, chosen, open_names=not named)
     _say(f"{out}: {len(study)} answers to rate")
     for suffix in ("json", "csv", "html"):
         _say(f"  {out / f'{sheets.SHEET}.{suffix}'}")
@@ -173,7 +176,8 @@ def import_(
     ] = False,
 ) -> None:
     """Read a rated sheet. The same file twice changes nothing; conflicts are listed and nothing is read."""
-    found = import_sheet(open_study(study), file, rater, replace=replace)
+    with busy(f"reading {file}"):
+        found = import_sheet(open_study(study), file, rater, replace=replace)
     _say(f"{file}: {found.added} answers rated by {rater} are new, {found.same} were there, {found.empty} are empty")
 
 
@@ -219,7 +223,9 @@ def vote(
 @app.command("close")
 def close(study: StudyFolder, within: Within = False, as_json: options.Json = False) -> None:
     """End the vote and show who won. A closed study takes no more votes."""
-    _print(results.close(open_study(study), results.ResultOptions(within=within)), as_json=as_json)
+    with busy("working out the result", quiet=as_json):
+        found = results.close(open_study(study), results.ResultOptions(within=within))
+    _print(found, as_json=as_json)
 
 
 @app.command("results")
@@ -239,10 +245,11 @@ def show_results(
     if as_json + as_csv + markdown > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
     look = results.ResultOptions(peek=peek, exclude_failed=exclude_failed, within=within)
-    if study.is_file():
-        found = results.of_votes(exports.read_arena(study), study.name, look)
-    else:
-        found = results.results(studies.open_study(study), look)
+    with busy("working out the result", quiet=as_json):
+        if study.is_file():
+            found = results.of_votes(exports.read_arena(study), study.name, look)
+        else:
+            found = results.results(studies.open_study(study), look)
     if out is not None:
         report.write_report(found, out)
         _say(f"report: {out}")
@@ -286,7 +293,8 @@ def export(
     peek: Peek = False,
 ) -> None:
     """Write votes for other tools. The study must be closed, for an export names models."""
-    text, notes = exports.export(open_study(study), format_, peek=peek)
+    with busy("reading the votes"):
+        text, notes = exports.export(open_study(study), format_, peek=peek)
     if out is None:
         sys.stdout.write(text)
     else:

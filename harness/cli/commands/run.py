@@ -16,6 +16,7 @@ from harness.cli import options
 from harness.cli.commands import report as report_
 from harness.cli.display import grid, sections
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.config import Group, RunConfig
 from harness.engines._selection import EngineCache
 from harness.errors import InputError
@@ -102,7 +103,8 @@ def _one(config: RunConfig, engines: EngineCache, there: Machines, as_json: bool
     """One run, shown."""
     with display.RunDisplay(quiet=as_json) as observer:
         result = pipeline.run(config, observer, engines, there.sandboxes())
-    sent = _send.report(result.run, config.report_to)
+    with busy("sending the run", quiet=as_json or not config.report_to):
+        sent = _send.report(result.run, config.report_to)
     if as_json:
         print(json.dumps(report_.with_reports(result.summary, sent)))
     else:

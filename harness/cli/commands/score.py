@@ -15,6 +15,7 @@ from harness.cli import options
 from harness.cli.commands import report as report_
 from harness.cli.display import classroom, sections
 from harness.cli.display import run as display
+from harness.cli.display.console import busy
 from harness.config import Group
 from harness.datasets import load_set
 from harness.errors import InputError
@@ -85,7 +86,8 @@ def score(
     else:
         scored = _file(samples, flags, out or _beside(samples), config, as_json)
     result = scored.result
-    sent = _send.report(result.run, scored.report_to)
+    with busy("sending the run", quiet=as_json or not scored.report_to):
+        sent = _send.report(result.run, scored.report_to)
     if as_json:
         print(json.dumps(report_.with_reports(result.summary, sent)))
     else:

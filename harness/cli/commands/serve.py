@@ -199,7 +199,8 @@ def _pools(settings: Settings, backend: str | None, languages: str | None, flags
         )
 
     pools = Pools(name, settings.workers, names, open_pool)
-    pools.open(PYTHON)
+    with busy("making the sandboxes ready"):
+        pools.open(PYTHON)
     return pools
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from harness.cli import options
 from harness.cli.display import run as display
 from harness.cli.display import sections
+from harness.cli.display.console import busy
 from harness.datasets import ProblemSets
 from harness.errors import InputError, did_you_mean
 from harness.leaderboard.prompts import find_problems
@@ -106,10 +107,11 @@ def _sorted(verdicts: Mapping[str, Counter[str]], chosen: _Chosen) -> list[tuple
 def _show_run(run: Path, manifest: Manifest, chosen: _Chosen, as_json: bool) -> None:
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     beside = set()
-    for record in reader.read_executions(run):
-        verdicts[record["problem_id"]][record["verdict"]] += 1
-        if record.get("integrity") == "in-sandbox":
-            beside.add(record["problem_id"])
+    with busy("reading the run", quiet=as_json):
+        for record in reader.read_executions(run):
+            verdicts[record["problem_id"]][record["verdict"]] += 1
+            if record.get("integrity") == "in-sandbox":
+                beside.add(record["problem_id"])
     summary = reader.read_summary(run)
     if as_json:
         problems = {name: dict(counts) for name, counts in _sorted(verdicts, chosen)}
@@ -141,10 +143,11 @@ def _show_run(run: Path, manifest: Manifest, chosen: _Chosen, as_json: bool) -> 
 
 def _show_problem(run: Path, manifest: Manifest, problem: str, chosen: _Chosen, as_json: bool) -> None:
     wanted, known = [], set()
-    for record in reader.read_completion_records(run):
-        known.add(record["problem_id"])
-        if record["problem_id"] == problem:
-            wanted.append(record)
+    with busy("reading the run", quiet=as_json):
+        for record in reader.read_completion_records(run):
+            known.add(record["problem_id"])
+            if record["problem_id"] == problem:
+                wanted.append(record)
     pictures = reader.read_pictures(run)
     if drawn := [row for row in pictures if row["name"] == problem]:
         _show_pictures(run, problem, drawn, as_json)

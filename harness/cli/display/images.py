@@ -14,6 +14,7 @@ from harness.cli import options
 from harness.cli.commands.report import show as show_reports
 from harness.cli.display import run as display
 from harness.cli.display import sections
+from harness.cli.display.console import busy
 from harness.cli.display.meter import Meter as Meter
 from harness.errors import InputError, did_you_mean
 from harness.trackers import _send
@@ -139,7 +140,9 @@ def finish(run: Path, summary: dict[str, Any], report_to: str, conditions: list[
 
     names = trackers(report_to)
     if names:
-        show_reports(_send.report(run, names, _send.Additions(**additions(run, summary))))
+        with busy("sending the run", quiet=as_json):
+            sent = _send.report(run, names, _send.Additions(**additions(run, summary)))
+        show_reports(sent)
     if not as_json:
         display.out.print(f"{run / 'report.html'}", soft_wrap=True, markup=False)
     show(summary, conditions, as_json=as_json)
