@@ -16,11 +16,11 @@ def shown(*, quiet: bool = False) -> tuple[str, str]:
     file = io.StringIO()
     with mock.patch.dict("os.environ", {"TERM": "xterm", "COLUMNS": "100"}):
         console = PrintableConsole()
-        console.file, console._force_terminal = file, True
+        console.file, console._force_terminal, console.is_interactive = file, True, True
         changed = mock.patch.object(run, "err", console), mock.patch.object(meter, "AFTER_S", 0.0)
         with changed[0], changed[1], meter.Meter(quiet=quiet, words="loading the model") as progress:
             end = time.monotonic() + 5
-            while not quiet and not file.getvalue() and time.monotonic() < end:
+            while not quiet and "loading" not in file.getvalue() and time.monotonic() < end:
                 time.sleep(0.02)
             before = len(file.getvalue())
             progress("pictures", 3, 3)
