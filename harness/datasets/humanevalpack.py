@@ -75,11 +75,10 @@ def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem:
             stop=humaneval_x.STOPS[choice.variant],
         )
     asked = _fix(row, declaration, buggy) if mode == "fix" else _synthesize(row, declaration)
-    start = declaration if language != "python" or mode == "fix" else ""
     return dataclasses.replace(
         made,
         prompt=asked,
-        assembly=Assembly(before=start, whole=language == "python") if start else Assembly(),
+        assembly=Assembly(before=declaration, whole=language == "python"),
         instruction="{prompt}",
     )
 

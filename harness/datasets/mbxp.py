@@ -6,7 +6,8 @@ Download: amazon-science/mxeval, data/mbxp. A row:
 
 Put together as mxeval/execution.py does: prompt, completion and test are one text; right where its exit code is 0, and
 where it came to its end. Not every solution is right. An exit code accepts 832 of PHP's 950 and 780 of Ruby's 784; 20
-and 2 of those leave by `exit` or `die` before their tests end, and are refused here.
+and 2 of those leave by `exit` or `die` before their tests end, and 25 of PHP's end what is PHP by `?>`, so that their
+tests are printed and not run: all these are refused here.
 """
 
 from __future__ import annotations

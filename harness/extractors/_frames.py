@@ -32,6 +32,7 @@ _MAINS = {
         r"^[ \t]*(?:(?:public|private)[ \t]+)?static[ \t]+(?:void|int)[ \t]+Main[ \t]*\(", re.MULTILINE
     ),
 }
+_PHP_END = re.compile(r"\?>\s*\Z")  # after it tests would be text that is printed
 _WITHOUT_WORD = ("c", "cpp", "java", "csharp", "javascript", "typescript", "bash")  # a definition begins with no word
 _SHELL_BEGIN = re.compile(r"^(?:function[ \t]+)?[\w-]+[ \t]*(?:\(\))?[ \t]*\{[ \t]*$", re.MULTILINE)
 _SHELL_END = re.compile(r"^\}[ \t]*$", re.MULTILINE)
@@ -74,6 +75,8 @@ def completed(language: str, prompt: str, text: str, before: str, after: str) ->
     program = prompt + text
     if language == "go":
         return _go.with_imports(program, before, after)
+    if language == "php":
+        return _PHP_END.sub("", program)
     return _left_open(language, program, prompt) if _closes(after) else program
 
 
@@ -108,7 +111,7 @@ def _closes(after: str) -> bool:
 
 
 def _php(text: str) -> str:
-    text = re.sub(r"\?>\s*$", "", text)
+    text = _PHP_END.sub("", text)
     return text if text.lstrip().startswith("<?") else f"<?php\n{text}"
 
 

@@ -71,7 +71,7 @@ int main(void) {
     puts("asked all");
 }
 """.replace("@CALLS@", "\n".join(f'    errno = 0; ask("{name}", syscall({call}));' for name, call in CALLS.items()))
-# What a compiler is asked for, which runs in the sandbox too: texts that must not compile, or show nothing.
+# What a compiler is asked for, which runs in the sandbox too: texts that must not compile, and show nothing.
 GO = "package main\n\nimport (%s)\n\n"
 COMPILERS = {
     "cpp": {
@@ -84,6 +84,12 @@ COMPILERS = {
         ) + "int main() { A; }",
         "templates without end": "template <class A, class B> struct T { using X = typename T<T<A, B>, T<B, A>>::X; };\nint main() { T<int, char>::X x; }",
         "an array of 4 GB": "char a[4L << 30] = {1};\nint main() { return a[9]; }",
+        "a line of another file in a message": '#line 1 "/proc/1/environ"\nint main() { return x; }',
+        "a file without end": '#include "/dev/zero"\nint main() {}',
+        "itself without end": "#include __FILE__\nint main() {}",
+        "an earlier result by the assembler": 'asm(".incbin \\"/build/kept\\""); int main() {}',
+        "a calculation without end": "constexpr int f(int n) { return n ? f(n - 1) + f(n - 1) : 0; }\nstatic_assert(f(60) == 0, \"\");\nint main() {}",
+        "errors without end": "int main() {" + " x;" * 100_000 + " }",
     },
     "rust": {
         "the supervisor's environment": 'fn main() { print!("{}", include_str!("/proc/1/environ")); }',
@@ -92,12 +98,19 @@ COMPILERS = {
         "its own environment": 'fn main() { print!("{}", env!("SECRET")); }',
         "types without end": "struct A<T>(T);\nfn f<T>(n: u8, x: T) { if n > 0 { f(n - 1, A(x)) } }\nfn main() { f(9, 0) }",
         "macros without end": "macro_rules! m { ($($t:tt)*) => { m!($($t)* $($t)* x) } }\nfn main() { m!(x) }",
+        "its text": 'include!("/proc/1/environ"); fn main() {}',
+        "a library elsewhere": '#[link(name = "/proc/1/environ", kind = "static")] extern "C" {}\nfn main() {}',
+        "a calculation without end": "const fn f() -> u64 { let mut n = 0; loop { n += 1; if n == u64::MAX { return n } } }\nconst A: u64 = f();\nfn main() { print!(\"{}\", A) }",
+        "a part of the compiler": "extern crate proc_macro;\n#[proc_macro]\npub fn m(x: proc_macro::TokenStream) -> proc_macro::TokenStream { loop {} }\nfn main() {}",
         "an array of 4 GB": "static A: [u8; 4 << 30] = [1; 4 << 30];\nfn main() { print!(\"{}\", A[std::env::args().count()]); }",
     },
     "go": {
         "the supervisor's environment": GO % '_ "embed"' + "//go:embed /proc/1/environ\nvar s string\n\nfunc main() { print(s) }",
         "a flag of the linker": '//go:cgo_ldflag "-Wl,/proc/1/environ"\n' + GO % "" + "func main() {}",
         "an array of 4 GB": GO % "" + "var a = [4 << 30]byte{1: 1, 4<<30 - 1: 1}\n\nfunc main() { print(a[9]) }",
+        "an earlier result": GO % '_ "embed"' + "//go:embed /build/kept\nvar s string\n\nfunc main() { print(s) }",
+        "the C compiler": GO % '"C"' + "func main() {}",
+        "instances without end": GO % "" + "func f[T any](n int) { if n > 0 { f[[]T](n - 1) } }\n\nfunc main() { f[int](3) }",
         "a type without end": GO % "" + "type T struct { t T }\n\nfunc main() { var t T; _ = t }",
     },
     "typescript": {
@@ -105,13 +118,40 @@ COMPILERS = {
         "the same as a text": "import x from '/proc/1/environ' with { type: 'text' }; console.log(x)",
         "an earlier result": "import * as x from '/build/kept'; console.log(x)",
         "brackets without end": "const x = " + "(" * 200_000,
+        "a path of its settings": (
+            "import x from 'x'; console.log(x)",
+            {"tsconfig.json": '{"compilerOptions": {"baseUrl": "/", "paths": {"x": ["/proc/1/environ"]}}}'},
+        ),
+        "settings elsewhere": (
+            "import x from 'x'; console.log(x)", {"tsconfig.json": '{"extends": "/proc/1/environ"}'},
+        ),
+        "a package elsewhere": (
+            "import x from './x'; console.log(x)", {"x/package.json": '{"main": "/proc/1/environ"}'},
+        ),
     },
     "java": {
         "a string of 4 GB": "class Main { static final String A = " + " + ".join(['"' + "x" * 1000 + '"'] * 10)
         + ";\n" + "".join(f"static final String A{n} = {' + '.join([f'A{n - 1}' if n else 'A'] * 10)};\n" for n in range(9))
         + "public static void main(String[] args) { System.out.println(A8); } }",
         "brackets without end": "class Main { int x = " + "(" * 100_000 + "1" + ")" * 100_000 + "; }",
+        "a processor of annotations by its file": (
+            "class Main { int f( }",
+            {"META-INF/services/javax.annotation.processing.Processor": "Main", "javac": "@/proc/1/environ"},
+        ),
         "a processor of annotations elsewhere": "@Deprecated class Main extends javax.annotation.processing.AbstractProcessor { int f( }",
+    },
+    "csharp": {
+        "a key elsewhere": '[assembly: System.Reflection.AssemblyKeyFile("/proc/1/environ")] class P { static void Main() {} }',
+        "a line of another file in a message": '#line 1 "/proc/1/environ"\nclass P { static void Main() { x } }',
+        "brackets without end": "class P { static int x = " + "(" * 100_000 + "1" + ")" * 100_000 + "; static void Main() {} }",
+    },
+    "perl": {  # its check runs blocks that begin a program
+        "the supervisor's environment": "BEGIN { open my $f, '<', '/proc/1/environ' and print STDERR <$f>; die 'no' }",
+        "an earlier result": "BEGIN { opendir my $f, '/build/kept' and print STDERR 'PATH=', readdir $f; die 'no' }",
+        "processes without end": "BEGIN { while (1) { defined(fork) or die 'no' } }",
+        "a gigabyte of result": "BEGIN { mkdir 'out'; for my $n (1 .. 9) { open my $f, '>', \"out/$n\" or die; for (1 .. 2) { print $f 'x' x 1e7 or die } close $f or die } }",
+        "more files than there may be": "BEGIN { for my $n (1 .. 2000) { open my $f, '>', \"out/$n\" or die } }",
+        "links out of its folder": "BEGIN { symlink '/proc/1/environ', 'out/a' or die }",
     },
 }  # fmt: skip
 RIGHT = {
@@ -120,4 +160,6 @@ RIGHT = {
     "go": GO % "" + "func main() {}",
     "typescript": "const x: number = 1; console.log(x)",
     "java": "class Main { public static void main(String[] args) {} }",
+    "csharp": "class P { static void Main() {} }",
+    "perl": "print 1;",
 }
