@@ -41,6 +41,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
+def test_score_imports_what_its_first_verdict_needs() -> None:
+    code = (
+        "import sys\nfrom harness.cli import tree\nimport harness.cli.commands.score\n"
+        "later = {'docker', 'http.client', 'numpy', 'regex', 'sandbox.guest.judge', 'ssl', 'torch', 'urllib.request'}\n"
+        "print(sorted(later & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
 def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tmp_path: Path) -> None:
     answer = harness("run", "--k", "1,2", "--n", "2", "--json", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr

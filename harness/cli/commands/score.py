@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.classroom import files, grades, similar, submissions
 from harness.cli import options
 from harness.cli.commands import report as report_
-from harness.cli.display import classroom, sections
 from harness.cli.display import run as display
+from harness.cli.display import sections
 from harness.cli.display.console import busy
 from harness.config import Group
 from harness.datasets import load_set
@@ -131,6 +130,10 @@ def _class(
     folder: Path, flags: dict[str, Any], out: Path | None, config: Path | None, quiet: bool, show_expected: bool
 ) -> None:
     """Score the students' programs in a folder, and write what a teacher takes away."""
+    # measured: 0.15 s, with numpy and regex, which the first verdict on a file need not wait for
+    from harness.classroom import files, grades, similar, submissions
+    from harness.cli.display import classroom
+
     named = folder if folder.name not in ("", "..") else folder.resolve()
     target = out or named.with_name(f"{named.name}_results")
     samples = target / "samples.jsonl"
