@@ -20,6 +20,7 @@ from harness.types import Problem, ProblemSet
 
 OWN_FORMAT = "own"
 CODE = "codegen"
+ID_KEYS = ("name", "task_id", "id")  # of a published row, the first of which is its id
 HERE = Path(__file__).resolve().parent
 
 
@@ -253,7 +254,8 @@ def _set_name(module: Any, path: Path, row: Mapping[str, Any]) -> str:
     """The published set's name for its own problems; the file's for a set of one's own, whatever its columns."""
     own: str = module.__name__.rpartition(".")[2]
     published = getattr(module, "PUBLISHED", None)
-    if own == OWN_FORMAT or (published is not None and not published.fullmatch(str(row.get("task_id")))):
+    named = next((str(row[key]) for key in ID_KEYS if key in row), "")
+    if own == OWN_FORMAT or (published is not None and not published.fullmatch(named)):
         return path.name.removesuffix(".gz").removesuffix(".jsonl")
     return _own_name(module)
 

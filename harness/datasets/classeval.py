@@ -12,6 +12,7 @@ Prompt: the holistic strategy (generation/, same repository), for chat models th
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from harness.datasets._choice import LeftOut
@@ -42,6 +43,7 @@ LEFT_OUT = {
     "ClassEval_48": "it expects the host name of its author's machine",
     "ClassEval_52": "it needs nltk's data, which are not in the image",
 }
+PUBLISHED = re.compile(r"ClassEval_\d+")  # ids; a file with others in these columns is somebody's own set
 
 
 def recognizes(row: dict[str, Any]) -> bool:

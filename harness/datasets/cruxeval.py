@@ -17,6 +17,7 @@ model think first, as there.
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from harness.datasets._choice import Choice, Variants
@@ -126,6 +127,9 @@ _EXPRESSION = (
     _READER + '\n\ndef answered():\n    import ast\n    return eval(compile(ast.Expression(_call(_TEXT)), "answer", '
     '"eval"), globals())\n\n\n_TEXT = '
 )
+
+
+PUBLISHED = re.compile(r"sample_\d+")  # ids; a file with others in these columns is somebody's own set
 
 
 def recognizes(row: dict[str, Any]) -> bool:

@@ -62,6 +62,8 @@ STOPS = {
     "rust": ("\nfn ", "\n#[", "\nmod ", "\n//", "\n/*", "\nuse "),
 }
 _DEFINED = re.compile(r"^def[ \t]+(\w+)", re.MULTILINE)
+# ids; a file with others in these columns is somebody's own set
+PUBLISHED = re.compile(r"(CPP|Go|Java|JavaScript|Python|Rust)/\d+")
 
 
 def recognizes(row: dict[str, Any]) -> bool:

@@ -308,6 +308,28 @@ def test_the_tables_of_four_tasks_are_not_cut_either(examples: Path, show: Opene
     )
 
 
+@pytest.mark.parametrize("width", [1280, 1024])
+def test_on_a_narrower_screen_no_column_is_cut_and_what_is_left_out_is_on_the_runs_pages(
+    examples: Path, show: Opener, width: int
+) -> None:
+    page = show(examples / "index.html", width=width)
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+    assert page.locator("table.runs >> nth=1 >> th.extra").last.is_visible() == (width == 1280)
+    signature = page.locator("table.runs >> nth=1 >> summary").first.text_content()
+    page.locator("table.runs >> nth=1 >> tbody th a").first.click()
+    page.wait_for_url("**/runs/*")
+    assert page.get_by_text(str(signature)).first.is_visible()
+
+
+def test_on_a_phone_the_models_name_stays_while_its_row_is_scrolled(examples: Path, show: Opener) -> None:
+    page = show(examples / "index.html", width=360)
+    table = page.locator(".scroll", has=page.locator("table.runs:not(.models)")).first
+    table.evaluate("each => { each.scrollLeft = 500 }")
+    left = table.bounding_box()["x"]
+    for name in (table.locator("tbody th").first, table.locator("thead th.row")):
+        assert 0 <= name.bounding_box()["x"] - left < 3
+
+
 def test_models_by_sets_shows_each_number_with_its_interval_and_who_leads(examples: Path, show: Opener) -> None:
     page = show(examples / "index.html")
     assert page.locator("p.headline").inner_text() == (

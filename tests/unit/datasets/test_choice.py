@@ -13,7 +13,7 @@ from harness.datasets import ProblemSets, load_set
 from harness.errors import ProblemError
 from harness.tasks import open_task
 
-ROW = {"code": "def f(x):\n    return x + 1", "input": "3", "output": "4", "id": "mine_0"}
+ROW = {"code": "def f(x):\n    return x + 1", "input": "3", "output": "4", "id": "sample_0"}
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_value_may_have_commas() -> None:
 def test_a_file_that_is_one_list_is_read_item_by_item(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps([ROW, {**ROW, "id": "mine_1"}], indent=1))
-    assert [each.id for each in load_set(f"{path}:output", tmp_path).problems] == ["mine_0", "mine_1"]
+    assert [each.id for each in load_set(f"{path}:output", tmp_path).problems] == ["sample_0", "mine_1"]
     path.write_text(json.dumps([ROW, 5]))
     with pytest.raises(ProblemError, match="item 2: a JSON object is expected"):
         load_set(f"{path}:output", tmp_path)

@@ -38,6 +38,14 @@ def test_rows_of_a_schema_are_known_by_their_keys(name: str, tmp_path: Path) -> 
     assert all(problem.tests and problem.prompt and problem.stop for problem in found.problems)
 
 
+@pytest.mark.parametrize("name", ["cruxeval:output", "cruxeval:input"])
+def test_a_file_with_ids_of_its_own_is_called_by_its_own_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    write_rows(path, *({**row, "id": "c0"} for row in ROWS[name]))
+    part = name.partition(":")[2]
+    assert load_set(f"{path}:{part}", tmp_path).name == f"mine:{part}"
+
+
 IN_SANDBOX = {"bigcodebench:complete", "bigcodebench:instruct", "classeval", "ds1000"}
 
 
