@@ -184,7 +184,7 @@ class Admission:
             left_s = arrived + limit_s - time.monotonic()
             done, _ = await asyncio.wait([job.future], timeout=max(left_s, 0.0))
             if done:
-                break
+                return job.future.result()
             if too_late == "answer" or job.started is None:
                 self._metrics.refusals.labels(too_late).inc()
                 raise Refused(patience.busy_code, max(1.0, self.expected_wait_s(job.client)))

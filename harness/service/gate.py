@@ -168,7 +168,8 @@ class Gate:
             if not route.done() and not answer.complete:
                 route.cancel()
             hung_up = ears.done()
-            await asyncio.wait({route})
+            if not route.done():
+                await asyncio.wait({route})
         finally:
             standing = self._routes.pop(route)
             ears.cancel()

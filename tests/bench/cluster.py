@@ -180,7 +180,8 @@ def driver(connection: Connection, programs: int) -> None:
     print(
         f"driver: {cpu_ms:.3f} ms of CPU a program over {done:,} programs ({rate:.0f} a second here); one core drives "
         f"{1000 / cpu_ms:,.0f} programs a second: 100 nodes of {10 / cpu_ms:.0f} programs a second each; "
-        f"object store MB in use, at each tenth: {', '.join(f'{each:.1f}' for each in used)}; {systems.load()}",
+        f"object store MB in use, at each tenth: {', '.join(f'{each:.1f}' for each in used)} (8 MB put there show as "
+        f"{_gauge_of_8_mb(connection):.1f}); {systems.load()}",
         flush=True,
     )
 
@@ -299,6 +300,18 @@ def _object_store_mb(connection: Connection) -> float:
     name = "object_store_memory"
     whole, free = connection.ray.cluster_resources(), connection.ray.available_resources()
     return float(whole.get(name, 0.0) - free.get(name, 0.0)) / 2**20
+
+
+def _gauge_of_8_mb(connection: Connection) -> float:
+    """What the gauge of the store says once 8 MB are put there: a gauge that never moves would show nothing."""
+    kept = connection.ray.put(bytes(8 * 2**20))
+    deadline = time.monotonic() + 30
+    while (seen := _object_store_mb(connection)) < 4:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"driver: 8 MB in the object store show as {seen:.1f}: its gauge does not move")
+        time.sleep(0.5)
+    del kept
+    return seen
 
 
 def _cpu_s() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -9,8 +10,9 @@ import pytest
 
 from tests.fixtures.commands import Harness
 from tests.fixtures.places import ROOT
+from tests.fixtures.processes import until
 from tests.fixtures.slurm import SlurmCluster, slurm_cluster
-from tests.integration.test_cluster import run_log, scored_here, write_samples
+from tests.integration.test_cluster import lines, meanwhile, recorded_once, run_log, scored_here, write_samples
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -57,3 +59,23 @@ def test_without_the_harness_on_the_path_the_job_says_what_to_set(slurm: SlurmCl
     ended = slurm.command("sbatch", *options, str(SCRIPT), "score", "samples.jsonl")
     assert ended.returncode == 2
     assert "harness is not on the PATH; name its folder in HARNESS_BIN" in (slurm.folder / "job.log").read_text()
+
+
+def test_a_job_that_loses_a_node_goes_on_to_the_results_of_one_machine(slurm: SlurmCluster, harness: Harness) -> None:
+    for left in ("samples.jsonl_results.jsonl", "results"):
+        gone = slurm.folder / left
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink(missing_ok=True)
+    write_samples(slurm.folder / "samples.jsonl", 2, 0.5)
+    expected = scored_here(harness, slurm.folder, "--problems", "starter", "--workers", "12")
+    addresses = []
+
+    def disturb() -> None:
+        until(lambda: lines(slurm.folder) > 10, 300, "the run goes on")
+        addresses.append(slurm.lose(1))
+
+    with meanwhile(disturb):
+        ended, log = submit(slurm, "score", "samples.jsonl", "--problems", "starter")
+        assert ended.returncode == 0, log
+    assert (slurm.folder / "samples.jsonl_results.jsonl").read_bytes() == expected
+    assert recorded_once(slurm.folder)
+    assert f"node {addresses[0]} (n2" in run_log(slurm.folder) and " is lost: " in run_log(slurm.folder)

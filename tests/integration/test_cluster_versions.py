@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow, pytest.mark.time
 
 HERE = f"Ray {ray.__version__} on Python {sys.version.split()[0]}"
 INSTALL_S = 600
+TRIES = 3  # of ray://: on a busy machine the server that Ray forks there ends in a check of gRPC's, now and then
 
 
 @pytest.fixture(scope="module", params=["Ray", "Python"])
@@ -76,8 +77,11 @@ def test_a_cluster_of_another_version_is_named_with_the_node_and_nothing_begins(
     head.start("--head", "--port", "6379", "--include-dashboard", "false", ray=other)
     until(lambda: "Ray runtime started" in head.log.read_text(), START_S, "the head is up")
     for address, process in (("auto", f"node {head.address}"), (f"ray://{head.address}:10001", "Ray Client")):
-        answer = hosts.harness("verify", "mini.jsonl", "--cluster", address, cwd=tmp_path)
-        told = " ".join(answer.stderr.split())
+        for _ in range(TRIES):
+            answer = hosts.harness("verify", "mini.jsonl", "--cluster", address, cwd=tmp_path)
+            told = " ".join(answer.stderr.split())
+            if "Starting Ray client server failed" not in told:
+                break
         assert answer.returncode == 2, answer.stderr
         assert (
             f"--cluster {address}: the cluster there has {versions(other)}, and this process ({process}) {HERE}" in told
