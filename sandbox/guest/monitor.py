@@ -58,7 +58,7 @@ class Watch:
         self.starved = False  # the machine gave it too little time to come to any end
         self._delays_before = {str(pid): _scheduled(str(pid))[1] for pid in judge.pids}
         self._forks_before = 0 if limits["cgroup"] else _last_pid()
-        self._ran: float | None = None  # CPU seconds of the first process when it first seemed late
+        self._ran: float | None = None  # CPU seconds of its threads when it first seemed late
         self._pidfd = os.pidfd_open(pid)
         self._poll = select.poll()
         self._refusals = refusals
@@ -127,9 +127,10 @@ class Watch:
 
     def _waits_unseen(self) -> bool:
         """Whether it is ready and has not run since this was last asked: the kernel counts a wait when it ends."""
-        if self._reaped or _stat(str(self.pid))[:1] != [b"R"]:
+        threads = [] if self._reaped else self._threads(self._judges())
+        if not any(_stat(each)[:1] == [b"R"] for each in threads):
             return False
-        before, self._ran = self._ran, _scheduled(str(self.pid))[0]
+        before, self._ran = self._ran, sum(_scheduled(each)[0] for each in threads)
         return before in (None, self._ran)
 
     def _program_cpu_s(self) -> float:
@@ -152,17 +153,30 @@ class Watch:
         return judges + self._own_delays()
 
     def _own_delays(self) -> float:
-        """Of the program's first process: what others than its own processes made it wait.
+        """What others than its own threads and processes made the program wait: its first thread, then another.
 
-        Without a cgroup nobody knows what children used that were reaped unseen: a program that forks waits for those.
+        The first may have nothing to do but to wait for another, as that of a JVM; of these counts the one that waited
+        longest. What a thread's kin ran is all that they can have made it wait.
+        Without a cgroup nobody knows what children used that were reaped unseen: where a process or thread of the
+        program has ended, it may have waited for those.
         """
         if self._reaped:
             return 0.0
-        ran, waited = _scheduled(str(self.pid))
+        judges = self._judges()
+        threads = self._threads(judges)
         if not self._limits["cgroup"]:
-            forks = _last_pid() - self._forks_before  # the judge's own, which may come late, are not the program's
-            return waited if forks <= sum(int(pid) > self._forks_before for pid in self._judges()) else 0.0
-        return max(waited - max(self._program_cpu_s() - ran, 0.0), 0.0)
+            theirs = [int(pid) for pid in judges] + [int(each.rpartition("/")[2]) for each in threads]
+            if _last_pid() - self._forks_before > sum(pid > self._forks_before for pid in theirs):
+                return 0.0
+        used = self._program_cpu_s()
+        first = f"{self.pid}/task/{self.pid}"
+        times = {each: _scheduled(each) for each in threads}
+        delays = {each: max(waited - max(used - ran, 0.0), 0.0) for each, (ran, waited) in times.items()}
+        return delays.pop(first, 0.0) + max(delays.values(), default=0.0)
+
+    def _threads(self, judges: list[str]) -> list[str]:
+        """Those of the program, as places in /proc: all but the judge's."""
+        return [f"{pid}/task/{each}" for pid in _others() if pid not in judges for each in procfs.threads(pid)]
 
     def _judges(self) -> list[str]:
         """The judge and the process that it forked for this run."""

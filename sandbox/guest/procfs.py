@@ -34,6 +34,14 @@ def read(paths: tuple[str, ...]) -> bytes:
         return b""
 
 
+def threads(pid: str) -> list[str]:
+    """The numbers of a process's threads; none where it is gone."""
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
 def of_process(pid: str, name: str) -> bytes:
     """What /proc/PID/NAME says; nothing where the process is gone."""
     try:

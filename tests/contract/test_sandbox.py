@@ -19,7 +19,7 @@ import pytest
 import sandbox
 from sandbox import CallTests, Limits, Pool, Program, StdioCase, StdioTests, Verdict
 from sandbox.worker import Worker
-from tests.fixtures.processes import alive, descendants, until
+from tests.fixtures.processes import alive, busy, descendants, until
 from tests.fixtures.sandboxes import own_uids
 
 SHORT = Limits(cpu_s=1.0, wall_s=2.0, memory_bytes=256 * 2**20, disk_bytes=8 * 2**20, output_bytes=100_000)
@@ -346,6 +346,22 @@ def test_cpu_time_decides_whatever_the_load(box: Pool) -> None:
         for burner in burners:
             burner.kill()
             burner.wait()
+
+
+@pytest.mark.parametrize("work", ["while time.thread_time() < {}: pass", "time.sleep({} * 1000)"])
+def test_a_thread_that_waits_for_a_processor_is_not_late_and_one_that_sleeps_is(box: Pool, work: str) -> None:
+    source = f"""
+import threading, time
+def run():
+    {work.format(0.5)}
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    with busy():
+        execution = box.run(Program(source=source), limits=Limits(cpu_s=1.0, wall_s=0.7))
+    expected = Verdict.TIME_LIMIT if "sleep" in work else Verdict.ACCEPTED
+    assert execution.verdict is expected, execution
 
 
 def test_programs_that_crowd_each_other_out_are_not_late(backend: str) -> None:
