@@ -104,11 +104,10 @@ class Stream:
 
     def _requests(self) -> Iterator[PendingRequest]:
         """What is to be asked for: the missing samples of each problem, at most CHUNK in one request."""
-        most = CHUNK if self._job.saved is None else max(self._job.expected.values())
         for problem_id in self._job.expected:
             for gap in self._store.missing(problem_id):
-                for first in range(gap.start, gap.stop, most):
-                    yield PendingRequest(self._problems[problem_id], first, min(most, gap.stop - first))
+                for first in range(gap.start, gap.stop, CHUNK):
+                    yield PendingRequest(self._problems[problem_id], first, min(CHUNK, gap.stop - first))
 
     def _open_pool(self) -> Runner | None:
         if self._job.sandboxes is None:

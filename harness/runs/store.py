@@ -120,7 +120,6 @@ class Tables:
 
     present: Mapping[str, bytearray]
     verdicts: Mapping[str, bytearray]
-    values: Mapping[tuple[str, int], Mapping[str, float]]
     texts: Mapping[str, array.array[int]]
     programs: Mapping[str, array.array[int]]
 
@@ -151,9 +150,12 @@ class Store:
         self._program_of = program_of
         self._texts, self._programs = _Firsts(expected), _Firsts(expected)
         self._present = {problem_id: bytearray(n) for problem_id, n in expected.items()}
+        self._absent = dict(expected)
         self._repair_completions()
         self._verdicts = {problem_id: bytearray(n) for problem_id, n in expected.items()}
-        self._values: dict[tuple[str, int], Mapping[str, float]] = {}  # of scores that a verdict does not say whole
+        self._unscored = dict(expected)
+        # of scores that a verdict does not say whole, by index, of problems whose scores are not all there
+        self._values: dict[str, dict[int, Mapping[str, float]]] = {}
         if executes:
             self._repair_executions()
         else:
@@ -230,8 +232,9 @@ class Store:
 
     def _note_completion(self, completion: Completion, program: str | None) -> None:
         problem_id, index = completion.problem_id, completion.index
+        self._absent[problem_id] -= not self._present[problem_id][index]
         self._present[problem_id][index] = 1
-        last = 0 not in self._present[problem_id]
+        last = not self._absent[problem_id]
         self._texts.note(problem_id, index, completion.text, last=last)
         if program is not None:
             self._programs.note(problem_id, index, program, last=last)
@@ -271,7 +274,6 @@ class Store:
         return Tables(
             present={name: self._present[name] for name in mine},
             verdicts={name: self._verdicts[name] for name in mine},
-            values={key: values for key, values in self._values.items() if key[0] in mine},
             texts={name: places for name, places in self._texts.all() if name in mine},
             programs={name: places for name, places in self._programs.all() if name in mine},
         )
@@ -281,7 +283,6 @@ class Store:
         with self._lock:
             self._present.update(tables.present)
             self._verdicts.update(tables.verdicts)
-            self._values.update(tables.values)
             self._texts.absorb(tables.texts)
             self._programs.absorb(tables.programs)
 
@@ -308,8 +309,8 @@ class Store:
         return VERDICTS[mark - 1] if mark not in (0, SCORED) else None
 
     def values(self, problem_id: str, index: int) -> Mapping[str, float] | None:
-        """What the score of one completion says beyond its verdict; None where it says no more."""
-        return self._values.get((problem_id, index))
+        """What the score of one completion says beyond its verdict, until all of its problem have theirs; else None."""
+        return self._values.get(problem_id, {}).get(index)
 
     def verdict_counts(self) -> dict[Verdict, int]:
         """How many completions ended how; verdicts that never came are left out."""
@@ -322,9 +323,13 @@ class Store:
 
     def _note(self, score: Score) -> None:
         mark = SCORED if score.verdict is None else 1 + VERDICTS.index(score.verdict)
-        self._verdicts[score.problem_id][score.index] = mark
-        if score.verdict is not None and len(score.values) > 1:
-            self._values[score.problem_id, score.index] = score.values
+        marks = self._verdicts[score.problem_id]
+        self._unscored[score.problem_id] -= not marks[score.index]
+        marks[score.index] = mark
+        if not self._unscored[score.problem_id]:
+            self._values.pop(score.problem_id, None)  # no equal completion is left that could take them
+        elif score.verdict is not None and len(score.values) > 1:
+            self._values.setdefault(score.problem_id, {})[score.index] = score.values
 
     def _repair_completions(self) -> None:
         path = self.run / COMPLETIONS

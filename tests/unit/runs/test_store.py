@@ -173,3 +173,22 @@ def test_half_a_surrogate_pair_is_kept_and_read_again(run: Path) -> None:
         assert again.complete()
     (record,) = reader.read_executions(run)
     assert record["detail"] == "\udc80é"
+
+
+def test_values_are_held_until_all_of_a_problem_have_their_scores(run: Path) -> None:
+    verdict = Verdict.WRONG_ANSWER
+    values = {"passed": 0.0, "base_passed": 1.0}
+    with Store(run, EXPECTED) as opened:
+        for problem_id in EXPECTED:
+            opened.add_completions(unit(problem_id))
+        first = Score(problem_id="a", index=0, verdict=verdict, values=values)
+        opened.add_result(Execution(verdict=verdict), first)
+        assert opened.values("a", 0) == values
+    with Store(run, EXPECTED) as opened:
+        assert opened.values("a", 0) == values  # an equal completion may still take them
+        opened.add_result(
+            Execution(verdict=verdict),
+            Score(problem_id="a", index=1, verdict=verdict, values=opened.values("a", 0) or {}),
+        )
+        assert opened.values("a", 0) is None and opened.values("a", 1) is None
+    assert [dict(each.values) for each in reader.read_scores(run)] == [values, values]
