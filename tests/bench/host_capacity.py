@@ -146,7 +146,7 @@ def main() -> None:
     sizes = (options.samples,) if options.profile else (options.samples // 4, options.samples)
     found = {}
     for count in sizes:
-        found[count] = used = _measure(options.problems, count, options.workers, options.profile)
+        found[count] = used = measure(options.problems, count, options.workers, profile=options.profile)
         print(
             f"{count:,} samples: {used.cpu_s:.2f} s of CPU time, {used.wall_s:.2f} s, {used.peak_mb:.0f} MB", flush=True
         )
@@ -160,7 +160,8 @@ def main() -> None:
         )
 
 
-def _measure(problems: str, count: int, workers: int | None, profile: bool) -> Used:
+def measure(problems: str, count: int, workers: int | None, *, profile: bool) -> Used:
+    """What a run of so many samples takes, in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         samples = Path(name, "samples.jsonl")
         _write(samples, problems, count)

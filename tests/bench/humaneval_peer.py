@@ -1,6 +1,6 @@
 """Samples per second of `harness score`, sandbox on, paired with peers' own evaluators in the same run.
 
-    make bench        (or: python -m tests.bench.humaneval_peer --rounds 5 --times 10)
+    python -m tests.bench.humaneval_peer --rounds 5 --times 10
 
 All execute HumanEval's 164 reference solutions `times` over, as whole processes, in turn; each round starts with
 another of them. Printed: each round's samples per second and ratios (ours / peer), the medians of the paired ratios,

@@ -1,6 +1,6 @@
 """How long one program takes to come back, and how long the first verdict takes on a machine where nothing runs yet.
 
-    python -m tests.bench.latency --programs 300 --starts 5
+    python -m tests.bench.latency --programs 300 --starts 50
 
 Warm: `Pool.run` of trivial programs, one after the other, in a pool of one worker that has run 20 already; per backend,
 as a script and with call tests. Cold: from the start of `harness score` to the first whole line of executions.jsonl.
@@ -30,21 +30,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", default=str(systems.HUMANEVAL), help="HumanEval.jsonl.gz")
     parser.add_argument("--programs", type=int, default=300)
-    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=50)
     options = parser.parse_args()
     print(systems.load(), flush=True)
     for backend in sandbox.BACKENDS:
         sandbox.prepare(sandbox.choose_backend(backend))
         with sandbox.open(backend, workers=1, ceiling=Limits()) as box:
             for what, program, tests in (("script", SCRIPT, None), ("call tests", FUNCTION, TESTS)):
-                taken = [_warm_ms(box, program, tests) for _ in range(WARM_UP + options.programs)][WARM_UP:]
-                print(f"warm, {backend}, {what}: {_quantiles(taken)} ms; {systems.load()}", flush=True)
-        cold = [_cold_ms(options.problems, backend) for _ in range(options.starts)]
-        shown = ", ".join(f"{each:.0f}" for each in cold)
-        print(f"cold, {backend}: first verdict after {statistics.median(cold):.0f} ms (median of {shown})", flush=True)
+                taken = [warm_ms(box, program, tests) for _ in range(WARM_UP + options.programs)][WARM_UP:]
+                print(f"warm, {backend}, {what}: {quantiles(taken)}; {systems.load()}", flush=True)
+        cold = [cold_ms(options.problems, backend) for _ in range(options.starts)]
+        print(f"cold, {backend}: first verdict after {quantiles(cold)} of {len(cold)}; {systems.load()}", flush=True)
 
 
-def _warm_ms(box: sandbox.Pool, program: Program, tests: Tests | None) -> float:
+def warm_ms(box: sandbox.Pool, program: Program, tests: Tests | None) -> float:
+    """Of one program."""
     start = time.monotonic()
     execution = box.run(program, tests)
     taken = time.monotonic() - start
@@ -53,12 +53,13 @@ def _warm_ms(box: sandbox.Pool, program: Program, tests: Tests | None) -> float:
     return 1000 * taken
 
 
-def _quantiles(values: list[float]) -> str:
-    parts = statistics.quantiles(values, n=20)
-    return f"p50 {parts[9]:.2f}, p95 {parts[18]:.2f}, most {max(values):.1f}"
+def quantiles(values: list[float]) -> str:
+    """Milliseconds, as text."""
+    parts = statistics.quantiles(values, n=20, method="inclusive")
+    return f"p50 {parts[9]:.2f}, p95 {parts[18]:.2f}, most {max(values):.1f} ms"
 
 
-def _cold_ms(problems: str, backend: str) -> float:
+def cold_ms(problems: str, backend: str) -> float:
     """From the start of a process of `harness score` to its first verdict on disk."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -15,6 +15,7 @@ import argparse
 import json
 import random
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,31 +44,40 @@ def main() -> None:
     for name in options.sets.split(","):
         for share in (0.0, WRONG):
             with tempfile.TemporaryDirectory() as folder:
-                _measure(name, share, Path(folder), python, options)
+                _show(measure(name, share, Path(folder), python, options.rounds, options.peer_workers))
 
 
-def _measure(name: str, share: float, folder: Path, python: Path, options: argparse.Namespace) -> None:
+def measure(
+    name: str, share: float, folder: Path, python: Path, rounds: int, peer_workers: int
+) -> list[dict[str, float]]:
+    """Seconds of each system, in each round."""
     ours, theirs = SETS[name]
     samples, count, right = _write(folder, str(ours), share)
     mine = systems.ours(samples, str(ours))
     compared = [
         mine,
-        evalplus.prepare(python, samples, options.peer_workers, theirs, name="evalplus", dataset=name, plus=True),
+        evalplus.prepare(python, samples, peer_workers, theirs, name="evalplus", dataset=name, plus=True),
     ]
     if not share:
-        compared.append(systems.fork_server(samples, str(ours), options.peer_workers))
+        compared.append(systems.fork_server(samples, str(ours), peer_workers))
     systems.measure(compared[1], folder)  # computes the expected results
-    ratios: dict[str, list[float]] = {each.name: [] for each in compared[1:]}
-    print(f"{name}+, {count} samples, {count - right} of them wrong; {systems.load()}", flush=True)
-    for number in range(options.rounds):
+    print(f"{name}+, {count} samples, {count - right} of them wrong; {systems.load()}", file=sys.stderr, flush=True)
+    found = []
+    for number in range(rounds):
         order = compared[number % len(compared) :] + compared[: number % len(compared)]
-        taken = {each.name: _timed(each, folder, count, right) for each in order}
-        for peer, found in ratios.items():
-            found.append(taken[peer] / taken["ours"])
+        found.append({each.name: _timed(each, folder, count, right) for each in order})
+    return found
+
+
+def _show(rounds: list[dict[str, float]]) -> None:
+    for number, taken in enumerate(rounds, 1):
         said = ", ".join(f"{each} {seconds:.1f} s" for each, seconds in sorted(taken.items()))
-        print(f"  round {number + 1}: {said}; {systems.load()}", flush=True)
-    for peer, found in ratios.items():
-        print(f"  {peer} / ours: median {statistics.median(found):.2f} of {', '.join(f'{each:.2f}' for each in found)}")
+        print(f"  round {number}: {said}")
+    for peer in sorted(rounds[0].keys() - {"ours"}):
+        ratios = [taken[peer] / taken["ours"] for taken in rounds]
+        print(
+            f"  {peer} / ours: median {statistics.median(ratios):.2f} of {', '.join(f'{each:.2f}' for each in ratios)}"
+        )
 
 
 def _timed(system: System, folder: Path, count: int, right: int) -> float:
@@ -78,7 +88,7 @@ def _timed(system: System, folder: Path, count: int, right: int) -> float:
         text = f"{system.name} passed {passed}, not {right}"
         if system.name == "ours":
             raise SystemExit(text)
-        print(f"  ({text})")
+        print(f"  ({text})", file=sys.stderr)
     return measured.wall_s
 
 

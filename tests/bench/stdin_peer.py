@@ -34,17 +34,20 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{CASES} cases of one program; {systems.load()}", flush=True)
     for backend in sandbox.BACKENDS:
-        sandbox.prepare(sandbox.choose_backend(backend))
-        ratios, rates = [], []
-        with sandbox.open(backend, workers=1, ceiling=LIMITS) as pool:
-            _ours(pool, SOURCE)  # its start is not counted
-            for number in range(options.rounds):
-                source = f"{SOURCE}# {number}\n"
-                mine, theirs = _ours(pool, source), _fresh(source)
-                ratios.append(theirs / mine)
-                rates.append(f"{CASES / mine:.0f}/s and {CASES / theirs:.0f}/s")
+        found = pairs(backend, options.rounds)
+        ratios = [theirs / mine for mine, theirs in found]
+        rates = [f"{CASES / mine:.0f}/s and {CASES / theirs:.0f}/s" for mine, theirs in found]
         print(f"{backend}: ours and python3 for each case {', '.join(rates)}; {systems.load()}")
         print(f"{backend}: ratio {statistics.median(ratios):.2f}, median of {', '.join(f'{r:.2f}' for r in ratios)}")
+
+
+def pairs(backend: str, rounds: int) -> list[tuple[float, float]]:
+    """Seconds for all cases of a program: ours, and with an interpreter for each."""
+    sandbox.prepare(sandbox.choose_backend(backend))
+    with sandbox.open(backend, workers=1, ceiling=LIMITS) as pool:
+        _ours(pool, SOURCE)  # its start is not counted
+        sources = [f"{SOURCE}# {number}\n" for number in range(rounds)]
+        return [(_ours(pool, source), _fresh(source)) for source in sources]
 
 
 def _ours(pool: sandbox.Pool, source: str) -> float:
