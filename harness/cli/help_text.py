@@ -6,7 +6,8 @@ A command's file names them: EXAMPLES, two or more, by sub-command where it has 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -27,6 +28,10 @@ class Writer(Protocol):
 def add(command: Any, examples: Examples) -> Any:
     """The command, or every command of a group, with its examples and its options in groups."""
     below = getattr(command, "commands", None)
+    for parameter in command.params:
+        if parameter.metavar is None and parameter.param_type_name == "argument":
+            parameter.metavar = str(parameter.name).upper().strip("_")
+    command.collect_usage_pieces = functools.partial(_usage, command.collect_usage_pieces)
     if below is None:
         command.examples = tuple(examples)
         command.format_epilog = functools.partial(_write_examples, command.examples)
@@ -37,6 +42,12 @@ def add(command: Any, examples: Examples) -> Any:
     if below is None and sum(each.param_type_name == "option" for each in command.params) > MANY:
         command.format_options = functools.partial(_write, command)
     return command
+
+
+def _usage(pieces: Callable[[Any], list[str]], context: Any) -> list[str]:
+    """What a command's usage is made of; what must be given stands without braces, as everywhere."""
+    found = (re.sub(r"^\{(.*)\}", r"\1", each) for each in pieces(context))
+    return [re.sub(r"(\.\.\.){2}$", "...", each) for each in found]
 
 
 def _write_examples(examples: Sequence[str], context: Any, formatter: Writer) -> None:  # noqa: ARG001

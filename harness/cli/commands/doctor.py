@@ -81,7 +81,7 @@ def _show(checks: list[MachineCheck], usable: bool, command: str) -> None:
     styles = {"ok": "green", "missing": "yellow", "broken": "red"}
     table = Table("what", "state", "detail", header_style="bold")
     for each in checks:
-        detail = run.printable(f"{each.detail}" + (f"\nto mend it: {each.mend}" if each.mend else ""))
+        detail = run.printable(f"{each.detail}" + (f"\nto fix it: {each.mend}" if each.mend else ""))
         table.add_row(each.name, Text(each.state, style=styles[each.state]), Text(detail))
     run.out.print(table)
-    run.out.print(f"ready: harness {command} --k 1,10" if usable else "not ready: mend what is broken above")
+    run.out.print(f"ready: harness {command} --k 1,10" if usable else "not ready: fix what is broken above")

@@ -50,3 +50,13 @@ def test_many_options_stand_in_groups(harness: Harness) -> None:
 
 def test_few_options_stand_together(harness: Harness) -> None:
     assert "Problems and scoring:" not in harness("gate", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [("show", "RUN [PROBLEM]"), ("review ab", "RUN..."), ("leaks", "TRAIN TESTS..."), ("gate", "RUN")],
+)
+def test_a_usage_names_what_must_be_given_in_capitals_and_without_braces(
+    name: str, usage: str, harness: Harness
+) -> None:
+    assert harness(*name.split(), "--help").stdout.splitlines()[0] == f"Usage: harness {name} [OPTIONS] {usage}"
