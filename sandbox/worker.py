@@ -36,9 +36,8 @@ from sandbox.types import (
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "reports", "script", "program", "ahead", "channel", "cases", "testcode", "plain", "asking", "judge", "cleaning",
-    "judge_process",
-    "fetching", "building", "monitor", "supervisor",
+    "reports", "script", "kept", "program", "ahead", "channel", "cases", "testcode", "plain", "asking", "judge",
+    "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 BUILDS = 64  # of which it is remembered that they were compiled there

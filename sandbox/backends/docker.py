@@ -39,6 +39,7 @@ from sandbox.worker import BOOTSTRAP
 UIDS = True
 LABEL = "codegen-harness.sandbox"
 SUPERVISOR_BYTES = 128 * MIB  # the supervisor and the kernel's accounts of it, beside what the program may use
+KEPT_BYTES, KEPT_THREADS = 384 * MIB, 32  # of a compiler that is kept beside the programs
 SHM_BYTES = 32 * MIB
 # SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
@@ -288,7 +289,8 @@ class Starter:
         if self._options.compiles:
             least = languages.COMPILE_LIMITS
             memory_bytes = max(memory_bytes, least.memory_bytes + SUPERVISOR_BYTES) + 2 * least.disk_bytes
-            processes = max(processes, least.processes)
+            memory_bytes += KEPT_BYTES
+            processes = max(processes, least.processes) + KEPT_THREADS
             tmpfs[languages.BUILD] = f"size={least.disk_bytes},nr_inodes=16k,mode=755,nosuid,nodev,exec"
         host = self._client.api.create_host_config(
             network_mode="none",

@@ -48,16 +48,16 @@ _Buffer = ctypes.Array[ctypes.c_char]
 class Rules:
     """The rules for programs, and how a program enters them. `make` gives None where there is no Landlock.
 
-    loopback: whether it may connect by TCP.
+    loopback: whether it may connect by TCP. writes: whether there are places that it may write to.
     """
 
-    def __init__(self, version: int, loopback: bool) -> None:
+    def __init__(self, version: int, loopback: bool, writes: bool = True) -> None:
         truncate = TRUNCATE if version >= TRUNCATE_SINCE else 0
         network = NETWORK if version >= NETWORK_SINCE and not loopback else 0
         scopes = SCOPES if version >= SCOPES_SINCE else 0
         self._attributes = _buffer("=QQQ", EVERYTHING | truncate, network, scopes)
         self._size = 24 if version >= SCOPES_SINCE else 16 if version >= NETWORK_SINCE else 8
-        self._rules = [rule for path, rights in _paths(truncate) if (rule := _rule(path, rights)) is not None]
+        self._rules = [rule for path, rights in _paths(truncate, writes) if (rule := _rule(path, rights)) is not None]
         # of a program's own directory, by the descriptor that it will have: made here, for each page that a program
         # touches first costs it microseconds
         self._own = [_buffer("=Qi", READ | WRITE | LIST | truncate, fd) for fd in range(DESCRIPTORS)]
@@ -66,12 +66,12 @@ class Rules:
         self._fd = -1
 
     @classmethod
-    def make(cls, loopback: bool) -> Rules | None:
+    def make(cls, loopback: bool, *, writes: bool = True) -> Rules | None:
         """In the supervisor, once. Raises OSError where Landlock is there and refuses a rule."""
         version = seccomp.libc().syscall(CREATE, None, 0, VERSION)
         if version < LEAST:
             return None
-        rules = cls(version, loopback)
+        rules = cls(version, loopback, writes)
         rules.renew()
         return rules
 
@@ -94,14 +94,14 @@ class Rules:
             raise OSError(ctypes.get_errno(), f"landlock: {os.strerror(ctypes.get_errno())}")
 
 
-def _paths(truncate: int) -> list[tuple[str, int]]:
+def _paths(truncate: int, writes: bool) -> list[tuple[str, int]]:
     """Every path that is open to programs, with the rights below it."""
     image = [f"/{name}" for name in os.listdir("/") if name not in CLOSED]
     return [
         ("/", LIST),
         *((path, RUN | READ | LIST) for path in image),
         ("/dev", READ | WRITE | LIST),
-        *((path, EVERYTHING | truncate) for path in WRITABLE),
+        *((path, EVERYTHING | truncate) for path in WRITABLE if writes),
         *((path, READ | LIST) for path in COMMON),
     ]
 

@@ -15,11 +15,10 @@ import signal
 import time
 from typing import Any
 
-from sandbox.guest import procfs, wire
+from sandbox.guest import kept, procfs, wire
 from sandbox.guest.judge_process import JudgeProcess
 from sandbox.guest.seccomp import Refusals
 
-TICKS = os.sysconf("SC_CLK_TCK")
 # Of cgroup v1. A program that runs for longer is looked at every so often; with less than the margin left it is ended,
 # for the kernel might end the supervisor instead: it counts pages of a process, not what its sockets hold.
 MEMORY_LIMIT = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
@@ -36,13 +35,20 @@ class Watch:
     """One running program: when and how it ended. ended: by itself, before it was seen alive after the judge's word.
 
     cgroup_start: what `outside_cpu` said before it was started. refusals: its calls that are refused are answered and
-    counted there.
+    counted there. keeper: of a compiler beside it, of which counts what it uses from now on.
     """
 
     def __init__(
-        self, pid: int, limits: dict[str, Any], judge: JudgeProcess, cgroup_start: float, refusals: Refusals | None
+        self,
+        pid: int,
+        limits: dict[str, Any],
+        judge: JudgeProcess,
+        cgroup_start: float,
+        refusals: Refusals | None,
+        keeper: kept.Keeper,
     ) -> None:
         self._limits, self._judge, self._control = limits, judge, judge.control
+        self._keeper, self._kept_before_s = keeper, keeper.cpu_s()
         self.pid = pid
         self.over_time = self.ended = False
         self.exit_code: int | None = None
@@ -137,7 +143,12 @@ class Watch:
         """CPU seconds of the program so far: of its processes and, by the cgroup, of those that were reaped unseen."""
         judges = self._judges()
         theirs = sum(max(_scheduled(pid)[0] - self._judge.used.get(pid, 0.0), 0.0) for pid in judges)
-        return max(_cpu_of([pid for pid in _others() if pid not in judges]), self.cgroup_cpu_s(theirs))
+        others = _cpu_of([pid for pid in _others() if pid not in judges]) - self._kept_before_s
+        return max(others, self.cgroup_cpu_s(theirs))
+
+    def kept_cpu_s(self) -> float:
+        """CPU seconds that the compiler beside it used since the start."""
+        return max(self._keeper.cpu_s() - self._kept_before_s, 0.0)
 
     def cgroup_cpu_s(self, judge_cpu_s: float) -> float:
         """CPU seconds that the kernel counted since the start, less those of the supervisor and of the judge.
@@ -249,8 +260,7 @@ def _stat(pid: str) -> list[bytes]:
 
 
 def _cpu_of(pids: list[str]) -> float:
-    """CPU seconds of processes, with their waited-for children."""
-    return sum(sum(map(int, _stat(pid)[11:15])) for pid in pids) / TICKS
+    return sum(map(kept.cpu_of, pids))
 
 
 def outside_cpu() -> float:

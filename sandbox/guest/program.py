@@ -24,7 +24,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.guest import codec, landlock, reports, script, seccomp, unittest_suites, wire
+from sandbox.guest import codec, kept, landlock, reports, script, seccomp, unittest_suites, wire
 from sandbox.guest.reports import WORKDIR
 
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
@@ -51,7 +51,8 @@ def main(
     """Become the program that arrives on `channel`, a descriptor above 3 as those of `stdio` are.
 
     Returns a script that is ready; a program with tests does not return.
-    stdio: its standard streams, and where a launcher tells us of its end the pipe for that.
+    stdio: its standard streams, and where a launcher tells us of its end the pipe for that; of a compiler that is kept,
+    what it is asked on.
     uid: the program's own; None keeps the present user. rules: what it may reach; None where the kernel has no such
     rules. Everything here is brief for a reason: each page of memory that
     a fork touches first costs microseconds, and this runs for every program.
@@ -75,7 +76,9 @@ def main(
         job = peer.begin()
         if job.files:
             _write_files(job.files)
-        if start.command:
+        if start.kept:
+            code = kept.ask(job.source, start.source_file, start.folder)
+        elif start.command:
             execute(start, job, peer)
         elif job.mode == "script":
             if (found := script.load(job, peer)) is not None:
@@ -94,7 +97,7 @@ class Start:
     limits: `sandbox.types.Limits` as a dictionary, and whether there is a `cgroup`. command: what is run in this
     process's place; empty for the interpreter that is here. source_file: the name of its source text. environment:
     variables beside ours. files: beside the source text, name -> text. folder: made beside
-    the source text, for what a compiler makes; empty for none.
+    the source text, for what a compiler makes; empty for none. kept: whether it asks a compiler that is kept.
     """
 
     def __init__(
@@ -105,7 +108,9 @@ class Start:
         environment: Mapping[str, str] | None = None,
         folder: str = "",
         files: Mapping[str, str] | None = None,
+        kept: bool = False,
     ) -> None:
+        self.kept = kept
         self.command, self.source_file, self.environment = command, source_file, environment or {}
         self.folder, self.files = folder, files or {}
         cpu = int(limits["cpu_s"]) + 2  # the supervisor's own measure comes first; this one catches a lost supervisor

@@ -36,6 +36,7 @@ from sandbox.guest import (
     building,
     cleaning,
     fetching,
+    kept,
     landlock,
     places,
     procfs,
@@ -95,10 +96,11 @@ def main(
     gc.freeze()
     judge = JudgeProcess(first_uid, call_filter)
     walls = _Walls(landlock.Rules.make(loopback), call_filter.install_with_listener())
+    keeper = kept.Keeper(_uid_of_compilers(first_uid))
     wire.write_all(wire.HOST_OUT, wire.encode(_hello()))
     uids = itertools.repeat(None) if first_uid is None else _uids(first_uid)
     while (order := wire.receive(wire.HOST_IN)) is not None:
-        yield from _serve(order, uids, judge, walls)
+        yield from _serve(order, uids, judge, walls, keeper)
     sys.exit(0)
 
 
@@ -107,12 +109,17 @@ def _uids(first: int) -> Iterator[int]:
 
     A user's processes are gone and its files wiped before its number comes again.
     """
-    count = UIDS - 1
+    count = UIDS - 2  # without the judge's and that of compilers that are kept
     steps = [step for step in range(2, count) if math.gcd(step, count) == 1]
     at, drawn = (int.from_bytes(os.urandom(4), "big") for _ in range(2))
     while True:
         at += steps[drawn % len(steps)]
         yield first + 1 + at % count
+
+
+def _uid_of_compilers(first: int | None) -> int | None:
+    """Of those that are kept: the last one, which no program is given."""
+    return None if first is None else first + UIDS - 1
 
 
 def _move(rendezvous_path: str) -> None:
@@ -148,7 +155,10 @@ class _Walls:
 
 
 class _Step(NamedTuple):
-    """One process of a job. number: of the case; first: the job comes with it; compiles: it makes what others run."""
+    """One process of a job. number: of the case; first: the job comes with it; compiles: it makes what others run.
+
+    asks: it asks a compiler that is kept, by command and environment; empty for all other steps.
+    """
 
     number: int
     first: bool
@@ -156,38 +166,54 @@ class _Step(NamedTuple):
     compiles: bool
     limits: dict[str, Any]
     start: program.Start
+    asks: dict[str, Any]
+
+
+class _End(NamedTuple):
+    """Of a step. go_on: whether the next may follow; settled: whether it needs no further attempt."""
+
+    go_on: bool
+    settled: bool
 
 
 def _serve(
-    order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess, walls: _Walls
+    order: dict[str, Any], uids: Iterator[int | None], judge: JudgeProcess, walls: _Walls, keeper: kept.Keeper
 ) -> Generator[Start, int, None]:
     """All steps of a job, up to the first that is not accepted; each has a user of its own."""
     for name in order["preload"]:
         if name in testcode.PRELOADS:
             _preload(name)
     compiled = False
-    for step in _steps(order):
-        go_on = yield from _run(order, step, next(uids), judge, walls)
-        compiled = compiled or go_on or not step.compiles
-        if not go_on or step.last:
+    for step in _steps(order, judge.has_uid):
+        if compiled and step.compiles:
+            continue
+        end = yield from _run(order, step, next(uids), judge, walls, keeper)
+        compiled = compiled or (end.go_on and end.settled) or not step.compiles
+        if not end.go_on or step.last:
             break
     if order["language"]:
         # without uids a program could change its own copy, and the sandbox serves one
         building.put_away(order["language"]["digest"] if compiled and judge.has_uid else None)
 
 
-def _steps(order: dict[str, Any]) -> Iterator[_Step]:
-    """Compiling first, where there is a compiler; then each run."""
+def _steps(order: dict[str, Any], has_uids: bool) -> Iterator[_Step]:
+    """Compiling first, where there is a compiler; then each run.
+
+    By one that is kept, where there is one, then by the usual command: that is left out where the first has settled it.
+    """
     cgroup = os.path.isdir(CGROUP)
     language = order["language"]
     compiles = bool(language and language["compile"]) and not building.restore(language["digest"])
-    if compiles:
-        limits = {**language["compile_limits"], "cgroup": cgroup}
+    asks = language["kept"] if compiles and has_uids else {}
+    ways = [asks, {}] if asks else [{}]
+    for way in ways if compiles else []:
+        limits = {**language["compile_limits"], **(kept.LIMITS if way else {}), "cgroup": cgroup}
         start = program.Start(
             limits, language["compile"], language["source_file"], language["environment"], building.MADE,
-            language["files"],
+            language["files"], bool(way),
         )  # fmt: skip
-        yield _Step(number=0, first=True, last=False, compiles=True, limits=limits, start=start)
+        first = way is ways[0]
+        yield _Step(number=0, first=first, last=False, compiles=True, limits=limits, start=start, asks=way)
     limits = {**order["limits"], "cgroup": cgroup}
     start = program.Start(limits)
     if language:
@@ -197,7 +223,7 @@ def _steps(order: dict[str, Any]) -> Iterator[_Step]:
         )
     for number in range(order["runs"]):
         first, last = number == 0 and not compiles, number + 1 == order["runs"]
-        yield _Step(number=number, first=first, last=last, compiles=False, limits=limits, start=start)
+        yield _Step(number=number, first=first, last=last, compiles=False, limits=limits, start=start, asks={})
 
 
 def _preload(name: str) -> None:
@@ -221,25 +247,25 @@ def _preload(name: str) -> None:
 
 
 def _run(
-    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls
-) -> Generator[Start, int, bool]:
-    """One step: two frames to the host, the judge's finding and what was measured. Whether the next may follow."""
+    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls, keeper: kept.Keeper
+) -> Generator[Start, int, _End]:
+    """One step: two frames to the host, the judge's finding and what was measured."""
     oom_before = _oom_kills()
-    watch = yield from _start(order, step, uid, judge, walls)
+    watch = yield from _start(order, step, uid, judge, walls, keeper)
     watch.until_end()
     if not order["calls"]:
         watch.let_end()
     watch.kill()
     cleaning.kill_program(uid, {judge.pid})
     watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
-    leftovers_s = cleaning.reap()
+    leftovers_s = cleaning.reap(keeper.pids) + (watch.kept_cpu_s() if step.asks else 0.0)
     if watch.until_judged():
         judge.take()
     else:
         watch.over_time = True
         judge.kill()
-    gone = judge.alive and cleaning.all_gone(uid, judge.pids)
-    kept = building.keep(reports.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
+    gone = judge.alive and cleaning.all_gone(uid, judge.pids, keeper.pids)
+    unkept = building.keep(reports.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
     if step.last and order["fetch"]:
         fetching.send(order["fetch"] if gone else [], uid, reports.WORKDIR)
     clean = gone and cleaning.wipe(reports.WORKDIR, step.start.source_file or reports.SCRIPT, uid)
@@ -247,7 +273,7 @@ def _run(
     if judge.alive and judge.fault is None:  # else nobody can tell the judge's part in what the cgroup counted
         cpu_s = max(cpu_s, watch.cgroup_cpu_s(judge.run_cpu_s))
     oom = watch.over_memory or _oom_kills() != oom_before  # of any of its processes
-    passed = _limit_passed(step.limits, watch, cpu_s, oom) or judge.fault or kept
+    passed = _limit_passed(step.limits, watch, cpu_s, oom) or judge.fault or unkept
     if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
     if order["all_cases"] and not step.compiles:  # each run says something by itself, however it ends
@@ -255,6 +281,13 @@ def _run(
         go_on = judge.go_on and judge.alive and judge.fault is None and clean and not ours
     else:
         go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
+    settled = not step.asks or (watch.exit_code in kept.SURE and passed in (None, unkept))
+    if not settled:  # whatever went wrong there: the usual command will say
+        keeper.end()
+        go_on = judge.go_on and judge.fault is None and clean
+        passed = None if go_on else ("INTERNAL_ERROR", "a compiler that is kept gave no answer")
+    elif step.asks:
+        keeper.rest()
     measured = {
         "compiles": step.compiles,
         "limit": passed,
@@ -274,11 +307,11 @@ def _run(
     watch.close()
     os.sched_setaffinity(0, PROCESSORS)
     wire.write_all(wire.HOST_OUT, wire.encode(measured))
-    return go_on
+    return _End(go_on, settled)
 
 
 def _start(
-    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls
+    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, walls: _Walls, keeper: kept.Keeper
 ) -> Generator[Start, int, Watch]:
     """Hand the judge its ends; have the program forked; then splice the job to the judge, with the first run.
 
@@ -312,13 +345,14 @@ def _start(
         walls.refusals.clear()
     cgroup_start = outside_cpu()
     theirs_fd = theirs.detach()
-    pid = yield step.start, programs, theirs_fd, uid, walls.rules
-    for fd in (theirs_fd, *programs):
+    asked = (os.dup(keeper.wake(**step.asks)),) if step.asks else ()
+    pid = yield step.start, (*programs, *asked), theirs_fd, uid, walls.rules
+    for fd in (theirs_fd, *programs, *asked):
         os.close(fd)
     # only now: not even the length of the tests is in the memory of a process that was forked before
     if step.first and not wire.splice_frame(wire.HOST_IN, judge.body):
         sys.exit(0)
-    return Watch(pid, step.limits, judge, cgroup_start, walls.refusals)
+    return Watch(pid, step.limits, judge, cgroup_start, walls.refusals, keeper)
 
 
 def _stay() -> int | None:

@@ -62,6 +62,18 @@ class Testing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A compiler that stays in a process for the next program (`sandbox.guest.kept`), where `compile` is a new one.
+
+    command: it reads frames of a name and a text from descriptor 0, and answers on 1. environment: variables beside
+    those of every program.
+    """
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """How programs of one language are made and started.
 
@@ -80,6 +92,7 @@ class Language:
     compile: the command that translates or checks it, run in a directory of its own as a user of its own; what it
         leaves in `out/` is there, read-only, when the program runs. Empty where there is none. A command that fails
         is COMPILE_ERROR.
+    kept: does the same for a text alone, without files and tests, and what it says and makes is the same.
     run: the command that runs it; arguments of the program follow. Empty: the guest's own interpreter runs it, in the
         process that is forked for each program. In both `{build}` stands for the directory of what was compiled, and
         `{memory_mib}` for the memory limit.
@@ -105,6 +118,7 @@ class Language:
     version_of: str = ""
     wheels: str = ""
     compile: tuple[str, ...] = ()
+    kept: Kept | None = None
     run: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     runtime_mib: int = 0
@@ -173,6 +187,7 @@ class Language:
         return {
             "source_file": (way.source_file or self.source_file).format(**places),
             "compile": [part.format(**places) for part in way.compile],
+            "kept": asdict(self.kept) if self.kept and how is None and not program.files else {},
             "run": [part.format(**places) for part in way.run],
             "environment": {name: value.format(**places) for name, value in environment.items()},
             "files": files,

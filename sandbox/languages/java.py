@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.languages import SUITE_FILE, Language, Testing, _image
+from sandbox.languages import SUITE_FILE, Kept, Language, Testing, _image
 
 JVM = "/usr/lib/jvm/java-17/bin"
 SMALL = (  # one thread collects; what is reserved fits beside a small heap
@@ -98,9 +98,100 @@ FRAMEWORK = ":".join(
         "byte-buddy",
     )
 )  # fmt: skip
-COMPILER = (f"{JVM}/javac", *(f"-J{option}" for option in SMALL), "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m")
+# what is kept, and the way to the plain compiler that is quickest to start: by the class path, with our archive
+SERVER = r"""
+import java.io.*;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.*;
+import javax.tools.*;
+
+public class HarnessCompiler {
+    static final int DOUBT = 75;
+
+    static class Text extends SimpleJavaFileObject {
+        final String text;
+        Text(String name, String text) throws java.net.URISyntaxException {
+            super(new URI(null, null, name, null), Kind.SOURCE);
+            this.text = text;
+        }
+        @Override public CharSequence getCharContent(boolean ignoreEncodingErrors) { return text; }
+    }
+
+    static class Made extends SimpleJavaFileObject {
+        final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        Made(String name, Kind kind) { super(URI.create("made:///" + name), kind); }
+        @Override public OutputStream openOutputStream() { return bytes; }
+    }
+
+    static class Files extends ForwardingJavaFileManager<JavaFileManager> {
+        final Map<String, Made> made = new LinkedHashMap<>();
+        Files(JavaFileManager under) { super(under); }
+        @Override
+        public JavaFileObject getJavaFileForOutput(Location to, String name, JavaFileObject.Kind kind, FileObject of) {
+            String file = name.replace('.', '/') + kind.extension;
+            return made.computeIfAbsent(file, key -> new Made("x", kind));
+        }
+        @Override public boolean isSameFile(FileObject one, FileObject other) { return one == other; }
+    }
+
+    public static void main(String[] arguments) throws Throwable {
+        if (!arguments[0].equals("--keep")) System.exit(com.sun.tools.javac.Main.compile(arguments));
+        var in = new DataInputStream(new BufferedInputStream(new FileInputStream(FileDescriptor.in)));
+        var out = new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)));
+        var options = List.of(arguments).subList(1, arguments.length);
+        var compiler = ToolProvider.getSystemJavaCompiler();
+        while (true) {
+            String name, text;
+            try {
+                name = new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+                byte[] bytes = in.readNBytes(in.readInt());
+                text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            } catch (EOFException error) {
+                return;
+            }
+            var said = new StringWriter();
+            int[] code = {DOUBT};
+            var files = new Files(compiler.getStandardFileManager(null, null, StandardCharsets.UTF_8));
+            var unit = new Text(name, text);
+            // as deep as a fresh compiler's own thread
+            var thread = new Thread(null, () -> {
+                boolean well = compiler.getTask(said, files, null, options, null, List.of(unit)).call();
+                code[0] = well ? 0 : COUNT.matcher(said.toString()).find() ? 1 : DOUBT;
+            }, "main", 1 << 20);
+            thread.setUncaughtExceptionHandler((of, error) -> {});
+            thread.start();
+            thread.join();
+            files.close();
+            byte[] words = said.toString().getBytes(StandardCharsets.UTF_8);
+            out.writeInt(code[0]);
+            out.writeInt(words.length);
+            out.write(words);
+            out.writeInt(code[0] == 0 ? files.made.size() : 0);
+            if (code[0] == 0) {
+                for (var each : files.made.entrySet()) {
+                    byte[] path = each.getKey().getBytes(StandardCharsets.UTF_8);
+                    out.writeInt(path.length);
+                    out.write(path);
+                    out.writeInt(each.getValue().bytes.size());
+                    each.getValue().bytes.writeTo(out);
+                }
+            }
+            out.flush();
+        }
+    }
+
+    static final java.util.regex.Pattern COUNT = java.util.regex.Pattern.compile("(?m)^[0-9]+ errors?$");
+}
+"""
+HARNESS = "/usr/lib/harness/javac"
+OPTIONS = ("-proc:none", "-nowarn", "-cp", LIBRARIES)
+_VM = (f"{JVM}/java", *SMALL, "-XX:TieredStopAtLevel=1")
 # the compiler's classes as the JVM has them in memory, which halves its CPU time; made by compiling a usual program
-CLASSES = "/usr/lib/harness/javac.jsa"
+ARCHIVE, JAR = f"{HARNESS}/javac.jsa", f"{HARNESS}/javac.jar"
+_MAIN_CLASS = ("-cp", JAR, "HarnessCompiler")
+COMPILER = (*_VM, "-Xmx512m", f"-XX:SharedArchiveFile={ARCHIVE}", *_MAIN_CLASS)
 SAMPLE = """
 import java.util.*;
 import java.util.function.*;
@@ -126,20 +217,37 @@ public class Main {
     }
 }
 """
-PREPARE = (
-    """set -e; cd /tmp; /usr/bin/python3 -c 'import os; os.makedirs("/usr/lib/harness")'\n"""
-    f"echo '{SAMPLE}' > Main.java\n"
-    f"{' '.join(COMPILER)} -J-XX:ArchiveClassesAtExit={CLASSES} -proc:none -d /tmp/made Main.java\n"
-    + _image.remove(
-        "/tmp/*", "/usr/lib/jvm/java-17-openjdk-*/lib/server/classes_nocoops.jsa",
-        "/usr/lib/jvm/java-17-openjdk-*/lib/ct.sym",
-        "/usr/share/java/junit-platform-console*", "/usr/share/java/byte-buddy-dep*", "/usr/share/maven-repo",
-    )
+MAKE = f"""
+set -e
+cd /tmp
+/usr/bin/python3 -c 'import os; os.makedirs("{HARNESS}")'
+cat() {{ while IFS= read -r line; do printf '%s\\n' "$line"; done; }}
+cat > HarnessCompiler.java <<'END'
+{SERVER}
+END
+cat > Main.java <<'END'
+{SAMPLE}
+END
+{JVM}/javac -d classes HarnessCompiler.java
+/usr/bin/python3 - <<'END'
+import os, struct, zipfile
+with zipfile.ZipFile("{JAR}", "w") as jar:
+    jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\\n\\n")
+    for name in sorted(os.listdir("classes")):
+        jar.write("classes/" + name, name)
+text = open("Main.java", "rb").read()
+with open("asked", "wb") as file:
+    for part in (b"Main.java", text) * 3:
+        file.write(struct.pack(">I", len(part)) + part)
+END
+{" ".join(_VM)} -XX:ArchiveClassesAtExit={ARCHIVE} {" ".join(_MAIN_CLASS)} --keep {" ".join(OPTIONS)} < asked > answered
+"""
+PREPARE = MAKE + _image.remove(
+    "/tmp/*", "/usr/lib/jvm/java-17-openjdk-*/lib/server/classes_nocoops.jsa",
+    "/usr/lib/jvm/java-17-openjdk-*/lib/ct.sym",
+    "/usr/share/java/junit-platform-console*", "/usr/share/java/byte-buddy-dep*", "/usr/share/maven-repo",
 )  # fmt: skip
-JAVAC = (
-    *COMPILER, f"-J-XX:SharedArchiveFile={CLASSES}",
-    "-proc:none", "-encoding", "UTF-8", "-nowarn", "-d", "out", "-cp", LIBRARIES, "{unit}.java",
-)  # fmt: skip
+JAVAC = (*COMPILER, *OPTIONS, "-encoding", "UTF-8", "-d", "out", "{unit}.java")
 JAVA = (f"{JVM}/java", *SMALL, *STACKS, "-Xms16m", "-Xmx{memory_mib}m", "-cp", "{build}:" + LIBRARIES)
 LANGUAGE = Language(
     source_file="{unit}.java",
@@ -151,6 +259,9 @@ LANGUAGE = Language(
     prepare=PREPARE,
     version_of="openjdk-17-jdk-headless",
     compile=JAVAC,
+    kept=Kept(command=(*_VM, "-Xmx192m", "-XX:ActiveProcessorCount=1",
+                       "-XX:+DisableAttachMechanism", f"-XX:SharedArchiveFile={ARCHIVE}", *_MAIN_CLASS,
+                       "--keep", *OPTIONS)),
     run=(*JAVA, "{entry}"),
     testing=Testing(
         files={"HarnessLauncher.java": LAUNCHER},
@@ -164,7 +275,8 @@ LANGUAGE = Language(
         files={"HarnessSuite.java": SUITE},
         compile=(
             "/usr/bin/sh", "-c",
-            f"exec {' '.join(JAVAC[:-2])} {FRAMEWORK} HarnessSuite.java src/main/java/*.java src/test/java/*.java",
+            f"exec {' '.join(COMPILER)} -proc:none -nowarn -encoding UTF-8 -d out -cp {LIBRARIES}:{FRAMEWORK}"
+            " HarnessSuite.java src/main/java/*.java src/test/java/*.java",
         ),
         run=(*JAVA[:-1], "{build}:" + FRAMEWORK, "-ea", "HarnessSuite", "{build}"),
         assertion_signs=("AssertionError", "AssertionFailedError"),

@@ -1,4 +1,8 @@
-"""Rust 2021, by rustc with -O. The standard library is linked dynamically, which halves the linker's work."""
+"""Rust 2021, by rustc with -O. The standard library is linked dynamically, and the program is one unit of code.
+
+The first halves the linker's work; the second saves a quarter of the CPU time: units are translated side by side, which
+is of use with more than one processor only.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +97,8 @@ LANGUAGE = Language(
     prepare=CRATES + UNUSED,
     version_of="rustc",
     compile=(
-        "/usr/bin/rustc", "--edition=2021", "-O", *LINK, "--color=never", "-o", "out/main", "main.rs",
+        "/usr/bin/rustc", "--edition=2021", "-O", "-C", "codegen-units=1", *LINK, "--color=never", "-o", "out/main",
+        "main.rs",
     ),
     run=("{build}/main",),
     testing=Testing(
