@@ -15,7 +15,9 @@ from sandbox.types import MIB, CallTests, Execution, Limits, Program, Tests, Ver
 
 Run = Callable[[Program, "Tests | None", Limits], Execution]
 Limited = Callable[..., Execution]
-LIMITS = Limits(cpu_s=2.0, wall_s=4.0, memory_bytes=128 * MIB, disk_bytes=8 * MIB, output_bytes=64 * 1024, processes=16)
+LIMITS = Limits(
+    cpu_s=2.0, wall_s=20.0, memory_bytes=128 * MIB, disk_bytes=8 * MIB, output_bytes=64 * 1024, processes=16
+)
 PROCESSES = 4  # that a program finds: the supervisor, the judge, its process for these tests, and itself
 
 # Ran by one program, one after the other; each must raise OSError. `call` is syscall(2) by number on x86-64 and arm64.

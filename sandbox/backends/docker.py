@@ -263,8 +263,9 @@ class Starter:
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             if rendezvous is not None:
                 rendezvous.close()
-            with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
-                api.remove_container(container_id, force=True)
+            if container_id:  # else the engine did not even answer that it made one
+                with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
+                    api.remove_container(container_id, force=True)
             raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
         return DockerStream(self._client, container_id, attached, rendezvous)
 

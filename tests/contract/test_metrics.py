@@ -100,7 +100,8 @@ def test_comparison_and_leaderboard_agree_with_the_metric_on_which_run_is_better
     (table,) = tables.make_tables(results.runs)
     assert tables.metric_of(table, metric.name) == metric
     page = Pages(ProblemSets(tmp_path)).index([table], results).html
-    sorted_first = re.search(rf'data-first="(\w+)"><button type="button">{re.escape(metric.name)}<', page)
+    name = re.escape(metric.name.replace("_", "_<wbr>"))
+    sorted_first = re.search(rf'data-first="(\w+)"><button type="button">{name}<', page)
     assert sorted_first and sorted_first[1] == ("ascending" if metric.lower_is_better else "descending")
     first = {"higher": "high", "lower": "low"}.get(metric.direction.value)
     compared = [row for row in pairs.compare([high, low]).rows if row.metric.name == metric.name]

@@ -47,8 +47,8 @@ def _plain(python: Path, source: str, folder: Path) -> End:
     (folder / "main.py").write_bytes(source.encode("utf-8", "surrogatepass"))
     environment = {**ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder)}
     done = subprocess.run(
-        [python, "-s", "main.py"], cwd=folder, env=environment, capture_output=True, timeout=100, stdin=subprocess.DEVNULL,
-        check=False, umask=0o022,
+        ["env", "--default-signal", python, "-s", "main.py"],  # pytest's own parent may ignore some
+        cwd=folder, env=environment, capture_output=True, timeout=100, stdin=subprocess.DEVNULL, check=False, umask=0o022,
     )  # fmt: skip
     out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
     out = out.replace(str(folder), WORKDIR)

@@ -72,7 +72,7 @@ def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tm
 
     shown = harness("show", run, cwd=tmp_path)
     assert shown.returncode == 0 and "starter/" in shown.stdout and "pass@2" in shown.stdout
-    assert re.search(r"begun on: .*python 3\.\d+\.\d+, .*torch \d.*, dtype float32", shown.stdout)
+    assert re.search(r"begun on: .*python 3\.\d+\.\d+, .*torch \d.*, dtype float32", shown.stdout, re.DOTALL)
     problem = json.loads((run / "scores.jsonl").read_text().splitlines()[0])["problem_id"]
     one = harness("show", run, problem, cwd=tmp_path)
     assert one.returncode == 0 and f"{problem} [1]" in one.stdout
