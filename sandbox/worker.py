@@ -165,9 +165,6 @@ class Worker:
                 "modules": _guest_sources(),
             }
             stream.send(wire.encode(start), START_TIMEOUT_S)
-            from sandbox.guest.monitor import LOAD_FACTOR  # measured: 30 ms, in which the guest starts
-
-            self._load_factor = LOAD_FACTOR
             hello = wire.decode(self._payload(time.monotonic() + START_TIMEOUT_S))
         except BaseException:
             stream.close()
@@ -185,7 +182,7 @@ class Worker:
             self._stream.send(self._job(program, tests, limits, runs), START_TIMEOUT_S)
             longest_s = max(limits.wall_s, languages.COMPILE_LIMITS.wall_s if language.compile else 0.0)
             while not ended or not ended[-1].measured["last"]:
-                ended.append(self._run_result(longest_s * self._load_factor + GRACE_S, fetch))
+                ended.append(self._run_result(longest_s * wire.LOAD_FACTOR + GRACE_S, fetch))
             of_memory = functools.partial(outcome.of_memory, limits=limits, signs=language.memory_signs)
             execution = outcome.execution(ended, tests, self.name, of_memory if language.run else None)
             if isinstance(tests, ProgramTests) and (way := language.way_of(tests)):

@@ -28,7 +28,6 @@ MEMORY_TICK_S = 0.01
 MEMORY_MARGIN_BYTES = 96 * 2**20
 GRACE_S = 1.0  # for the judge to see that its program is over
 LAST_STEP_S = 0.2  # for a program that has closed its outputs to come to its own end
-LOAD_FACTOR = 10.0  # where the machine gives a program too little for this many times its wall limit, that is our loss
 
 
 class Watch:
@@ -125,7 +124,7 @@ class Watch:
         wall_left = wall_limit - (elapsed - self._run_delays())
         if cpu_left <= 0 or (wall_left <= 0 and not self._waits_unseen()):
             return True
-        if elapsed >= LOAD_FACTOR * wall_limit:
+        if elapsed >= wire.LOAD_FACTOR * wall_limit:
             self.starved = True
             return True
         self._next_check = elapsed + max(min(cpu_left, wall_left), 0.02)

@@ -14,6 +14,8 @@ from typing import Any
 HEADER_BYTES = 4
 HOST_IN, HOST_OUT = 0, 1  # the supervisor's descriptors to the host
 MAX_FRAME_BYTES = 256 * 1024 * 1024
+# Where the machine gives a program too little for this many times its wall limit, the guest says so: that is our loss.
+LOAD_FACTOR = 10.0
 
 
 class FrameError(Exception):
