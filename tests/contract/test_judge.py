@@ -92,11 +92,17 @@ def test_results_that_cost_the_judge_too_much_are_the_programs_own_fault(box: Po
     assert verdict(box, equal_hashes, "assert set(f()) == {1}") is Verdict.TIME_LIMIT
     busy = max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0)  # processes that want each processor
     assert time.monotonic() - start < 6 * busy
+    assert verdict(box, "def f():\n    return 1", "assert f() == 1") is Verdict.ACCEPTED
+
+
+def test_results_that_the_judge_cannot_hold_are_the_programs_own_fault(box: Pool) -> None:
     many_lists = (
         "import sys\nreply = '[\"%s\",\"value\",[' + ','.join(['[]'] * 8_000_000) + ']]'\n"
         "def f():\n    sys.modules['sandbox.guest.codec'].encode = lambda message: (reply % message[0]).encode()"
     )
-    assert verdict(box, many_lists, "assert f() == 1") is Verdict.MEMORY_LIMIT
+    tests = CallTests(source="assert f() == 1", entry_point="f")
+    unhurried = dataclasses.replace(SHORT, cpu_s=10.0, wall_s=20.0)  # which limit is passed first is not the question
+    assert box.run(Program(source=many_lists), tests, unhurried).verdict is Verdict.MEMORY_LIMIT
     assert verdict(box, "def f():\n    return 1", "assert f() == 1") is Verdict.ACCEPTED
 
 
