@@ -45,6 +45,7 @@ SHM_BYTES = 32 * MIB
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
+PATIENCE_S = 1  # so much later than its time a silent guest may be noticed
 FOLDERS = "codegen-harness-"
 RENDEZVOUS, SOCKET = "/run/harness", "socket"
 MARKER = ".codegen-harness-rendezvous"  # in every folder that we made, and may remove
@@ -89,6 +90,8 @@ class DockerStream:
         if self._rendezvous is not None:
             self._connection = self._rendezvous.wait(self._stdio, timeout_s)
             self._rendezvous = None
+            if self._connection is not None:
+                be_patient(self._connection)
         while len(self._buffer) < size:
             if self._connection is not None:
                 self._buffer += self._arrived(self._connection, deadline)
@@ -112,9 +115,11 @@ class DockerStream:
 
     def _arrived(self, connection: socket.socket, deadline: float) -> bytes:
         """What the guest sent, at least one byte. Raises WorkerLost."""
-        if not _ready(connection, select.POLLIN, deadline):
-            raise WorkerLost(f"no answer in time{self._said()}")
-        return self._received(connection, 1 << 16)
+        while True:
+            with contextlib.suppress(BlockingIOError):  # nothing came within PATIENCE_S
+                return self._received(connection, 1 << 16)
+            if time.monotonic() > deadline:
+                raise WorkerLost(f"no answer in time{self._said()}")
 
     def _raw(self, size: int, deadline: float) -> bytes:
         """`size` bytes of the attached stdio, which may be encrypted: no poll(2) tells of what is there."""
@@ -125,11 +130,13 @@ class DockerStream:
         return bytes(data)
 
     def _received(self, source: socket.socket, most: int) -> bytes:
-        """At least one byte and at most `most`. Raises WorkerLost."""
+        """At least one byte and at most `most`. Raises WorkerLost, BlockingIOError."""
         try:
             chunk = source.recv(most)
         except TimeoutError as error:
             raise WorkerLost(f"no answer in time{self._said()}") from error
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise WorkerLost(f"the container's stream broke: {error}{self._said()}") from error
         if not chunk:
@@ -160,6 +167,11 @@ class DockerStream:
             self._client.api.remove_container(self._id, force=True)
         except (docker.errors.APIError, requests.exceptions.RequestException):
             pass  # the engine is removing it already, or is gone; `start` prunes what is left
+
+
+def be_patient(connection: socket.socket) -> None:
+    """Have recv(2) itself wait, up to PATIENCE_S: a poll(2) before each costs 5 % of the host's time."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", PATIENCE_S, 0))
 
 
 def _ready(source: socket.socket, event: int, deadline: float) -> bool:

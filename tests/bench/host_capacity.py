@@ -88,6 +88,7 @@ class _Stream(docker.DockerStream):
 
     def __init__(self, connection: socket.socket) -> None:
         self.name, self.rendezvous_path = "stand-in", None
+        docker.be_patient(connection)
         self._connection, self._rendezvous, self._buffer = connection, None, bytearray()
 
     def _said(self) -> str:
