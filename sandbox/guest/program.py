@@ -28,6 +28,7 @@ from sandbox.guest import codec, kept, landlock, reports, script, seccomp, unitt
 from sandbox.guest.reports import WORKDIR
 
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
+STACK_BYTES = 8 * 2**20  # whatever the host's user has: how deep a program can recurse is no matter of the shell
 RESERVED_BYTES = 1024 * 2**20
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -142,12 +143,23 @@ def drop_shared_state() -> None:
     os.environ.clear()
     os.environ.update(ENVIRONMENT, HOME=WORKDIR, TMPDIR=WORKDIR)
     os.umask(0o077)
+    _usual_signals()
+    stack = _at_most(resource.RLIMIT_STACK, STACK_BYTES)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, _highest(resource.RLIMIT_STACK)))
     # Not 0, for which a machine's handler of core files is started all the same, outside and as root (core(5)).
     most = _at_most(resource.RLIMIT_CORE, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     # Not dumpable: its memory and descriptors are closed to programs, even where they share its uid.
     control_process(PR_SET_DUMPABLE, 0)
     control_process(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _usual_signals() -> None:
+    """As an interpreter has them that nobody started in the background: a shell ignores some there, nohup another."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # which the interpreter ignores itself
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _confine(rules: landlock.Rules | None) -> str | None:

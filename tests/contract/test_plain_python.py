@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -84,6 +85,31 @@ def _run(pool: Pool, source: str) -> End:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_ends_as_it_does_by_itself(sandboxed: dict[str, End], plain: dict[str, End], name: str) -> None:
     assert sandboxed[name] == plain[name]
+
+
+# What a program can see of how the harness itself was started.
+INHERITED = """
+import os, resource, signal
+print([name for name in dir(signal) if name.startswith("SIG") and "_" not in name
+       and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN], signal.getsignal(signal.SIGINT))
+print(signal.pthread_sigmask(signal.SIG_BLOCK, ()), resource.getrlimit(resource.RLIMIT_STACK)[0] >> 20, os.umask(0))
+"""
+OPEN = "import sys, sandbox\nwith sandbox.open(sys.argv[1], workers=1) as pool:\n    print(pool.run(sandbox.Program(source=sys.argv[2])).stdout)"
+IN_THE_BACKGROUND = (
+    "import os, signal, sys\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGUSR2})\n"
+    "for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGALRM):\n    signal.signal(each, signal.SIG_IGN)\n"
+    "os.umask(0)\nos.execv('/bin/sh', ['sh', '-c', 'ulimit -S -s 65536; exec \"$@\"', 'sh', *sys.argv[1:]])"
+)
+
+
+def test_how_the_harness_was_started_is_nothing_to_a_program(backend: str) -> None:
+    command = [sys.executable, "-c", OPEN, backend, INHERITED]
+    usual, background = (
+        subprocess.run([*before, *command], capture_output=True, text=True, timeout=100, check=True).stdout
+        for before in ([], [sys.executable, "-c", IN_THE_BACKGROUND])
+    )
+    assert usual == background
+    assert usual.splitlines() == ["['SIGPIPE', 'SIGXFSZ'] <built-in function default_int_handler>", "set() 8 18", ""]
 
 
 def test_there_are_enough_of_them() -> None:
