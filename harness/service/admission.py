@@ -9,19 +9,22 @@ A job is let in only where its turn is expected to come within its patience: the
 divided by the sandboxes. Otherwise, or where its turn has not come when the patience ends, `Refused` says when to come
 again. So a client has an answer in its own time, and every answer is true.
 
-Whoever waits for a job holds a place in it; equal programs in flight are one job with several places. When the last
-place is given up (the client hung up: the request's task is cancelled) a job that waits is forgotten, and one that runs
-has its sandbox destroyed, unless it ends by itself in the time that a new sandbox takes to start.
+Whoever waits for a job holds a place in it, a future of its own; equal programs in flight are one job with several
+places. When the last place is given up (the client hung up: the request's task is cancelled) a job that waits is
+forgotten, and one that runs has its sandbox destroyed, unless it ends by itself in the time that a new sandbox takes to
+start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
+import math
+import queue
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +37,7 @@ FIRST_GUESS_S = 0.05  # of a program, before any has run
 SMOOTHING = 0.05  # of the running mean of seconds in a sandbox
 ABANDON_AFTER_S = 0.5  # about what a new sandbox takes to start
 LARGEST_QUEUE = 100_000
+EARLY_S = 0.002  # that a loop's timer may be
 
 
 class Runner(Protocol):
@@ -95,14 +99,24 @@ class _Work:
 
 
 @dataclass(eq=False, slots=True)
+class _Place:
+    """Of one who waits. timer: when to look whether its client's time is over."""
+
+    patience: Patience
+    future: asyncio.Future[Execution]
+    taken: float
+    timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(eq=False, slots=True)
 class _Job:
     work: _Work
     key: tuple[object, ...]
     client: str
-    future: asyncio.Future[Execution]
-    places: int = 0
+    places: set[_Place] = field(default_factory=set)
     arrived: float = field(default_factory=time.monotonic)
     started: float | None = None
+    ended: bool = False
     cancellation: Cancellation = field(default_factory=Cancellation)
 
 
@@ -113,13 +127,17 @@ class Admission:
         self._runner = runner
         self._workers = workers
         self._metrics = metrics
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
+        self._handed: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, _Job] | None] = queue.SimpleQueue()
+        for number in range(workers):
+            threading.Thread(target=self._work, name=f"sandbox-{number}", daemon=True).start()
         self._queues: collections.OrderedDict[str, collections.deque[_Job]] = collections.OrderedDict()
         self._jobs: dict[tuple[object, ...], _Job] = {}  # in flight, by what they run
         self._queued = 0
         self._running = 0
         self._mean_s = FIRST_GUESS_S  # of one start of a program
         self.failures_in_a_row = 0  # of ours, since a program last had a verdict
+        metrics.queued.set_function(lambda: self._queued)
+        metrics.running.set_function(lambda: self._running)
 
     async def run(
         self, program: Program, tests: Tests | None, limits: Limits, *, client: str, patience: Patience
@@ -130,12 +148,17 @@ class Admission:
         above the pool's.
         """
         job = self._find_or_queue(_Work(program=program, tests=tests, limits=limits), client, patience)
-        job.places += 1
+        loop = asyncio.get_running_loop()
+        place = _Place(patience=patience, future=loop.create_future(), taken=loop.time())
+        job.places.add(place)
+        self._watch(job, place)
         try:
-            execution = await self._answer(job, patience)
+            execution = await place.future
         finally:
-            job.places -= 1
-            if not job.places:
+            if place.timer is not None:
+                place.timer.cancel()
+            job.places.discard(place)
+            if not job.places and not job.ended:
                 self._give_up(job)
         if execution.verdict is Verdict.INTERNAL_ERROR:
             raise InternalError(execution.detail)
@@ -155,7 +178,8 @@ class Admission:
 
     def close(self) -> None:
         """Let go of the threads; what runs goes on to its end, and is given up with the pool."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self._workers):
+            self._handed.put(None)
 
     def _find_or_queue(self, work: _Work, client: str, patience: Patience) -> _Job:
         key = work.key()
@@ -167,34 +191,32 @@ class Admission:
         if (patience.wait_s is not None and expected_s > patience.wait_s) or self._queued >= LARGEST_QUEUE:
             self._metrics.refusals.labels("queue").inc()
             raise Refused(patience.busy_code, max(1.0, expected_s - (patience.wait_s or 0.0)))
-        job = _Job(work=work, key=key, client=client, future=asyncio.get_running_loop().create_future())
-        job.future.add_done_callback(_look_at)
-        self._jobs[key] = job
+        job = self._jobs[key] = _Job(work=work, key=key, client=client)
         self._queues.setdefault(client, collections.deque()).append(job)
         self._queued += 1
         self._start_some()
         return job
 
-    async def _answer(self, job: _Job, patience: Patience) -> Execution:
-        """The job's end; Refused where its turn, or its end, is later than the client waits."""
-        arrived = time.monotonic()
-        for limit_s, too_late in ((patience.wait_s, "turn"), (patience.answer_s, "answer")):
-            if limit_s is None:
-                continue
-            left_s = arrived + limit_s - time.monotonic()
-            done, _ = await asyncio.wait([job.future], timeout=max(left_s, 0.0))
-            if done:
-                return job.future.result()
-            if too_late == "answer" or job.started is None:
-                self._metrics.refusals.labels(too_late).inc()
-                raise Refused(patience.busy_code, max(1.0, self.expected_wait_s(job.client)))
-        return await asyncio.shield(job.future)
+    def _watch(self, job: _Job, place: _Place) -> None:
+        """Refuse a place whose job has no turn, or no end, in its client's time; else look again later."""
+        if place.future.done():
+            return
+        loop, patience = asyncio.get_running_loop(), place.patience
+        turn_s = math.inf if patience.wait_s is None or job.started is not None else patience.wait_s
+        answer_s = math.inf if patience.answer_s is None else patience.answer_s
+        due = place.taken + min(turn_s, answer_s)
+        if due <= loop.time() + EARLY_S:
+            self._metrics.refusals.labels("turn" if turn_s <= answer_s else "answer").inc()
+            place.future.set_exception(Refused(patience.busy_code, max(1.0, self.expected_wait_s(job.client))))
+        elif due < math.inf:
+            place.timer = loop.call_at(due, self._watch, job, place)
 
     def _start_some(self) -> None:
         while self._running < self._workers and (job := self._next()) is not None:
-            self._start(job)
-        self._metrics.queued.set(self._queued)
-        self._metrics.running.set(self._running)
+            job.started = time.monotonic()
+            self._running += 1
+            self._metrics.waiting_s.observe(job.started - job.arrived)
+            self._handed.put((asyncio.get_running_loop(), job))
 
     def _next(self) -> _Job | None:
         """The oldest job of the key whose turn it is; the key goes to the end of the row."""
@@ -208,53 +230,42 @@ class Admission:
             return job
         return None
 
-    def _start(self, job: _Job) -> None:
-        loop = asyncio.get_running_loop()
-        job.started = time.monotonic()
-        self._running += 1
-        self._metrics.waiting_s.observe(job.started - job.arrived)
-
-        def finish(end: Callable[[], Execution]) -> None:
+    def _work(self) -> None:
+        """Of each thread: run what is handed to it."""
+        while (handed := self._handed.get()) is not None:
+            loop, job = handed
+            work = job.work
+            end: Execution | Exception
             try:
-                loop.call_soon_threadsafe(self._ended, job, end)
-            except RuntimeError:  # the loop is closed: the service is gone
-                pass
-
-        def work() -> None:
-            try:
-                execution = self._runner.run(
-                    job.work.program, job.work.tests, job.work.limits, cancellation=job.cancellation
-                )
+                end = self._runner.run(work.program, work.tests, work.limits, cancellation=job.cancellation)
             except Exception as error:
-                fault = error
-                finish(lambda: _raise(fault))
-            else:
-                finish(lambda: execution)
+                end = error
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the service is gone
+                loop.call_soon_threadsafe(self._ended, job, end)
+            del handed, job, work, end  # while it waits for the next one
 
-        self._threads.submit(work)
-
-    def _ended(self, job: _Job, end: Callable[[], Execution]) -> None:
+    def _ended(self, job: _Job, end: Execution | Exception) -> None:
         self._running -= 1
+        job.ended = True
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]
         assert job.started is not None
         took_s = time.monotonic() - job.started
         if not job.cancellation.cancelled:
             self._mean_s += SMOOTHING * (took_s / job.work.runs() - self._mean_s)
-        try:
-            execution = end()
-        except Exception as error:
-            self._failed(job, error)
+        if isinstance(end, Exception):
+            self._failed(job, end)
         else:
             self._metrics.execution_s.observe(took_s)
-            self._metrics.executions.labels(job.work.program.language, execution.verdict.value).inc()
-            failed = execution.verdict is Verdict.INTERNAL_ERROR
+            self._metrics.executions(job.work.program.language, end.verdict.value).inc()
+            failed = end.verdict is Verdict.INTERNAL_ERROR
             self.failures_in_a_row = self.failures_in_a_row + 1 if failed else 0
             if failed:
                 self._metrics.internal_errors.inc()
-                log.error("a sandbox failed: %s", execution.detail)
-            if not job.future.done():
-                job.future.set_result(execution)
+                log.error("a sandbox failed: %s", end.detail)
+            for place in job.places:
+                if not place.future.done():
+                    place.future.set_result(end)
         self._start_some()
 
     def _failed(self, job: _Job, error: Exception) -> None:
@@ -262,41 +273,27 @@ class Admission:
             self.failures_in_a_row += 1
             self._metrics.internal_errors.inc()
             log.error("a program could not be run: %s: %s", type(error).__name__, error)
-        if not job.future.done():
-            ours = InternalError(str(error)) if isinstance(error, SandboxError) else error
-            job.future.set_exception(ours)
+        for place in job.places:
+            if not place.future.done():
+                place.future.set_exception(InternalError(str(error)) if isinstance(error, SandboxError) else error)
 
     def _give_up(self, job: _Job) -> None:
         """Nobody waits for it any more."""
-        if job.future.done():
-            return
         if job.started is None:
-            queue = self._queues[job.client]
-            queue.remove(job)
-            if not queue:
+            waiting = self._queues[job.client]
+            waiting.remove(job)
+            if not waiting:
                 del self._queues[job.client]
             self._queued -= 1
             del self._jobs[job.key]
-            job.future.cancel()
             self._metrics.abandoned.labels("queued").inc()
-            self._metrics.queued.set(self._queued)
         else:
             asyncio.get_running_loop().call_later(ABANDON_AFTER_S, self._destroy, job)
 
     def _destroy(self, job: _Job) -> None:
-        if not job.places and not job.future.done():
+        if not job.places and not job.ended:
             if self._jobs.get(job.key) is job:
                 del self._jobs[job.key]  # nobody else is to wait for what is being destroyed
             # ending a container takes the engine some 0.1 s
             asyncio.get_running_loop().run_in_executor(None, job.cancellation.cancel)
             self._metrics.abandoned.labels("running").inc()
-
-
-def _raise(error: Exception) -> Execution:
-    raise error
-
-
-def _look_at(future: asyncio.Future[Execution]) -> None:
-    """An error that nobody waits for any more was logged; asyncio need not say so again."""
-    if not future.cancelled():
-        future.exception()

@@ -9,6 +9,7 @@ between two calls of ours is microseconds, and HTTP leaves no client surer than 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import select
@@ -31,6 +32,37 @@ SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name i
 DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
+class _Joined:
+    """A transport for one answer: its head goes out with what follows in the same pass of the loop.
+
+    That is one system call instead of two, and its client is woken once.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head: bytes | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """As a transport's."""
+        if self._head is None:
+            self._head = data
+            self._loop.call_soon(self.flush)
+        else:
+            self.flush(data)
+
+    def flush(self, data: bytes = b"") -> None:
+        """Send what waits, and `data`."""
+        if self._head or data:
+            self._transport.write((self._head or b"") + data)
+            self._head = b""
+
+    def close(self) -> None:
+        """As a transport's."""
+        self.flush()
+        self._transport.close()
+
+
 class Connection(Protocol):
     """A client's connection that knows whether its client is in the midst of a request."""
 
@@ -48,6 +80,10 @@ class Connection(Protocol):
         self._made = 0.0
         super().data_received(data)
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.transport = _Joined(self.transport, self.loop)
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         """The next request may begin; where it lies behind this one already, the protocol goes on to it."""
         self.asking = False
@@ -59,6 +95,8 @@ class Connection(Protocol):
         just_made = bool(self._made) and self.loop.time() < self._made + FIRST_WORDS_S
         if self.asking or busy or just_made or self.transport.is_closing() or self.transport.get_write_buffer_size():
             return
+        if self.cycle is not None:
+            self.cycle.transport.flush()  # type: ignore[attr-defined]  # it is a _Joined
         sock: Any = self.transport.get_extra_info("socket")
         if not _readable(sock):
             with contextlib.suppress(OSError):  # the client was quicker

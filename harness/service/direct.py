@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from harness.service import faults
 from harness.service.replies import AsciiJSON
@@ -81,7 +82,7 @@ def _is_json(scope: Any) -> bool:
 async def _answer(call: _Call, body: bytes, client: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, content and headers. An error that nobody foresaw is the gate's to count and to answer."""
     try:
-        given = call.body.model_validate(json.loads(body))
+        given = _parsed(call.body, body)
     except ValidationError as error:
         return _fault(faults.of_body(error.errors(include_input=False, include_url=False)))
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number or a nesting beyond what Python reads
@@ -93,7 +94,24 @@ async def _answer(call: _Call, body: bytes, client: str) -> tuple[int, bytes, di
         if fault is None:
             raise
         return _fault(fault)
-    return 200, _text(result.model_dump(mode="json")), {}
+    return 200, _written(result), {}
+
+
+def _parsed(body: type[BaseModel], content: bytes) -> BaseModel:
+    """By pydantic's parser, or Python's where that refuses: its faults are told. Raises ValueError, RecursionError."""
+    try:
+        return body.model_validate_json(content)
+    except ValidationError:
+        return body.model_validate(json.loads(content))
+
+
+def _written(result: BaseModel) -> bytes:
+    """As `_text`, by pydantic's writer where it gives ASCII."""
+    try:
+        content = result.__pydantic_serializer__.to_json(result)
+    except PydanticSerializationError:  # a lone surrogate
+        content = b""
+    return content if content and content.isascii() else _text(result.model_dump(mode="json"))
 
 
 def _fault(fault: faults.FaultAnswer) -> tuple[int, bytes, dict[str, str]]:

@@ -1,8 +1,8 @@
 """What every request passes before any route: keys, the size of its body, and its client's hanging up.
 
 Theory of operation. One ASGI application around the other. It reads the whole body first (a program is small), so from
-then on the only thing that a client can still say is that it is gone; the route runs in a task of its own, which is
-cancelled then. So whatever a route awaits, a place in the queue above all, is given up without the route knowing.
+then on the only thing that a client can still say is that it is gone. A task listens for that, and the request's own
+task is cancelled then: whatever a route awaits, a place in the queue above all, is given up without the route knowing.
 
 A key comes in `Authorization: Bearer`, in `X-Auth-Token`, or for clients that send no headers as the beginning of the
 path, `/k/KEY`, which no route sees and which is never logged.
@@ -68,19 +68,20 @@ class Gate:
         self.open_requests = 0
         self.in_hand = 0
         self.draining = False
-        self._routes: dict[asyncio.Future[None], bool] = {}  # that are at work; whether it is a standing one
+        self._routes: set[_Route] = set()  # that are at work
+        metrics.open_requests.set_function(lambda: self.open_requests)
 
     def drain(self) -> None:
         """Let no other request in, and end the streams on which a client waits for whatever may come."""
         self.draining = True
-        for route, standing in self._routes.items():
-            if standing:
-                route.cancel()
+        for route in self._routes:
+            if route.standing:
+                route.cut_off()
 
     def give_up(self) -> None:
         """Answer what is still in hand with what makes its client try again."""
         for route in self._routes:
-            route.cancel()
+            route.cut_off()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -89,14 +90,12 @@ class Gate:
             return
         answer = _Answer(send, lambda: self.draining)
         self.open_requests += 1
-        self._metrics.open_requests.set(self.open_requests)
         scope = dict(scope)
         try:
             await self._serve(scope, receive, answer)
         finally:
             self.open_requests -= 1
-            self._metrics.open_requests.set(self.open_requests)
-            self._metrics.requests.labels(_dialect(scope), str(answer.code or 499)).inc()
+            self._metrics.requests(_dialect(scope), str(answer.code or 499)).inc()
 
     async def _serve(self, scope: Any, receive: Receive, answer: _Answer) -> None:
         key = _take_key(scope)
@@ -159,31 +158,51 @@ class Gate:
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        route = asyncio.ensure_future(self._app(scope, replay, answer.send))
-        ears = asyncio.ensure_future(_hang_up(receive))
-        self._routes[route] = (scope["method"], scope["path"]) == STANDING
+        route = _Route(answer, gone, standing=(scope["method"], scope["path"]) == STANDING)
+        ears = asyncio.ensure_future(_hang_up(receive, route))
+        self._routes.add(route)
         try:
-            await asyncio.wait({route, ears}, return_when=asyncio.FIRST_COMPLETED)
-            gone.set()
-            if not route.done() and not answer.complete:
-                route.cancel()
-            hung_up = ears.done()
-            if not route.done():
-                await asyncio.wait({route})
-        finally:
-            standing = self._routes.pop(route)
-            ears.cancel()
-            route.cancel()
-        if route.cancelled():
-            if standing:
-                await answer.end()
-            elif not hung_up:
-                await self._refuse(scope, answer, "the service stopped before this was done")
-        elif (error := route.exception()) is not None:
+            await self._app(scope, replay, answer.send)
+        except asyncio.CancelledError:
+            if not route.end_of_cut():
+                raise
+        except Exception as error:
             self._metrics.internal_errors.inc()
             # never its text, which may hold a piece of a program
             log.error("a route failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
             await answer.fault(500, "the service failed; this says nothing about the program")
+        finally:
+            gone.set()
+            self._routes.discard(route)
+            route.over = True
+            ears.cancel()
+        if route.standing and route.cut:
+            await answer.end()
+        elif route.cut and not route.hung_up:
+            await self._refuse(scope, answer, "the service stopped before this was done")
+
+
+class _Route:
+    """A request at work in the present task. cut: it is to end before it is done. hung_up: for its client is gone."""
+
+    def __init__(self, answer: _Answer, gone: asyncio.Event, *, standing: bool) -> None:
+        self._task = asyncio.current_task()
+        self._answer = answer
+        self._gone = gone
+        self.standing = standing
+        self.cut = self.hung_up = self.over = False
+
+    def cut_off(self, *, hung_up: bool = False) -> None:
+        """End it, unless it has its whole answer."""
+        self.hung_up = self.hung_up or hung_up
+        self._gone.set()
+        if self._task is not None and not self.over and not self.cut and not self._answer.complete:
+            self.cut = True
+            self._task.cancel()
+
+    def end_of_cut(self) -> bool:
+        """Whether it was this that cancelled the task, which goes on then; else somebody wants the task's end."""
+        return self.cut and self._task is not None and self._task.uncancel() == 0
 
 
 class _Answer:
@@ -222,9 +241,10 @@ class _Answer:
         await self.send({"type": "http.response.body", "body": body})
 
 
-async def _hang_up(receive: Receive) -> None:
+async def _hang_up(receive: Receive, route: _Route) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    route.cut_off(hung_up=True)
 
 
 async def _read_past(scope: Any, receive: Receive) -> None:

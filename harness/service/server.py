@@ -66,6 +66,7 @@ async def _serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=KEEP_ALIVE_S,
+        proxy_headers=False,  # whose turn it is, no header says: any client could send it
         server_header=False,
         ws="none",
     )
