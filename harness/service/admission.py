@@ -120,6 +120,9 @@ class _Job:
     cancellation: Cancellation = field(default_factory=Cancellation)
 
 
+_Queue = collections.OrderedDict[_Job, None]  # one is taken out of a long queue as quickly as out of a short one
+
+
 class Admission:
     """The way into the pool. Use it from one event loop; `close` gives up the threads."""
 
@@ -130,7 +133,7 @@ class Admission:
         self._handed: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, _Job] | None] = queue.SimpleQueue()
         for number in range(workers):
             threading.Thread(target=self._work, name=f"sandbox-{number}", daemon=True).start()
-        self._queues: collections.OrderedDict[str, collections.deque[_Job]] = collections.OrderedDict()
+        self._queues: collections.OrderedDict[str, _Queue] = collections.OrderedDict()
         self._jobs: dict[tuple[object, ...], _Job] = {}  # in flight, by what they run
         self._queued = 0
         self._running = 0
@@ -192,7 +195,7 @@ class Admission:
             self._metrics.refusals.labels("queue").inc()
             raise Refused(patience.busy_code, max(1.0, expected_s - (patience.wait_s or 0.0)))
         job = self._jobs[key] = _Job(work=work, key=key, client=client)
-        self._queues.setdefault(client, collections.deque()).append(job)
+        self._queues.setdefault(client, collections.OrderedDict())[job] = None
         self._queued += 1
         self._start_some()
         return job
@@ -221,10 +224,10 @@ class Admission:
     def _next(self) -> _Job | None:
         """The oldest job of the key whose turn it is; the key goes to the end of the row."""
         while self._queues:
-            client, queue = next(iter(self._queues.items()))
-            job = queue.popleft()
+            client, waiting = next(iter(self._queues.items()))
+            job, _ = waiting.popitem(last=False)
             self._queues.move_to_end(client)
-            if not queue:
+            if not waiting:
                 del self._queues[client]
             self._queued -= 1
             return job
@@ -281,7 +284,7 @@ class Admission:
         """Nobody waits for it any more."""
         if job.started is None:
             waiting = self._queues[job.client]
-            waiting.remove(job)
+            del waiting[job]
             if not waiting:
                 del self._queues[job.client]
             self._queued -= 1
