@@ -140,7 +140,9 @@ def _torch() -> MachineCheck:
         "gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU: generation runs on the CPU'\n"
         "print(f'torch {torch.__version__}, transformers {transformers.__version__}; {gpu}')"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if answer.returncode != 0:
         reason = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else "no message"
         return MachineCheck(name="torch", state="broken", detail=reason, mend="pip install torch transformers")

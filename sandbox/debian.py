@@ -147,7 +147,7 @@ def find(family: str) -> Tree | None:
     """The family's file system where it has been made; None where not."""
     folder = cache_folder() / f"{family}-{digest(family)}"
     try:
-        versions = json.loads((folder / "contents.json").read_text())
+        versions = json.loads((folder / "contents.json").read_text("utf-8"))
     except FileNotFoundError:
         return None
     return Tree(family=family, root=folder / "root", digest=digest(family), versions=versions)
@@ -199,7 +199,7 @@ def digest(family: str) -> str:
     """Of what a family's file system is made of: another one has another name."""
     prepared = [languages.find(name).prepare for name in languages.of_family(family)]
     made_of: list[object] = [RECIPE, packages(family), prepared, sorted(LINKS.items()), SKIPPED]
-    made_of += [wheels.RECIPE + lock.read_text() for lock in wheel_locks(family)]
+    made_of += [wheels.RECIPE + lock.read_text("utf-8") for lock in wheel_locks(family)]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
 
 
@@ -258,7 +258,7 @@ def _fetch(wanted: tuple[str, ...], state: Path) -> list[Path]:
     (state / "lists" / "partial").mkdir(parents=True)
     (state / "archives" / "partial").mkdir(parents=True)
     (state / "status").touch()
-    (state / "preferences").write_text(PREFER_DEBIAN)
+    (state / "preferences").write_text(PREFER_DEBIAN, "utf-8")
     settings = {
         "Dir::State::lists": state / "lists",
         "Dir::State::status": state / "status",
@@ -284,7 +284,13 @@ def _apt(arguments: list[str]) -> None:
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, env=environment, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=FETCH_TIMEOUT_S,
+            env=environment,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as error:
         raise ImageError(f"Debian's archive did not answer in {FETCH_TIMEOUT_S} s") from error
@@ -305,12 +311,14 @@ def _reason(said: str) -> str:
 def _unpack(archive: Path, root: Path) -> tuple[str, str]:
     """Unpack one package; its name and version. Raises ImageError."""
     form = "${Package} ${Version}"
-    about = subprocess.run(["dpkg-deb", "--show", f"--showformat={form}", archive], capture_output=True, text=True)
+    about = subprocess.run(
+        ["dpkg-deb", "--show", f"--showformat={form}", archive], capture_output=True, encoding="utf-8", errors="replace"
+    )
     skipped = [part for pattern in SKIPPED for part in ("--exclude", pattern)]
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as source:
         unpacked = subprocess.run(
             ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", *skipped, "-C", root],
-            stdin=source.stdout, capture_output=True, text=True,
+            stdin=source.stdout, capture_output=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
     if about.returncode or source.returncode or unpacked.returncode:
         raise ImageError(f"{archive.name} cannot be unpacked: {(about.stderr + unpacked.stderr).strip()[:300]}")
@@ -323,7 +331,7 @@ def _finish(root: Path) -> None:
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
-    (root / "etc" / "passwd").write_text(PASSWD)
+    (root / "etc" / "passwd").write_text(PASSWD, "utf-8")
     for name, pattern in LINKS.items():
         behind = sorted(root.glob(pattern))
         if behind and not os.path.lexists(root / name):
@@ -364,7 +372,8 @@ def _run_inside(name: str, command: list[str]) -> subprocess.CompletedProcess[st
     path = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, env=path, stdin=subprocess.DEVNULL,
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=FETCH_TIMEOUT_S, env=path,
+            stdin=subprocess.DEVNULL,
             check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

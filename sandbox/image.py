@@ -93,7 +93,7 @@ def _libraries(objects: Iterable[Path]) -> set[str]:
     objects = list(objects)
     for start in range(0, len(objects), 100):
         batch = [str(path) for path in objects[start : start + 100]]
-        listing = subprocess.run(["ldd", *batch], capture_output=True, text=True, check=False)
+        listing = subprocess.run(["ldd", *batch], capture_output=True, encoding="utf-8", errors="replace", check=False)
         for line in listing.stdout.splitlines():
             match = re.search(r"=> (/\S+)|^\s+(/\S+ld-\S+)", line)
             if match:

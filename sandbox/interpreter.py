@@ -90,7 +90,9 @@ def packages(python: Interpreter) -> Path:
 def _ask(path: Path) -> list[str] | None:
     """What `ASK` says of an interpreter; None where it does not run."""
     try:
-        said = subprocess.run([path, "-I", "-c", ASK], capture_output=True, text=True, timeout=20, check=True).stdout
+        said = subprocess.run(
+            [path, "-I", "-c", ASK], capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=True
+        ).stdout
         answer: list[str] = json.loads(said)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

@@ -34,7 +34,7 @@ def unpack(lock: Path, root: Path, note: Callable[[str], None]) -> dict[str, str
     """
     if platform.machine() != MACHINE:
         raise ImageError(f"the wheels of {lock.name} are for {MACHINE}, and this machine is {platform.machine()}")
-    pins = dict(_PIN.findall(lock.read_text()))
+    pins = dict(_PIN.findall(lock.read_text("utf-8")))
     note(f"fetching {len(pins)} wheels (once; some 300 MB): {', '.join(list(pins)[:5])} ...")
     target = root / PACKAGES
     target.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,9 @@ def _compile(root: Path) -> None:
         str(root / PACKAGES), str(root / f"usr/lib/python{PYTHON}"),
     ]  # fmt: skip
     environment = {"PYTHONHOME": str(root / "usr"), "LC_ALL": "C.UTF-8"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+    ended = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=environment, stdin=subprocess.DEVNULL
+    )
     if not any((root / PACKAGES).glob("*/__pycache__/*.pyc")):  # single modules of another Python may well not compile
         raise ImageError(f"the libraries of {PACKAGES} cannot be compiled: {ended.stderr.strip()[-300:]}")
 
@@ -79,7 +81,14 @@ def _pip(lock: Path, target: Path) -> None:
         "--target", str(target), "--requirement", str(lock),
     ]  # fmt: skip
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL)
+        ended = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )
     except subprocess.TimeoutExpired as error:
         raise ImageError(f"the package index did not give the wheels in {TIMEOUT_S} s") from error
     if ended.returncode != 0:

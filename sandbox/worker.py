@@ -338,7 +338,7 @@ def _packed_tests(tests: Tests) -> tuple[str, bytes]:
 
 def _guest_sources() -> list[tuple[str, str]]:
     folder = importlib.resources.files("sandbox.guest")
-    return [(name, folder.joinpath(f"{name}.py").read_text()) for name in GUEST_MODULES]
+    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in GUEST_MODULES]
 
 
 def guest_fingerprint() -> str:

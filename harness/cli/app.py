@@ -6,6 +6,7 @@ end a command alike. Nothing heavy is imported before `starting` has shown that 
 
 from __future__ import annotations
 
+import io
 import itertools
 import shlex
 import signal
@@ -25,6 +26,7 @@ class Terminated(KeyboardInterrupt):
 def main() -> None:
     """Run the command line; never returns."""
     before = _hear_sigterm()
+    _escape_what_cannot_be_printed()
     try:
         starting.start(sys.argv[1:])
         from harness.cli import completions, tree  # measured: typer takes 0.1 s
@@ -43,6 +45,13 @@ def main() -> None:
         starting.stop()
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def _escape_what_cannot_be_printed() -> None:
+    """Where the terminal's encoding lacks a character, such as any beyond ASCII with LC_ALL=C, show its escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _hear_sigterm() -> signal.Handlers | None:

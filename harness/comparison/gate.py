@@ -52,8 +52,10 @@ class Gate:
             return f"failed: {seen}, and the drop allowed is {allowed}"
         if self.outcome is Outcome.PASSED:
             return f"passed: {seen}; a drop of more than {allowed} is ruled out"
+        count = self.row.difference.n_problems
+        problems = "1 problem" if count == 1 else f"{count} problems"
         return (
-            f"undecided: {seen}; with {self.row.difference.n_problems} problems a drop of up to {self.high:.1f} {unit} "
+            f"undecided: {seen}; with {problems} a drop of up to {self.high:.1f} {unit} "
             f"cannot be ruled out, and the drop allowed is {allowed}"
         )
 

@@ -10,7 +10,9 @@ def memory_bytes() -> list[int]:
     """Bytes of memory of each GPU that CUDA_VISIBLE_DEVICES leaves; none without an nvidia-smi that works."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        found = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     if found.returncode != 0:

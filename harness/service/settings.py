@@ -72,7 +72,7 @@ def is_loopback(host: str) -> bool:
 def read_keys(file: Path) -> frozenset[str]:
     """The keys in a file, one a line; empty lines and lines that begin with # are left out. Raises InputError."""
     try:
-        lines = [line.strip() for line in file.read_text().splitlines()]
+        lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--key-file {file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     keys = frozenset(line for line in lines if line and not line.startswith("#"))

@@ -87,7 +87,7 @@ def refusal(said: str, settings: Path = Path("/proc/sys")) -> str:
         )
     for name, refused, allowed in SWITCHES:
         switch = settings / name
-        if switch.is_file() and switch.read_text().strip() == refused:
+        if switch.is_file() and switch.read_text("utf-8").strip() == refused:
             key = name.replace("/", ".")
             return (
                 f"user namespaces are switched off for ordinary users here ({key} is {refused}), and bwrap needs them: "

@@ -121,7 +121,7 @@ def available() -> str | None:
         command = [*_command(Limits(), _bwrap.find().path), "true"]
     except SandboxUnavailable as error:
         return str(error)
-    probe = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    probe = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False)
     return _bwrap.refusal(probe.stderr.strip()) if probe.returncode != 0 else None
 
 
