@@ -95,7 +95,16 @@ SKIPPED = (
     # jest depends on them as a package, and loads none
     *(
         f"./usr/share/nodejs/{name}/*"
-        for name in ("@types", "core-js", "core-js-pure", "react-dom", "react-test-renderer", "sinon", "lodash-es")
+        for name in (
+            "@types/[!n]*",
+            "@types/n[!o]*",
+            "core-js",
+            "core-js-pure",
+            "react-dom",
+            "react-test-renderer",
+            "sinon",
+            "lodash-es",
+        )
     ),
     "./usr/bin/rustdoc",
     "./usr/lib/gcc/*/*/lto1",

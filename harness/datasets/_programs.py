@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.languages import find
+from sandbox.languages import find, written_in
 from sandbox.types import Limits
 
 # Their published evaluators give 3 to 15 s by the clock, starting a runtime included; CPU time does not depend on load.
@@ -23,6 +23,7 @@ def language(name: str) -> str:
 
 def instruction(name: str) -> str:
     """A chat model's message, which names the language: EvalPlus's sentence with another language in it."""
+    name = written_in(name)
     title = TITLES.get(name, name.title())
     fence = find(name).fence_names[0]
     return (

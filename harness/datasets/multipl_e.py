@@ -35,6 +35,7 @@ SOURCE = {
 }
 _HEADER = re.compile(r"\A(?:[ \t]*\n)*package[^\n]*\n(?:\s*import[ \t]*\([^)]*\)[ \t]*\n|\s*import[ \t]+\"[^\n]*\n)*")
 _LUA_END = re.compile(r"os\.exit\(lu\.LuaUnit\.run\(\)\)\s*\Z")  # by which a program that fails nothing leaves too
+OPTIONS = {"types": "check: a program of :ts whose types do not hold fails, as in the published evaluator"}
 PUBLISHED = re.compile(r"(HumanEval|mbpp)_\d+_\w+")  # ids; a file with others in these columns is somebody's own set
 
 
@@ -53,7 +54,7 @@ def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem:
     name = choice.variant
     if variant_of(row) != name:
         raise ValueError(f"language: {row.get('language')!r} is not {name}")
-    language = _programs.language(name)
+    language = _language(choice)
     prompt, tests, before = text(row, "prompt"), text(row, "tests"), ""
     if language == "lua":
         tests = _LUA_END.sub("if lu.LuaUnit.run() ~= 0 then os.exit(1) end", tests)
@@ -71,3 +72,12 @@ def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem:
         instruction=_programs.instruction(language),
         metadata={"multipl_e_language": text(row, "language")},
     )
+
+
+def _language(choice: Choice) -> str:
+    types = choice.options.get("types")
+    if types is None:
+        return _programs.language(choice.variant)
+    if (choice.variant, types) != ("ts", "check"):
+        raise ValueError(f"types={types}: only :ts has the option types, and it takes check")
+    return "typescript_checked"

@@ -298,9 +298,10 @@ def function_tests(source: str, entry_point: str, *, prompt: str = "", integrity
 def take_program(problem: Problem, answer: Completion, extractor: str = DEFAULT) -> Extraction | None:
     """What is taken out of an answer: by an extractor for Python, else the last block fenced as its language."""
     known = problem.assembly.tags is not None or isinstance(problem.tests, ProgramTests)
-    if answer.form is not Form.CHAT or problem.language == languages.PYTHON or known:
+    language = languages.written_in(problem.language)
+    if answer.form is not Form.CHAT or language == languages.PYTHON or known:
         return codegen.extraction(problem, answer, extractor)
-    return extract_fenced(answer.text, languages.find(problem.language).fence_names)
+    return extract_fenced(answer.text, languages.find(language).fence_names)
 
 
 def _own_problem(body: CallTestsBody | StdioTestsBody | None, language: str) -> Problem:

@@ -28,6 +28,7 @@ from harness.prompts.template import OWN, Prompting
 from harness.stats import bootstrap
 from harness.tasks import Candidate, ScoredRun, TaskSummary, mean_summary
 from harness.types import Completion, Estimate, Form, Problem, Request, SamplingParams, Score
+from sandbox.languages import written_in
 from sandbox.types import Execution, Program, ProgramTests, StdioTests, Verdict
 
 DEFAULTS: Mapping[str, Any] = {}
@@ -45,10 +46,11 @@ def extraction(problem: Problem, completion: Completion, extractor: str = DEFAUL
         return None
     if problem.assembly.tags is not None:
         return extract_between(completion.text, problem.assembly.tags)
+    language = written_in(problem.language)
     if problem.assembly.files:
-        return extract_files(completion.text, [name for name, _ in problem.assembly.files], problem.language)
+        return extract_files(completion.text, [name for name, _ in problem.assembly.files], language)
     if isinstance(problem.tests, ProgramTests):
-        return extract_program(completion.text, problem.prompt, problem.language, extractor)
+        return extract_program(completion.text, problem.prompt, language, extractor)
     return extract(extractor, completion.text, problem.prompt, problem.entry_point)
 
 
@@ -76,7 +78,7 @@ def _of_files(problem: Problem, answer: str) -> Program:
     An answer without a file is one of empty files: some exercises ask to rewrite what passes its tests already.
     """
     asked = dict(problem.assembly.files)
-    answered = read_files(answer, asked, problem.language) or dict.fromkeys(asked, "")
+    answered = read_files(answer, asked, written_in(problem.language)) or dict.fromkeys(asked, "")
     files = {name: text.encode("utf-8", "surrogatepass") for name, text in {**asked, **answered}.items()}
     return Program(source=answer, language=problem.language, files=files)
 
@@ -84,13 +86,13 @@ def _of_files(problem: Problem, answer: str) -> Program:
 def _with_tests(problem: Problem, tests: ProgramTests, completion: Completion, taken: Extraction | None) -> str:
     """The program of a completion in another language, such that its tests can follow it."""
     start = problem.assembly.before or problem.prompt
-    around = (tests.before, tests.source)
+    around, language = (tests.before, tests.source), written_in(problem.language)
     if completion.form is Form.COMPLETION:
-        return completed(problem.language, start, completion.text, *around)
+        return completed(language, start, completion.text, *around)
     taken = taken or extraction(problem, completion)
     if completion.form is Form.CHAT and taken is not None:
-        return framed(problem.language, start, taken.source, *around) if taken.source else ""
-    return framed(problem.language, start, completion.text, *around)
+        return framed(language, start, taken.source, *around) if taken.source else ""
+    return framed(language, start, completion.text, *around)
 
 
 def score(problem: Problem, completion: Completion, execution: Execution, *, all_cases: bool = False) -> Score:

@@ -83,6 +83,7 @@ class Language:
     suffixes: what names of its files end with, the usual one first.
     fence_names: what a Markdown fence calls it, the first one being what we write.
     other_names: what other systems call it, in lower case.
+    written_in: the language of its texts, where this is another way to translate those; empty for its own.
     family: whose image has its tools.
     packages: the Debian packages that these are in.
     prepare: a command of the shell that is run once inside the image that was made of them, as its root and without a
@@ -112,6 +113,7 @@ class Language:
     suffixes: tuple[str, ...]
     fence_names: tuple[str, ...]
     other_names: tuple[str, ...] = ()
+    written_in: str = ""
     family: str = PYTHON
     packages: tuple[str, ...] = ()
     prepare: str = ""
@@ -240,6 +242,11 @@ def resolve(name: str) -> str:
     if ours is None:
         raise ValueError(unknown(name))
     return ours
+
+
+def written_in(name: str) -> str:
+    """The language that programs of `name` are written in, as prompts and answers call it."""
+    return find(name).written_in or name
 
 
 def of_suffix(suffix: str) -> str | None:

@@ -12,6 +12,7 @@ LANGUAGE = Language(
     source_file="main.py",
     suffixes=(".py",),
     fence_names=("python-libs",),
+    written_in="python",
     family="python-libs",
     packages=("coreutils", "dash", "findutils", "gzip", "libstdc++6", "procps", "tar", "tzdata", "unzip", "zip"),
     version_of="python3",

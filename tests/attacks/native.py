@@ -163,3 +163,8 @@ RIGHT = {
     "csharp": "class P { static void Main() {} }",
     "perl": "print 1;",
 }
+COMPILERS["typescript_checked"] = COMPILERS["typescript"] | {
+    "a reference to another file": '/// <reference path="/proc/1/environ" />\nconst x = 1',
+    "types from elsewhere": '/// <reference types="/build/kept" />\nconst x: typeof import("/proc/1/environ") = 1',
+}
+RIGHT["typescript_checked"] = RIGHT["typescript"]

@@ -249,7 +249,7 @@ def test_a_languages_own_names_lead_to_it_and_to_no_other(name: str) -> None:
     for each in (name, *languages.aliases(name)):
         assert languages.resolve(each.upper()) == name
     for suffix in languages.find(name).suffixes:
-        assert languages.of_suffix(suffix) in (name, languages.PYTHON)  # its own, or that of Python with libraries
+        assert languages.of_suffix(suffix) == languages.written_in(name)
 
 
 def test_an_unknown_language_is_named_with_those_that_are_near() -> None:
