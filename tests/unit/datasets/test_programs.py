@@ -90,3 +90,23 @@ def test_lua_units_do_not_leave_with_exit_code_0(tmp_path: Path) -> None:
     row = {**MULTIPL_E, "language": "lua", "tests": "lu = require('luaunit')\n\nos.exit(lu.LuaUnit.run())"}
     tests = only(tmp_path, row).tests
     assert isinstance(tests, ProgramTests) and "os.exit(lu" not in tests.source and "~= 0" in tests.source
+
+
+TYPESCRIPT = {
+    **MULTIPL_E, "language": "ts", "prompt": "//The sum.\nfunction add(a: number, b: number): number {\n",
+    "tests": "declare var require: any;\nconst assert = require('node:assert');\nassert.equal(add(1, 2), 3);\n",
+}  # fmt: skip
+
+
+def test_types_are_checked_where_it_is_asked_for(tmp_path: Path) -> None:
+    plain, checked = only(tmp_path, TYPESCRIPT), only(tmp_path, TYPESCRIPT, ":ts,types=check")
+    assert (plain.language, checked.language) == ("typescript", "typescript_checked")
+    assert checked.dataset == "multipl-e:ts,types=check" and checked.instruction == plain.instruction
+    reply = "```typescript\nfunction add(a: number, b: number): number {\n    return a + b;\n}\n```"
+    assert source(checked, reply, Form.CHAT) == source(plain, reply, Form.CHAT)
+
+
+@pytest.mark.parametrize(("row", "chosen"), [(TYPESCRIPT, ":ts,types=strict"), (MULTIPL_E, ":cpp,types=check")])
+def test_an_option_that_a_language_does_not_have_is_refused(tmp_path: Path, row: dict[str, Any], chosen: str) -> None:
+    with pytest.raises(ProblemError, match="only :ts has the option types, and it takes check"):
+        only(tmp_path, row, chosen)
