@@ -74,6 +74,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "checkpoint").symlink_to(ROOT / "harness" / "models" / "nano")
     (folder / "main.py").write_text("import sys\nprint(sys.argv[1:], open('data.csv').read())\n")
     (folder / "main.cpp").write_text('#include <cstdio>\nint main() { std::puts("42"); }\n')
+    (folder / "main.ts").write_text("const x: number = 42; console.log(x)\n")
     (folder / "data.csv").write_text("a,b\n1,2\n")
     words = ["amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "heath"]
     texts = [{"text": " ".join(words[(n * k) % 8] + str(n * k) for k in range(1, 12))} for n in range(1, 61)]
