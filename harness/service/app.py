@@ -112,8 +112,11 @@ def _add_faults(app: FastAPI) -> None:
         assert fault is not None
         return _reply(fault)
 
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         found = error.errors()
+        if found[0]["type"] == "model_attributes_type" and "json" not in request.headers.get("content-type", ""):
+            return _reply(faults.FaultAnswer(code=422, detail="the body must be JSON, sent with the header "
+                                                              "content-type: application/json"))  # fmt: skip
         if any(fault["type"] == "json_invalid" for fault in found):
             return _reply(faults.not_json(found[0].get("ctx", {}).get("error", "")))
         return _reply(faults.of_body(found))

@@ -33,7 +33,7 @@ def of_error(error: Exception) -> FaultAnswer | None:
                 code=error.code, detail=str(error), headers={"retry-after": f"{error.retry_after_s:.0f}"}
             )
         case InternalError():
-            detail = f"the sandbox failed, which says nothing about the program: {error}"
+            detail = f"the service failed, which says nothing about the program: {error}"
             return FaultAnswer(code=500, detail=detail)
         case BadRequest():
             return FaultAnswer(code=422, detail=str(error))

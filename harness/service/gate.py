@@ -41,7 +41,11 @@ BODIES_IN_HAND = 8  # of the largest size, together
 
 
 class _TooLargeError(Exception):
-    pass
+    """One body is."""
+
+
+class _FullError(Exception):
+    """All bodies in hand are, together."""
 
 
 class Gate:
@@ -129,24 +133,43 @@ class Gate:
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if int(declared) > self._max_body_bytes:
             raise _TooLargeError
+        chunks: list[bytes] = []
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await _read(receive, self._max_body_bytes)
+                there = await self._read(receive, chunks)
+            if there:
+                chunks[:] = [b"".join(chunks)]  # held once
+                await self._until_hang_up(scope, receive, chunks[0], answer)
         except TimeoutError:
             await answer.fault(408, "the body did not come in time", {"connection": "close"})
-            return
-        if body is None:
-            return
-        if body and self._held_bytes + len(body) > BODIES_IN_HAND * self._max_body_bytes:
+        except _FullError:
             self._metrics.refusals.labels("memory").inc()
+            await _read_past(scope, receive)
             code = self._busy_codes.get(scope["path"], 429)
             await answer.fault(code, "busy: too many large requests at once", {"retry-after": "1"})
-            return
-        self._held_bytes += len(body)
-        try:
-            await self._until_hang_up(scope, receive, body, answer)
         finally:
-            self._held_bytes -= len(body)
+            self._held_bytes -= sum(map(len, chunks))
+
+    async def _read(self, receive: Receive, chunks: list[bytes]) -> bool:
+        """Take the body into `chunks`; whether the client is still there. Raises _TooLargeError, _FullError.
+
+        What is being read counts already: many clients that send slowly hold as much as those that are served.
+        """
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return False
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                raise _TooLargeError
+            if chunk and self._held_bytes + len(chunk) > BODIES_IN_HAND * self._max_body_bytes:
+                raise _FullError
+            chunks.append(chunk)
+            self._held_bytes += len(chunk)
+            if not message.get("more_body", False):
+                return True
 
     async def _until_hang_up(self, scope: Any, receive: Receive, body: bytes, answer: _Answer) -> None:
         gone = scope["hang_up"] = asyncio.Event()
@@ -255,22 +278,6 @@ async def _read_past(scope: Any, receive: Receive) -> None:
         async with asyncio.timeout(REFUSED_BODY_S):
             while (message := await receive())["type"] != "http.disconnect" and message.get("more_body", False):
                 pass
-
-
-async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body; None where the client is gone. Raises _TooLargeError."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise _TooLargeError
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 def _take_key(scope: Any) -> bytes:

@@ -69,8 +69,7 @@ class Judging:
         self.languages = languages
         self._settings = settings
         self._admission = admission
-        self._sets: dict[str, ProblemSet] = {}
-        self._loading = asyncio.Lock()
+        self._sets: dict[str, asyncio.Future[ProblemSet]] = {}
 
     # -- what is run
 
@@ -150,10 +149,15 @@ class Judging:
         plain = name.lower().replace("+", "plus").replace("human-eval", "humaneval")
         if plain.partition(":")[0].replace("_", "-") not in [each.replace("+", "plus") for each in known]:
             raise BadRequest(f"problem: unknown set {name!r}{did_you_mean(plain, known)}; known: {', '.join(known)}")
-        async with self._loading:
-            if plain not in self._sets:
-                self._sets[plain] = await asyncio.to_thread(_load, plain, self._settings.cache)
-        return self._sets[plain]
+        if plain not in self._sets:
+            self._sets[plain] = asyncio.ensure_future(asyncio.to_thread(_load, plain, self._settings.cache))
+        loading = self._sets[plain]
+        try:
+            return await asyncio.shield(loading)  # others wait for it too
+        except Exception:
+            if self._sets.get(plain) is loading:  # who asks next tries again
+                del self._sets[plain]
+            raise
 
     # -- running
 

@@ -99,7 +99,7 @@ async def _attributed(result: Awaitable[Any]) -> Any:
     except (BadRequest, Refused) as error:
         raise ToolError(str(error)) from None
     except InternalError as error:
-        raise ToolError(f"the sandbox failed, which says nothing about the program: {error}") from None
+        raise ToolError(f"the service failed, which says nothing about the program: {error}") from None
 
 
 async def _until_hang_up(ctx: Context, result: Coroutine[Any, Any, Any]) -> Any:

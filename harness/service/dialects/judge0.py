@@ -14,6 +14,7 @@ import collections
 import secrets
 import signal
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 BUSY = 503
 KEPT, KEPT_S = 10_000, 600.0
-KEPT_BYTES = 64 << 20  # of what programs printed
+KEPT_BYTES = 64 << 20  # of what programs printed, and as much of programs that have not ended
 PATIENCE_S = 60.0
 # Judge0's ids, of its version 1.13; several are versions of one language
 IDS = {
@@ -99,17 +100,21 @@ class _Kept:
             collections.OrderedDict()
         )
         self._bytes = 0  # of those that have ended
+        self._running_bytes = 0  # of the programs of those that have not
 
-    def add(self, token: str, task: asyncio.Task[dict[str, Any]]) -> None:
-        """Raises Refused where all that are kept are still running."""
+    def add(self, token: str, program_bytes: int, run: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        """Start `run` and keep it. Raises Refused where too many, or too large ones, are still running."""
         self._forget()
-        if len(self._tasks) >= KEPT:
-            task.cancel()
+        if len(self._tasks) >= KEPT or (self._running_bytes and self._running_bytes + program_bytes > KEPT_BYTES):
+            run.close()
             raise Refused(BUSY, 5.0)
+        task = asyncio.ensure_future(run)
         self._tasks[token] = time.monotonic(), task
-        task.add_done_callback(self._ended)
+        self._running_bytes += program_bytes
+        task.add_done_callback(lambda task: self._ended(task, program_bytes))
 
-    def _ended(self, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _ended(self, task: asyncio.Task[dict[str, Any]], program_bytes: int) -> None:
+        self._running_bytes -= program_bytes
         self._bytes += _size(task)
         self._forget()
 
@@ -150,7 +155,8 @@ def router(service: Service) -> APIRouter:
         token = secrets.token_hex(16)
         if wait:
             return AsciiJSON(_encoded(await _run(service, candidate, client(request), token), base64_encoded), 201)
-        kept.add(token, asyncio.create_task(_run(service, candidate, client(request), token)))
+        size = sum(len(text or "") for text in (body.source_code, body.stdin, body.expected_output))
+        kept.add(token, size, _run(service, candidate, client(request), token))
         return AsciiJSON({"token": token}, 201)
 
     busy: dict[int | str, dict[str, Any]] = {BUSY: {"description": "busy: try again"}}

@@ -121,3 +121,34 @@ def test_a_service_that_stops_says_it_in_the_words_of_its_clients() -> None:
     )  # fmt: skip
     app.drain()
     assert [ask(app, path).status_code for path in ("/run_code", "/v1/execute")] == [504, 503]
+
+
+def test_bodies_that_are_still_on_their_way_count_among_those_that_are_held() -> None:
+    async def main() -> list[int | None]:
+        app, ended = gate(keys=frozenset()), asyncio.Event()
+
+        async def post(rest: asyncio.Event) -> int | None:
+            pieces = [{"type": "http.request", "body": b"x" * (1 << 20), "more_body": True},
+                      {"type": "http.request", "body": b"", "more_body": False}]  # fmt: skip
+            codes: list[int] = []
+
+            async def receive() -> dict[str, Any]:
+                if len(pieces) < 2:
+                    await rest.wait()
+                return pieces.pop(0) if pieces else await asyncio.Future()
+
+            async def send(message: Any) -> None:
+                codes.append(message.get("status", 0))
+
+            await app({"type": "http", "method": "POST", "path": "/x", "headers": []}, receive, send)
+            return codes[0]
+
+        slow = [asyncio.create_task(post(ended)) for _ in range(8)]
+        await asyncio.sleep(0.05)
+        at_once = asyncio.Event()
+        at_once.set()
+        refused = await post(at_once)
+        ended.set()
+        return [refused, *await asyncio.gather(*slow), await post(at_once)]
+
+    assert asyncio.run(main()) == [429, *[200] * 9]
