@@ -49,6 +49,10 @@ Languages = Annotated[
     ),
 ]
 Backend = Annotated[str | None, typer.Option("--sandbox", help=options.help_of("sandbox"))]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Where downloaded problem sets are kept. Default: ~/.cache/codegen-harness.", show_default=False),
+]
 
 app = typer.Typer(help="Keep a model server or a sandbox service up.", no_args_is_help=True)
 
@@ -110,7 +114,7 @@ def sandbox(
     drain_s: Annotated[float, typer.Option(help="For the requests in hand when it is told to stop.")] = 30.0,
     key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one a line.")] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody in who can reach it.")] = False,
-    cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    cache: Cache = None,
     languages: Languages = None,
     backend: Backend = None,
     flags: options.Flags,
@@ -136,7 +140,7 @@ def sandbox(
         drain_s=drain_s,
         keys=read_keys(key_file) if key_file else frozenset(),
         no_key=no_key,
-        cache=cache,
+        cache=cache or options.cache_folder(),
         isolation=boxes.Isolation(flags["isolation"] or boxes.Isolation.POOL),
         runtime=flags["runtime"],
     )
@@ -156,7 +160,7 @@ def sandbox(
 def mcp(
     *,
     memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
-    cache: Annotated[Path, typer.Option(help="Where downloaded problem sets are kept.")] = Path(".cache"),
+    cache: Cache = None,
     languages: Languages = None,
     backend: Backend = None,
     flags: options.Flags,
@@ -169,7 +173,8 @@ def mcp(
         raise InputError(_missing(error)) from error
 
     starting.stop()  # from here on only the agent is talked to
-    settings = Settings(workers=flags["workers"] or 1, memory_mib=memory_mib, max_memory_mib=memory_mib, cache=cache)
+    settings = Settings(workers=flags["workers"] or 1, memory_mib=memory_mib, max_memory_mib=memory_mib,
+                        cache=cache or options.cache_folder())  # fmt: skip
     with _pools(settings, backend, languages, flags) as pool:
         mcp_tools.serve_stdio(settings, pool)
 
