@@ -69,7 +69,8 @@ class Judging:
         self.languages = languages
         self._settings = settings
         self._admission = admission
-        self._sets: dict[str, asyncio.Future[ProblemSet]] = {}
+        self._sets: dict[str, ProblemSet] = {}
+        self._loading: dict[str, asyncio.Future[None]] = {}
 
     # -- what is run
 
@@ -150,14 +151,16 @@ class Judging:
         if plain.partition(":")[0].replace("_", "-") not in [each.replace("+", "plus") for each in known]:
             raise BadRequest(f"problem: unknown set {name!r}{did_you_mean(plain, known)}; known: {', '.join(known)}")
         if plain not in self._sets:
-            self._sets[plain] = asyncio.ensure_future(asyncio.to_thread(_load, plain, self._settings.cache))
-        loading = self._sets[plain]
+            if plain not in self._loading:
+                self._loading[plain] = asyncio.ensure_future(self._load(plain))
+            await asyncio.shield(self._loading[plain])  # others wait for it too
+        return self._sets[plain]
+
+    async def _load(self, name: str) -> None:
         try:
-            return await asyncio.shield(loading)  # others wait for it too
-        except Exception:
-            if self._sets.get(plain) is loading:  # who asks next tries again
-                del self._sets[plain]
-            raise
+            self._sets[name] = await asyncio.to_thread(_load, name, self._settings.cache)
+        finally:
+            del self._loading[name]
 
     # -- running
 
