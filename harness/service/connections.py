@@ -80,9 +80,12 @@ class Connection(Protocol):
         self._made = 0.0
         super().data_received(data)
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        cycle.transport = _Joined(self.transport, self.loop)
-        super()._start_asgi_task(cycle, app)
+    def on_headers_complete(self) -> None:
+        """A request has begun: it has a cycle, whose task does not run before the loop's next pass."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = _Joined(self.transport, self.loop)  # type: ignore[assignment]  # what a cycle uses
 
     def on_response_complete(self) -> None:
         """The next request may begin; where it lies behind this one already, the protocol goes on to it."""
