@@ -146,6 +146,7 @@ def read_tests(text: str) -> Tests:
             **texts,
             integrity=Integrity(_value(record, "integrity", str)),
             all_cases=bool(_optional(record, "all_cases", bool)),
+            repeatable=bool(_optional(record, "repeatable", bool)),
         )
     if kind == "stdio":
         cases = [_typed(each, dict, "cases") for each in _value(record, "cases", list)]

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox import languages, preflight
+from sandbox.answers import KnownAnswers
 from sandbox.errors import Cancelled, MachineTooBusy, SandboxError, SandboxUnavailable, WorkerLost
 from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker, digest_of
@@ -92,6 +93,7 @@ class Pool:
         self.backend = backend
         self.workers = workers
         self.ceiling = ceiling
+        self.answers: KnownAnswers | None = None  # where answers that tests accepted are kept
         self.family = family
         self._start = start
         self._uids = uids
@@ -279,7 +281,7 @@ class Pool:
 
     def _new(self, loopback: bool = False) -> Worker:
         first_uid = 1_000_000 + secrets.randbelow(UID_BLOCKS) * UID_BLOCK if self._uids else None
-        worker = Worker(self._start(), first_uid=first_uid, loopback=loopback, family=self.family)
+        worker = Worker(self._start(), first_uid=first_uid, loopback=loopback, family=self.family, answers=self.answers)
         with self._lock:
             if not self._closed:
                 self._live.add(worker)

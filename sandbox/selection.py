@@ -17,9 +17,11 @@ import hashlib
 import importlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, cast
 
 from sandbox import languages
+from sandbox.answers import KnownAnswers
 from sandbox.errors import SandboxUnavailable
 from sandbox.pool import Pool
 from sandbox.types import Isolation, Limits
@@ -121,17 +123,21 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
     isolation: Isolation = Isolation.POOL,
     runtime: str | None = None,
     language: str = "python",
+    answers: Path | None = None,
 ) -> Pool:
     """A pool of sandboxes. Nothing is started until the first program runs.
 
     ceiling: the largest limits that a program may ask for. isolation: what programs share. runtime: the OCI runtime of
-    the docker backend, such as runsc. language: of the programs; those of its family run there too.
+    the docker backend, such as runsc. language: of the programs; those of its family run there too. answers: a folder
+    where answers that tests accepted are kept for the next programs (`CallTests.repeatable`); None for nowhere.
     Raises SandboxUnavailable, ImageError, ValueError.
     """
-    return find_backend(choose_backend(backend)).open_pool(
+    pool = find_backend(choose_backend(backend)).open_pool(
         workers=default_workers() if workers is None else workers,
         ceiling=ceiling or Limits(),
         isolation=isolation,
         runtime=runtime,
         family=languages.find(language).family,
     )
+    pool.answers = None if answers is None else KnownAnswers(answers, guest_digest())
+    return pool

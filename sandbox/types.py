@@ -171,6 +171,8 @@ class CallTests:
     integrity: IN_SANDBOX for tests that cannot be split: of classes, functions or instances, or with unittest.
     all_cases: go on after a case that fails, and give each a verdict (`sandbox.guest.cases`); a program that is ended
         in a case is started again for the others, RESTARTS times. Only of judged tests.
+    repeatable: the source calls the program in one loop, and says the same of the same answer whenever it is asked: the
+        judge may keep answers that it accepted, and need not run it for a program that gives the same ones.
     """
 
     source: str
@@ -179,6 +181,7 @@ class CallTests:
     prelude: str = ""
     integrity: Integrity = Integrity.JUDGED
     all_cases: bool = False
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

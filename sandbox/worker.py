@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from sandbox import languages, outcome
+from sandbox.answers import KnownAnswers
 from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
 from sandbox.guest.testcode import PRELOADS, TestCache
@@ -36,8 +37,8 @@ from sandbox.types import (
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "reports", "script", "kept", "program", "ahead", "channel", "cases", "testcode", "plain", "asking", "judge",
-    "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
+    "reports", "script", "kept", "program", "ahead", "known", "channel", "cases", "testcode", "plain", "asking",
+    "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 BUILDS = 64  # of which it is remembered that they were compiled there
@@ -142,15 +143,22 @@ class LateByTheClock(Exception):  # noqa: N818 - a state
 class Worker:
     """A started sandbox. Not thread-safe: one program at a time. `close` destroys it.
 
-    loopback: whether its programs may open sockets of the Internet's kind. family: whose languages it runs.
+    loopback: whether its programs may open sockets of the Internet's kind. family: whose languages it runs. answers:
+    where answers that tests accepted are kept; None for nowhere.
 
     Raises WorkerLost where the guest does not come up.
     """
 
     def __init__(
-        self, stream: Stream, *, first_uid: int | None, loopback: bool = False, family: str = languages.PYTHON
+        self,
+        stream: Stream,
+        *,
+        first_uid: int | None,
+        loopback: bool = False,
+        family: str = languages.PYTHON,
+        answers: KnownAnswers | None = None,
     ) -> None:
-        self._stream = stream
+        self._stream, self._answers = stream, answers
         self.name = stream.name
         self.programs = 0
         self._sent = TestCache()
@@ -195,6 +203,9 @@ class Worker:
             kind = MachineTooBusy if ended[-1].measured["starved"] else WorkerLost
             raise kind(f"worker {self.name}: {execution.detail}")
         self.usable = not ended[-1].measured["dirty"]
+        if self._answers is not None and (learnt := ended[-1].finding.get("known")):
+            assert tests is not None
+            self._answers.keep(_packed_tests(language.guarded(tests))[0], self.guest.label(), learnt)
         if language.compile:
             self._built.append(digest_of(program, tests))
         late = execution.verdict is Verdict.TIME_LIMIT or Verdict.TIME_LIMIT in execution.cases
@@ -234,6 +245,8 @@ class Worker:
         digest, about = (None, b"") if whole is None else _packed_tests(whole)
         key = None if digest is None else self._sent.get(digest)
         follow = digest is not None and key is None
+        if follow and digest is not None and isinstance(tests, CallTests) and tests.repeatable:
+            about = self._with_known(digest, about)
         if digest is not None and follow:
             # drawn, not worked out: from a digest of the tests a program could find short answers by search
             key = secrets.token_hex(8)
@@ -265,6 +278,11 @@ class Worker:
         else:
             order = _usual_order(*about_order)
         return order + wire.frame(body)
+
+    def _with_known(self, digest: str, about: bytes) -> bytes:
+        """The tests as the judge takes them, with the answers that they are known to accept."""
+        known = None if self._answers is None else self._answers.find(digest, self.guest.label())
+        return about if known is None else about[:-1] + b', "known": ' + known + b"}"
 
     def _payload(self, deadline: float) -> bytes:
         """The next frame's payload."""

@@ -19,7 +19,7 @@ from harness.datasets import humaneval
 from harness.datasets._download import Download
 from harness.datasets._fields import text
 from harness.types import Problem
-from sandbox.types import MIB, Limits
+from sandbox.types import MIB, CallTests, Limits
 
 SOURCE = Download(
     urls=(
@@ -59,4 +59,7 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
     found = humaneval.problem(row, dataset)
     number = int(found.id.rpartition("/")[2]) if humaneval.PUBLISHED.fullmatch(found.id) else len(BASE_CASES)
     base = BASE_CASES[number] if number < len(BASE_CASES) else None  # a file with other problems in these columns
-    return dataclasses.replace(found, limits=limits, base_cases=base)
+    tests = found.tests
+    if base is not None and isinstance(tests, CallTests):
+        tests = dataclasses.replace(tests, repeatable=True)
+    return dataclasses.replace(found, tests=tests, limits=limits, base_cases=base)

@@ -63,11 +63,12 @@ def problem(row: dict[str, Any], dataset: str) -> Problem:
     tests = call_tests("\n".join(examples), entry_point, setup="\n".join(imports))
     if problem_id in IN_SANDBOX:
         tests = dataclasses.replace(tests, integrity=Integrity.IN_SANDBOX)
+    repeatable = tests.integrity is Integrity.JUDGED and PUBLISHED.fullmatch(str(row["task_id"])) is not None
     return Problem(
         id=problem_id,
         dataset=dataset,
         prompt=mbpp.docstring(text(row, "prompt"), examples[0]),
-        tests=dataclasses.replace(tests, source=text(row, "test")),
+        tests=dataclasses.replace(tests, source=text(row, "test"), repeatable=repeatable),
         entry_point=entry_point,
         references=(text(row, "code"),),
         limits=SLOW.get(problem_id, LIMITS),

@@ -11,6 +11,7 @@ import concurrent.futures
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
@@ -70,7 +71,8 @@ class Sandboxes(Protocol):
 class LocalSandboxes:
     """Sandboxes of this machine. count: of them at most, None for as many as it has room for.
 
-    language: of the programs; their sandbox runs those of its family.
+    language: of the programs; their sandbox runs those of its family. answers: a folder for answers that tests
+    accepted; None to keep none.
     """
 
     backend: str = "auto"
@@ -78,6 +80,7 @@ class LocalSandboxes:
     isolation: Isolation = Isolation.POOL
     runtime: str | None = None
     language: str = "python"
+    answers: Path | None = None
 
     def identity(self, note: Callable[[str], None], language: str = "python") -> Identity:
         """Choose the backend, and make what it needs and does not have."""
@@ -105,6 +108,7 @@ class LocalSandboxes:
             isolation=self.isolation,
             runtime=self.runtime,
             language=self.language,
+            answers=self.answers,
         )
 
 

@@ -167,7 +167,11 @@ def local_sandboxes(config: RunConfig) -> LocalSandboxes:
     if config.elsewhere():
         raise InputError(f"--{config.elsewhere()} is for run, score, verify, audit and extract; leave it out here")
     return LocalSandboxes(
-        backend=config.sandbox, count=config.workers, isolation=config.isolation, runtime=config.runtime
+        backend=config.sandbox,
+        count=config.workers,
+        isolation=config.isolation,
+        runtime=config.runtime,
+        answers=config.cache / "answers",
     )
 
 

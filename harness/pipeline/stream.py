@@ -103,8 +103,11 @@ class Stream:
         )
 
     def _requests(self) -> Iterator[PendingRequest]:
-        """What is to be asked for: the missing samples of each problem, at most CHUNK in one request."""
-        for problem_id in self._job.expected:
+        """What is to be asked for: the missing samples of each problem, at most CHUNK in one request.
+
+        Problems whose programs may take longest come first: at the end they would leave other processors idle.
+        """
+        for problem_id in sorted(self._job.expected, key=lambda each: -self._job.limits[each].cpu_s):
             for gap in self._store.missing(problem_id):
                 for first in range(gap.start, gap.stop, CHUNK):
                     yield PendingRequest(self._problems[problem_id], first, min(CHUNK, gap.stop - first))

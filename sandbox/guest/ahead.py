@@ -33,9 +33,8 @@ def mark(source: str) -> str:
     for found in _LOOP.finditer(source):
         names = _plain(found, source[found.end() : found.end() + 500])
         if names:
-            at = found.start(3)
-            pieces += [source[done:at], f"{NAME}({', '.join(names)}) or "]
-            done = at
+            pieces += [source[done : found.start(3)], f"{NAME}({', '.join(names)}, {found[3]})"]
+            done = found.end(3)
     return "".join([*pieces, source[done:]])
 
 
@@ -108,60 +107,71 @@ def _is_call(node: Any, name: str) -> bool:
 class Plan:
     """The inputs that a loop will call the program with, and how far they are asked.
 
-    inputs: a list or tuple of arguments for each turn. only_flat: the loop has other uses for them, so that only what
-    nobody can change is asked ahead. pack: arguments as the JSON text of a list; raises TypeError for what cannot
-    cross.
+    count: of its turns. text: the arguments of a turn, from 0, as the JSON text of a list; None for what cannot be
+    asked ahead. inputs: the arguments themselves, by which the loop's calls are told; empty until it begins.
     """
 
     @classmethod
     def of(cls, inputs: Any, beside: Any, only_flat: bool, pack: Callable[[Any], str]) -> Plan | None:
-        """The plan of a loop over `inputs`, and over `beside` at the same time; None where they are no lists."""
+        """The plan of a loop over `inputs`, and over `beside` at the same time; None where they are no lists.
+
+        only_flat: the loop has other uses for its inputs, so that only what nobody can change is asked ahead. pack:
+        arguments as JSON text; raises TypeError for what cannot cross.
+        """
         if type(inputs) is not list or (beside is not None and type(beside) is not list):
             return None
-        return cls(inputs[: len(inputs if beside is None else beside)], only_flat, pack)
+        inputs = inputs[: len(inputs if beside is None else beside)]
 
-    def __init__(self, inputs: list[Any], only_flat: bool, pack: Callable[[Any], str]) -> None:
-        self._inputs, self._only_flat, self._pack = inputs, only_flat, pack
-        self._turns = 0  # of the loop that have their answer
+        def text(at: int) -> str | None:
+            if only_flat and not _FLAT.issuperset(map(type, inputs[at])):
+                return None
+            try:
+                return pack(inputs[at])
+            except TypeError:  # no data, or no arguments
+                return None
+
+        return cls(len(inputs), text, inputs)
+
+    def __init__(self, count: int, text: Callable[[int], str | None], inputs: list[Any]) -> None:
+        self._count, self._text, self.inputs = count, text, inputs
+        self.turns = 0  # of the loop that have their answer
         self._asked = 0  # inputs that were asked
         self._size = 0  # of the next window, an index of WINDOWS
-        self._texts: list[str] = []  # the next window
+        self.texts: list[str] = []  # of the present window
         self._began = 0.0
         self.nonce, self.window, self.arrived = "", 0, 0  # of the present window: questions, answers
         self.early: deque[list[Any]] = deque()  # answers of which the loop has not come to the turn
 
     def expects(self, args: tuple[Any, ...]) -> bool:
         """Whether the loop's next call is the one with these arguments."""
-        wanted = self._inputs[self._turns] if self._turns < len(self._inputs) else ()
+        wanted = self.inputs[self.turns] if self.turns < len(self.inputs) else ()
         return len(wanted) == len(args) and all(map(_is, wanted, args))
 
     def ready(self) -> bool:
         """Whether the next turn has its answer, or may be asked ahead; the turn counts as taken."""
-        self._turns += 1
+        self.turns += 1
         if self.early or self.open:
             return True
-        self._texts = self._next_window()
-        self._asked += not self._texts
-        return bool(self._texts)
+        self.texts = self._next_window()
+        self._asked += not self.texts
+        return bool(self.texts)
 
     def begin(self, nonce: str) -> str:
         """The next window is asked: the arguments of its calls, as JSON."""
-        self.nonce, self.window, self.arrived = nonce, len(self._texts), 0
+        self.nonce, self.window, self.arrived = nonce, len(self.texts), 0
         self._asked += self.window
         self._began = time.monotonic()
-        return ",".join(self._texts)
+        return ",".join(self.texts)
 
     def _next_window(self) -> list[str]:
         texts: list[str] = []
         room = MAX_BYTES
-        for each in self._inputs[self._asked : self._asked + WINDOWS[self._size]]:
-            if self._only_flat and not _FLAT.issuperset(map(type, each)):
+        for at in range(self._asked, min(self._asked + WINDOWS[self._size], self._count)):
+            text = self._text(at)
+            if text is None:
                 break
-            try:
-                texts.append(self._pack(each))
-            except TypeError:  # no data, or no arguments
-                break
-            room -= len(texts[-1])
+            texts.append(text)
+            room -= len(text)
             if room < 0:
                 break
         return texts

@@ -149,17 +149,46 @@ def ask(
     return value
 
 
-def _ask_ahead(candidate: Callable[..., Any] | None, talk: Conversation) -> Callable[..., None]:
-    """What a plain loop of the tests calls before it begins (`ahead.mark`)."""
+def _ask_ahead(candidate: Callable[..., Any] | None, talk: Conversation) -> Callable[..., Any]:
+    """What a plain loop of the tests takes its turns from (`ahead.mark`)."""
     odd = _Arguments()
+    begun = talk.plan  # without the tests (`ask_known`), which go on from there
 
     def pack(args: Any) -> str:
         return codec.encode([codec.pack(each, odd) for each in args]).decode("utf-8", "surrogatepass")
 
-    def ask_ahead(called: Any, inputs: Any, beside: Any, only_flat: bool) -> None:
+    def ask_ahead(called: Any, inputs: Any, beside: Any, only_flat: bool, turns: Any) -> Any:
+        nonlocal begun
+        if begun is not None and called is candidate:
+            plan, begun = begun, None
+            plan.inputs = inputs
+            return itertools.islice(turns, plan.turns, None)
         talk.follow(ahead.Plan.of(inputs, beside, only_flat, pack) if called is candidate else None)
+        return turns
 
     return ask_ahead
+
+
+def ask_known(tests: Tests, talk: Conversation, last: cases.LastCall) -> bool:
+    """Make the tests' calls without them; whether each answer is one that they accept.
+
+    At another answer `talk.plan` is where the tests' loop is to begin. Raises as `Conversation.ask` does.
+    """
+    assert tests.known is not None
+    calls, answers = tests.known["calls"], tests.known["answers"]
+    plan = talk.plan = ahead.Plan(len(calls), calls.__getitem__, [])
+    for number, key in enumerate(answers):
+        talk.taken += 1
+        plan.ready()
+        try:
+            if talk.answers_as(key, plan, tests.about["entry_point"]):
+                continue
+        except BaseException:
+            last.begins(tuple(codec.Decoder(iter)(calls[number].encode("utf-8", "surrogatepass"))), {})
+            raise
+        plan.turns, talk.taken = number, number
+        return False
+    return True
 
 
 class _Arguments:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sandbox.guest import codec, values, wire
+from sandbox.guest import codec, known, values, wire
 from sandbox.guest.ahead import Plan
 
 CHUNK = 1 << 16
@@ -87,6 +87,7 @@ class Conversation:
         self.exceptions: Callable[[str], type[Exception] | None] = lambda _: None  # of the prompt, by name
         self.answered = 0  # calls of the program that came back, with a value or an error
         self.plan: Plan | None = None  # the calls that the tests' present loop will make
+        self.record: known.Record | None = None  # of calls and answers, where it is to be kept
         self._arrived = bytearray()  # answers of a window that were not looked at
         self._asking = _thread.allocate_lock()  # protects one question with its answer
         self._ends = {stdin, out, err, *signs}
@@ -125,24 +126,33 @@ class Conversation:
 
     def answer(self, nonce: str, more: bool = False) -> list[Any]:
         """The answer to the question of `nonce`; `more` of them may follow. Raises Ended, Tampered, Overflow."""
+        size = self._await_frame(more)
+        return self._message(self._take_frame(size, more), size, nonce)
+
+    def _await_frame(self, more: bool) -> int:
+        """Until a whole answer has arrived; its size."""
         data = self._arrived
         size = 0
         while True:
             if not size and len(data) >= wire.HEADER_BYTES:
                 size = wire.HEADER_BYTES + _announced(data)
             if size and len(data) >= size:
-                break
+                return size
             if more and not data:
                 time.sleep(NAP_S)
             while self._socket not in self._wait():
                 pass
             data += self._receive()
+
+    def _take_frame(self, size: int, more: bool) -> bytearray:
+        """The answer that arrived, and where no more may follow what arrived behind it too."""
+        frame = self._arrived
         if more:
-            frame = data[:size]
-            del data[:size]
-            return self._message(frame, size, nonce)
-        self._arrived = bytearray()
-        return self._message(data, size, nonce)
+            frame = frame[:size]
+            del self._arrived[:size]
+        else:
+            self._arrived = bytearray()
+        return frame
 
     def _receive(self) -> bytes:
         try:
@@ -176,15 +186,43 @@ class Conversation:
         """The value of the plan's next call, asked with those behind it, where it is `ready`. Raises as `ask` does."""
         with self:
             if not plan.early and not plan.open:
-                nonce = os.urandom(8).hex()
-                text = f'["{nonce}","calls",{codec.encode([name])[1:-1].decode()},[{plan.begin(nonce)}]]'
-                self._write(text.encode("utf-8", "surrogatepass"))
+                self._ask_window(plan, name)
+                if self.record is not None:
+                    self.record.calls += plan.texts
             found = plan.early.popleft() if plan.early else self._answer_of(plan)
         return self._value("call", found)
 
+    def answers_as(self, key: str, plan: Plan, name: str) -> bool:
+        """Whether the answer to the plan's next call, where it is `ready`, is the one of a key (`known`).
+
+        Another answer stays, as if it had just arrived. Raises as `ask` does.
+        """
+        with self:
+            if not plan.open:
+                self._ask_window(plan, name)
+            more = plan.open > 1
+            size = self._await_frame(more)
+            frame = self._arrived[wire.HEADER_BYTES : size]
+            if known.answered(frame, f"{plan.nonce}.{plan.arrived}") != key or (not more and len(self._arrived) > size):
+                return False
+            self._take_frame(size, more)
+            plan.arrive(last=False)
+        self.answered += 1
+        return True
+
+    def _ask_window(self, plan: Plan, name: str) -> None:
+        nonce = os.urandom(8).hex()
+        text = f'["{nonce}","calls",{codec.encode([name])[1:-1].decode()},[{plan.begin(nonce)}]]'
+        self._write(text.encode("utf-8", "surrogatepass"))
+
     def _answer_of(self, plan: Plan) -> list[Any]:
         """The next answer of the open window."""
-        found = self.answer(f"{plan.nonce}.{plan.arrived}", plan.open > 1)
+        more, nonce = plan.open > 1, f"{plan.nonce}.{plan.arrived}"
+        size = self._await_frame(more)
+        frame = self._take_frame(size, more)
+        found = self._message(frame, size, nonce)
+        if self.record is not None:
+            self.record.answer(frame[wire.HEADER_BYTES :], nonce)
         held = found[:1] == ["held"]  # an iterator, of which the tests may ask before the program goes on
         plan.arrive(last=held)
         return ["value", *found[1:]] if held else found
@@ -199,6 +237,8 @@ class Conversation:
         with self:
             self._gather()
             self.plan = plan
+            if self.record is not None and plan is not None:
+                self.record.loops += 1
 
     def __enter__(self) -> None:
         """A question begins. Raises how the conversation ended, where it has."""
@@ -299,6 +339,8 @@ class Conversation:
     def _iterator(self, number: Any) -> Iterator[Any]:
         if type(number) is not int or number < 0:
             raise codec.CodecError("an iterator without a number")
+        if self.record is not None:
+            self.record.spoilt = True  # its items are further questions
         return RemoteIterator(self.ask, number)
 
     def _wait(self) -> list[int]:

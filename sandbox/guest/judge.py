@@ -28,7 +28,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from sandbox.guest import asking, cases, compare, plain, reports, testcode, unittest_suites, wire
+from sandbox.guest import asking, cases, compare, known, plain, reports, testcode, unittest_suites, wire
 from sandbox.guest import program as child
 from sandbox.guest.asking import Progress
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
@@ -150,6 +150,7 @@ class JudgeSession:
         finding: dict[str, Any] = {"verdict": "ACCEPTED", "detail": "", "truncated": False}
         try:
             _try(job, tests, talk, order["run"], self._progress)
+            self._learn(talk, finding)
         except _Verdict as found:
             finding.update(verdict=found.args[0], detail=found.args[1])
             if len(found.args) > 2:
@@ -171,6 +172,13 @@ class JudgeSession:
         self._progress.tell(finding, tests)
         self._send(finding, talk)
         return finding
+
+    def _learn(self, talk: Conversation, finding: dict[str, Any]) -> None:
+        """Keep the answers of an accepted program for those after it, and tell the host, which keeps them longer."""
+        learnt = talk.record.whole(talk.taken) if talk.record is not None else None
+        if learnt is not None:
+            self._job["tests"] = self._job["tests"]._replace(known=learnt)
+            finding["known"] = learnt
 
     def _send(self, finding: dict[str, Any], talk: Conversation) -> None:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
@@ -302,13 +310,27 @@ def _verdict_of_failure(phase: str, error: str, detail: str) -> tuple[str, str]:
 
 def _call(job: dict[str, Any], tests: Tests, talk: Conversation, progress: Progress) -> None:
     """Run the tests here, with a proxy for the program's function. Returns only where they ended normally."""
-    if tests.source is None or tests.prelude is None:
+    if tests.known is None and (tests.source is None or tests.prelude is None):
         raise _Verdict("RUNTIME_ERROR", tests.fault)
     if tests.about["all_cases"] and progress.total is None:
         progress.total = max(asking.count_cases(tests), 1)
         _seed()
     can_ask_ahead = _load(job, "call", tests.about, talk)
     last = progress.last = cases.LastCall(tests.about["entry_point"])
+    if tests.known is not None and can_ask_ahead:
+        if asking.ask_known(tests, talk, last):
+            talk.finish()
+            return
+    elif tests.about["repeatable"] and not tests.about["all_cases"]:
+        talk.record = known.Record()
+    tests = job["tests"] = testcode.ready(tests)
+    _run_call_tests(job, tests, talk, progress, last, can_ask_ahead)
+
+
+def _run_call_tests(
+    job: dict[str, Any], tests: Tests, talk: Conversation, progress: Progress, last: cases.LastCall, can_ask_ahead: bool
+) -> None:
+    """The tests themselves, of a program that is loaded."""
 
     def describe(error: Exception) -> tuple[str, str, dict[str, str | None]]:
         record = last.record(error, testcode.TESTS_FILE, tests.about["source"])

@@ -40,7 +40,8 @@ class Tests(NamedTuple):
 
     lasting: whether a run of them may change more than its own namespace: then no process runs them twice.
     nothing_asked: why they cannot ask the program anything; empty where they may. numpy: whether they use it. names:
-    those that `source` uses.
+    those that `source` uses. known: their calls, and answers that they accept (`known`); then
+    they are compiled (`ready`) only where a program gives others.
     """
 
     about: dict[str, Any]
@@ -51,6 +52,7 @@ class Tests(NamedTuple):
     nothing_asked: str = ""
     numpy: bool = False
     names: frozenset[str] = frozenset()
+    known: dict[str, list[str]] | None = None
 
 
 class TestCache:
@@ -121,17 +123,28 @@ def _prepare_beside(about: dict[str, Any]) -> Tests:
 
 
 def prepare(about: dict[str, Any]) -> Tests:
-    """Compile once what every program of a problem is tested with, and load what it imports."""
+    """Load what the tests of a problem import, and compile them once, where that is not left for later."""
     if about["kind"] != "call":
         return Tests(about)
     if about["integrity"] != "judged":
         return _prepare_beside(about)
-    for name in set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
+    ours = {"hashlib"} if about["repeatable"] else set()  # of `known`
+    for name in ours | set(_IMPORT.findall("\n".join((about["setup"], about["prelude"], about["source"])))):
         if name in PRELOADABLE or name in sys.stdlib_module_names:
             try:
                 __import__(name)
             except ImportError:  # the tests' own import will say so
                 pass
+    known = about.pop("known", None)
+    return Tests(about, known=known) if known and not about["all_cases"] else _compiled(about)
+
+
+def ready(tests: Tests) -> Tests:
+    """The tests, compiled."""
+    return tests if tests.known is None or tests.source else _compiled(tests.about)._replace(known=tests.known)
+
+
+def _compiled(about: dict[str, Any]) -> Tests:
     try:
         prelude = _compile(f"{about['setup']}\n{about['prelude']}", "prelude.py")
     except (SyntaxError, ValueError):  # a prompt that is no program by itself

@@ -170,6 +170,11 @@ VICTIMS = {
         text=SUITE,
     ),
     "loop": Victim(tests=CallTests(source=LOOP, entry_point="solve", prelude=PROMPT), right=RIGHT, wrong=WRONG_PROGRAM),
+    "known": Victim(
+        tests=CallTests(source=LOOP, entry_point="solve", prelude=PROMPT, repeatable=True),
+        right=RIGHT,
+        wrong=WRONG_PROGRAM,
+    ),
     "items": Victim(
         tests=CallTests(source=ITEMS, entry_point="solve", prelude=PROMPT), right=RIGHT, wrong=WRONG_PROGRAM
     ),

@@ -3,9 +3,10 @@
     python -m tests.bench.plus_peer --rounds 3
 
 For each set its references, and the same with 40 % wrong programs, drawn with a seed. Both systems judge the same
-samples with all of EvalPlus's inputs, as whole processes, in turn. `bare` runs the published tests in forks without
-isolation or judge (`tests.bench.fork_server`), references alone: no judge that makes these calls takes less. Its tests
-compute some expected results anew, as ours do; EvalPlus reads all of them from its cache. EvalPlus has a stand-in for
+samples with all of EvalPlus's inputs, as whole processes, in turn. Both had a first run, in an empty cache: EvalPlus
+computes all expected results in it, ours keeps the answers that the tests accepted (`sandbox.guest.known`); it is
+printed, and not counted. `fork-server` runs the published tests in forks without isolation or judge
+(`tests.bench.fork_server`), references alone. Its tests compute some expected results anew each time. EvalPlus has a stand-in for
 the library `datasets` (`tests.bench.evalplus`), which makes it quicker than its users find it.
 """
 
@@ -17,6 +18,7 @@ import random
 import statistics
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.datasets import load_set
@@ -47,36 +49,44 @@ def main() -> None:
                 _show(measure(name, share, Path(folder), python, options.rounds, options.peer_workers))
 
 
-def measure(
-    name: str, share: float, folder: Path, python: Path, rounds: int, peer_workers: int
-) -> list[dict[str, float]]:
-    """Seconds of each system, in each round."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Seconds of each system. first: in an empty cache; rounds: each of those after it."""
+
+    first: dict[str, float]
+    rounds: list[dict[str, float]]
+
+
+def measure(name: str, share: float, folder: Path, python: Path, rounds: int, peer_workers: int) -> Taken:
+    """Whole processes, in turn."""
     ours, theirs = SETS[name]
     samples, count, right = _write(folder, str(ours), share)
-    mine = systems.ours(samples, str(ours))
+    mine = replace(systems.ours(samples, str(ours)), environment={"XDG_CACHE_HOME": str(folder / "cache")})
     compared = [
         mine,
         evalplus.prepare(python, samples, peer_workers, theirs, name="evalplus", dataset=name, plus=True),
     ]
     if not share:
         compared.append(systems.fork_server(samples, str(ours), peer_workers))
-    systems.measure(compared[1], folder)  # computes the expected results
+    first = {each.name: _timed(each, folder, count, right) for each in compared[:2]}
     print(f"{name}+, {count} samples, {count - right} of them wrong; {systems.load()}", file=sys.stderr, flush=True)
     found = []
     for number in range(rounds):
         order = compared[number % len(compared) :] + compared[: number % len(compared)]
         found.append({each.name: _timed(each, folder, count, right) for each in order})
-    return found
+    return Taken(first=first, rounds=found)
 
 
-def _show(rounds: list[dict[str, float]]) -> None:
-    for number, taken in enumerate(rounds, 1):
-        said = ", ".join(f"{each} {seconds:.1f} s" for each, seconds in sorted(taken.items()))
+def _show(taken: Taken) -> None:
+    print(f"  in an empty cache: {', '.join(f'{each} {seconds:.1f} s' for each, seconds in taken.first.items())}")
+    rounds = taken.rounds
+    for number, each_taken in enumerate(rounds, 1):
+        said = ", ".join(f"{each} {seconds:.1f} s" for each, seconds in sorted(each_taken.items()))
         print(f"  round {number}: {said}")
     for peer in sorted(rounds[0].keys() - {"ours"}):
-        ratios = [taken[peer] / taken["ours"] for taken in rounds]
+        ratios = [each[peer] / each["ours"] for each in rounds]
         print(
-            f"  {peer} / ours: median {statistics.median(ratios):.2f} of {', '.join(f'{each:.2f}' for each in ratios)}"
+            f"  {peer} / ours: median {statistics.median(ratios):.2f} of {', '.join(f'{ratio:.2f}' for ratio in ratios)}"
         )
 
 

@@ -15,7 +15,7 @@ def marked(loop: str) -> str:
     if found == source:
         return ""
     _, _, rest = found.partition(f"{ahead.NAME}(")
-    return rest.partition(") or ")[0]
+    return rest.partition(f", {loop.partition(' in ')[2].partition(':')[0]})")[0]
 
 
 @pytest.mark.parametrize(
