@@ -74,14 +74,16 @@ start = marshal.loads(read(out, struct.unpack('>I', read(out, 4))[0]))
 os.close(out)
 os.wait()
 sys.modules['sandbox'] = types.ModuleType('sandbox')
+own = vars(__builtins__).copy()  # what a program does to its built-in names is nothing to the guest
 guest = sys.modules['sandbox.guest'] = sys.modules['sandbox'].guest = types.ModuleType('sandbox.guest')
 for name, code in start['modules']:
     module = types.ModuleType('sandbox.guest.' + name)
     sys.modules[module.__name__] = module
     setattr(guest, name, module)
+    module.__builtins__ = own
     exec(code, module.__dict__)
 arguments = start['first_uid'], start['rendezvous_path'], start['loopback'], start['calls']
-del start, name, code, module, out, into, read, compiled
+del start, name, code, module, own, out, into, read, compiled
 begin = guest.program.main
 supervisor = guest.supervisor.main(*arguments)
 start, pid = next(supervisor), 1

@@ -26,15 +26,24 @@ def relieve() -> None:
 def flush() -> bool:
     """Whether all that was printed is out."""
     done = True
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
         try:
-            if not getattr(stream, "closed", True):
+            if stream is not None and not getattr(stream, "closed", False):
                 stream.flush()
         except BaseException as error:  # replaced by the program, or printed to what is no more
-            if stream is sys.stdout and sys.stderr is not None:
-                print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}", file=sys.stderr)
-                done = False
+            done = False
+            if name == "stdout":
+                complain(f"Exception ignored in: {object.__repr__(stream)}\n{describe(error)[0]}\n")
     return done
+
+
+def complain(text: str) -> None:
+    """To stderr, where there is one still."""
+    try:
+        sys.stderr.write(text)
+    except BaseException:  # closed, removed or replaced by the program
+        pass
 
 
 def describe(error: BaseException) -> tuple[str, str]:

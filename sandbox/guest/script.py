@@ -25,6 +25,7 @@ from sandbox.guest import reports, seccomp
 from sandbox.guest.reports import SCRIPT, SCRIPT_PATH, WORKDIR
 
 MARK = "__end__"
+_display = sys.__excepthook__  # the interpreter's own, in C
 
 
 class Channel(Protocol):
@@ -69,7 +70,7 @@ class Script:
             os._exit(code)
 
     def _end(self) -> int:
-        interrupted = isinstance(self.error, KeyboardInterrupt)
+        interrupted = type(self.error) is KeyboardInterrupt
         code = self._finish(self._report())
         if interrupted and code == 1:  # the interpreter ends itself by the signal
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -163,7 +164,7 @@ def load(job: Job, channel: Channel) -> Script | None:
     try:
         return Script(compile(data, SCRIPT_PATH, "exec", dont_inherit=True), module.__dict__, channel)
     except BaseException as error:  # a source text can end the compiler in several ways; all are the program's
-        traceback.print_exception(error, limit=0)
+        _print(error.with_traceback(None))
         channel.send("failed", "compile", reports.kind(error), reports.describe(error)[0])
         return None
 
@@ -176,20 +177,24 @@ def _print_uncaught(error: BaseException) -> int:
         pass
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     hook: Callable[..., object] | None = getattr(sys, "excepthook", None)
-    if hook is None or hook is sys.__excepthook__:
-        traceback.print_exception(error)
+    if hook is None or hook is _display:
+        _print(error)
         return 1
     try:
         hook(type(error), error, error.__traceback__)
     except SystemExit as end:
         return _exit_code(end)
     except BaseException as second:  # as the interpreter does: say so, and print the error that it was called for
-        print("Error in sys.excepthook:", file=sys.stderr)
+        reports.complain("Error in sys.excepthook:\n")
         trace = second.__traceback__
-        traceback.print_exception(second.with_traceback(trace.tb_next if trace else None))
-        print("\nOriginal exception was:", file=sys.stderr)
-        traceback.print_exception(error)
+        _print(second.with_traceback(trace.tb_next if trace else None))
+        reports.complain("\nOriginal exception was:\n")
+        _print(error)
     return 1
+
+
+def _print(error: BaseException) -> None:
+    _display(type(error), error, error.__traceback__)
 
 
 def _exit_code(error: SystemExit) -> int:
@@ -198,7 +203,7 @@ def _exit_code(error: SystemExit) -> int:
     if isinstance(error.code, int):
         return error.code & 0xFF if -(2**63) <= error.code < 2**63 else 255
     try:
-        print(error.code, file=sys.stderr)
+        reports.complain(str(error.code) + "\n")
     except BaseException:  # as the interpreter, which then prints nothing of it
         pass
     return 1
