@@ -74,6 +74,8 @@ def _reasons(tree: ast.AST, entry_point: str, known: set[str], data: set[str]) -
     aliases = _aliases(tree, entry_point)
     local = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)} - aliases
     results = _results(tree, aliases)
+    tried = {id(each) for node in ast.walk(tree) if isinstance(node, ast.Try) for each in node.body}
+    found += [f"looks at the program's output by {name}" for name in sorted(_printed(tree))]
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _returned(node.func, aliases, results):
             found.append("calls what the program returns")
@@ -81,7 +83,29 @@ def _reasons(tree: ast.AST, entry_point: str, known: set[str], data: set[str]) -
             found.append(f"takes .{node.attr} of what the program returns")
         elif _calls(node, aliases) and any(_is_code(argument, local, data) for argument in _arguments(node)):
             found.append("passes code to the program")
+        elif isinstance(node, ast.Expr) and id(node) not in tried and _calls(node.value, aliases):
+            if any(isinstance(argument, ast.Name) for argument in _arguments(node.value)):  # and drops the result
+                found.append("looks at what the program does to its arguments")
+        elif _entered(node) and any(_returned(each, aliases, results) for each in ast.iter_child_nodes(node)):
+            found.append("enters or awaits what the program returns")
     return found
+
+
+def _entered(node: ast.AST) -> bool:
+    """Whether it is a `with`, an `await`, or a call of asyncio, which awaits what it is given."""
+    called = node.func if isinstance(node, ast.Call) else None
+    of_asyncio = (
+        isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "asyncio"
+    )
+    return isinstance(node, ast.withitem | ast.Await) or of_asyncio
+
+
+def _printed(tree: ast.AST) -> set[str]:
+    """What tests look at a program's output by: it is printed in another process than the judge's."""
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {node.attr for node in attributes}
+    streams = {ast.unparse(node) for node in attributes if node.attr in ("stdout", "stderr")}
+    return (names & {"redirect_stdout", "redirect_stderr"}) | (streams & {"sys.stdout", "sys.stderr"})
 
 
 def _free(tree: ast.AST, known: set[str], entry_point: str) -> set[str]:

@@ -17,8 +17,9 @@ import contextlib
 import gc
 import json
 import sys
-from collections import Counter, deque
+from collections import ChainMap, Counter, UserDict, UserList, UserString, deque
 from collections.abc import Callable, Collection, Iterator
+from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
 from sandbox.guest import values
@@ -198,6 +199,10 @@ _FLATTEN: list[tuple[type | tuple[type, ...], Callable[[Any, Any], Any]]] = [
     (range, lambda value, _: {"r": _short(value)}),
     (deque, lambda value, odd: {"q": _pack_list(list(value), odd)}),
     ((type({}.keys()), type({}.items())), lambda value, odd: {"k": _pack_list(list(value), odd)}),
+    ((MappingProxyType, UserDict, ChainMap), lambda value, odd: pack(dict(value), odd)),
+    (UserList, lambda value, odd: _pack_list(list(value), odd)),
+    (UserString, lambda value, _: str(value)),
+    (memoryview, lambda value, _: {"b": bytes.decode(bytes(value), "latin-1")}),
     (type({}.values()), lambda value, odd: {"v": _pack_list(list(value), odd)}),
 ]
 

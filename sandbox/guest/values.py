@@ -1,9 +1,9 @@
 """Values of the standard library, of numpy and of the prompt's own classes, as data: what `codec` leaves to this file.
 
-Each has one tag. Dates, times, paths and UUIDs travel as their fields; arrays by shape, type and bytes; an enum's
-member, a named tuple and a dataclass's instance by the name of its class and their parts. The receiver looks such a
-class up among the names that its own code defined: no code travels, no constructor of a class is called, and a
-class that it does not know makes the value `Opaque`, or the plain tuple or number that it is besides.
+Each has one tag. Dates, times, paths, UUIDs and internet addresses travel as their fields or text; arrays by shape,
+type and bytes; an enum's member, a named tuple and a dataclass's instance by the name of its class and their parts. The
+receiver looks such a class up among the names that its own code defined: no code travels, no constructor of a class is
+called, and a class that it does not know makes the value `Opaque`, or the plain tuple or number that it is besides.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ BESIDES = (int, float, str, tuple, dict)  # what a value of `pack_class` is besi
 MAX_DIMENSIONS = 32
 PLAIN_KINDS = "biufcmMSU"  # of numpy's types: no objects, no records
 PATHS = ("PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath")
+ADDRESSES = tuple(f"IPv{version}{what}" for version in (4, 6) for what in ("Address", "Network", "Interface"))
 Pack = Callable[[Any], Any]
 
 
@@ -57,6 +58,8 @@ def pack_object(value: Any, pack: Pack) -> Any:
         return {"p": [type(value).__name__, str(value)]}
     if _loaded(value, "uuid", "UUID"):
         return {"u": pack(value.int)}
+    if _loaded(value, "ipaddress", "_IPAddressBase"):
+        return {"ip": [type(value).__name__, str(value)]}
     if _loaded(value, "numpy", "ndarray", "generic"):
         return _pack_numpy(value, pack)
     if _loaded(value, "array", "array"):
@@ -139,6 +142,7 @@ class Maker:
             "tz": _zone,
             "p": _path,
             "u": _uuid,
+            "ip": _address,
             "E": self._member,
             "N": self._named_tuple,
             "C": self._instance,
@@ -239,6 +243,15 @@ def _uuid(body: Any) -> Any:
     import uuid
 
     return uuid.UUID(int=body)
+
+
+def _address(body: Any) -> Any:
+    import ipaddress
+
+    name, text = body
+    if name not in ADDRESSES or type(text) is not str:
+        raise ValueError("no address")
+    return getattr(ipaddress, name)(text)
 
 
 def counted(name: str, pairs: list[Any]) -> Any:

@@ -139,4 +139,50 @@ for pid in [int(name) for name in os.listdir("/proc") if name.isdigit() and int(
         f"import fcntl, os\nfor name in ('/tmp', '/', '/dev/null', '/dev/shm', '/usr', os.__file__):\n    try: fcntl.flock(os.open(name, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n    except OSError: pass\n{_NONE}",
         WRONG,
     ),
+    Attack(
+        "a result's class that equals all",
+        "class E(list):\n    def __eq__(self,o): return True\n    def __ne__(self,o): return False\n    __hash__=None\ndef solve(kind, xs): return E()",
+        REFUSED,
+    ),
+    Attack(
+        "a mapping without end",
+        "from collections import UserDict\nclass D(UserDict):\n    def __iter__(self):\n        self.n = getattr(self,'n',0)+1\n        return iter(range(10**9))\n    def keys(self): return iter(int,1)\n    def __getitem__(self,k): return k\ndef solve(kind, xs): return D()",
+        REFUSED,
+    ),
+    Attack("a view of 60 megabytes", "def solve(kind, xs): return memoryview(bytearray(60<<20))", REFUSED),
+    Attack(
+        "an address that is ten million digits",
+        "import ipaddress\nclass IPv4Address(ipaddress.IPv4Address):\n    def __str__(self): return '1'*10**7\ndef solve(kind, xs): return IPv4Address('1.2.3.4')",
+        REFUSED,
+    ),
+    Attack(
+        "a text that grows as it is read",
+        "from collections import UserString\nclass U(UserString):\n    def __str__(self): return 'a'*(50<<20)\ndef solve(kind, xs): return U('')",
+        REFUSED,
+    ),
+    Attack(
+        "a chain of 3,000 mappings",
+        "from collections import ChainMap\nc=ChainMap()\nfor _ in range(3000): c=ChainMap(c)\ndef solve(kind, xs): return c",
+        REFUSED,
+    ),
+    Attack(
+        "part of a frame, from a thread",
+        "import os, threading\ndef hold():\n    for fd in range(3, 10):\n        try: os.write(fd, bytes(3))\n        except OSError: pass\nthreading.Thread(target=hold).start()\ndef solve(kind, xs): return None\n",
+        REFUSED,
+    ),
+    Attack(
+        "sessions of its own that ignore signals",
+        "import os, time\nfor _ in range(20):\n    if os.fork()==0:\n        os.setsid()\n        if os.fork()==0:\n            import signal\n            for s in range(1,32):\n                try: signal.signal(s, signal.SIG_IGN)\n                except (OSError, ValueError): pass\n            time.sleep(60)\n        os._exit(0)\ndef solve(kind, xs): return None\n",
+        REFUSED,
+    ),
+    Attack(
+        "pipes that hold memory",
+        "import os, fcntl\nfs=[]\ntry:\n    while True:\n        r,w=os.pipe(); os.set_blocking(w,False); fs+= [r,w]\n        try: fcntl.fcntl(w, 1031, 1<<20)\n        except OSError: pass\n        try:\n            while True: os.write(w, bytes(65536))\n        except BlockingIOError: pass\nexcept OSError: pass\ndef solve(kind, xs): return None\n",
+        REFUSED,
+    ),
+    Attack(
+        "descriptors in flight",
+        "import socket, array, os\nk=[]\ntry:\n    while True:\n        a,b=socket.socketpair(); k+=[a,b]\n        fds=[os.open('/dev/null',0) for _ in range(20)]\n        socket.send_fds(a,[b'x'],fds)\n        for f in fds: os.close(f)\nexcept OSError as e: print(e)\ndef solve(kind, xs): return None\n",
+        REFUSED,
+    ),
 ]

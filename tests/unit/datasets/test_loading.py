@@ -168,6 +168,11 @@ def test_a_set_of_ones_own_in_human_evals_columns_has_its_files_name_and_the_int
         "code": ("def check(candidate):\n    assert candidate(lambda v: v)\n", "in-sandbox"),
         "suite": ("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(1), 1)\n", "in-sandbox"),
         "plain": ("assert f(1) == 1\n", "judged"),
+        "in place": ("def check(candidate):\n    a = [2, 1]\n    candidate(a)\n    assert a == [1, 2]\n", "in-sandbox"),
+        "an error": ("a = [1]\ntry:\n    f(a)\nexcept ValueError:\n    pass\nelse:\n    assert False\n", "judged"),
+        "printed": ("import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as out:\n    f(1)\nassert out.getvalue()\n", "in-sandbox"),
+        "entered": ("with f(1) as a:\n    assert a\n", "in-sandbox"),
+        "awaited": ("import asyncio\nassert asyncio.run(f(1)) == 2\n", "in-sandbox"),
     }  # fmt: skip
     path = write_rows(
         tmp_path / "acme.jsonl",
