@@ -100,11 +100,13 @@ class RunConfig(BaseModel):
         ),
     ] = ()
     base_url: Annotated[str | None, _model("A compatible server, such as http://127.0.0.1:8000/v1.")] = None
-    same_server: Annotated[bool, _model("The server was restarted at another address: go on with its run.")] = False
+    same_server: Annotated[bool, _model("The server has moved to another address: continue its run.")] = False
     api_key: str = Field(default="EMPTY", repr=False)
     samples: Annotated[Path | None, _model("Saved completions, for engine replay.")] = None
     form: Annotated[Literal["auto", "completion", "chat"], _model("auto, completion or chat.")] = "auto"
-    concurrency: Annotated[int | None, _model("Requests at once to a server. Default: what keeps it busy.")] = None
+    concurrency: Annotated[int | None, _model("Requests in flight to a server. Default: as many as keep it busy.")] = (
+        None
+    )
 
     # sampling
     n: Annotated[int | None, _sampling("Samples per problem. Default: max(k, 10), and 1 at temperature 0.")] = None
@@ -119,7 +121,7 @@ class RunConfig(BaseModel):
     # prompting
     stop: Annotated[
         tuple[str, ...] | None,
-        _prompting("In place of the problem's stop sequences. Several times for several.", several=True),
+        _prompting("A stop sequence, in place of the problem's own. May be given several times.", several=True),
     ] = None
     shots: Annotated[
         int | None, _prompting("Examples in the prompt. MBPP has three of its own, others need --shots-file.")
@@ -131,7 +133,9 @@ class RunConfig(BaseModel):
     prompt_file: Annotated[
         Path | None, _prompting("A template in place of the prompt or instruction: {prompt}, {entry_point}, ...")
     ] = None
-    thinking_tokens: Annotated[int, _prompting("What a reasoning model may use beyond --max-tokens. Default: 0.")] = 0
+    thinking_tokens: Annotated[
+        int, _prompting("Tokens a reasoning model may think with, beyond --max-tokens. Default: 0.")
+    ] = 0
 
     # sandbox
     sandbox: Annotated[
@@ -169,7 +173,7 @@ class RunConfig(BaseModel):
     ] = None
 
     replicas: Annotated[
-        int | None, _machines("vLLM servers that are started on the cluster's nodes, for engine vllm.", metavar="N")
+        int | None, _machines("vLLM servers to start on the cluster's nodes, for engine vllm.", metavar="N")
     ] = None
 
     # scoring
@@ -179,20 +183,20 @@ class RunConfig(BaseModel):
         "starter"
     )
     only: Annotated[
-        tuple[str, ...], _scoring("Only these problems, by their ids or the numbers at their ends.", metavar="ID,ID")
+        tuple[str, ...], _scoring("Only these problems, by id or by the number at its end.", metavar="ID,ID")
     ] = ()
     shuffle: Annotated[
-        int | None, _scoring("A seed: take the problems in another order, for --limit.", metavar="SEED")
+        int | None, _scoring("Take the problems in a random order of this seed, for --limit.", metavar="SEED")
     ] = None
     limit: Annotated[int | None, _scoring("Only the first so many problems, for a first look.")] = None
     k: Annotated[tuple[int, ...], _scoring("The ks of pass@k, such as 1,10.", metavar="K,K")] = ()
     metrics: Annotated[
         tuple[str, ...],
-        _scoring(f"Of code, for each k: {', '.join(CODE_METRICS)}. Default: pass@k.", metavar="NAME,NAME"),
+        _scoring(f"For code, for each k: {', '.join(CODE_METRICS)}. Default: pass@k.", metavar="NAME,NAME"),
     ] = ("pass@k",)
     all_cases: Annotated[
         bool,
-        _scoring("Of code: go on after a case that fails, and report the share of cases, and of points, that pass."),
+        _scoring("For code: go on after a failed case, and report the share of cases, and of points, that pass."),
     ] = False
     extractor: Annotated[
         str, _scoring(f"How a chat model's reply becomes a program: {registry.listed(CHOICES['extractor'])}.")
@@ -202,7 +206,7 @@ class RunConfig(BaseModel):
     price: Annotated[
         str | None, _output("Per million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
     ] = None
-    price_per_hour: Annotated[float | None, _output("Of hardware of one's own, while it generates.")] = None
+    price_per_hour: Annotated[float | None, _output("Per hour of your own hardware, while it generates.")] = None
     report_to: Annotated[
         tuple[str, ...],
         _output(

@@ -33,14 +33,14 @@ def compare(
     flags: options.Flags,
     vary: Annotated[
         str | None,
-        typer.Option(help="Fields that are what you compare, such as temperature,engine.", metavar="FIELD,.."),
+        typer.Option(help="Fields that you compare, such as temperature,engine.", metavar="FIELD,.."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Compare runs that differ in more; the warning stays.")
+        bool, typer.Option("--force", help="Compare runs that differ in more than that, with a warning.")
     ] = False,
     flips: Annotated[int, typer.Option(min=0, help="Flipped problems to show with both programs.")] = 3,
     problem: Annotated[str | None, typer.Option(help="Show both programs of this problem.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of random sign flips.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap and of the random sign flips.")] = 0,
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables, for a report.")] = False,
 ) -> None:

@@ -45,7 +45,7 @@ def extract(
 ) -> None:
     """Compare the extractors on one set of replies: pass@1 under each, and the replies that change sides.
 
-    Only programs that differ are executed. Of a file the default problem set is humaneval.
+    Only programs that differ are executed. For a file the default problem set is humaneval.
     """
     own = rescore.settings(replies) if replies.is_dir() else {"problems": "humaneval"}
     config = load_config(None, {**flags, "extractor": "auto", "k": (1,)}, {**own, **options.environment()})

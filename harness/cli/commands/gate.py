@@ -32,13 +32,16 @@ def gate(
     flags: options.Flags,
     baseline: Annotated[Path, typer.Option(help="The run that it must not fall behind.", metavar="RUN")],
     max_drop: Annotated[
-        float, typer.Option(min=0, help="The largest drop allowed: points of a share, else the metric's own unit.")
+        float,
+        typer.Option(min=0, help="The largest drop allowed: in points for a share, else in the metric's own unit."),
     ] = 1.0,
-    metric: Annotated[str | None, typer.Option(help="Such as pass@1. Default: the first of the runs.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric to compare, such as pass@1. Default: the runs' first.")
+    ] = None,
     vary: Annotated[
         str | None, typer.Option(help="Fields besides the model that may differ, as for compare.", metavar="FIELD,..")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of random sign flips.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap and of the random sign flips.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Hold a run against a baseline on the same problems.

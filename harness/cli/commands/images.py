@@ -86,7 +86,7 @@ Metrics = Annotated[
 ]
 K = Annotated[str, typer.Option("--k", help="Neighbours of precision, recall, density and coverage.")]
 Jackknife = Annotated[int, typer.Option("--jackknife", help="Groups of the jackknife; 0 leaves it out.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of subsets, directions and splits.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of subsets, directions and splits.")]
 KidSubset = Annotated[int | None, typer.Option("--kid-subset", help="Pictures in a subset of KID; 1000 by default.")]
 
 
@@ -118,7 +118,7 @@ def sample(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; it changes none of them.")] = 64,
 ) -> None:
-    """Draw a model's pictures for a prompt library. Begun again, it draws what is missing."""
+    """Draw a model's pictures for a prompt library. Run again, it draws what is missing."""
     from harness.cli.display import images as terminal
     from harness.images import drawing
 
@@ -145,7 +145,9 @@ def evaluate(
         ),
     ] = None,
     train: Annotated[str | None, typer.Option(help="Training pictures: look for copies of them.")] = None,
-    holdout: Annotated[str | None, typer.Option(help="Pictures like training's that training did not see.")] = None,
+    holdout: Annotated[
+        str | None, typer.Option(help="Pictures like the training ones that training did not see.")
+    ] = None,
     metrics: Metrics = None,
     k: K = "3,5",
     jackknife: Jackknife = 10,
@@ -346,7 +348,9 @@ def score(
 def copies(
     train: Annotated[str, typer.Option(help="Training pictures (or .npz).")],
     gen: Annotated[str, typer.Option(help="Generated pictures (or .npz).")],
-    holdout: Annotated[str | None, typer.Option(help="Pictures like training's that it did not see.")] = None,
+    holdout: Annotated[
+        str | None, typer.Option(help="Pictures like the training ones that training did not see.")
+    ] = None,
     extractor: ExtractorOption = "shapes",
     top: Annotated[int, typer.Option(help="How many of the nearest pairs are listed.")] = 16,
     skip_unreadable: SkipUnreadable = False,
@@ -396,7 +400,7 @@ def likelihood(
     fail_if: FailIf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bits per dimension, on unseen pictures and against training. Of several sources: their differences too."""
+    """Bits per dimension, on unseen pictures and against training. For several sources, their differences too."""
     from harness.cli.display import images as terminal
     from harness.images import likelihood_lookup
 

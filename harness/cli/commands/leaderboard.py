@@ -42,7 +42,7 @@ def leaderboard(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of tables.")] = False,
     as_json: options.Json = False,
     serve: Annotated[bool, typer.Option("--serve", help="Show the site on loopback, and keep it up to date.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="For --serve; 0 for any that is free.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="For --serve; 0 for any free port.")] = 8080,
     title: Annotated[str | None, typer.Option(help="What the site is called.")] = None,
     description: Annotated[str | None, typer.Option(help="What its first page says of it.")] = None,
 ) -> None:

@@ -39,7 +39,8 @@ MODEL_FIELDS = ("model", "base_url", "engine", "vllm_python", "seed")
 @options.takes(
     *MODEL_FIELDS, "temperature", "max_tokens",
     model="A directory, a hub id, an embedded model, or the server's.", engine="auto, transformers, vllm or openai.",
-    temperature="Of what the model goes on to write. Default: 0.8.", max_tokens="The same, per output. Default: 256.",
+    temperature="For the outputs that the model writes. Default: 0.8.",
+    max_tokens="Length of each of these outputs. Default: 256.",
 )  # fmt: skip
 def overfit(
     *,
@@ -61,7 +62,7 @@ def overfit(
         str | None, typer.Option(help="Compare this field of validation rows in place of the loss.")
     ] = None,
     text: TextFields = None,
-    limit: Annotated[int, typer.Option(help="Texts of each file whose loss is asked for, drawn by the seed.")] = 1000,
+    limit: Annotated[int, typer.Option(help="Texts of each file to measure the loss on, drawn by the seed.")] = 1000,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write overfit.json and curve.svg here.")] = None,
     flags: options.Flags,
     as_json: options.Json = False,

@@ -29,10 +29,10 @@ SAMPLES = (1, 5, 10, 20, 50)
 
 
 def plan(
-    effect: Annotated[float | None, typer.Option(help="The difference to be seen, in points of pass@1.")] = None,
+    effect: Annotated[float | None, typer.Option(help="The difference to detect, in points of pass@1.")] = None,
     problems: Annotated[int | None, typer.Option(min=2, help="How many problems there are.")] = None,
     n: Annotated[
-        str | None, typer.Option("--n", help="Samples per problem to tell of, such as 1,10.", metavar="N,N")
+        str | None, typer.Option("--n", help="Samples per problem to plan for, such as 1,10.", metavar="N,N")
     ] = None,
     baseline: Annotated[
         float | None, typer.Option(help="Expected pass@1 of one system, in per cent. Default: 50.")
@@ -44,13 +44,15 @@ def plan(
     spread: Annotated[
         float | None, typer.Option(help="0: all problems equally hard; 1: each passed always or never. Default: 0.6.")
     ] = None,
-    correlation: Annotated[float | None, typer.Option(help="Of the two systems' pass rates. Default: 0.8.")] = None,
-    power: Annotated[float, typer.Option(help="Chance to see the difference.")] = 0.8,
+    correlation: Annotated[
+        float | None, typer.Option(help="Correlation of the two systems' pass rates. Default: 0.8.")
+    ] = None,
+    power: Annotated[float, typer.Option(help="Chance of detecting the difference.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
     pairs: Annotated[int, typer.Option(help="Comparisons that share the level (Holm).")] = 1,
     share: Annotated[
         float | None,
-        typer.Option(help="Per cent of a blind vote's decided items for one model. Alone, or with --problems."),
+        typer.Option(help="Per cent of a blind vote's decided items that go to one model. Alone, or with --problems."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

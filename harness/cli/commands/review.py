@@ -78,15 +78,15 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="A study's fo
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="Run directories, or JSONL files of prompt, expected, generated.")
 ]
-Out = Annotated[Path, typer.Option("-o", "--out", help="The study's folder, which is made.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="The study's folder, to be created.")]
 Samples = Annotated[int | None, typer.Option(min=1, help="Problems to judge. Default: 50, or all there are.")]
 Seed = Annotated[int, typer.Option(min=0, help="Draws the problems.")]
 By = Annotated[str | None, typer.Option(help="Stratify by category, label or verdict.")]
 Index = Annotated[int, typer.Option(min=0, help="Which completion of each problem.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A text file for the judges, in place of ours.")]
-Peek = Annotated[bool, typer.Option("--peek", help="Look before closing. Looks are counted and stand in every output.")]
+Peek = Annotated[bool, typer.Option("--peek", help="Look before closing. Looks are counted, and every output says so.")]
 Within = Annotated[bool, typer.Option("--within", help="Strengths within each group that votes connect.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")]
 
 
 def _sources(runs: Sequence[Path], index: int, by: str | None) -> list[Source]:
@@ -121,7 +121,7 @@ def ab(
         bool, typer.Option("--show-expected", help="Show judges the expected answer; then no check is a reference.")
     ] = False,
 ) -> None:
-    """Make a blind A/B study of two or more runs. Of three or more, every pair of models is judged."""
+    """Make a blind A/B study of two or more runs. With three or more, every pair of models is judged."""
     ours = pairs.GUIDELINES if both_bad else pairs.GUIDELINES_WITHOUT_BAD
     asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(judges), votes=votes, checks=checks,
@@ -150,7 +150,7 @@ def sheet(
     criteria: Annotated[Path | None, typer.Option(help="A TOML file of [[criteria]] in place of ours.")] = None,
     guidelines: Guidelines = None,
 ) -> None:
-    """Make a rating sheet. It is JSON, CSV or an offline HTML form that also prints; models mix unnamed."""
+    """Make a rating sheet. JSON, CSV or an offline HTML form that can be printed; models are mixed and unnamed."""
     asked = pairs.PairOptions(
         samples=samples, seed=seed, by=by, judges=pairs.judge_names(raters, "rater"), checks=0.0,
         guidelines=_text(guidelines, sheets.GUIDELINES),
@@ -188,7 +188,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A host name that judges will type; needed for --host. Several times for several."),
+        typer.Option(help="A host name that judges will type; needed for --host. May be given several times."),
     ] = None,
 ) -> None:
     """Serve a study: prints a link for each judge and the owner's. Votes are on the disk before they are answered."""
@@ -237,11 +237,11 @@ def show_results(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write report.html here.")] = None,
     peek: Peek = False,
     exclude_failed: Annotated[
-        int | None, typer.Option(min=1, help="Show the result also without judges who failed so many checks.")
+        int | None, typer.Option(min=1, help="Also show the result without judges who failed this many checks.")
     ] = None,
     within: Within = False,
 ) -> None:
-    """Who won, how sure that is, and whether judges agree. An open study is not shown, but with --peek."""
+    """Who won, how sure that is, and whether judges agree. An open study is shown only with --peek."""
     if as_json + as_csv + markdown > 1:
         raise InputError("--markdown, --csv and --json exclude each other; give one")
     look = results.ResultOptions(peek=peek, exclude_failed=exclude_failed, within=within)
@@ -271,7 +271,7 @@ def judge(
     study: StudyFolder,
     flags: options.Flags,
 ) -> None:
-    """Let a model judge every pair in both orders. It is kept apart from people, and held against them."""
+    """Let a model judge every pair in both orders. Its votes are kept apart from people's, and compared with theirs."""
     if flags["model"] is None and flags["base_url"] is None:
         raise InputError("name the judge: --model, or --base-url for a server")
     opened = open_study(study)

@@ -51,7 +51,8 @@ def run(
         list[str] | None, typer.Option(help=f"{options.help_of('model')} May be given several times.")
     ] = None,
     problem: Annotated[
-        str | None, typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: whose. Default: the first.")
+        str | None,
+        typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: the problem to show. Default: the first."),
     ] = None,
     task_set: options.TaskSet = None,
     print_prompt: Annotated[

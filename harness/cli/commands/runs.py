@@ -111,7 +111,7 @@ def mv(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     target: Annotated[Path, typer.Argument(help="Its new place, or a folder to move it into.")],
 ) -> None:
-    """Move a run. One that is not complete is found again by its command only in its own place."""
+    """Move a run. An incomplete run is continued by its command only in its original place."""
     place = catalog.move(run, target)
     display.err.print(Text(f"moved to {display.printable(str(place))}"), soft_wrap=True)
 
@@ -119,7 +119,7 @@ def mv(
 @app.command("label")
 def label_(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
-    text: Annotated[str, typer.Argument(help="What to call it; empty takes the label away.")],
+    text: Annotated[str, typer.Argument(help="The label; an empty one removes it.")],
 ) -> None:
-    """Call a run something, for the list."""
+    """Label a run, for the list."""
     catalog.set_label(run, text)

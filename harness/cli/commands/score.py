@@ -60,19 +60,19 @@ def score(
     part: options.SetPart = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The results file, or of a FOLDER a folder. Default: SAMPLES_results.jsonl, FOLDER_results."),
+        typer.Option(help="The results file; for a FOLDER, a folder. Default: SAMPLES_results.jsonl, FOLDER_results."),
     ] = None,
     show_expected: Annotated[
-        bool, typer.Option("--show-expected", help="Of a FOLDER: feedback files also say what was expected.")
+        bool, typer.Option("--show-expected", help="For a FOLDER: feedback files also say what was expected.")
     ] = False,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Execute saved completions in a sandbox and report pass@k.
 
-    Of a file: SAMPLES_results.jsonl is written; the default problem set is humaneval. Of a run: its completions are
-    scored again, in a new run directory, with the options that are given in place of its own. Of a folder with a .py
-    file for each student and problem: points, similar programs and feedback.
+    For a file, SAMPLES_results.jsonl is written; the default problem set is humaneval. For a run, its completions are
+    scored again, in a new run directory, with the options given in place of its own. For a folder with a .py file for
+    each student and problem: points, similar programs and feedback.
     """
     flags = {**flags, "task_options": options.parse_part(part)}
     if samples.is_dir() and not (samples / layout.MANIFEST).is_file():

@@ -44,7 +44,7 @@ EXAMPLES = {
 Languages = Annotated[
     str | None,
     typer.Option(
-        help="Of programs: names with commas, or all; images that are missing are made first. "
+        help="Languages to offer: names separated by commas, or all; missing images are made first. "
         "Default: Python, and those whose image is here (harness doctor --fix --languages)."
     ),
 ]
@@ -105,14 +105,16 @@ def model(
 @options.takes("workers", "isolation", "runtime")
 def sandbox(
     *,
-    host: Annotated[str, typer.Option(help="Where to listen. Others than this machine need --key-file.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Any but this machine's own needs --key-file.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 for a free one.")] = 8080,
     queue_s: Annotated[float, typer.Option(help="How long a request may wait for a sandbox.")] = 5.0,
-    memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
+    memory_mib: Annotated[int, typer.Option(help="Memory of a program that asks for no limit.")] = 1024,
     max_memory_mib: Annotated[int, typer.Option(help="The most that a program may ask for.")] = 4096,
-    max_request_mib: Annotated[int, typer.Option(help="The largest body.")] = 32,
-    drain_s: Annotated[float, typer.Option(help="For the requests in hand when it is told to stop.")] = 30.0,
-    key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one a line.")] = None,
+    max_request_mib: Annotated[int, typer.Option(help="The largest request body.")] = 32,
+    drain_s: Annotated[float, typer.Option(help="Seconds for the requests in hand when it is told to stop.")] = 30.0,
+    key_file: Annotated[Path | None, typer.Option(help="Keys that let clients in, one per line.")] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody in who can reach it.")] = False,
     cache: Cache = None,
     languages: Languages = None,
@@ -159,7 +161,7 @@ def sandbox(
 @options.takes("workers", "isolation", "runtime")
 def mcp(
     *,
-    memory_mib: Annotated[int, typer.Option(help="Of a program that asks for no limit.")] = 1024,
+    memory_mib: Annotated[int, typer.Option(help="Memory of a program that asks for no limit.")] = 1024,
     cache: Cache = None,
     languages: Languages = None,
     backend: Backend = None,

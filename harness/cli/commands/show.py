@@ -67,8 +67,8 @@ def show(
 ) -> None:
     """Show a run: its numbers and its problems, or the completions of one problem with their verdicts.
 
-    Of a problem, its prompt and tests come first, where the problem set is on this machine; equal completions are shown
-    once.
+    For a problem, its prompt and tests come first, where the problem set is on this machine; equal completions are
+    shown once.
     """
     manifest = reader.read_manifest(run)
     chosen = _Chosen(verdicts=_verdicts(failed, verdict), sort=_checked_sort(sort), diff=diff)

@@ -29,11 +29,14 @@ EXAMPLES = (
 )
 
 Near = Annotated[
-    float | None, typer.Option(help="Jaccard index of 5-token shingles from which two texts are near duplicates. 0.7.")
+    float | None,
+    typer.Option(help="Jaccard index of 5-token shingles at which two texts are near duplicates. Default: 0.7."),
 ]
 Contained = Annotated[
     float | None,
-    typer.Option(help="Share of a text's shingles in one other text from which it is contained. 0.8; for leaks 0.5."),
+    typer.Option(
+        help="Share of a text's shingles in one other text at which it is contained. Default: 0.8; for leaks 0.5."
+    ),
 ]
 TextFields = Annotated[
     str | None, typer.Option("--text", help="The fields that make a row's text. Default: the well-known ones it has.")
