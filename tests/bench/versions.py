@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import tomllib
 from pathlib import Path
 
 import sandbox
 from tests.bench import systems
 from tests.bench.systems import System
-
-HERE = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -36,7 +33,9 @@ def main() -> None:
         samples, count = systems.write_references(folder, options.problems, options.times)
         for backend in options.sandbox or sandbox.BACKENDS:
             sandbox.prepare(backend)
-            both = [_version(tree, samples, options.problems, backend) for tree in (HERE, options.other.resolve())]
+            both = [
+                _version(tree, samples, options.problems, backend) for tree in (systems.HERE, options.other.resolve())
+            ]
             print(f"{backend}, {count} samples, {systems.load()}", flush=True)
             ratios = [_round(number, both, folder, count) for number in range(options.rounds)]
             median, low, high = statistics.median(ratios), min(ratios), max(ratios)
@@ -61,13 +60,10 @@ def _round(number: int, both: list[System], folder: Path, count: int) -> float:
 
 def _version(tree: Path, samples: Path, problems: str, backend: str) -> System:
     """`harness score` of a working tree, by the entry point that it names."""
-    entry = tomllib.loads((tree / "pyproject.toml").read_text())["project"]["scripts"]["harness"]
-    module, _, function = entry.partition(":")
     ours = systems.ours(samples, problems, backend=backend)
-    start = ["python", "-c", f"from {module} import {function}; {function}()"]
     return System(
         name=str(tree),
-        command=[str(Path(ours.command[0]).parent / start[0]), *start[1:], *ours.command[1:]],
+        command=[*systems.entry(tree), *ours.command[1:]],
         passed=ours.passed,
         environment={"PYTHONPATH": str(tree)},
     )
