@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.resources
+import importlib.util
 import json
+import marshal
 import re
 import secrets
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from sandbox import languages, outcome
+from sandbox import bytecode, languages, outcome
 from sandbox.answers import KnownAnswers
 from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
@@ -41,14 +43,17 @@ GUEST_MODULES = (
     "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
+MARSHAL = 2  # the format that every Python 3 reads
 BUILDS = 64  # of which it is remembered that they were compiled there
 GRACE_S = 10.0  # a supervisor that is this much later than every limit of its program is taken for lost
-# Runs in the guest: reads one frame with the sources, makes modules of them, and serves. Each program's process is a
+# Runs in the guest: reads three frames, makes modules of what is in them, and serves. What to start with; the modules'
+# code; their sources, which are compiled where this interpreter reads another bytecode. Each program's process is a
 # copy of this one, so what compiling leaves in memory, 1.4 MB, is left in another process, and no docstring comes here.
 # Programs are forked here and not in the supervisor's functions: a program runs as deep in the interpreter's stack as
 # `python main.py` has it, but for one frame, and no frame is unwound, which would touch 90 pages, 0.25 ms a program.
 BOOTSTRAP = """
 import sys, os, marshal, struct, types
+from _frozen_importlib_external import MAGIC_NUMBER
 def read(fd, n):
     data = b''
     while len(data) < n:
@@ -56,34 +61,39 @@ def read(fd, n):
         if not chunk: sys.exit(0)
         data += chunk
     return data
-def compiled(frame):
-    import json
-    start = json.loads(frame)
-    start['modules'] = [
-        (name, compile(source, 'guest/' + name + '.py', 'exec', optimize=2)) for name, source in start['modules']
-    ]
-    return marshal.dumps(start)
+def frame(fd):
+    return read(fd, struct.unpack('>I', read(fd, 4))[0])
+def compiled(sources):
+    return marshal.dumps([
+        (name, compile(source, 'guest/' + name + '.py', 'exec', optimize=2)) for name, source in sources
+    ])
+start = marshal.loads(frame(0))
+modules = frame(0)
 out, into = os.pipe()
 if os.fork() == 0:
-    data = compiled(read(0, struct.unpack('>I', read(0, 4))[0]))
-    data = struct.pack('>I', len(data)) + data
-    while data: data = data[os.write(into, data):]
+    sources = marshal.loads(frame(0))
+    if start['magic'] != MAGIC_NUMBER:
+        data = compiled(sources)
+        data = struct.pack('>I', len(data)) + data
+        while data: data = data[os.write(into, data):]
     os._exit(0)
 os.close(into)
-start = marshal.loads(read(out, struct.unpack('>I', read(out, 4))[0]))
+if start['magic'] != MAGIC_NUMBER:
+    modules = frame(out)
 os.close(out)
 os.wait()
+modules = marshal.loads(modules)
 sys.modules['sandbox'] = types.ModuleType('sandbox')
 own = vars(__builtins__).copy()  # what a program does to its built-in names is nothing to the guest
 guest = sys.modules['sandbox.guest'] = sys.modules['sandbox'].guest = types.ModuleType('sandbox.guest')
-for name, code in start['modules']:
+for name, code in modules:
     module = types.ModuleType('sandbox.guest.' + name)
     sys.modules[module.__name__] = module
     setattr(guest, name, module)
     module.__builtins__ = own
     exec(code, module.__dict__)
 arguments = start['first_uid'], start['rendezvous_path'], start['loopback'], start['calls']
-del start, name, code, module, own, out, into, read, compiled
+del start, modules, name, code, module, own, out, into, read, frame, compiled, MAGIC_NUMBER
 begin = guest.program.main
 supervisor = guest.supervisor.main(*arguments)
 start, pid = next(supervisor), 1
@@ -172,9 +182,8 @@ class Worker:
                 "rendezvous_path": stream.rendezvous_path,
                 "loopback": loopback,
                 "calls": languages.system_calls(family),
-                "modules": _guest_sources(),
             }
-            stream.send(wire.encode(start), START_TIMEOUT_S)
+            stream.send(_first_frames(start, tuple(_guest_sources())), START_TIMEOUT_S)
             hello = wire.decode(self._payload(time.monotonic() + START_TIMEOUT_S))
         except BaseException:
             stream.close()
@@ -356,9 +365,20 @@ def _packed_tests(tests: Tests) -> tuple[str, bytes]:
     return hashlib.sha256(about).hexdigest(), about
 
 
+def _first_frames(start: dict[str, Any], sources: bytecode.Sources) -> bytes:
+    """What a guest is started with: see `BOOTSTRAP`. By marshal, which it has loaded already, in a format of all."""
+    code = _code(sources)
+    magic = importlib.util.MAGIC_NUMBER if code else b""
+    parts = marshal.dumps({**start, "magic": magic}, MARSHAL), code, marshal.dumps(sources, MARSHAL)
+    return b"".join(wire.frame(part) for part in parts)
+
+
+_code = functools.lru_cache(maxsize=4)(bytecode.load)
+
+
 def _guest_sources() -> list[tuple[str, str]]:
-    folder = importlib.resources.files("sandbox.guest")
-    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in GUEST_MODULES]
+    folder = Path(__file__).with_name("guest")
+    return [(name, (folder / f"{name}.py").read_text("utf-8")) for name in GUEST_MODULES]
 
 
 def guest_fingerprint() -> str:

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import os
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import docker.errors
-import requests.exceptions
-
-import docker
 from sandbox import debian, languages
 from sandbox import image as files
+from sandbox.backends._engine import Engine, EngineError, connect
 from sandbox.errors import ImageError, SandboxUnavailable
 
 PYTHON_IMAGE = "codegen-harness-sandbox"
 CONTENTS_LABEL = "codegen-harness.contents"
-INSTALL = "install one (Debian: apt-get install docker.io) and start it (dockerd, or systemctl start docker)"
-
-
-@functools.cache
-def connect() -> docker.DockerClient:
-    """The one client of this process. Raises SandboxUnavailable; a failure is not remembered."""
-    try:
-        _look()
-        client = docker.from_env(timeout=60, max_pool_size=64)
-        client.ping()
-    except (OSError, docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise SandboxUnavailable(f"no Docker engine answers ({_short(error)}); {INSTALL}") from error
-    atexit.register(client.close)
-    return client
-
-
-os.register_at_fork(after_in_child=connect.cache_clear)  # two processes cannot share a client's connections
-
-
-def _look() -> None:
-    """Connect to the engine's socket on this machine. Raises OSError.
-
-    The client would find out too, but keeps a socket open for each attempt at which nothing listens.
-    """
-    host = os.environ.get("DOCKER_HOST") or docker.constants.DEFAULT_UNIX_SOCKET.removeprefix("http+")
-    if host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(60)
-            probe.connect(host.removeprefix("unix://"))
-
-
-def _short(error: Exception) -> str:
-    text = str(error)
-    if "Connection refused" in text or "No such file or directory" in text or "FileNotFoundError" in text:
-        return "nothing listens at its socket"
-    if "Permission denied" in text or "PermissionError" in text:
-        return "permission denied at its socket: join the docker group"
-    return text.splitlines()[0][:200] if text else type(error).__name__
 
 
 def prepare(note: Callable[[str], None], family: str = languages.PYTHON) -> None:
@@ -78,12 +34,13 @@ def environment_label(family: str = languages.PYTHON) -> str:
     Raises ImageError where the image is missing, SandboxUnavailable.
     """
     found = find(connect(), name_of(family))
-    return str((found.labels or {}).get(CONTENTS_LABEL) or f"img{found.short_id.removeprefix('sha256:')}")
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    return str(labels.get(CONTENTS_LABEL) or f"img{_id(found)[:12]}")
 
 
 def image_bytes(family: str = languages.PYTHON) -> int:
     """What the family's image takes. Raises ImageError where it is missing, SandboxUnavailable."""
-    return int(find(connect(), name_of(family)).attrs.get("Size", 0))
+    return int(find(connect(), name_of(family)).get("Size", 0))
 
 
 def name_of(family: str) -> str:
@@ -103,15 +60,21 @@ def make_family_image(tree: debian.Tree, note: Callable[[str], None]) -> None:
         import_image(str(tar), tree.label(), name_of(tree.family))
 
 
-def find(client: docker.DockerClient, image: str) -> Any:
-    """The engine's image of a name. Raises ImageError, with how to make it."""
+def find(engine: Engine, image: str) -> dict[str, Any]:
+    """What the engine says of the image of a name. Raises ImageError, with how to make it; SandboxUnavailable."""
     try:
-        return client.images.get(image)
-    except docker.errors.ImageNotFound as error:
+        return dict(engine.ask("GET", f"/images/{image}/json"))
+    except EngineError as error:
+        if error.status != 404:
+            raise SandboxUnavailable(f"the Docker engine does not say what images it has: {error}") from error
         family = image.partition(":")[0].removeprefix(f"{PYTHON_IMAGE}-")
         if family != PYTHON_IMAGE and languages.of_family(family):
             raise ImageError(debian.missing(family)) from error
         raise ImageError(f"the sandbox image {image!r} is missing; make it with: harness doctor --fix") from error
+
+
+def _id(found: dict[str, Any]) -> str:
+    return str(found["Id"]).removeprefix("sha256:")
 
 
 def has_image(image: str = PYTHON_IMAGE) -> bool:
@@ -139,11 +102,19 @@ def import_image(tar: str, label: str, image: str = PYTHON_IMAGE) -> str:
 
     Raises SandboxUnavailable, ImageError.
     """
-    changes = ["ENV LC_ALL=C.UTF-8", f"LABEL {CONTENTS_LABEL}={label}"]
-    client = connect()
+    repository, _, tag = image.partition(":")
+    query = [
+        ("fromSrc", "-"),
+        ("repo", repository),
+        ("tag", tag or "latest"),
+        ("changes", "ENV LC_ALL=C.UTF-8"),
+        ("changes", f"LABEL {CONTENTS_LABEL}={label}"),
+    ]
+    engine = connect()
     try:
-        repository, _, tag = image.partition(":")
-        client.api.import_image_from_file(tar, repository=repository, tag=tag or "latest", changes=changes)
-        return str(client.images.get(image).id)
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        said = engine.ask("POST", "/images/create", query=query, file=Path(tar))
+        if isinstance(said, dict) and "error" in said:
+            raise EngineError(str(said["error"]))
+        return str(find(engine, image)["Id"])
+    except EngineError as error:
         raise ImageError(f"the engine did not take the sandbox image: {error}") from error

@@ -14,6 +14,7 @@ against: a bug in the shared kernel.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import socket
@@ -25,12 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker.errors
-import requests.exceptions
-
-import docker
 from sandbox import languages
 from sandbox.backends import _docker_images as images
+from sandbox.backends._engine import Engine, EngineError, connect
 from sandbox.errors import SandboxUnavailable, WorkerLost
 from sandbox.pool import PROGRAMS_PER_WORKER, Pool
 from sandbox.types import MIB, Isolation, Limits
@@ -43,6 +41,15 @@ KEPT_BYTES, KEPT_THREADS = 384 * MIB, 32  # of a compiler that is kept beside th
 SHM_BYTES = 32 * MIB
 # SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
+ENVIRONMENT = {
+    "LD_BIND_NOW": "1",  # else each program looks its functions up anew: 20 pages
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TOP_PAD_": "1048576",
+    "LC_ALL": "C.UTF-8",
+}
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
 PATIENCE_S = 1  # so much later than its time a silent guest may be noticed
@@ -57,12 +64,10 @@ class DockerStream:
     rendezvous_path: None where the attached stdio is all.
     """
 
-    def __init__(
-        self, client: docker.DockerClient, container_id: str, attached: Any, rendezvous: Rendezvous | None
-    ) -> None:
+    def __init__(self, engine: Engine, container_id: str, attached: Any, rendezvous: Rendezvous | None) -> None:
         self.name = f"docker:{container_id[:12]}"
         self.rendezvous_path = None if rendezvous is None else f"{RENDEZVOUS}/{SOCKET}"
-        self._client = client
+        self._engine = engine
         self._id = container_id
         self._attached = attached  # what docker's client gives: a file around the socket, or the socket itself
         self._stdio: socket.socket = getattr(attached, "_sock", attached)
@@ -155,18 +160,21 @@ class DockerStream:
 
     def kill(self) -> None:
         """Kill the container; its streams stay open until `close`."""
-        with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
-            self._client.api.kill(self._id)
+        with contextlib.suppress(EngineError):
+            self._engine.ask("POST", f"/containers/{self._id}/kill")
 
     def close(self) -> None:
         """Kill the container and wait until the engine has removed it."""
         for each in (self._connection, self._rendezvous, self._attached, self._stdio):
             if each is not None:
                 each.close()
-        try:
-            self._client.api.remove_container(self._id, force=True)
-        except (docker.errors.APIError, requests.exceptions.RequestException):
-            pass  # the engine is removing it already, or is gone; `start` prunes what is left
+        _remove(self._engine, self._id)
+
+
+def _remove(engine: Engine, container_id: str) -> None:
+    """End and remove a container, if the engine is not doing that already, or gone; a later start prunes what stays."""
+    with contextlib.suppress(EngineError):
+        engine.ask("DELETE", f"/containers/{container_id}", query=[("force", "1")])
 
 
 def be_patient(connection: socket.socket) -> None:
@@ -233,8 +241,8 @@ class Rendezvous:
 def available() -> str | None:
     """None where an engine answers; else what is missing and how to mend it."""
     try:
-        images.connect().ping()
-    except (SandboxUnavailable, docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        connect().ping()
+    except (SandboxUnavailable, EngineError) as error:
         return str(error)
     return None
 
@@ -257,39 +265,35 @@ class Starter:
     def __init__(self, ceiling: Limits, options: Options | None = None) -> None:
         self._ceiling = ceiling
         self._options = options or Options()
-        self._client = images.connect()
-        images.find(self._client, self._options.image)
+        self._engine = connect()
+        images.find(self._engine, self._options.image)
         self._prune()
-        # Beside an engine on this machine; a container elsewhere finds an empty folder, and the attached stdio serves.
-        self._local = self._client.api.base_url.startswith("http+docker")
 
     def __call__(self) -> DockerStream:
         """A started container. Raises SandboxUnavailable where the engine refuses."""
-        api = self._client.api
         rendezvous = self._make_rendezvous()
         container_id = ""
         try:
-            container_id = api.create_container_from_config(self._config(rendezvous), name=None)["Id"]
-            attached = api.attach_socket(container_id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-            api.start(container_id)
-        except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+            container_id = self._engine.ask("POST", "/containers/create", body=self._config(rendezvous))["Id"]
+            attached = self._engine.attach(container_id)
+            self._engine.ask("POST", f"/containers/{container_id}/start")
+        except EngineError as error:
             if rendezvous is not None:
                 rendezvous.close()
             if container_id:  # else the engine did not even answer that it made one
-                with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
-                    api.remove_container(container_id, force=True)
-            raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(error)}") from error
-        return DockerStream(self._client, container_id, attached, rendezvous)
+                _remove(self._engine, container_id)
+            raise SandboxUnavailable(f"the Docker engine cannot start a sandbox: {_explain(str(error))}") from error
+        return DockerStream(self._engine, container_id, attached, rendezvous)
 
     def _make_rendezvous(self) -> Rendezvous | None:
         """A rendezvous beside an engine on this machine; None where the attached stdio is all there can be."""
         try:
-            return Rendezvous() if self._local else None
+            return Rendezvous() if self._engine.local else None
         except OSError:  # a path that is too long for a socket
             return None
 
     def close(self) -> None:
-        """The client serves the whole process and stays."""
+        """Nothing is held between sandboxes."""
 
     def _config(self, rendezvous: Rendezvous | None) -> dict[str, Any]:
         # the program's memory, and as much again for the judge, which holds what the program returns
@@ -305,47 +309,39 @@ class Starter:
             memory_bytes += KEPT_BYTES
             processes = max(processes, least.processes) + KEPT_THREADS
             tmpfs[languages.BUILD] = f"size={least.disk_bytes},nr_inodes=16k,mode=755,nosuid,nodev,exec"
-        host = self._client.api.create_host_config(
-            network_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            cap_add=CAPABILITIES,
-            security_opt=["no-new-privileges", "seccomp=unconfined"],
-            mem_limit=memory_bytes,
-            memswap_limit=memory_bytes,
-            pids_limit=processes + 8,
-            nano_cpus=1_000_000_000,
-            ipc_mode="private",
-            binds=None if rendezvous is None else [rendezvous.bind],
-            tmpfs=tmpfs,
-            ulimits=[docker.types.Ulimit(name="core", soft=1, hard=1)],
-            log_config=docker.types.LogConfig(type="none"),
-            auto_remove=True,
-            runtime=self._options.runtime,
-        )
-        config: dict[str, Any] = self._client.api.create_container_config(
-            self._options.image,
-            ["python3", "-s", "-P", "-c", BOOTSTRAP],
-            stdin_open=True,
-            detach=False,
-            user="0:0",
-            working_dir="/",
-            hostname="sandbox",
-            network_disabled=True,
-            environment={
-                "LD_BIND_NOW": "1",  # else each program looks its functions up anew: 20 pages
-                "PYTHONHASHSEED": "0",
-                "OPENBLAS_NUM_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-                "MALLOC_ARENA_MAX": "2",
-                "MALLOC_TOP_PAD_": "1048576",
-                "LC_ALL": "C.UTF-8",
+        return {
+            "Image": self._options.image,
+            "Cmd": ["python3", "-s", "-P", "-c", BOOTSTRAP],
+            "OpenStdin": True,
+            "StdinOnce": True,  # the engine closes stdin when this process goes away
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "User": "0:0",
+            "WorkingDir": "/",
+            "Hostname": "sandbox",
+            "NetworkDisabled": True,
+            "Env": [f"{name}={value}" for name, value in ENVIRONMENT.items()],
+            "Labels": {LABEL: str(os.getpid())},  # whose it is
+            "HostConfig": {
+                "NetworkMode": "none",
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "CapAdd": CAPABILITIES,
+                "SecurityOpt": ["no-new-privileges", "seccomp=unconfined"],
+                "Memory": memory_bytes,
+                "MemorySwap": memory_bytes,
+                "PidsLimit": processes + 8,
+                "NanoCpus": 1_000_000_000,
+                "IpcMode": "private",
+                "Binds": [] if rendezvous is None else [rendezvous.bind],
+                "Tmpfs": tmpfs,
+                "Ulimits": [{"Name": "core", "Soft": 1, "Hard": 1}],
+                "LogConfig": {"Type": "none", "Config": {}},
+                "AutoRemove": True,
+                **({"Runtime": self._options.runtime} if self._options.runtime else {}),
             },
-            labels={LABEL: str(os.getpid())},  # whose it is
-            host_config=host,
-        )
-        config["StdinOnce"] = True  # the engine closes stdin when this process goes away
-        return config
+        }
 
     def _prune(self) -> None:
         """Remove what a killed process made and never used: containers not started, folders of rendezvous."""
@@ -355,25 +351,17 @@ class Starter:
                     for name in (SOCKET, MARKER):  # what else is there is not ours, and keeps the folder
                         (folder / name).unlink(missing_ok=True)
                     folder.rmdir()
-        for container in self._client.containers.list(
-            all=True, filters={"label": LABEL, "status": "created"}, ignore_removed=True
-        ):
-            created = container.attrs.get("Created", 0)
-            if isinstance(created, str) and _age_s(created) > STALE_S:
-                try:
-                    container.remove(force=True)
-                except (docker.errors.APIError, requests.exceptions.RequestException):  # somebody else removed it
-                    continue
+        ours = json.dumps({"label": [LABEL], "status": ["created"]})
+        try:
+            found = self._engine.ask("GET", "/containers/json", query=[("all", "1"), ("filters", ours)])
+        except EngineError as error:
+            raise SandboxUnavailable(f"the Docker engine does not list its containers: {error}") from error
+        for each in found:
+            if time.time() - each["Created"] > STALE_S:
+                _remove(self._engine, each["Id"])
 
 
-def _age_s(timestamp: str) -> float:
-    import calendar
-
-    return time.time() - calendar.timegm(time.strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S"))
-
-
-def _explain(error: Exception) -> str:
-    text = str(getattr(error, "explanation", None) or error)
+def _explain(text: str) -> str:
     if "nknown runtime" in text or "unknown or invalid runtime" in text:
         text += " (install gVisor and register runsc with the engine, or leave --runtime out)"
     return text
