@@ -15,8 +15,10 @@ from sandbox.errors import Cancelled, ImageError, SandboxError, SandboxUnavailab
 from sandbox.pool import Cancellation, Pool
 from sandbox.selection import (
     BACKENDS,
+    begin,
     choose_backend,
     default_workers,
+    end,
     environment_label,
     guest_digest,
     image_bytes,
@@ -43,6 +45,6 @@ from sandbox.worker import GuestInfo
 __all__ = [
     "BACKENDS", "CallTests", "Cancellation", "Cancelled", "Compare", "Execution", "GuestInfo", "ImageError",
     "Integrity", "Isolation", "Limits", "Pool", "Program", "ProgramTests", "SandboxError", "SandboxUnavailable",
-    "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "ceiling", "choose_backend", "default_workers",
-    "environment_label", "guest_digest", "image_bytes", "open", "prepare",
+    "StdioCase", "StdioTests", "Tests", "Verdict", "WorkerLost", "begin", "ceiling", "choose_backend",
+    "default_workers", "end", "environment_label", "guest_digest", "image_bytes", "open", "prepare",
 ]  # fmt: skip

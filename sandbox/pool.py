@@ -31,7 +31,7 @@ from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker, digest_of
 
 PROGRAMS_PER_WORKER = 1000
-STARTING_AT_ONCE = 4
+STARTING_AT_ONCE = 64  # at least as many as there are workers; threads are made as they are needed
 # Blocks of uids above 1,000,000, one for the judge and one for each program; a uid counts its processes host-wide.
 UID_BLOCKS, UID_BLOCK = 2_000_000, 1024
 
@@ -140,7 +140,7 @@ class Pool:
             languages.find(program.language).check(tests)
         except ValueError as error:
             raise ValueError(f"a program in {program.language}: {error}") from error
-        self._run_preflight()
+        self.prove()
         try:
             return self._run_with_one_retry(program, tests, limits, cancellation)
         except WorkerLost as error:
@@ -184,8 +184,11 @@ class Pool:
                 for _ in range(self.workers - 1):
                     self._places.release()
 
-    def _run_preflight(self) -> None:
-        """Once: ask for all that must be denied. Raises SandboxUnavailable with each property that does not hold."""
+    def prove(self) -> None:
+        """Ask for all that must be denied, once: every program waits for it.
+
+        Raises SandboxUnavailable with each property that does not hold; SandboxError where none runs.
+        """
         with self._proof:
             if self._proven:
                 return
@@ -207,6 +210,22 @@ class Pool:
         if harmless.verdict is not Verdict.ACCEPTED:
             return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
         return Execution(verdict=Verdict.RUNTIME_ERROR, detail=f"ended its sandbox twice, where others run ({error})")
+
+    def is_as_large_as(self, ceiling: Limits) -> bool:
+        """Whether its sandboxes are those that a pool for `ceiling` would have, in what a sandbox is made for."""
+        return ceiling.within(self.ceiling) and self.ceiling.within(ceiling)
+
+    def widen(self, workers: int, ceiling: Limits) -> None:
+        """Run up to `workers` programs at once, no fewer than before, under a ceiling that it is as large as."""
+        more = workers - self.workers
+        self.workers, self.ceiling = workers, ceiling
+        if self._spare:
+            self._spare = workers
+        for _ in range(more):
+            self._places.release()
+        with self._lock:
+            busy = len(self._live) - len(self._idle)
+        self._start_ahead(workers - busy)
 
     def guest(self) -> GuestInfo:
         """What runs inside. Starts a worker if none is there."""
@@ -254,6 +273,7 @@ class Pool:
     def _worker(self, fresh: bool = False, loopback: bool = False, digest: str = "") -> Iterator[Worker]:
         with self._places:
             worker = self._take(fresh, loopback, digest)
+            worker.answers = self.answers  # they may have come after it: see `prestart`
             try:
                 yield worker
             finally:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
-from sandbox import languages
+from sandbox import languages, prestart
 from sandbox.answers import KnownAnswers
 from sandbox.errors import SandboxUnavailable
 from sandbox.pool import Pool
@@ -132,12 +132,39 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
     where answers that tests accepted are kept for the next programs (`CallTests.repeatable`); None for nowhere.
     Raises SandboxUnavailable, ImageError, ValueError.
     """
-    pool = find_backend(choose_backend(backend)).open_pool(
-        workers=default_workers() if workers is None else workers,
-        ceiling=ceiling or Limits(),
-        isolation=isolation,
-        runtime=runtime,
-        family=languages.find(language).family,
-    )
+    name, family = choose_backend(backend), languages.find(language).family
+    workers = default_workers() if workers is None else workers
+    ceiling = ceiling or Limits()
+
+    def fits(begun: Pool) -> bool:
+        usual = isolation is Isolation.POOL and runtime is None
+        return usual and (begun.backend, begun.family) == (name, family) and begun.is_as_large_as(ceiling)
+
+    pool = prestart.take(fits)
+    if pool is not None:
+        pool.widen(workers, ceiling)
+    else:
+        pool = find_backend(name).open_pool(
+            workers=workers, ceiling=ceiling, isolation=isolation, runtime=runtime, family=family
+        )
     pool.answers = None if answers is None else KnownAnswers(answers, guest_digest())
     return pool
+
+
+def begin(backend: str = "auto") -> None:
+    """Start a sandbox in a thread, and have it prove itself, for an `open` to come that asks for the usual ones.
+
+    Those are for Python's programs, within the default limits and isolation. Call `end` where no `open` is to come.
+    """
+
+    def open_usual() -> Pool:
+        return find_backend(choose_backend(backend)).open_pool(
+            workers=1, ceiling=Limits(), isolation=Isolation.POOL, runtime=None, family=languages.PYTHON
+        )
+
+    prestart.begin(open_usual)
+
+
+def end() -> None:
+    """End what was begun and no `open` has taken over. Takes as long as the backend needs to end a sandbox."""
+    prestart.end()

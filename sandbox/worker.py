@@ -170,7 +170,7 @@ class Worker:
         family: str = languages.PYTHON,
         answers: KnownAnswers | None = None,
     ) -> None:
-        self._stream, self._answers = stream, answers
+        self._stream, self.answers = stream, answers
         self.name = stream.name
         self.programs = 0
         self._sent = TestCache()
@@ -214,9 +214,9 @@ class Worker:
             kind = MachineTooBusy if ended[-1].measured["starved"] else WorkerLost
             raise kind(f"worker {self.name}: {execution.detail}")
         self.usable = not ended[-1].measured["dirty"]
-        if self._answers is not None and (learnt := ended[-1].finding.get("known")):
+        if self.answers is not None and (learnt := ended[-1].finding.get("known")):
             assert tests is not None
-            self._answers.keep(_packed_tests(language.guarded(tests))[0], self.guest.label(), learnt)
+            self.answers.keep(_packed_tests(language.guarded(tests))[0], self.guest.label(), learnt)
         if language.compile:
             self._built.append(digest_of(program, tests))
         late = execution.verdict is Verdict.TIME_LIMIT or Verdict.TIME_LIMIT in execution.cases
@@ -292,7 +292,7 @@ class Worker:
 
     def _with_known(self, digest: str, about: bytes) -> bytes:
         """The tests as the judge takes them, with the answers that they are known to accept."""
-        known = None if self._answers is None else self._answers.find(digest, self.guest.label())
+        known = None if self.answers is None else self.answers.find(digest, self.guest.label())
         return about if known is None else about[:-1] + b', "known": ' + known + b"}"
 
     def _payload(self, deadline: float) -> bytes:

@@ -14,7 +14,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from harness.cli import starting
+from harness.cli import completions, early, starting
 
 LONGEST_MESSAGE = 2000  # characters
 
@@ -29,7 +29,9 @@ def main() -> None:
     _escape_what_cannot_be_printed()
     try:
         starting.start(sys.argv[1:])
-        from harness.cli import completions, tree  # measured: typer takes 0.1 s
+        if not completions.asked():
+            early.begin(sys.argv[1:])
+        from harness.cli import tree  # measured: typer takes 0.1 s
 
         if completions.asked():
             completions.prepare()
@@ -43,6 +45,7 @@ def main() -> None:
         _failed(error)
     finally:
         starting.stop()
+        early.end()
         if before is not None:
             signal.signal(signal.SIGTERM, before)
 

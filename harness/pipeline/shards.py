@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+import sandbox
 from harness.engines import Engine
 from harness.errors import HarnessError
 from harness.pipeline.execute import LocalSandboxes
@@ -51,7 +52,10 @@ def count(job: Job, store: Store) -> int:
     generates = job.saved is None and any(store.missing(problem_id) for problem_id in job.expected)
     here = isinstance(job.sandboxes, LocalSandboxes) and sys.platform.startswith("linux")
     wanted = min(-(-job.workers // SANDBOXES_OF_ONE), len(left))
-    return wanted if wanted > 1 and not generates and here and _is_alone() else 1
+    if wanted <= 1 or generates or not here:
+        return 1
+    sandbox.end()  # one that was begun has a thread
+    return wanted if _is_alone() else 1
 
 
 def _is_alone() -> bool:

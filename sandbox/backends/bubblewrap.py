@@ -13,6 +13,7 @@ a program the wall limit is what holds.
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import stat
@@ -118,11 +119,18 @@ def available() -> str | None:
     if not sys.platform.startswith("linux"):
         return "bubblewrap runs on Linux only"
     try:
-        command = [*_command(Limits(), _bwrap.find().path), "true"]
+        _try((*_command(Limits(), _bwrap.find().path), "true"))
     except SandboxUnavailable as error:
         return str(error)
+    return None
+
+
+@functools.cache
+def _try(command: tuple[str, ...]) -> None:
+    """Raises SandboxUnavailable where a command in a sandbox does not run; a failure is not remembered."""
     probe = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False)
-    return _bwrap.refusal(probe.stderr.strip()) if probe.returncode != 0 else None
+    if probe.returncode != 0:
+        raise SandboxUnavailable(_bwrap.refusal(probe.stderr.strip()))
 
 
 def notice() -> str | None:
