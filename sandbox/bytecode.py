@@ -6,6 +6,7 @@ sources, which are sent too; so does every guest where Python is not to write an
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -43,6 +44,7 @@ def _keep(target: Path, data: bytes) -> bool:
         made.write_bytes(data)
         made.replace(target)
     except OSError:
-        made.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            made.unlink()
         return False
     return True

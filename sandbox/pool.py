@@ -232,6 +232,14 @@ class Pool:
         with self._worker() as worker:
             return worker.guest
 
+    def cancel(self) -> None:
+        """End the programs that run, and let none start: their threads have a SandboxError. `close` must follow."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify_all()
+            for worker in self._live:
+                worker.kill()
+
     def close(self) -> None:
         """Destroy all workers, busy ones too."""
         with self._lock:

@@ -50,8 +50,10 @@ class _Prestart:
         """End the sandbox, also while it proves itself."""
         pool = self.pool()
         if pool is not None:
-            pool.close()
+            pool.cancel()
         self._thread.join()
+        if pool is not None:
+            pool.close()
 
 
 def begin(open_pool: Open) -> None:

@@ -50,6 +50,7 @@ ENVIRONMENT = {
     "MALLOC_TOP_PAD_": "1048576",
     "LC_ALL": "C.UTF-8",
 }
+CONFLICT = 409
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
 PATIENCE_S = 1  # so much later than its time a silent guest may be noticed
@@ -172,9 +173,13 @@ class DockerStream:
 
 
 def _remove(engine: Engine, container_id: str) -> None:
-    """End and remove a container, if the engine is not doing that already, or gone; a later start prunes what stays."""
+    """End and remove a container, and wait for that. Where the engine is gone, a later start prunes what stays."""
     with contextlib.suppress(EngineError):
-        engine.ask("DELETE", f"/containers/{container_id}", query=[("force", "1")])
+        try:
+            engine.ask("DELETE", f"/containers/{container_id}", query=[("force", "1")])
+        except EngineError as error:
+            if error.status == CONFLICT:  # it is removing it already
+                engine.ask("POST", f"/containers/{container_id}/wait", query=[("condition", "removed")])
 
 
 def be_patient(connection: socket.socket) -> None:

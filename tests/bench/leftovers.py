@@ -117,7 +117,7 @@ def _containers() -> list[str]:
 
     client = docker.from_env()
     try:
-        found = client.containers.list(all=True, filters={"label": f"{LABEL}.pid={os.getpid()}"})
+        found = client.containers.list(all=True, filters={"label": f"{LABEL}={os.getpid()}"})
         return [f"{each.short_id} ({each.status})" for each in found]
     finally:
         client.close()
