@@ -8,12 +8,14 @@ calls at the end; after kill -9 the sandbox ends as all do. What goes wrong here
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 
 from sandbox.errors import SandboxError
 from sandbox.pool import Pool
 
+SWITCH_S = 0.0005  # each answer of the sandbox would else wait 5 ms for a thread that is importing
 Open = Callable[[], Pool]
 _lock = threading.Lock()  # protects _begun
 _begun: _Prestart | None = None
@@ -30,6 +32,14 @@ class _Prestart:
         self._thread.start()
 
     def _run(self) -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
+        try:
+            self._open_and_prove()
+        finally:
+            sys.setswitchinterval(before)
+
+    def _open_and_prove(self) -> None:
         try:
             self._pool = self._open()
         except SandboxError:

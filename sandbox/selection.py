@@ -162,6 +162,7 @@ def begin(backend: str = "auto") -> None:
             workers=1, ceiling=Limits(), isolation=Isolation.POOL, runtime=None, family=languages.PYTHON
         )
 
+    find_backend(BACKENDS[0] if backend == "auto" else backend)  # imported here: threads that import hold each other up
     prestart.begin(open_usual)
 
 

@@ -8,6 +8,7 @@ sub-commands of its own, else the function of the file's name (`execute` for `ex
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -56,6 +57,8 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         file = self.files[name]
         module = registry.load(PACKAGE, file, "command")
+        gc.freeze()  # what is imported stays: no collection need look at it
+        gc.enable()
         starting.say(f"harness {name} is at work")
         holder = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, callback=lambda: None)
         if hasattr(module, "app"):

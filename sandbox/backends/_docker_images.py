@@ -6,12 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sandbox import debian, languages
-from sandbox import image as files
+from sandbox import languages
 from sandbox.backends._engine import Engine, EngineError, connect
 from sandbox.errors import ImageError, SandboxUnavailable
+
+if TYPE_CHECKING:  # imported where an image is made: 15 ms that a sandbox of one that is there need not wait for
+    from sandbox import debian
 
 PYTHON_IMAGE = "codegen-harness-sandbox"
 CONTENTS_LABEL = "codegen-harness.contents"
@@ -22,6 +24,8 @@ def prepare(note: Callable[[str], None], family: str = languages.PYTHON) -> None
     if has_image(name_of(family)):
         return
     if family != languages.PYTHON:
+        from sandbox import debian
+
         make_family_image(debian.make(family, note), note)
     else:
         note("making the sandbox image from an interpreter of this machine (once, about 10 s)")
@@ -45,11 +49,17 @@ def image_bytes(family: str = languages.PYTHON) -> int:
 
 def name_of(family: str) -> str:
     """The name of a family's image; it changes with what the image is made of. Raises ValueError."""
-    return PYTHON_IMAGE if family == languages.PYTHON else f"{PYTHON_IMAGE}-{family}:{debian.digest(family)}"
+    if family == languages.PYTHON:
+        return PYTHON_IMAGE
+    from sandbox import debian
+
+    return f"{PYTHON_IMAGE}-{family}:{debian.digest(family)}"
 
 
 def make_family_image(tree: debian.Tree, note: Callable[[str], None]) -> None:
     """Give the engine a family's file system as an image. Raises ImageError, SandboxUnavailable."""
+    from sandbox import debian
+
     note(f"giving the image of {', '.join(languages.of_family(tree.family))} to the engine")
     with tempfile.TemporaryDirectory() as folder:
         tar = Path(folder) / "root.tar"
@@ -69,6 +79,8 @@ def find(engine: Engine, image: str) -> dict[str, Any]:
             raise SandboxUnavailable(f"the Docker engine does not say what images it has: {error}") from error
         family = image.partition(":")[0].removeprefix(f"{PYTHON_IMAGE}-")
         if family != PYTHON_IMAGE and languages.of_family(family):
+            from sandbox import debian
+
             raise ImageError(debian.missing(family)) from error
         raise ImageError(f"the sandbox image {image!r} is missing; make it with: harness doctor --fix") from error
 
@@ -88,6 +100,8 @@ def has_image(image: str = PYTHON_IMAGE) -> bool:
 
 def make_image() -> str:
     """Make the image from an interpreter at hand; its id. Raises ImageError, SandboxUnavailable."""
+    from sandbox import image as files
+
     with tempfile.TemporaryDirectory() as folder:
         tar = os.path.join(folder, "root.tar")
         try:

@@ -121,7 +121,7 @@ def exec_ms(problems: str, backend: str, tree: Path) -> float:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree)}
+    return {**systems.as_installed(), "PYTHONPATH": str(tree)}
 
 
 def _has_verdict(results: Path) -> bool:

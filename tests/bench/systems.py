@@ -69,7 +69,7 @@ def measure(system: System, folder: Path) -> Measured:
         left.unlink()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         start = time.monotonic()
-        environment = {**os.environ, **system.environment}
+        environment = {**as_installed(), **system.environment}
         process = subprocess.Popen(system.command, cwd=folder, stdout=out, stderr=errors, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - start
@@ -92,6 +92,11 @@ def ours(samples: Path, problems: str, *more: str, backend: str = "docker") -> S
     if "--no-dedup" in usage:
         command.append("--no-dedup")
     return System(name="ours", command=command, passed=lambda stdout, _: verdicts(stdout).get("ACCEPTED", 0))
+
+
+def as_installed() -> dict[str, str]:
+    """The environment of what is measured: Python keeps bytecode, as pip leaves every package with it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def entry(tree: Path) -> list[str]:
