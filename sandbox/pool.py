@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,9 +32,21 @@ from sandbox.types import Execution, Limits, Program, Tests, Verdict
 from sandbox.worker import GuestInfo, LateByTheClock, Stream, Worker, digest_of
 
 PROGRAMS_PER_WORKER = 1000
+SWITCH_S = 0.0005
 STARTING_AT_ONCE = 64  # at least as many as there are workers; threads are made as they are needed
 # Blocks of uids above 1,000,000, one for the judge and one for each program; a uid counts its processes host-wide.
 UID_BLOCKS, UID_BLOCK = 2_000_000, 1024
+
+
+@contextlib.contextmanager
+def quick_switches() -> Iterator[None]:
+    """While a sandbox starts beside imports: each of its answers would wait 5 ms for the thread that imports."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Starter(Protocol):
@@ -103,6 +116,7 @@ class Pool:
         self._alone = threading.Lock()  # one thread at a time holds all places but one
         self._proof = threading.Lock()  # held while the pool proves itself; protects _proven
         self._proven = False
+        self._prover: threading.Thread | None = None
         self._lock = threading.Condition()  # protects _idle, _starting, _live and _closed
         self._starters = ThreadPoolExecutor(max(STARTING_AT_ONCE, workers))
         self._starting = 0
@@ -211,6 +225,15 @@ class Pool:
             return Execution(verdict=Verdict.INTERNAL_ERROR, detail=str(error))
         return Execution(verdict=Verdict.RUNTIME_ERROR, detail=f"ended its sandbox twice, where others run ({error})")
 
+    def prove_ahead(self) -> None:
+        """Prove in a thread, before anything is to run. An error is left to the next `run`, which proves again."""
+        self._prover = threading.Thread(target=self._prove_ahead, name="prover")
+        self._prover.start()
+
+    def _prove_ahead(self) -> None:
+        with quick_switches(), contextlib.suppress(SandboxError):
+            self.prove()
+
     def is_as_large_as(self, ceiling: Limits) -> bool:
         """Whether its sandboxes are those that a pool for `ceiling` would have, in what a sandbox is made for."""
         return ceiling.within(self.ceiling) and self.ceiling.within(ceiling)
@@ -232,19 +255,12 @@ class Pool:
         with self._worker() as worker:
             return worker.guest
 
-    def cancel(self) -> None:
-        """End the programs that run, and let none start: their threads have a SandboxError. `close` must follow."""
-        with self._lock:
-            self._closed = True
-            self._lock.notify_all()
-            for worker in self._live:
-                worker.kill()
-
     def close(self) -> None:
         """Destroy all workers, busy ones too."""
         with self._lock:
             self._closed = True
             self._lock.notify_all()
+        self._end_proofs()
         self._starters.shutdown()
         with self._lock:
             doomed = list(self._live)
@@ -256,6 +272,16 @@ class Pool:
         for thread in threads:
             thread.join()
         self._start.close()
+
+    def _end_proofs(self) -> None:
+        """End those of `prove_ahead`. Their worker is killed first: nothing may be closed that a thread reads from."""
+        if self._prover is None:
+            return
+        if self._prover.is_alive():
+            with self._lock:
+                for worker in self._live:
+                    worker.kill()
+        self._prover.join()
 
     def _attempt(
         self,

@@ -8,14 +8,12 @@ calls at the end; after kill -9 the sandbox ends as all do. What goes wrong here
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 
 from sandbox.errors import SandboxError
-from sandbox.pool import Pool
+from sandbox.pool import Pool, quick_switches
 
-SWITCH_S = 0.0005  # each answer of the sandbox would else wait 5 ms for a thread that is importing
 Open = Callable[[], Pool]
 _lock = threading.Lock()  # protects _begun
 _begun: _Prestart | None = None
@@ -26,42 +24,26 @@ class _Prestart:
 
     def __init__(self, open_pool: Open) -> None:
         self._open = open_pool
-        self._opened = threading.Event()  # or failed
         self._pool: Pool | None = None
         self._thread = threading.Thread(target=self._run, name="prestart")
         self._thread.start()
 
     def _run(self) -> None:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_S)
         try:
-            self._open_and_prove()
-        finally:
-            sys.setswitchinterval(before)
-
-    def _open_and_prove(self) -> None:
-        try:
-            self._pool = self._open()
+            with quick_switches():
+                self._pool = self._open()
+            self._pool.prove_ahead()
         except SandboxError:
-            return
-        finally:
-            self._opened.set()
-        try:
-            self._pool.prove()
-        except SandboxError:  # the next `run` of this pool asks again, and has the error
             pass
 
     def pool(self) -> Pool | None:
         """The pool, once it is opened; None where it could not be."""
-        self._opened.wait()
+        self._thread.join()
         return self._pool
 
     def end(self) -> None:
         """End the sandbox, also while it proves itself."""
         pool = self.pool()
-        if pool is not None:
-            pool.cancel()
-        self._thread.join()
         if pool is not None:
             pool.close()
 

@@ -114,3 +114,12 @@ def test_kill_minus_nine_leaves_nothing(backend: str) -> None:
         name = process.stdout.readline().strip()
         process.kill()
     until(lambda: not _alive(name), 20, f"{name} ends")
+
+
+def test_it_is_closed_while_it_proves_itself(backend: str) -> None:
+    sandbox.begin(backend)
+    with sandbox.open(backend, workers=1) as box:
+        until(lambda: box._live, 30, "it starts")
+        names = [worker.name for worker in box._live]
+    assert not any(_alive(name) for name in names)
+    assert box._prover is not None and not box._prover.is_alive()
