@@ -41,13 +41,23 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
-def test_score_imports_what_its_first_verdict_needs() -> None:
+@pytest.mark.parametrize("command", ["score", "exec"])
+@pytest.mark.usefixtures("docker")
+def test_what_the_first_verdict_need_not_wait_for_is_not_imported_before(command: str, tmp_path: Path) -> None:
+    write_rows(tmp_path / "mini.jsonl", PROBLEM)
+    write_rows(tmp_path / "s.jsonl", {"task_id": PROBLEM["id"], "completion": "    pass"})
+    (tmp_path / "p.py").write_text("print(1)")
+    words = ["score", "s.jsonl", "--problems", "mini.jsonl"] if command == "score" else ["exec", "p.py"]
     code = (
-        "import sys\nfrom harness.cli import tree\nimport harness.cli.commands.score\n"
-        "later = {'docker', 'http.client', 'numpy', 'regex', 'sandbox.guest.judge', 'ssl', 'torch', 'urllib.request'}\n"
-        "print(sorted(later & set(sys.modules)))"
+        "import sys, sandbox\nfrom harness.cli.app import main\nopen = sandbox.open\n"
+        "later = {'docker', 'email.parser', 'http.client', 'numpy', 'regex', 'sandbox.guest.judge', 'torch', 'urllib.request'}\n"
+        "more = {'harness.tasks', 'tarfile'} if 'exec' in sys.argv else set()\n"
+        "def said(*about, **more_about):\n    sys.stderr.write(f'{sorted((later | more) & set(sys.modules))}')\n"
+        "    return open(*about, **more_about)\nsandbox.open = said\n"
+        f"sys.argv = ['harness', *{words!r}, '--sandbox', 'docker']\nmain()"
     )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "[]" in answer.stderr, answer.stderr
 
 
 def test_run_reports_pass_at_k_with_intervals_and_signature(harness: Harness, tmp_path: Path) -> None:

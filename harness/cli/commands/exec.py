@@ -12,11 +12,10 @@ import typer
 
 import sandbox as boxes
 from harness.cli import options, starting
-from harness.cli.display import run
-from harness.cli.display.console import busy
-from harness.config import Group
+from harness.cli.display.console import busy, err
+from harness.config import Group, parse_config
 from harness.errors import InputError
-from harness.tasks import load_config
+from harness.text.printable import printable
 from sandbox import languages
 from sandbox.types import LANGUAGES
 
@@ -46,7 +45,7 @@ def execute(
     The file's name tells its language. The first program that is not Python makes the image of its language, which
     takes up to a minute.
     """
-    config = load_config(None, flags)
+    config = parse_config(None, flags, {}, lambda _: {})  # of no task: to import one takes 0.1 s
     name = _language(source, language)
     if source == "-":
         starting.stop()  # somebody may be typing the program
@@ -60,7 +59,7 @@ def execute(
     backend = boxes.choose_backend(config.sandbox)
     limits = config.limits(None)
     with busy("making the sandbox ready", quiet=as_json):
-        boxes.prepare(backend, lambda message: run.err.print(message, style="dim", highlight=False), name)
+        boxes.prepare(backend, lambda message: err.print(message, style="dim", highlight=False), name)
     with (
         busy(f"running {source} in a sandbox", quiet=as_json),
         boxes.open(backend, workers=1, ceiling=limits, runtime=config.runtime, language=name) as box,
@@ -69,11 +68,11 @@ def execute(
     if as_json:
         print(json.dumps(_record(execution)))
     else:
-        print(run.printable(execution.stdout), end="")
-        print(run.printable(execution.stderr), end="", file=sys.stderr)
+        print(printable(execution.stdout), end="")
+        print(printable(execution.stderr), end="", file=sys.stderr)
         said = f"{execution.verdict}" + (f": {execution.detail}" if execution.detail else "")
         used = f"{execution.wall_s:.2f} s, {execution.cpu_s:.2f} s CPU, {execution.peak_memory_bytes / 2**20:.0f} MiB"
-        run.err.print(f"[{backend}] {run.printable(said)} ({used})", style="dim", markup=False)
+        err.print(f"[{backend}] {printable(said)} ({used})", style="dim", markup=False)
     if execution.verdict is boxes.Verdict.INTERNAL_ERROR:
         raise typer.Exit(3)
     if execution.verdict is not boxes.Verdict.ACCEPTED:
