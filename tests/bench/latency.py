@@ -113,7 +113,10 @@ def exec_ms(problems: str, backend: str, tree: Path) -> float:
     """A whole process of `harness exec`."""
     command = [*systems.entry(tree), "exec", "-", "--sandbox", backend]
     start = time.monotonic()
-    said = subprocess.run(command, input=HELLO, capture_output=True, text=True, check=True, env=_environment(tree))
+    with tempfile.TemporaryDirectory() as folder:  # python -c looks for modules in its folder first
+        said = subprocess.run(
+            command, input=HELLO, capture_output=True, text=True, check=True, env=_environment(tree), cwd=folder
+        )
     taken = time.monotonic() - start
     if said.stdout != "hello\n":
         raise SystemExit(f"harness exec printed {said.stdout!r}")
