@@ -26,6 +26,7 @@ from harness.extractors._frames import completed as completed
 from harness.extractors._frames import framed as framed
 from harness.text.file_blocks import write_files
 from sandbox.languages import find as find_language
+from sandbox.languages import written_in
 
 PACKAGE = "harness.extractors"
 DEFAULT = "auto"
@@ -116,6 +117,7 @@ def extract_program(raw: str, prompt: str, language: str, extractor: str = DEFAU
     `first`, `last` and `longest` take one of the blocks that are marked so or not at all, as of Python; `whole` the
     text. Other extractors read Python alone, and the program is what `auto` takes.
     """
+    language = written_in(language)
     names = {language, *find_language(language).fence_names}
     blocks = [each for each in _markdown.blocks(_markdown.answer(raw)) if each.text.strip()]
     if (choose := _CHOOSING.get(extractor)) is not None:

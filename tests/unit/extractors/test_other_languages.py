@@ -6,6 +6,7 @@ import pytest
 
 from harness.extractors import extract_program
 from harness.extractors._frames import defines, entry_point
+from sandbox.languages import written_in
 from tests.fixtures.replies import ANSWERED
 
 REPLY = "<think>so</think>\nHere:\n```{mark}\n{one}\n```\nUse it:\n```{mark}\n{two}\n```\nIt prints:\n```text\n3\n```\n"
@@ -19,9 +20,9 @@ def test_a_block_that_only_calls_the_function_is_not_taken_for_it(language: str)
     found = extract_program(reply, asked.prompt, language)
     assert found.source == asked.function + "\n"
     for text in (asked.function, asked.whole, asked.demonstration):
-        assert defines(language, name, text), text
+        assert defines(written_in(language), name, text), text
     for text in (f"{name}(1);", f"if ({name}(1)) {{ }}", f"x.{name}(1) {{ }}", f"# {name}\n", "", f"{name}"):
-        assert not defines(language, name, text), text
+        assert not defines(written_in(language), name, text), text
 
 
 @pytest.mark.parametrize("language", ANSWERED)
