@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import debian, image, interpreter, languages
-from sandbox.backends import _bwrap
+from sandbox.backends import ENVIRONMENT, _bwrap
 from sandbox.errors import ImageError, SandboxUnavailable, WorkerLost
 from sandbox.pool import PROGRAMS_PER_WORKER, Pool
 from sandbox.types import Isolation, Limits
@@ -33,18 +33,8 @@ from sandbox.worker import BOOTSTRAP
 UIDS = os.geteuid() == 0
 CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]
 GUEST_PACKAGES = "/opt/guest"
+PATH = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = "/usr/bin/python3"  # of a family's file system
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "LD_BIND_NOW": "1",  # else each program looks its functions up anew: 20 pages
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_TOP_PAD_": "1048576",
-    "PYTHONPATH": GUEST_PACKAGES,
-}
 
 
 class BubblewrapStream:
@@ -183,7 +173,7 @@ def _command(ceiling: Limits, bwrap: str, tree: debian.Tree | None = None) -> li
     for path in ("/tmp", "/dev/shm"):
         command += ["--perms", "1777", "--size", str(ceiling.disk_bytes), "--tmpfs", path]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"]
-    for name, value in ENVIRONMENT.items():
+    for name, value in {**ENVIRONMENT, "PATH": PATH, "PYTHONPATH": GUEST_PACKAGES}.items():
         command += ["--setenv", name, value]
     return command
 

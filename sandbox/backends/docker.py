@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import languages
+from sandbox.backends import ENVIRONMENT
 from sandbox.backends import _docker_images as images
 from sandbox.backends._engine import Engine, EngineError, connect
 from sandbox.errors import SandboxUnavailable, WorkerLost
@@ -41,15 +42,6 @@ KEPT_BYTES, KEPT_THREADS = 384 * MIB, 32  # of a compiler that is kept beside th
 SHM_BYTES = 32 * MIB
 # SETUID, SETGID: a uid per program. KILL: end them. DAC_OVERRIDE, FOWNER: empty directories that they closed to others.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"]
-ENVIRONMENT = {
-    "LD_BIND_NOW": "1",  # else each program looks its functions up anew: 20 pages
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_TOP_PAD_": "1048576",
-    "LC_ALL": "C.UTF-8",
-}
 CONFLICT = 409
 STDOUT, STDERR = 1, 2
 STALE_S = 120.0
