@@ -15,6 +15,7 @@ import re
 import secrets
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from sandbox import bytecode, languages, outcome
 from sandbox.answers import KnownAnswers
 from sandbox.errors import MachineTooBusy, WorkerLost
 from sandbox.guest import wire
-from sandbox.guest.testcode import PRELOADS, TestCache
+from sandbox.guest.testcode import PRELOADS
 from sandbox.types import (
     RESTARTS,
     CallTests,
@@ -173,7 +174,7 @@ class Worker:
         self._stream, self.answers = stream, answers
         self.name = stream.name
         self.programs = 0
-        self._sent = TestCache()
+        self._sent: dict[str, str] = {}  # tests that the judge has: their digest -> its key of them
         self._built: deque[str] = deque(maxlen=BUILDS)
         self.usable = True
         try:
@@ -202,6 +203,7 @@ class Worker:
             longest_s = max(limits.wall_s, languages.COMPILE_LIMITS.wall_s if language.compile else 0.0)
             while not ended or not ended[-1].measured["last"]:
                 ended.append(self._run_result(longest_s * wire.LOAD_FACTOR + GRACE_S, fetch))
+                self._forget(ended[-1].finding)
             of_memory = functools.partial(outcome.of_memory, limits=limits, signs=language.memory_signs)
             execution = outcome.execution(ended, tests, self.name, of_memory if language.run else None)
             if isinstance(tests, ProgramTests) and (way := language.way_of(tests)):
@@ -223,6 +225,13 @@ class Worker:
         if late and any(run.measured["doubtful"] for run in ended):
             raise LateByTheClock(execution)
         return execution
+
+    def _forget(self, finding: Mapping[str, Any]) -> None:
+        """Take out of the books what the judge has no more."""
+        if not finding:  # it was ended
+            self._sent.clear()
+        elif gone := set(finding["gone"]):
+            self._sent = {digest: key for digest, key in self._sent.items() if key not in gone}
 
     def has_built(self, digest: str) -> bool:
         """Whether it may still hold what was compiled of the text of this digest."""
@@ -261,7 +270,7 @@ class Worker:
         if digest is not None and follow:
             # drawn, not worked out: from a digest of the tests a program could find short answers by search
             key = secrets.token_hex(8)
-            self._sent.put(digest, len(about), key)
+            self._sent[digest] = key
         job = {
             "program": {
                 "plain": language.calls is not None,

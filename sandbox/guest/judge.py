@@ -3,11 +3,12 @@
 Theory of operation. The supervisor starts one judge per sandbox. For each run it hands over the judge's ends of the
 program's channel and pipes; what the job holds (program, tests, standard input) comes through a pipe into which the
 supervisor splices it, so that no process from which programs are forked ever holds a test, an expected result or
-another program. The judge keeps compiled tests and forks a process for each set of tests (`JudgeSession`), which judges
-program after program of one problem: it sends the program over the channel, runs the tests with a proxy in the place
-of the entry point, and sends its finding back through a pipe that the supervisor splices to the host. When it sees
-(MSG_PEEK) that the next run has other tests, it ends, and the process above it takes that. A fork per program instead
-would cost as much again as the program's own (CONTRIBUTING.md has the measurement).
+another program. The judge keeps compiled tests and forks a process that judges (`JudgeSession`), program after program
+and problem after problem: it sends the program over the channel, runs the tests with a proxy in the place of the entry
+point, and sends its finding back through a pipe that the supervisor splices to the host. It ends after tests that may
+change more than their namespace, after a program that did anything odd, and when it has grown; the process above it
+then forks the next one. A fork per program instead would cost as much again as the program's own (CONTRIBUTING.md has
+the measurement), and a fork per set of tests 2 ms of CPU time for a problem.
 
 Where the judge lives was decided by measurement (CONTRIBUTING.md, "Where the judge lives"): its own uid in the guest
 costs 0.08 ms a call; through the engine a bare question and answer take 0.4; the host would run a data set's code.
@@ -40,6 +41,7 @@ SPARE_CPU_S = 1.0
 SPARE_BYTES = 64 * 2**20
 USUAL = ("ACCEPTED", "WRONG_ANSWER", "RUNTIME_ERROR", "COMPILE_ERROR")  # after others the process is not used again
 KEPT_BYTES = 64 * 2**20  # a judge that grew by more is not used again
+USES_NUMPY = 93  # exit code of a process that imported it
 
 
 def main(control: int, body: int, result: int, uid: int | None) -> NoReturn:
@@ -64,11 +66,14 @@ def _serve(control: socket.socket, body: int, result: int) -> NoReturn:
         used = {str(os.getpid()): time.process_time()}
         pid = os.fork()
         if pid == 0:
-            JudgeSession(control, body, result, job, used).run(order, fds)
+            JudgeSession(control, body, result, cache, used).run(order, fds, job)
+        cache.gone.clear()  # the process tells
         for fd in fds:
             os.close(fd)
         _, status = os.waitpid(pid, 0)
-        if status != 0:
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == USES_NUMPY:
+            _import_numpy()
+        elif status != 0:
             control.send(json.dumps({"died": status, "used": {str(os.getpid()): time.process_time()}}).encode())
 
 
@@ -79,66 +84,93 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(message), fds
 
 
-def _read_program(body: int) -> dict[str, Any]:
-    """The job without its tests: {"program": ..., "key": of the tests or None, "follow": whether they come next}."""
-    job = wire.receive(body)
-    if job is None:
-        os._exit(0)
-    return job
+def _import_numpy() -> None:
+    """So that not each process does, at 100 ms."""
+    try:
+        __import__("numpy")
+    except ImportError:
+        pass
 
 
 def _read_job(body: int, cache: TestCache) -> dict[str, Any]:
-    """The job with its tests as Tests, or None. Tests travel once, then by their key."""
-    job = _read_program(body)
+    """{"program": ..., "key": of the tests or None, "follow": whether they come next, "tests": as Tests, or None}.
+
+    Tests travel once, then by their key.
+    """
+    job = wire.receive(body)
+    if job is None:
+        os._exit(0)
+    tests = None
     if job["follow"]:
         payload = wire.receive_payload(body)
         if payload is None:
             os._exit(0)
         cache.put(job["key"], len(payload), prepare(json.loads(payload)))
-    return {**job, "tests": None if job["key"] is None else cache.get(job["key"])}
+    if job["key"] is not None and (tests := cache.get(job["key"])) is None:
+        os._exit(1)  # a program must not be judged without its tests: the sandbox ends, and it runs in another
+    return {**job, "tests": tests}
 
 
 class JudgeSession:
-    """The judge of one set of tests, in a process of its own: runs, one after the other, until others are asked for.
+    """A judge in a process of its own: runs, one after the other, of any tests.
 
-    Between runs the compiled tests are kept; the namespace is new and random numbers begin again. Tests that may change
-    more than their namespace (`testcode.Tests.lasting`) have a process for each run, and so has what follows a run
-    whose program did anything odd or made the process grow.
+    Between runs compiled tests are kept; the namespace is new and random numbers begin again. It ends after tests that
+    may change more than their namespace (`testcode.Tests.lasting`), and after a run whose program did anything odd or
+    made it grow. The tests that it was sent meanwhile are gone with it, and its last finding says so.
     """
 
     def __init__(
-        self, control: socket.socket, body: int, result: int, job: dict[str, Any], used: dict[str, float]
+        self, control: socket.socket, body: int, result: int, cache: TestCache, used: dict[str, float]
     ) -> None:
-        self._control, self._body, self._result, self._job = control, body, result, job
-        self._key = job["key"]
+        self._control, self._body, self._result, self._cache = control, body, result, cache
+        self._inherited = set(cache.keys())
+        self._job: dict[str, Any] = {}
         self._parent_used = used  # CPU seconds of the process above, by its pid, when it forked this one
         self._progress = Progress()
+        self._has_numpy = "numpy" in sys.modules
         self._memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    def run(self, order: dict[str, Any], fds: list[int]) -> NoReturn:
-        """Judge runs until one with other tests is next; then end, and leave that to the process above."""
+    def run(self, order: dict[str, Any], fds: list[int], job: dict[str, Any]) -> NoReturn:
+        """Judge runs up to one after which this process is not used again."""
+        self._job = job
         while True:
             if order["cpu"] is not None:
                 os.sched_setaffinity(0, (order["cpu"],))
             _set_back(order["limits"])
-            finding = self._judge(order, fds)
-            tests = self._job["tests"]
+            finding, talk = self._judge(order, fds)
+            tests: Tests | None = self._job["tests"]
+            if tests is not None:
+                self._cache.renew(self._job["key"], tests)
             fresh = finding["verdict"] in USUAL and self._small() and not (tests and tests.lasting)
-            stays = fresh or (order["more"] and _goes_on(tests, finding))
-            order = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}") if stays else {}
-            if order.get("tests", "") != self._key:
-                os._exit(0)
+            finding["gone"] = self._gone(fresh)
+            self._send(finding, talk)
+            goes_on = order["more"] and _goes_on(tests, finding)
+            order = self._next() if fresh or goes_on else {}
+            if not order or (order["first"] and not fresh):
+                os._exit(USES_NUMPY if "numpy" in sys.modules and not self._has_numpy else 0)
             order, fds = _receive(self._control)
             if order["first"]:
                 self._progress = Progress()
-                self._job = {**self._job, **_read_program(self._body)}
+                self._job = _read_job(self._body, self._cache)
+
+    def _next(self) -> dict[str, Any]:
+        """The next run's order, which is left there for whoever takes it; empty where none comes."""
+        order: dict[str, Any] = json.loads(self._control.recv(CONTROL_BYTES, socket.MSG_PEEK) or b"{}")
+        _lift_limits()  # those of the run before: tests are read and compiled without
+        return order
+
+    def _gone(self, stays: bool) -> list[str]:
+        """The keys of tests that must be sent again."""
+        gone = [*self._cache.gone, *([] if stays else set(self._cache.keys()) - self._inherited)]
+        self._cache.gone.clear()
+        return gone
 
     def _small(self) -> bool:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self._memory_kib
         return grown * 1024 < KEPT_BYTES
 
-    def _judge(self, order: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """One run: its finding, which goes to the supervisor."""
+    def _judge(self, order: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], Conversation]:
+        """One run: its finding, which goes to the supervisor, and the conversation."""
         limits = order["limits"]
         job = _for_compiler(self._job) if order["compile"] else self._job
         tests: Tests | None = job["tests"]
@@ -170,8 +202,7 @@ class JudgeSession:
             finding.update(verdict="MEMORY_LIMIT", detail="its results are too large for the judge")
         finding["calls"] = talk.taken
         self._progress.tell(finding, tests)
-        self._send(finding, talk)
-        return finding
+        return finding, talk
 
     def _learn(self, talk: Conversation, finding: dict[str, Any]) -> None:
         """Keep the answers of an accepted program for those after it, and tell the host, which keeps them longer."""
@@ -229,6 +260,12 @@ def _set_back(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
     ):
         resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
+
+
+def _lift_limits() -> None:
+    for what in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
+        hard = resource.getrlimit(what)[1]
+        resource.setrlimit(what, (hard, hard))
 
 
 def _seed() -> None:

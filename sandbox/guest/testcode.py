@@ -7,6 +7,7 @@ import re
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sandbox.guest import ahead, cases, unittest_suites
@@ -17,7 +18,10 @@ _HARMLESS = {
     "abc", "bisect", "collections", "copy", "enum", "fractions", "functools", "hashlib", "heapq", "inspect",
     "itertools", "json", "math", "numpy", "operator", "random", "re", "string", "typing",
 }  # fmt: skip
-_CHANGING = {"__import__", "delattr", "eval", "exec", "globals", "importlib", "setattr", "vars"}
+_CHANGING = {
+    "__builtins__", "__dict__", "__import__", "delattr", "eval", "exec", "globals", "importlib", "setattr", "vars",
+    "set_printoptions", "set_string_function", "setbufsize", "seterr", "seterrcall",  # of numpy
+}  # fmt: skip
 _ASSIGNING = {opcode.opmap["STORE_ATTR"], opcode.opmap["DELETE_ATTR"]}
 PRELOADABLE = ("numpy",)
 # What the supervisor imports once many programs do, by the name that they import. Only numpy is in the usual image.
@@ -56,26 +60,36 @@ class Tests(NamedTuple):
 
 
 class TestCache:
-    """The tests that were sent last, at most CACHED_BYTES of them; host and judge keep equal books of it."""
+    """The tests that were sent last, at most CACHED_BYTES of them. gone: keys of those that had to make room."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, Any]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[int, Tests]] = OrderedDict()
         self._bytes = 0
+        self.gone: list[str] = []
 
-    def get(self, key: str) -> Any:
+    def keys(self) -> Iterable[str]:
+        """Of what is kept."""
+        return self._kept.keys()
+
+    def get(self, key: str) -> Tests | None:
         """What was put under `key`; None where it is not there."""
         if key not in self._kept:
             return None
         self._kept.move_to_end(key)
         return self._kept[key][1]
 
-    def put(self, key: str, size: int, value: Any) -> None:
-        """Keep `value`; the oldest go until all fit."""
-        self._kept[key] = (size, value)
+    def put(self, key: str, size: int, tests: Tests) -> None:
+        """Keep `tests`; the oldest go until all fit."""
+        self._kept[key] = (size, tests)
         self._bytes += size
         while self._bytes > CACHED_BYTES and len(self._kept) > 1:
-            _, (gone, _) = self._kept.popitem(last=False)
-            self._bytes -= gone
+            key, (size, _) = self._kept.popitem(last=False)
+            self._bytes -= size
+            self.gone.append(key)
+
+    def renew(self, key: str, tests: Tests) -> None:
+        """Keep `tests`, of which more is known now, in the place of those under `key`."""
+        self._kept[key] = (self._kept[key][0], tests)
 
 
 def _lasting(code: types.CodeType) -> bool:

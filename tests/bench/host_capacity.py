@@ -39,7 +39,7 @@ from sandbox.pool import Pool
 from sandbox.preflight import Finding
 from tests.bench import systems
 
-FINDING = {"verdict": "ACCEPTED", "detail": "", "truncated": False, "calls": 7, "stdout": "", "stderr": ""}
+FINDING = {"verdict": "ACCEPTED", "detail": "", "truncated": False, "calls": 7, "stdout": "", "stderr": "", "gone": []}
 MEASURED = {
     "compiles": False, "limit": None, "exit_code": None, "signal": None, "wall_s": 0.0044, "cpu_s": 0.0025,
     "judge_cpu_s": 0.0036, "peak_memory_bytes": 12451840, "doubtful": False, "starved": False, "refused": {},

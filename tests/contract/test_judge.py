@@ -120,6 +120,7 @@ def test_large_tests_of_many_problems_take_turns(box: Pool) -> None:
     tests = [f"x = {'y' * 9_000_000!r}\nassert f() == {n}" for n in range(3)]
     for n in (0, 1, 0, 2, 1, 1, 0):
         assert verdict(box, f"def f():\n    return {n}", tests[n]) is Verdict.ACCEPTED
+        assert verdict(box, "def f():\n    return -1", tests[n]) is Verdict.WRONG_ANSWER
 
 
 def test_a_wrong_answer_is_told_with_its_line_and_not_with_the_programs_text(box: Pool) -> None:
@@ -195,6 +196,35 @@ def test_tests_that_change_more_than_their_names_have_a_process_for_each_run(box
     right, wrong = "def f(x):\n    return x", "def f(x):\n    return 0"
     found = [verdict(box, source, f"{tests}\nassert math.sqrt(9) == 3") for source in (right, wrong, right)]
     assert found == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER, Verdict.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    ("changing", "others"),
+    [
+        ("import math\nmath.sqrt = lambda x: 7", "import math\nassert math.sqrt(9) == 3"),
+        ("import numpy as np\nnp.seterr(all='raise')", "import numpy as np\nassert np.isinf(np.float64(1) / np.float64(0))"),
+        ("import builtins\nbuiltins.sorted = list", "assert sorted([2, 1]) == [1, 2]"),
+        ("seen = 1\nimport random\nrandom.seed(9)", "import random\nrandom.seed(0)\nx = random.random()\nassert 'seen' not in globals()"),
+        ("import warnings\nwarnings.simplefilter('error')", "import warnings\nwarnings.warn('no')"),
+        ("import decimal\ndecimal.getcontext().prec = 3", "import decimal\nassert decimal.getcontext().prec > 3"),
+    ],
+)  # fmt: skip
+def test_what_tests_change_is_not_there_for_another_problems(box: Pool, changing: str, others: str) -> None:
+    right, wrong = "def f(x):\n    return x", "def f(x):\n    return 0"
+    found = [
+        verdict(box, source, f"{tests}\nassert f(9) == 9") for tests in (changing, others) for source in (right, wrong)
+    ]
+    assert found == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER] * 2
+
+
+def test_tests_are_there_after_a_program_with_which_their_process_ended(box: Pool) -> None:
+    right, wrong = "def f(x):\n    return x", "def f(x):\n    return 0"
+    hog = "def f(x):\n    return bytearray(10**9)"
+    tests = [f"y = {n}\nassert f(9) == 9" for n in range(4)]
+    before = [verdict(box, right, each) for each in tests]
+    assert verdict(box, hog, tests[3]) is Verdict.MEMORY_LIMIT
+    after = [verdict(box, source, each) for each in tests for source in (right, wrong)]
+    assert before + after == [Verdict.ACCEPTED] * 4 + [Verdict.ACCEPTED, Verdict.WRONG_ANSWER] * 4
 
 
 def test_what_tests_print_and_warn_of_blocks_nobody(box: Pool) -> None:
