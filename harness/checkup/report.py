@@ -28,6 +28,7 @@ from harness.html.environment import make_environment, make_policy
 from harness.html.svg import Scale
 from harness.metrics import metric_or_guess
 from harness.overfit import loss_plot
+from harness.text import numbers
 from harness.text.printable import printable
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -88,6 +89,9 @@ def render(found: Checkup, people: Sequence[PeopleResult] = ()) -> str:
         people=people,
         amount=verdicts.amount,
         size=verdicts.size,
+        p_value=numbers.p_value,
+        difference=numbers.difference,
+        with_interval=numbers.with_interval,
         span=verdicts.span,
         highlighted=lambda text: highlight.python(printable(text)),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from harness.comparison.pairs import PairResult as Compared
 from harness.overfit.measures import Level, Sign
 from harness.stats import bootstrap, paired
 from harness.stats.proportion import Proportion, wilson
+from harness.text import numbers
 from harness.training_data.leaks import Leaks
 
 LEAKED = 0.05  # of a part's items: with fewer in the training data their score says little about that of the part
@@ -181,7 +182,7 @@ def _needed(row: Compared, alpha: float) -> int | None:
 
 def amount(value: float, share: bool) -> str:
     """A value as people read it: a share in per cent."""
-    return f"{value:.1%}" if share else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return numbers.amount(value, share=share)
 
 
 def size(line: MetricResult, sign: str = "") -> str:
@@ -192,19 +193,14 @@ def size(line: MetricResult, sign: str = "") -> str:
     if line.share:
         value = 100 * (line.difference if sign else abs(line.difference))
         return f"{value:{sign}.1f} points"
-    return f"{line.difference if sign else abs(line.difference):{sign}.4g}"
+    return numbers.difference(line.difference) if sign else numbers.difference(abs(line.difference)).lstrip("+")
 
 
 def span(line: MetricResult) -> str:
     """The interval of the difference, in the same unit."""
     if line.relative:
         return f"{line.relative.low:+.1%} to {line.relative.high:+.1%}"
-    factor = 100 if line.share else 1
-    return (
-        f"{factor * line.low:+.1f} to {factor * line.high:+.1f}"
-        if line.share
-        else f"{line.low:+.4g} to {line.high:+.4g}"
-    )
+    return " to ".join(numbers.difference(each, share=line.share) for each in (line.low, line.high))
 
 
 def _words(line: MetricResult) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.comparison.pairs import Comparison, PairResult
 from harness.errors import InputError, did_you_mean
 from harness.metrics import Unit
+from harness.text import numbers
 
 POINTS = 100.0
 
@@ -47,7 +48,7 @@ class Gate:
         name, unit = self.row.metric.name, self.unit
         allowed = f"{self.most:g} {unit.removesuffix('s') if self.most == 1 else unit}"
         interval = f"95 % interval of the drop {self.low:+.1f} to {self.high:+.1f}"
-        seen = f"{name} is {_worse(self.drop, unit)} ({interval}, p = {self.p_value:.2g})"
+        seen = f"{name} is {_worse(self.drop, unit)} ({interval}, p = {numbers.p_value(self.p_value)})"
         if self.outcome is Outcome.FAILED:
             return f"failed: {seen}, and the drop allowed is {allowed}"
         if self.outcome is Outcome.PASSED:

@@ -3,9 +3,11 @@ about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from harness.metrics import metric_or_guess
 
 WARNINGS = {
     "W_N_LT_D": "no more pictures than dimensions: the value is mostly bias",
@@ -25,6 +27,29 @@ WARNINGS = {
     "W_NO_HOLDOUT": "no hold-out: distances are calibrated on training itself",
     "W_FLOOR": "not above the noise floor: no verdict",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricTexts:
+    """A number of summary.json as people read it; empty where there is none. of_reference: what the reference scores
+    against itself."""
+
+    value: str
+    bias_corrected: str
+    interval: str
+    of_reference: str
+
+
+def metric_texts(record: Mapping[str, Any]) -> MetricTexts:
+    """The texts of one row of summary.json's `metrics`."""
+    metric = metric_or_guess(record["name"], [record["value"]])
+    own = record["params"].get("of_reference") if record["noise_floor"] is None else record["noise_floor"]
+    return MetricTexts(
+        value=metric.text(record["value"]),
+        bias_corrected="" if record["bias_corrected"] is None else metric.text(record["bias_corrected"]),
+        interval="" if record["low"] is None else metric.interval(record["low"], record["high"]),
+        of_reference="" if own is None else metric.text(own),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

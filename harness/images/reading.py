@@ -18,6 +18,7 @@ from harness.images.clusters import find_clusters
 from harness.images.features import FeatureSet
 from harness.images.metric_value import MetricValue, find
 from harness.metrics.precision_recall import PrecisionRecall
+from harness.text.numbers import amount
 
 LOW_SHARE, HIGH_SHARE = 0.6, 0.8  # of what the reference scores against itself
 SMALLEST_CLUSTER = 10
@@ -104,16 +105,18 @@ def _floor(values: Sequence[MetricValue]) -> list[Sentence]:
     if one is None:
         return []
     if one.noise_floor is None:
-        return [Sentence(kind="note", text=f"{one.name} is {one.value:.4g}; there is no floor to hold it against.")]
+        return [Sentence(kind="note", text=f"{one.name} is {amount(one.value)}; there is no floor to hold it against.")]
     if "W_FLOOR" in one.warnings:
         text = (
-            f"{one.name} is {one.value:.3g}, not above the noise floor of {one.noise_floor:.3g} at this number of "
-            "pictures: no difference from the reference can be seen, and none is excluded."
+            f"{one.name} is {amount(one.value)}, not above the noise floor of {amount(one.noise_floor)} at this number "
+            "of pictures: no difference from the reference can be seen, and none is excluded."
         )
         return [Sentence(kind="note", text=text)]
     times = one.value / one.noise_floor if one.noise_floor > 0 else float("inf")
-    spread = "" if one.low is None else f" (without its bias {one.bias_corrected:.3g}, {one.low:.3g} to {one.high:.3g})"
-    text = f"{one.name} is {one.value:.3g}{spread}, {times:.2g} times the noise floor of {one.noise_floor:.3g}."
+    spread = ""
+    if one.low is not None and one.high is not None and one.bias_corrected is not None:
+        spread = f" (without its bias {amount(one.bias_corrected)}, {amount(one.low)} to {amount(one.high)})"
+    text = f"{one.name} is {amount(one.value)}{spread}, {times:.2g} times the noise floor of {amount(one.noise_floor)}."
     return [Sentence(kind="note", text=text)]
 
 
@@ -155,7 +158,7 @@ def _neighbourhoods(
         said.append(Sentence(kind="verdict", text=_failing(precision, recall, coverage)))
     one = _distance(values)
     if one is not None and one.value < 20 and varied < LOW_SHARE:
-        text = f"{one.name} of {one.value:.3g} is no pass: recall and coverage are low."
+        text = f"{one.name} of {amount(one.value)} is no pass: recall and coverage are low."
         said.append(Sentence(kind="caution", text=text))
     covered = next(each.covered for each in found if each.k == coverage.k)
     find_missing = missing_prompts if real.prompts and any(real.prompts) else missing_clusters
@@ -166,6 +169,10 @@ def _neighbourhoods(
     return said
 
 
+def _share(value: float) -> str:
+    return amount(value, share=True)
+
+
 def _distance(values: Sequence[MetricValue]) -> MetricValue | None:
     return find(values, "fd") or find(values, "fid")
 
@@ -174,8 +181,8 @@ def _passing(values: Sequence[MetricValue], precision: _Weakest, coverage: _Weak
     """Where the shares at every k are those of the reference: the distance decides what may be said."""
     one = _distance(values)
     shares = (
-        f"{precision.value:.0%} of the pictures lie among the reference's (its own: {precision.own:.0%}), and "
-        f"{coverage.value:.0%} of it has one of them near (its own: {coverage.own:.0%})"
+        f"{_share(precision.value)} of the pictures lie among the reference's (its own: {_share(precision.own)}), and "
+        f"{_share(coverage.value)} of it has one of them near (its own: {_share(coverage.own)})"
     )
     if one is None or not one.noise_floor:
         text = f"No verdict without a distance and its noise floor: {shares}."
@@ -192,11 +199,11 @@ def _passing(values: Sequence[MetricValue], precision: _Weakest, coverage: _Weak
 
 def _failing(precision: _Weakest, recall: _Weakest, coverage: _Weakest) -> str:
     varied = min(recall.of_own, coverage.of_own)
-    unlike = f"{1 - precision.value:.0%} of the pictures are unlike any of the reference (k = {precision.k})"
+    unlike = f"{_share(1 - precision.value)} of the pictures are unlike any of the reference (k = {precision.k})"
     if coverage.of_own <= recall.of_own:
-        away = f"{1 - coverage.value:.0%} of the reference has no picture near it (k = {coverage.k})"
+        away = f"{_share(1 - coverage.value)} of the reference has no picture near it (k = {coverage.k})"
     else:
-        away = f"{1 - recall.value:.0%} of the reference lies outside what is generated (k = {recall.k})"
+        away = f"{_share(1 - recall.value)} of the reference lies outside what is generated (k = {recall.k})"
     if precision.of_own >= HIGH_SHARE:
         degree = "Real but little variety" if varied < LOW_SHARE else "Real but less variety than the reference"
         return f"{degree}: {away}."
@@ -244,8 +251,7 @@ def _clip(clip: Mapping[str, Any]) -> str:
     degree = "mostly show" if first >= 0.8 else "often show" if first >= 0.4 else "rarely show"
     return (
         f"The pictures {degree} what was asked for: of {clip['n_prompts']} prompts a picture's own comes first for "
-        f"{first:.0%} "
-        f"(cosine {clip['mean']:.3f}). This is about the prompt, not about quality."
+        f"{_share(first)} (cosine {amount(clip['mean'])}). This is about the prompt, not about quality."
     )
 
 
@@ -253,14 +259,14 @@ def _agreement(score: Mapping[str, Any]) -> str:
     one = score["clip_correlation"]
     reach = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f} over prompts)"
     return (
-        f"{score['scorer']} is {score['mean']:.3g}. Its rank correlation with the CLIP cosine is "
+        f"{score['scorer']} is {amount(score['mean'])}. Its rank correlation with the CLIP cosine is "
         f"{one['value']:.2f}{reach}: 1 where both put the pictures in one order, 0 where they have nothing in common."
     )
 
 
 def _likelihood(found: Mapping[str, Any]) -> str:
     gap = found.get("gap")
-    text = f"{found['bits_per_dim']:.3f} bits per dimension at most on unseen pictures"
+    text = f"{found['bits_per_dim']:.4f} bits per dimension at most on unseen pictures"
     if gap:
-        text += f", {gap['value']:+.3f} against training ({gap['low']:+.3f} to {gap['high']:+.3f})"
+        text += f", {gap['value']:+.4f} against training ({gap['low']:+.4f} to {gap['high']:+.4f})"
     return text + ". Lower is better, and it says nothing about looks."

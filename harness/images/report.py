@@ -13,10 +13,11 @@ import numpy as np
 from harness.files.atomic import write_whole
 from harness.images import charts, page
 from harness.images.copies import CopyReport, Pair
-from harness.images.metric_value import WARNINGS
+from harness.images.metric_value import WARNINGS, metric_texts
 from harness.images.pictures import PictureSet
 from harness.images.run_directory import REPORT
 from harness.runs.reader import read_pictures
+from harness.text import numbers
 
 GRID = 48
 
@@ -58,9 +59,9 @@ def _grids(pictures: Mapping[str, PictureSet]) -> str:
     return page.section("Real and generated", f'<div class="two">{"".join(parts)}</div>') if parts else ""
 
 
-def number(value: float | None, digits: int = 4) -> str:
+def number(value: float | None) -> str:
     """A number for a table; an absent one is a dash."""
-    return "–" if value is None else f"{value:.{digits}g}"
+    return "–" if value is None else numbers.amount(value)
 
 
 def _metrics(summary: Mapping[str, Any]) -> str:
@@ -89,11 +90,11 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 
 def _metric(one: Mapping[str, Any]) -> list[Any]:
     """A row of the table."""
-    own = one["params"].get("of_reference") if one["noise_floor"] is None else one["noise_floor"]
+    shown = metric_texts(one)
     counts = f"{one['n_real'] or '–'} / {one['n_gen'] or '–'}"
     return [
-        one["name"], "higher" if one["higher_is_better"] else "lower", number(one["value"]),
-        number(one["bias_corrected"]), _reach(one), number(own, 3), counts, one["extractor"],
+        one["name"], "higher" if one["higher_is_better"] else "lower", shown.value or "–",
+        shown.bias_corrected or "–", shown.interval or "–", shown.of_reference or "–", counts, one["extractor"],
     ]  # fmt: skip
 
 
@@ -136,10 +137,10 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
     if not clip or generated is None:
         return ""
     names = ("min", "p05", "p95", "max", "std")
-    intervals = [f"{number(clip[low], 3)} to {number(clip[high], 3)}" for low, high in
+    intervals = [f"{number(clip[low])} to {number(clip[high])}" for low, high in
                  (("low", "high"), ("r_at_1_low", "r_at_1_high"))]  # fmt: skip
     columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures", "CLIP model")
-    row = [number(clip["mean"]), intervals[0], *(number(clip[name], 3) for name in names), number(clip["r_at_1"], 3),
+    row = [number(clip["mean"]), intervals[0], *(number(clip[name]) for name in names), number(clip["r_at_1"]),
            intervals[1], clip["n_prompts"], clip["n_pictures"], clip["model"]]  # fmt: skip
     parts = [page.table(columns, [row])]
     parts.append(
@@ -169,7 +170,7 @@ def _scores(summary: Mapping[str, Any]) -> str:
     for one in summary["scores"]:
         agreement = one["clip_correlation"] or {"value": None, "low": None, "high": None}
         rows.append([
-            one["scorer"], number(one["mean"]), _reach(one), f"{number(agreement['value'], 3)}", _reach(agreement),
+            one["scorer"], number(one["mean"]), _reach(one), f"{number(agreement['value'])}", _reach(agreement),
             one["n_prompts"], one["n_pictures"],
         ])  # fmt: skip
     if not rows:
@@ -183,7 +184,7 @@ def _scores(summary: Mapping[str, Any]) -> str:
 
 
 def _reach(one: Mapping[str, Any]) -> str:
-    return "–" if one["low"] is None else f"{number(one['low'], 3)} to {number(one['high'], 3)}"
+    return "–" if one["low"] is None else numbers.interval(one["low"], one["high"])
 
 
 def _copies(found: CopyReport | None, pictures: Mapping[str, PictureSet]) -> str:

@@ -13,7 +13,9 @@ from typing import Any
 from harness.leaderboard.headline import make_headline
 from harness.leaderboard.results import LeftOut, created_label
 from harness.leaderboard.studies import WIN_SHARE, StudyNumber, StudyRow, StudyTable
-from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
+from harness.leaderboard.tables import Table, TableRow, metric_of
+from harness.metrics import Metric
+from harness.text import numbers
 from harness.text.printable import printable, spreadsheet_cell
 from harness.types import Estimate
 
@@ -30,17 +32,15 @@ def cells(table: Table, row: TableRow) -> list[str]:
     first = row.cells.get(table.metrics[0])
     texts = [str(first.rank) if first and first.rank else "", label(row)]
     for metric in table.headline:
-        cell, share = row.cells.get(metric), metric_of(table, metric).is_share
-        texts.append(_with_interval(cell.estimate, share) if cell else "")
+        cell = row.cells.get(metric)
+        texts.append(_with_interval(metric_of(table, metric), cell.estimate) if cell else "")
     coverage = row.run.coverage
     scored = [str(coverage.problems_scored), str(coverage.completions_scored)]
     return [*texts, *scored, created_label(row.run.created)[:10]]
 
 
-def _with_interval(estimate: Estimate, share: bool) -> str:
-    """`51.0% (41.0-60.9)`: short and without spaces inside, for narrow terminals."""
-    low, high = (format_value(each, share).removesuffix("%") for each in (estimate.low, estimate.high))
-    return f"{format_value(estimate.value, share)} ({low}-{high})"
+def _with_interval(metric: Metric, estimate: Estimate) -> str:
+    return metric.with_interval(estimate.value, estimate.low, estimate.high)
 
 
 def label(row: TableRow) -> str:
@@ -73,9 +73,7 @@ def study_cells(table: StudyTable, row: StudyRow) -> list[str]:
 
 def study_value(number: StudyNumber) -> str:
     """`54.0% (41.0-60.9)` of a win share; strengths and ratings as numbers."""
-    share = number.metric == WIN_SHARE
-    low, high = (format_value(each, share).removesuffix("%") for each in (number.low, number.high))
-    return f"{format_value(number.value, share)} ({low}{'-' if share else ' to '}{high})"
+    return numbers.with_interval(number.value, number.low, number.high, share=number.metric == WIN_SHARE)
 
 
 def study_facts(table: StudyTable) -> list[str]:

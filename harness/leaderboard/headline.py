@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.leaderboard.tables import Table, TableRow, format_value, metric_of
+from harness.leaderboard.tables import Table, TableRow, metric_of
 from harness.text.printable import clipped
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -158,8 +158,8 @@ def _uncompared(tables: Sequence[Table], labels: Mapping[str, str], every: Seque
     if len(every) == 1:
         table = tables[0]
         estimate = next(iter(table.rows[0].cells.values())).estimate
-        share = metric_of(table, estimate.metric).is_share
-        low, value, high = (format_value(each, share) for each in (estimate.low, estimate.value, estimate.high))
+        metric = metric_of(table, estimate.metric)
+        low, value, high = (metric.text(each) for each in (estimate.low, estimate.value, estimate.high))
         where = labels[table.slug] if len(tables) == 1 else f"{labels[table.slug]}, the first of {len(tables)} sets"
         return (
             f"{every[0]} has {estimate.metric} {value} (95 % interval {low} to {high}) on {where}. "

@@ -31,9 +31,10 @@ from harness.leaderboard.prompts import asked_messages, find_problems
 from harness.leaderboard.records import parsed_lines
 from harness.leaderboard.results import LeaderboardRun, LeftOut, Results, created_label, slug
 from harness.leaderboard.sides import make_pairs, problem_rows, shown_examples
-from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
+from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.runs.summary import CODEGEN
+from harness.text import numbers
 from harness.types import Problem
 from sandbox.types import Verdict
 
@@ -137,7 +138,7 @@ class Pages:
             row=row,
             run=run,
             fields=[(name, value, FIELDS.get(name, "")) for name, value in run.fields.items()],
-            shares={metric: metric_of(table, metric).is_share for metric in table.metrics},
+            measures={name: metric_of(table, name) for name in table.metrics},
             problems=_run_problems(table, run),
             bar=charts.segments(run.verdicts),
             scripts=[self._sort_script, self._filter_script],
@@ -261,9 +262,9 @@ def _names() -> dict[str, object]:
     """What the templates use beside their context."""
     return {
         "repeat": REPEAT,
-        "value": format_value,
+        "amount": numbers.amount,
+        "metric_of": metric_of,
         "lower_is_better": lambda table: metric_of(table, table.metrics[0]).lower_is_better,
-        "is_share": lambda table, metric: metric_of(table, metric).is_share,
         "run_path": run_path,
         "problem_path": problem_path,
         "compare_path": compare_path,
@@ -287,7 +288,7 @@ def _section(table: Table) -> dict[str, Any]:
     names += sorted({name for run in runs for name in run.verdicts} - set(names))
     return {
         "table": table,
-        "shares": {metric: metric_of(table, metric).is_share for metric in table.metrics},
+        "measures": {name: metric_of(table, name) for name in table.metrics},
         "lower_is_better": {metric: metric_of(table, metric).lower_is_better for metric in table.metrics},
         "scales": {metric: charts.interval_scale(table, metric) for metric in table.metrics},
         "curves": charts.pass_curves(table),

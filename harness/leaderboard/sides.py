@@ -18,7 +18,7 @@ from harness.leaderboard import charts
 from harness.leaderboard.answers import REPEAT, highlighted, shown_source
 from harness.leaderboard.records import Example, parsed_line
 from harness.leaderboard.results import LeaderboardRun
-from harness.leaderboard.tables import Table, TableRow, format_value, metric_of, problem_values
+from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
 from harness.runs.layout import COMPLETIONS, EXECUTIONS
 from harness.runs.summary import CODEGEN
 from harness.types import Problem
@@ -85,8 +85,8 @@ def _finding(table: Table, a: TableRow, b: TableRow, first: str, second: str) ->
     ours, theirs = a.cells.get(metric), b.cells.get(metric)
     if not ours or not theirs or not ours.rank or not theirs.rank:
         return f"Their {metric} is not compared: a run of a part of the problems, or a metric that is no mean of them."
-    share = metric_of(table, metric).is_share
-    values = f"{metric} {format_value(ours.estimate.value, share)} and {format_value(theirs.estimate.value, share)}"
+    text = metric_of(table, metric).text
+    values = f"{metric} {text(ours.estimate.value)} and {text(theirs.estimate.value)}"
     if b.run.name in ours.ahead_of:
         return f"{values}: {first} is significantly better (paired test, Holm over the table, 5 %)."
     if a.run.name in theirs.ahead_of:
@@ -108,7 +108,8 @@ def _cell(
     if name not in shares:
         return None
     counts = row.run.problems[name]
-    text = f"{counts['c']:g} of {counts['n']:g}" if table.task == CODEGEN else f"{values[name]:.4g}"
+    measure = metric_of(table, table.metrics[0])
+    text = f"{counts['c']:g} of {counts['n']:g}" if table.task == CODEGEN else measure.text(values[name])
     marks = Counter(mark for mark in row.run.verdicts_of.get(name, {}).values() if mark)
     return SideCell(number=row.number, share=round(shares[name], 9), text=text, verdicts=marks)
 

@@ -85,13 +85,6 @@ def metric_of(table: Table, name: str) -> Metric:
     return metric_or_guess(name, [row.cells[name].estimate.value for row in table.rows if name in row.cells])
 
 
-def format_value(value: float, share: bool) -> str:
-    """A number as tables show it: a share as a percentage, a large one shortened."""
-    if share:
-        return f"{value:.1%}"
-    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.3e}"
-
-
 def problem_values(run: LeaderboardRun, name: str) -> dict[str, float] | None:
     """Problem -> its value in the metric, for problems with a score; None where the metric is no mean of such.
 

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.text import numbers
+
 Item = Mapping[str, float]  # what a summary holds of one problem: `n` and the problem's numbers
 
 
@@ -66,6 +68,27 @@ class Metric:
         if self.unit in (Unit.NATS, Unit.BITS):
             return f"{self.unit.value} per {self.per}"
         return "points" if self.is_share else ""
+
+    @property
+    def problem_unit(self) -> str:
+        """What a problem's value is of: `nats per token` where the estimate is a perplexity, else the metric's name."""
+        return self.difference_unit if self.unit is Unit.NATS else self.name
+
+    def text(self, value: float) -> str:
+        """A value of the metric, or of one problem, as people read it."""
+        return numbers.amount(value, share=self.is_share)
+
+    def interval(self, low: float, high: float) -> str:
+        """Its interval, in a place of its own."""
+        return numbers.interval(low, high, share=self.is_share)
+
+    def with_interval(self, value: float, low: float, high: float) -> str:
+        """Both in one cell."""
+        return numbers.with_interval(value, low, high, share=self.is_share)
+
+    def difference_text(self, difference: float) -> str:
+        """A difference with its sign, in points of a share and else in `difference_unit`."""
+        return numbers.difference(difference, share=self.is_share)
 
     def is_better(self, difference: float) -> bool | None:
         """Whether the first of two systems is better by this difference (first less second); None where neither is."""

@@ -28,6 +28,7 @@ from harness.review.pairs import tasks_of
 from harness.review.ratings import Rating, agreements, summarize
 from harness.review.study import AB, RESULTS, VOTES, Study
 from harness.review.votes import Vote, Votes
+from harness.text import numbers
 
 FAST_S = 2.0
 
@@ -270,13 +271,14 @@ def _warnings(made: dict[str, Any]) -> list[str]:
     position = made["position"]
     if position["decided"] and position["p_value"] <= 0.05:
         side, share = _side(position["share"])
-        said.append(
-            f"the {side} side has {share:.0%} of {position['decided']} decided votes (p {position['p_value']:.3g})"
-        )
+        p_value = numbers.p_value(position["p_value"])
+        part = f"{numbers.amount(share, share=True)} of {position['decided']} decided votes"
+        said.append(f"the {side} side has {part} (p {p_value})")
     for each in position["judges"]:
         if each["decided"] >= 10 and each["p_value"] <= 0.05 / max(1, len(position["judges"])):
             side, share = _side(each["share"])
-            said.append(f"{each['judge']} prefers the {side} side in {share:.0%} of {each['decided']} decided votes")
+            part = f"{numbers.amount(share, share=True)} of {each['decided']} decided votes"
+            said.append(f"{each['judge']} prefers the {side} side in {part}")
     for each in made["judges"]:
         if each["checks_failed"] >= 2:
             said.append(

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.review.sheets import harmless
+from harness.text import numbers
 
 
 def percent(value: float | None) -> str:
-    """A share as `54 %`."""
-    return "-" if value is None else f"{100 * value:.0f} %"
+    """A share as `54.2%`."""
+    return "-" if value is None else numbers.amount(value, share=True)
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -23,11 +24,6 @@ def number(value: float | None, digits: int = 2) -> str:
 def span(low: float | None, high: float | None, digits: int = 2) -> str:
     """An interval, or a dash."""
     return "-" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def p_text(value: float) -> str:
-    """A p-value."""
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
 
 
 def tables(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -100,7 +96,7 @@ def _comparison(row: Mapping[str, Any]) -> list[str]:
     interval = "-" if row["low"] is None else f"{percent(row['low'])} to {percent(row['high'])}"
     return [
         row["a"], row["b"], str(row["wins"]), str(row["losses"]), str(row["ties"]), str(row["both_bad"]),
-        percent(row["share"]), interval, p_text(row["p_adjusted"]), row["verdict"],
+        percent(row["share"]), interval, numbers.p_value(row["p_adjusted"]), row["verdict"],
         percent(row["smallest_detectable"]), "-" if row["items_needed"] is None else f"{row['items_needed']:,}",
     ]  # fmt: skip
 
@@ -134,7 +130,8 @@ def _biases(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[s
     if result["length"] and result["length"]["decided"]:
         rows.append(["the longer answer", result["length"]])
     cells = [[name, str(each["count"]), str(each["decided"]), percent(each["share"]),
-              f"{percent(each['low'])} to {percent(each['high'])}" if each["decided"] else "-", p_text(each["p_value"])]
+              f"{percent(each['low'])} to {percent(each['high'])}" if each["decided"] else "-",
+              numbers.p_value(each["p_value"])]
              for name, each in rows]  # fmt: skip
     return [("Bias of votes", ["decided votes for", "votes", "of", "share", "95 % interval", "p"], cells)]
 
@@ -158,7 +155,7 @@ def _ratings(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[
     found = [("Ratings", ["criterion", "model", "mean", "95 % interval", "4 or 5", "1 2 3 4 5", "items"], rows)]
     if ratings["differences"]:
         rows = [[each["criterion"], each["a"], each["b"], f"{each['difference']:+.2f}",
-                 f"{each['low']:+.2f} to {each['high']:+.2f}", p_text(each["p_adjusted"]), each["verdict"]]
+                 f"{each['low']:+.2f} to {each['high']:+.2f}", numbers.p_value(each["p_adjusted"]), each["verdict"]]
                 for each in ratings["differences"]]  # fmt: skip
         found.append(
             (
@@ -206,7 +203,7 @@ def headline(result: Mapping[str, Any]) -> str:
             better, worse = (row["a"], row["b"]) if won > lost else (row["b"], row["a"])
             won, lost = max(won, lost), min(won, lost)  # the winner's first, as in the sentence
             text = f"Judges prefer {better} to {worse}"
-        said.append(f"{text} ({won} to {lost} of {decided} decided items, p {p_text(row['p_adjusted'])}).")
+        said.append(f"{text} ({won} to {lost} of {decided} decided items, p {numbers.p_value(row['p_adjusted'])}).")
     return " ".join(said)
 
 
@@ -218,7 +215,7 @@ def _rated(result: Mapping[str, Any]) -> list[str]:
             open_.append(f"{row['criterion']} of {row['a']} and {row['b']}")
             continue
         ahead, behind = (row["a"], row["b"]) if row["difference"] > 0 else (row["b"], row["a"])
-        gap, p_value = abs(row["difference"]), p_text(row["p_adjusted"])
+        gap, p_value = abs(row["difference"]), numbers.p_value(row["p_adjusted"])
         said.append(f"{row['criterion']}: {ahead} is rated {gap:.2f} higher than {behind} (p {p_value}).")
     return [*said, *([f"No evidence of a difference: {', '.join(open_)}."] if open_ else [])]
 

@@ -36,6 +36,22 @@ def test_runs_are_listed_with_their_score_state_and_label(harness: Harness, resu
     assert len(chosen) == 2 and chosen[1].startswith("nano-base,starter,2026-11-") and "the base, 2 epochs" in chosen[1]
 
 
+def test_every_command_writes_a_metric_the_same_way(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    runs = tmp_path / "results"
+    for name in ("nano-perplexity", "nano-base-perplexity"):
+        shutil.copytree(EXAMPLES / name, runs / name)
+    each = [runs / "nano-perplexity", runs / "nano-base-perplexity"]
+    for command in (("runs", "list", runs), ("leaderboard", runs), ("compare", *each)):
+        assert "18,893 (17,396-20,592)" in harness(*command).stdout, command
+    assert "18,893" in (shown := harness("show", each[0]).stdout) and "17,396 - 20,592" in shown
+    assert harness("leaderboard", runs, "-o", tmp_path / "site").returncode == 0
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "<b>18,893</b>" in page and "17,396 &ndash; 20,592" in page
+
+
 def test_only_runs_are_removed_and_only_when_nobody_works_on_them(harness: Harness, results: Path) -> None:
     refused = harness("runs", "rm", "--yes", results)
     assert refused.returncode == 2 and "is no run directory" in refused.stderr and results.is_dir()

@@ -11,6 +11,7 @@ import typer
 
 from harness import registry
 from harness.errors import InputError
+from harness.text import numbers
 from harness.trackers import PACKAGE, find_tracker
 
 if TYPE_CHECKING:
@@ -335,10 +336,11 @@ def score(
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
     else:
         worst = min(found.rows, key=lambda row: row.score)
-        reach = "" if found.low is None or found.high is None else f" ({found.low:.4g} to {found.high:.4g})"
+        ends = [numbers.amount(each) for each in (found.low, found.high) if each is not None]
+        reach = f" ({' to '.join(ends)})" if ends else ""
         terminal.say(
-            f"{name}: {found.mean:.4g}{reach} over {found.n_prompts} prompts, "
-            f"{len(found.rows)} pictures; lowest {worst.score:.4g} ({worst.id}). "
+            f"{name}: {numbers.amount(found.mean)}{reach} over {found.n_prompts} prompts, "
+            f"{len(found.rows)} pictures; lowest {numbers.amount(worst.score)} ({worst.id}). "
             "It compares for the same prompts only."
         )
     terminal.judge({"metrics": [{"name": name, "value": found.mean}]}, conditions)

@@ -102,7 +102,7 @@ def _plan_votes(share: float, items: int | None, *, as_json: bool) -> None:
     display.out.print(table)
     display.out.print("exact sign test over items, 80 % power, two-sided level 5 %")
     if items is not None:
-        found = "no share of votes" if shown is None else f"{100 * shown:.1f} % or more"
+        found = "no share of votes" if shown is None else f"{shown:.1%} or more"
         display.out.print(f"{items} decided items show {found}")
 
 

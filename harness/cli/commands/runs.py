@@ -78,8 +78,7 @@ def _row(entry: CatalogEntry) -> list[Text]:
     date = f"{created[:4]}-{created[4:6]}-{created[6:8]} {created[9:11]}:{created[11:13]}" if created else ""
     score = ""
     if entry.estimate:
-        (metric, value, interval, *_) = display.estimate_rows({"estimates": [entry.estimate]})[1][0]
-        score = f"{metric} {value} ({interval.replace(' ', '')})"
+        score = f"{entry.estimate['metric']} {display.short_estimate(entry.estimate)}"
     texts = (entry.model, entry.dataset, date, score)
     return [
         *(Text(display.printable(text)) for text in texts),

@@ -262,8 +262,9 @@ def _title(row: dict[str, Any], indexes: list[int]) -> Text:
     if execution:
         title.append(display.verdict_text(execution["verdict"]))
     elif row["score"]:
-        known = {**row["score"]["notes"], **{name: f"{value:.4g}" for name, value in row["score"]["values"].items()}}
-        title.append(display.printable(", ".join(f"{name} {value}" for name, value in known.items())))
+        notes = [f"{name} {note}" for name, note in row["score"]["notes"].items()]
+        values = [display.problem_value(name, value) for name, value in row["score"]["values"].items()]
+        title.append(display.printable(", ".join([*notes, *values])))
     else:
         title.append("not scored", style="dim")
     if _base_alone(row):

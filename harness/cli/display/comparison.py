@@ -15,6 +15,7 @@ from harness.comparison.flips import Flip, FlipExample
 from harness.comparison.pairs import ComparedRun, Comparison, PairResult
 from harness.metrics import Metric
 from harness.stats import bootstrap
+from harness.text import numbers
 
 NAMED = 5  # problems that a line of text names
 _STYLES = {"better": "bold green", "worse": "bold red", "no evidence": "yellow", "different": "bold", "equal": ""}
@@ -58,8 +59,7 @@ def run_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
 def _estimate(estimate: dict[str, float] | None, metric: Metric) -> str:
     if estimate is None:
         return "-"
-    form = "{:.1%} ({:.1%} - {:.1%})" if metric.is_share else "{:.4g} ({:.4g} - {:.4g})"
-    return form.format(estimate["value"], estimate["low"], estimate["high"])
+    return metric.with_interval(estimate["value"], estimate["low"], estimate["high"])
 
 
 def pair_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -71,31 +71,23 @@ def pair_rows(found: Comparison) -> tuple[list[str], list[list[str]]]:
     rows = []
     for row in found.rows:
         each = row.difference
+        written = row.metric.difference_text
         rows.append([
-            f"{row.first.label} - {row.second.label}", row.metric.name, _amount(row, each.value),
-            f"{_amount(row, each.low)} to {_amount(row, each.high)}", _p(row.p_adjusted),
-            _amount(row, row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
+            f"{row.first.label} - {row.second.label}", row.metric.name, written(each.value),
+            f"{written(each.low)} to {written(each.high)}", numbers.p_value(row.p_adjusted),
+            written(row.smallest_detectable).lstrip("+") if row.smallest_detectable else "-",
             f"{row.won} / {row.lost} / {each.tied}",
         ])  # fmt: skip
     return header, rows
 
 
-def _amount(row: PairResult, value: float) -> str:
-    """A difference in the metric's unit: points of a share, or as it is."""
-    return f"{100 * value:+.1f}" if row.metric.is_share else f"{value:+.4f}"
-
-
-def _p(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
-
-
 def in_words(found: Comparison, row: PairResult) -> str:
     """`pass@1: A (nano) is better than B (nano-base) by 20.3 points.`"""
     first, second = _name(found, row.first), _name(found, row.second)
-    size = f"{_amount(row, abs(row.difference.value)).lstrip('+')} {row.metric.difference_unit}".strip()
+    size = f"{row.metric.difference_text(abs(row.difference.value)).lstrip('+')} {row.metric.difference_unit}".strip()
     if row.relative:
         change, low, high = row.relative
-        size += f" (perplexity {change:+.2%}, {low:+.2%} to {high:+.2%})"
+        size += f" (perplexity {change:+.1%}, {low:+.1%} to {high:+.1%})"
     if row.verdict in ("better", "worse"):
         return f"{row.metric.name}: {first} is {row.verdict} than {second} by {size}."
     if row.verdict == "different":
@@ -171,7 +163,7 @@ def _show_flip(found: Comparison, flip: Flip) -> None:
 def _score(run: ComparedRun, problem: Mapping[str, float]) -> str:
     if run.task == "codegen":
         return f"{problem['c']} of {problem['n']} passed"
-    return display.printable(", ".join(f"{name} {value:.4g}" for name, value in problem.items() if name != "n"))
+    return display.printable(", ".join(display.problem_value(*each) for each in problem.items() if each[0] != "n"))
 
 
 def _head(example: FlipExample | None) -> Text:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.display.run import estimate_rows
+from harness.cli.display.run import short_estimate
 from harness.pipeline.job import RunResult
 from harness.runs import reader
 from harness.text.printable import printable
@@ -22,9 +22,9 @@ def table(results: Sequence[RunResult]) -> Table:
         identity = reader.read_manifest(each.run).identity
         part = identity["model"]
         row = values.setdefault(str(part.get("name") or part.get("samples")), {})
-        for metric, value, interval, *_ in estimate_rows(each.summary)[1][:METRICS]:
+        for estimate in each.summary["estimates"][:METRICS]:
             mark = "" if each.complete else " (incomplete)"
-            row[f"{identity['problems']['name']} {metric}"] = f"{value} ({interval.replace(' ', '')}){mark}"
+            row[f"{identity['problems']['name']} {estimate['metric']}"] = f"{short_estimate(estimate)}{mark}"
     heads = list(dict.fromkeys(head for row in values.values() for head in row))
     shown = Table("model", header_style="bold")
     for head in heads:

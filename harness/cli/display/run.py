@@ -22,8 +22,9 @@ from rich.text import Text
 
 from harness.cli.display.bars import Bars
 from harness.cli.display.console import err, out
-from harness.metrics import metric_or_guess
+from harness.metrics import find_metric, metric_or_guess
 from harness.pipeline.job import StreamStart
+from harness.text import numbers
 from harness.text.printable import clipped, printable
 from harness.types import Completion
 from sandbox import Execution, Verdict
@@ -36,6 +37,8 @@ __all__ = [
     "estimate_rows",
     "out",
     "printable",
+    "problem_value",
+    "short_estimate",
     "show_summary",
     "summary_table",
     "verdict_text",
@@ -162,10 +165,22 @@ def clock(seconds: float) -> str:
 
 
 def _estimate(estimate: Mapping[str, Any]) -> tuple[str, str]:
-    """Value and interval: a share in per cent, any other number as it is."""
+    """Value and interval."""
     value, low, high = (float(estimate[name]) for name in ("value", "low", "high"))
-    form = "{:.1%}" if metric_or_guess(estimate["metric"], (value, low, high)).is_share else "{:,.4g}"
-    return form.format(value), f"{form.format(low)} - {form.format(high)}"
+    metric = metric_or_guess(estimate["metric"], (value, low, high))
+    return metric.text(value), metric.interval(low, high)
+
+
+def short_estimate(estimate: Mapping[str, Any]) -> str:
+    """`57.7% (46.7-68.4)`, as a cell of a table of several runs."""
+    value, low, high = (float(estimate[name]) for name in ("value", "low", "high"))
+    return metric_or_guess(estimate["metric"], (value, low, high)).with_interval(value, low, high)
+
+
+def problem_value(name: str, value: float) -> str:
+    """`rouge1 6.8%`: one value of one problem, written as the metric of its name; a count as it is."""
+    known = find_metric(name)
+    return f"{name} {known.text(value) if known else f'{value:,g}' if value == int(value) else numbers.amount(value)}"
 
 
 def _show_import(summary: Mapping[str, Any]) -> None:

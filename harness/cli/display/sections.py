@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.display.run import out, printable
+from harness.images.metric_value import metric_texts
 
 WIDEST = 20  # labels, for a confusion matrix in a terminal; confusion.svg has any number
 
@@ -34,11 +35,8 @@ def show_metrics(metrics: Sequence[Mapping[str, Any]]) -> None:
     for name in ("metric", "value", "without bias", "95 % interval", "reference against itself"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for one in metrics:
-        interval = "" if one["low"] is None else f"{one['low']:.4g} to {one['high']:.4g}"
-        own = one["params"].get("of_reference") if one["noise_floor"] is None else one["noise_floor"]
-        table.add_row(
-            Text(one["name"]), *(_number(one[key]) for key in ("value", "bias_corrected")), interval, _number(own)
-        )
+        shown = metric_texts(one)
+        table.add_row(Text(one["name"]), shown.value, shown.bias_corrected, shown.interval, shown.of_reference)
     if metrics:
         out.print(table)
 
@@ -47,10 +45,6 @@ def show_reading(reading: Sequence[Mapping[str, str]]) -> None:
     """What the numbers say, a sentence a line."""
     for one in reading:
         out.print(Text(printable(one["text"])))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def _show_classification(found: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.cli.display import run
 from harness.stats.proportion import wilson
 from harness.strength.measure import Difference, ProblemStrength
+from harness.text import numbers
 
 
 def show_strength(found: Sequence[ProblemStrength], *, shown: int) -> None:
@@ -76,7 +77,7 @@ def _table(weak: Sequence[ProblemStrength]) -> Table:
         table.add_column("accepted but wrong", justify="right")
     for each in weak:
         rate = wilson(each.killed, each.telling) if each.telling else None
-        share = f"{100 * rate.share:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})" if rate else ""
+        share = numbers.with_interval(rate.share, rate.low, rate.high, share=True) if rate else ""
         row = [Text(run.printable(each.problem_id)), Text(f"{each.telling}"), Text(share)]
         table.add_row(*row, *([f"{len(each.disagreeing)} of {each.completions}"] if completed else []))
     return table
@@ -99,9 +100,9 @@ def _totals(found: Sequence[ProblemStrength]) -> Text:
         return Text("not measured: no mutant could be told from its reference", style="yellow")
     rate = wilson(killed, telling)
     text = (
-        f"the tests kill {killed} of {telling} mutants that are wrong: {100 * rate.share:.1f} % "
-        f"({100 * rate.low:.1f} to {100 * rate.high:.1f}); {sum(each.equivalent for each in found)} more were never "
-        "seen to answer otherwise"
+        f"the tests kill {killed} of {telling} mutants that are wrong: "
+        f"{numbers.with_interval(rate.share, rate.low, rate.high, share=True)}; "
+        f"{sum(each.equivalent for each in found)} more were never seen to answer otherwise"
     )
     completions = sum(each.completions for each in found)
     if completions:
