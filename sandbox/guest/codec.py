@@ -34,6 +34,8 @@ MAX_EQUAL_HASHES = 32  # looked at more closely beyond it
 MAX_COMPARISONS = 10**7
 PLAIN_INT = 2**12_000  # beyond it (3,613 digits) the interpreter refuses decimal text
 _FLAT = frozenset((type(None), bool, float, str))
+_NUMBERS = frozenset((int, float))
+MANY_FLOATS = 32  # in a list: a float as text takes ten times as long as its eight bytes
 
 
 # Built-in types are values too: an argument `int`, a result of type().
@@ -143,10 +145,30 @@ def pack(value: Any, odd: Odd) -> Any:
     return _pack_other(value, odd)
 
 
-def _pack_list(value: Collection[Any], odd: Odd) -> list[Any]:
+def _pack_list(value: Collection[Any], odd: Odd) -> Any:
     kinds = set(map(type, value))
-    flat = kinds <= _FLAT or (kinds == {int} and max(value) < PLAIN_INT and min(value) > -PLAIN_INT)
+    if kinds == {int}:
+        flat = max(value) < PLAIN_INT and min(value) > -PLAIN_INT
+    elif float in kinds and kinds <= _NUMBERS and len(value) >= MANY_FLOATS:
+        return _pack_floats(list(value), odd)
+    else:
+        flat = kinds <= _FLAT
     return list(value) if flat else [pack(each, odd) for each in value]
+
+
+def _pack_floats(items: list[Any], odd: Odd) -> Any:
+    """Floats as the base64 text of their bytes, with the integers among them as pairs of place and number."""
+    from array import array
+    from binascii import b2a_base64
+
+    kinds, place, ints = list(map(type, items)), -1, []
+    if 4 * kinds.count(int) > len(items):
+        return [pack(each, odd) for each in items]
+    for _ in range(kinds.count(int)):
+        place = kinds.index(int, place + 1)
+        ints.append([place, pack(items[place], odd)])
+        items[place] = 0.0
+    return {"A": [b2a_base64(array("d", items), newline=False).decode(), ints]}
 
 
 def _pack_other(value: Any, odd: Odd) -> Any:
@@ -227,6 +249,7 @@ class Decoder:
             "T": TYPES.__getitem__,
             "D": _decimal,
             "F": _fraction,
+            "A": _floats,
             "o": self._opaque,
             "g": iterator,
         }
@@ -305,6 +328,21 @@ def _numbers(body: Any, kind: type, count: int) -> list[Any]:
     if type(body) is list and len(body) == count and all(type(each) is kind for each in body):
         return body
     _refuse(f"{count} numbers are expected")
+
+
+def _floats(body: Any) -> list[Any]:
+    from array import array
+    from binascii import a2b_base64
+
+    text, ints = _list(body)
+    made = array("d")
+    made.frombytes(a2b_base64(_text(text), strict_mode=True))
+    items: list[Any] = made.tolist()
+    for place, number in map(_list, _list(ints)):
+        if type(place) is not int or type(number) is not int or not 0 <= place < len(items):
+            _refuse("places of integers are expected")
+        items[place] = number
+    return items
 
 
 def _hashed(keys: list[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import itertools
 import json
 import math
 import time
@@ -55,6 +56,20 @@ def test_data_arrives_as_it_was(value: Any) -> None:
 
 def test_values_that_are_equal_but_not_the_same_stay_what_they_are() -> None:
     assert repr(crossed([True, 1, 1.0, -0.0, {1: True}, (0,)])) == "[True, 1, 1.0, -0.0, {1: True}, (0,)]"
+
+
+@given(st.lists(st.floats(), min_size=24, max_size=99), st.lists(st.integers() | st.booleans(), max_size=20))
+def test_many_floats_and_the_integers_among_them_stay_what_they_are(floats: list[float], others: list[int]) -> None:
+    value = [each for pair in itertools.zip_longest(floats, others, fillvalue=0.5) for each in pair]
+    for kind in (list, tuple, collections.deque):
+        assert repr(crossed(kind(value))) == repr(kind(value))
+
+
+def test_many_floats_cross_as_their_bytes() -> None:
+    value = [each / 7 for each in range(10_000)]
+    value[3], value[9_999] = 5, 10**4000
+    sent = codec.encode([codec.pack(value, Plain())])
+    assert len(sent) < 11 * len(value) + 5000 and repr(crossed(value)) == repr(value)
 
 
 class Color(enum.IntEnum):
