@@ -5,7 +5,8 @@
     python -m tests.bench.service_peer --requests 100000                 the service's memory over so many requests
 
 Throughput: 64 in flight, a small program with 10 cases of standard input: a case by `/run_code`, the whole by
-`/v1/batch`, and by the bare pool without HTTP. Latency: p50 of `/run_code`, 4 in flight. True under load: 64 right
+`/v1/batch`, by the bare pool without HTTP, and by bare forks, which is the limit for a process of its own for each case:
+no service, no isolation, no judge (`tests.bench.fork_server`). Latency: p50 of `/run_code`, 4 in flight. True under load: 64 right
 programs of 0.4 s CPU time at once with run_timeout 2: how many are called too slow (who is refused asks again, as verl
 does). No two programs are equal, so nothing is answered by another's execution.
 
@@ -35,12 +36,13 @@ from urllib.parse import urlsplit
 
 import sandbox
 from sandbox import Program, StdioCase, StdioTests, Verdict
-from tests.bench import systems
+from tests.bench import fork_server, systems
 from tests.fixtures.cpu_time import cpu_s
 from tests.fixtures.servers import closed_port
 from tests.fixtures.service import Running, running
 
 IN_FLIGHT, CASES = 64, 10
+FORKED = 400  # programs by bare forks: enough that the start of their servers is a hundredth
 _number = itertools.count()
 Call = Callable[[str, Any], Awaitable[Any]]
 
@@ -181,6 +183,16 @@ def cases_by_pool(box: sandbox.Pool, programs: int) -> float:
     return programs * CASES / (time.monotonic() - start)
 
 
+def cases_by_forks(programs: int) -> float:
+    """Cases a second by bare forks; the start of their two servers is not counted, but for its CPU time."""
+    cases = [(f"{n} 1", f"{n + 1}\n") for n in range(CASES)]
+    before = time.monotonic()
+    fork_server.scripts([], cases, os.cpu_count() or 1)
+    start = time.monotonic()
+    fork_server.scripts([small() for _ in range(programs)], cases, os.cpu_count() or 1)
+    return programs * CASES / (time.monotonic() - start - (start - before))
+
+
 def p50_ms(url: str, calls: int = 200) -> float:
     """Of /run_code with 4 in flight."""
     jobs = [("/run_code", {"code": small(), "language": "python", "stdin": "1 2"}) for _ in range(calls)]
@@ -267,12 +279,15 @@ def _compare(service: Running, peer: str, peer_pid: int | None, box: sandbox.Poo
         one = mine.measure(many_cases, lambda: cases_by_run_code(ours, options.programs))
         many = mine.measure(many_cases, lambda: cases_by_batch(ours, options.programs))
         bare = bare_meter.measure(many_cases, lambda: cases_by_pool(box, options.programs))
-        print(f"  cases: peer {theirs}, /run_code {one}, /v1/batch {many}, bare pool {bare}")
+        forks = bare_meter.measure(FORKED * CASES, lambda: cases_by_forks(FORKED))
+        print(f"  cases: peer {theirs}, /run_code {one}, /v1/batch {many}, bare pool {bare}, bare forks {forks}")
         print(f"  p50, 4 in flight: peer {p50_ms(peer, 60):.1f} ms, ours {p50_ms(ours):.1f} ms", flush=True)
-        by_clock.append((one.rate / theirs.rate, many.rate / theirs.rate, many.rate / bare.rate))
-        cost = [each.total_ms() for each in (theirs, one, many, bare)]
-        by_processor.append((cost[0] / cost[1], cost[0] / cost[2], cost[3] / cost[2]))
-    names = ("/run_code to peer", "/v1/batch to peer", "/v1/batch to bare pool")
+        by_clock.append(
+            (one.rate / theirs.rate, many.rate / theirs.rate, many.rate / bare.rate, forks.rate / theirs.rate)
+        )
+        cost = [each.total_ms() for each in (theirs, one, many, bare, forks)]
+        by_processor.append((cost[0] / cost[1], cost[0] / cost[2], cost[3] / cost[2], cost[0] / cost[4]))
+    names = ("/run_code to peer", "/v1/batch to peer", "/v1/batch to bare pool", "bare forks to peer")
     for what, ratios in (("by the clock", by_clock), ("by the processor's time", by_processor)):
         if what == "by the clock" or peer_pid is not None:
             for name, values in zip(names, zip(*ratios, strict=True), strict=True):
