@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import jinja2
+from markupsafe import Markup, escape
 
 from harness.text.printable import printable
 from sandbox.types import Verdict
@@ -52,6 +54,7 @@ def make_environment(*folders: Path, names: Mapping[str, object] = MappingProxyT
     )
     environment.filters["verdict_class"] = _verdict_class
     environment.filters["verdict_mark"] = _verdict_mark
+    environment.filters["breakable"] = _breakable
     environment.globals.update(names)
     return environment
 
@@ -59,6 +62,11 @@ def make_environment(*folders: Path, names: Mapping[str, object] = MappingProxyT
 @functools.lru_cache(maxsize=64)  # a site has thousands of pages with the same style and scripts
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _breakable(name: object) -> Markup:
+    """A name that is broken after its slashes and underscores where it has no room, before it is broken in a word."""
+    return Markup(re.sub(r"([/_])(?=.)", r"\1<wbr>", str(escape(printable(str(name))))))  # escaped
 
 
 def _verdict_class(name: object) -> str:

@@ -121,8 +121,11 @@ def highlighted(text: str) -> Markup:
 
 def _facts(row: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What is known of a completion beside its text."""
-    names = {"finish_reason": "ended by", "completion_tokens": "tokens", "seed": "seed", "latency_s": "latency in s"}
-    return tuple((label, str(row[name])) for name, label in names.items() if row.get(name) is not None)
+    names = {"finish_reason": "ended by", "completion_tokens": "tokens", "seed": "seed"}
+    facts = [(label, str(row[name])) for name, label in names.items() if row.get(name) is not None]
+    if isinstance(row.get("latency_s"), int | float):
+        facts.append(("latency", f"{row['latency_s']:.3g} s"))
+    return tuple(facts)
 
 
 def _scores(values: object) -> tuple[tuple[str, float], ...]:

@@ -13,14 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from harness.html.svg import Scale, Tick, round_up
+from harness.html.svg import AxisScale, Scale, Tick, round_up
 from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
 from harness.metrics.pass_at_k import pass_at_k
 from harness.runs.summary import CODEGEN
 
 WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 52, 40, 12, 44
-LABEL_GAP = 12.0  # px between the numbers at the ends of lines
+LEFT, RIGHT, TOP, BOTTOM = 64, 40, 12, 44
+LABEL_GAP = 14.0  # px between the numbers of lines and points, one below the other
+LABEL_WIDTH = 24.0  # px that the number beside a point takes
 LEVELS = 10
 HEAT_LABEL, HEAT_ROW = 30, 18
 DIGIT_CELL = 13.0  # px: a smaller cell has no room for two digits
@@ -28,13 +29,14 @@ DIGIT_CELL = 13.0  # px: a smaller cell has no room for two digits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A point of a row; low and high: the ends of its interval, in px."""
+    """A point of a row; low and high: the ends of its interval, in px; label_y: where its number stands beside it."""
 
     row: TableRow
     x: float
     y: float
     low: float
     high: float
+    label_y: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,20 +141,22 @@ def score_against(table: Table, amounts: Mapping[str, float], title: str) -> Plo
     low = 0.0 if share else min(each.low for each in estimates.values())
     high = _ceiling(max(each.high for each in estimates.values())) if share else max(e.high for e in estimates.values())
     most = round_up(max(amounts[row.run.name] for row in rows))
+    places = [(_x(amounts[row.run.name], most), _y(each.value, low, high)) for row, each in estimates.items()]
     return Plot(
         x_title=title,
         y_title=metric,
-        x_ticks=tuple(Tick(at=_x(most * step / 4, most), text=f"{most * step / 4:g}") for step in range(5)),
+        x_ticks=tuple(Tick(at=_x(value, most), text=f"{value:,g}") for value in AxisScale(0.0, most, 0.0, 1.0).ticks()),
         y_ticks=_share_ticks(low, high) if share else _number_ticks(low, high),
         marks=tuple(
             Mark(
                 row=row,
-                x=_x(amounts[row.run.name], most),
-                y=_y(each.value, low, high),
+                x=x,
+                y=y,
                 low=_y(each.low, low, high),
                 high=_y(each.high, low, high),
+                label_y=label_y,
             )
-            for row, each in estimates.items()
+            for (row, each), (x, y), label_y in zip(estimates.items(), places, _labels(places), strict=True)
         ),
     )
 
@@ -173,6 +177,14 @@ def problem_shares(table: Table) -> dict[TableRow, dict[str, float]]:
         row: {name: abs(flipped - (value - low) / span) for name, value in values.items()}
         for row, values in found.items()
     }
+
+
+def mean_name(table: Table) -> str:
+    """What `problem_shares` are the mean of, over runs, in words."""
+    metric = metric_of(table, table.metrics[0])
+    if table.task == CODEGEN:
+        return "mean share of completions that pass"
+    return f"mean {metric.name}" if metric.is_share else "mean place between the worst value (0) and the best (100)"
 
 
 def difficulty(shares: Mapping[TableRow, Mapping[str, float]]) -> dict[str, float]:
@@ -272,6 +284,20 @@ def _apart(places: Sequence[float]) -> list[float]:
     return [round(place, 1) for place in moved]
 
 
+def _labels(places: Sequence[tuple[float, float]]) -> list[float]:
+    """Where the numbers beside these points stand: each moved up as little as needed to cover no other."""
+    taken: list[tuple[float, float]] = []
+    found: dict[tuple[float, float], list[float]] = {}
+    for x, y in sorted(places, key=lambda place: -place[1]):
+        label_y = y
+        for _, other in sorted((each for each in taken if abs(each[0] - x) < LABEL_WIDTH), key=lambda each: -each[1]):
+            if abs(other - label_y) < LABEL_GAP:
+                label_y = other - LABEL_GAP
+        taken.append((x, label_y))
+        found.setdefault((x, y), []).append(round(label_y, 1))
+    return [found[place].pop(0) for place in places]
+
+
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
 
@@ -294,11 +320,11 @@ def _ceiling(value: float) -> float:
 
 
 def _share_ticks(low: float, high: float) -> tuple[Tick, ...]:
-    step = 0.1 if high <= 0.5 else 0.2
+    step = 0.02 if high <= 0.1 else 0.1 if high <= 0.5 else 0.2
     count = int(high / step + 1e-9)
     return tuple(Tick(at=_y(index * step, low, high), text=f"{index * step:.0%}") for index in range(count + 1))
 
 
 def _number_ticks(low: float, high: float) -> tuple[Tick, ...]:
-    values = [low + (high - low) * step / 4 for step in range(5)]
-    return tuple(Tick(at=_y(value, low, high), text=f"{value:.3g}") for value in values)
+    values = AxisScale(low, high, 0.0, 1.0).ticks()
+    return tuple(Tick(at=_y(value, low, high), text=f"{value:,g}") for value in values)

@@ -25,6 +25,7 @@ from harness.html.environment import make_environment, make_policy
 from harness.leaderboard import charts
 from harness.leaderboard.answers import REPEAT, fold_answers, highlighted
 from harness.leaderboard.exports import study_facts, study_value
+from harness.leaderboard.facts import FIELDS, cost_facts, program_limits
 from harness.leaderboard.headline import make_grid, make_headline
 from harness.leaderboard.judged_by import judged_by
 from harness.leaderboard.prompts import asked_messages, find_problems
@@ -32,23 +33,13 @@ from harness.leaderboard.records import parsed_lines
 from harness.leaderboard.results import LeaderboardRun, LeftOut, Results, created_label, slug
 from harness.leaderboard.sides import make_pairs, problem_rows, shown_examples
 from harness.leaderboard.tables import Table, TableRow, metric_of, problem_values
+from harness.metrics import named_value
 from harness.runs.layout import COMPLETIONS, EXECUTIONS, SCORES
 from harness.runs.summary import CODEGEN
 from harness.text import numbers
-from harness.types import Problem
 from sandbox.types import Verdict
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-FIELDS = {
-    "n": "samples per problem", "T": "sampling temperature", "top_p": "nucleus sampling", "max": "max_tokens",
-    "top_k": "tokens considered, 0 for all", "seed": "of the run", "form": "how the model was asked",
-    "engine": "where it was sampled", "samples": "digest of saved completions", "task": "how answers are scored",
-    "extractor": "how a program is taken out of a reply",
-    "data": "the problem set and its digest", "protocol": "what of the published way of asking is kept",
-    "integrity": "who saw the tests end", "img": "the sandbox",
-    "cpu": "CPU time per program", "wall": "time per program by the clock", "mem": "memory per program",
-    "v": "version of the harness",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +131,7 @@ class Pages:
             fields=[(name, value, FIELDS.get(name, "")) for name, value in run.fields.items()],
             measures={name: metric_of(table, name) for name in table.metrics},
             problems=_run_problems(table, run),
+            cost=cost_facts(run),
             bar=charts.segments(run.verdicts),
             scripts=[self._sort_script, self._filter_script],
             style=self._board_style,
@@ -164,6 +156,7 @@ class Pages:
                 highlighted=highlighted,
                 judged=judged_by(problem) if problem else None,
                 mean=means.get(name),
+                mean_name=charts.mean_name(table),
                 entries=entries,
                 sides=[
                     {**each, "examples": shown_examples(each["row"].run, name, problem)}
@@ -214,7 +207,7 @@ class Pages:
                 problem_id=name,
                 problem=problem,
                 messages=asked_messages(run.task, problem, run.manifest, rows[0].get("form")) if problem else (),
-                limits=_limits(run, problem),
+                limits=program_limits(run, problem),
                 answers=fold_answers(run, rows, results, scores.get(name, {}), problem),
                 count=len(rows),
                 beside=name in run.in_sandbox,
@@ -264,6 +257,7 @@ def _names() -> dict[str, object]:
         "repeat": REPEAT,
         "amount": numbers.amount,
         "metric_of": metric_of,
+        "named_value": named_value,
         "lower_is_better": lambda table: metric_of(table, table.metrics[0]).lower_is_better,
         "run_path": run_path,
         "problem_path": problem_path,
@@ -291,6 +285,7 @@ def _section(table: Table) -> dict[str, Any]:
         "measures": {name: metric_of(table, name) for name in table.metrics},
         "lower_is_better": {metric: metric_of(table, metric).lower_is_better for metric in table.metrics},
         "scales": {metric: charts.interval_scale(table, metric) for metric in table.metrics},
+        "mean": charts.mean_name(table),
         "curves": charts.pass_curves(table),
         "tokens": charts.score_against(table, per_completion, "tokens per completion"),
         "prices": charts.score_against(table, prices, "price of the run"),
@@ -356,12 +351,3 @@ def _entry(table: Table, row: TableRow, problem_id: str) -> dict[str, Any]:
 def _lines(run: LeaderboardRun, file: str) -> Iterator[dict[str, Any]]:
     path = run.path / file
     return parsed_lines(path.read_bytes() if path.exists() else b"", file)
-
-
-def _limits(run: LeaderboardRun, problem: Problem | None) -> dict[str, str]:
-    """What a program may use: the run's limits; the problem's own where the run has a range and they are at hand."""
-    limits = {name: run.fields[name] for name in ("cpu", "wall", "mem") if name in run.fields}
-    if problem is not None and problem.limits is not None and any("-" in value for value in limits.values()):
-        own = problem.limits
-        limits = {"cpu": f"{own.cpu_s:g}s", "wall": f"{own.wall_s:g}s", "mem": f"{own.memory_bytes / 2**20:g}MiB"}
-    return limits

@@ -71,7 +71,7 @@ def _pair(table: Table, a: TableRow, b: TableRow, ours: Mapping[str, float], the
     common = [name for name in ours if name in theirs]
     more = sum(ours[name] > theirs[name] for name in common)
     less = sum(ours[name] < theirs[name] for name in common)
-    first, second = (f"{row.number} {row.label}" for row in (a, b))
+    first, second = (f"run {row.number} ({row.label})" for row in (a, b))
     same = len(common) - more - less
     return Pair(
         name=f"{a.number}-{b.number}",

@@ -6,7 +6,18 @@ terminal ask `find_metric` and `metric_or_guess`, and know no metric by its name
 one file that it is for.
 """
 
-from harness.metrics._lookup import all_metrics, find_metric, metric_or_guess
+from harness.metrics._lookup import all_metrics, find_metric, metric_or_guess, named_value
 from harness.metrics._metric import Direction, Item, Metric, Unit, mean_of, share
 
-__all__ = ["Direction", "Item", "Metric", "Unit", "all_metrics", "find_metric", "mean_of", "metric_or_guess", "share"]
+__all__ = [
+    "Direction",
+    "Item",
+    "Metric",
+    "Unit",
+    "all_metrics",
+    "find_metric",
+    "mean_of",
+    "metric_or_guess",
+    "named_value",
+    "share",
+]

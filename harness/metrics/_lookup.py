@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness import registry
 from harness.metrics._metric import Direction, Metric, Unit, mean_of
+from harness.text import numbers
 
 PACKAGE = "harness.metrics"
 
@@ -29,6 +30,14 @@ def find_metric(name: str) -> Metric | None:
     if name in all_metrics():
         return all_metrics()[name]
     return next((metric for _, find in _modules() if find and (metric := find(name)) is not None), None)
+
+
+def named_value(name: str, value: float) -> str:
+    """`rouge1 6.8%`: one value of one problem or answer, written as the metric of its name; a count as it is."""
+    known = find_metric(name)
+    if known is None and float(value).is_integer():
+        return f"{name} {value:,g}"
+    return f"{name} {known.text(value) if known else numbers.amount(value)}"
 
 
 def metric_or_guess(name: str, values: Sequence[float]) -> Metric:

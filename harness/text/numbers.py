@@ -37,6 +37,11 @@ def difference(value: float, *, share: bool = False) -> str:
     return f"{100 * value:+z.1f}" if share else f"{value:+z,.4f}"
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 run`, `1,204 runs`; plural: of a noun that takes more than an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def p_value(value: float) -> str:
     """`0.0312`, or `< 0.0001`."""
     return f"{value:.4f}" if value >= SMALLEST_P else f"< {SMALLEST_P}"

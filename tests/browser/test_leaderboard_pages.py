@@ -444,8 +444,9 @@ def test_two_runs_side_by_side_show_what_changed(examples: Path, show: Opener) -
     words = page.locator("p[data-pair]:visible").inner_text()
     better, same = sum(gap > 0 for gap in gaps.values()), sum(gap == 0 for gap in gaps.values())
     assert words == (
-        f"Of 69 problems, 1 nano n:5 T:0.2 is better on {better}, 3 nano-base n:5 T:0.2 on 0; {same} are the same. "
-        "pass@1 57.7% and 0.0%: 1 nano n:5 T:0.2 is significantly better (paired test, Holm over the table, 5 %)."
+        f"Of 69 problems, run 1 (nano n:5 T:0.2) is better on {better}, run 3 (nano-base n:5 T:0.2) on 0; {same} are "
+        "the same. pass@1 57.7% and 0.0%: run 1 (nano n:5 T:0.2) is significantly better (paired test, Holm over the "
+        "table, 5 %)."
     )
     page.get_by_label("Changed").select_option("a")
     assert set(page.locator("tbody tr:visible th").all_inner_texts()) == {n for n, gap in gaps.items() if gap > 0}

@@ -452,7 +452,7 @@ def track(
         tracking.replay(runs, live)
         live.close()
         terminal.note(f"{name}: {live.place}")
-    terminal.say(f"{out}: {len(runs)} runs")
+    terminal.say(f"{out}: {numbers.count(len(runs), 'run')}")
 
 
 @app.command()

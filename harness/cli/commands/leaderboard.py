@@ -22,6 +22,7 @@ from harness.leaderboard.pages import Pages, SiteText
 from harness.leaderboard.results import Results, read_results
 from harness.leaderboard.studies import StudyTable
 from harness.leaderboard.tables import Table, make_tables
+from harness.text.numbers import count
 
 GROUP = "compare"
 EXAMPLES = (
@@ -61,7 +62,7 @@ def leaderboard(
         records = read_results(results, sets)
     for each in records.left_out:
         run.err.print(run.printable(f"left out: {each.name}: {each.reason}"))
-    with busy(f"ranking {len(records.runs)} runs"):
+    with busy(f"ranking {count(len(records.runs), 'run')}"):
         tables = make_tables(records.runs)
     if out is not None:
         _build(tables, records, Pages(sets, text=text), out)
@@ -90,7 +91,7 @@ def _build(tables: list[Table], records: Results, pages: Pages, out: Path) -> No
     with busy("building the site"):
         built = site.build_site(tables, records, pages, out)
     run.err.print(
-        f"{built.index}: {len(records.runs)} runs, {built.pages} pages "
+        f"{built.index}: {count(len(records.runs), 'run')}, {count(built.pages, 'page')} "
         f"({built.written} written, {built.removed} removed)",
         soft_wrap=True,
     )

@@ -27,6 +27,7 @@ from harness.review.sheet_import import import_sheet
 from harness.review.sources import STRATA, Source, read_source
 from harness.review.study import Study, open_study
 from harness.tasks import load_config
+from harness.text.numbers import count
 
 GROUP = "people"
 EXAMPLES = {
@@ -131,8 +132,8 @@ def ab(
         study = pairs.make_ab(out, _sources(runs, index, by), asked)
         asked_pairs, ties = pairs.tasks_of(study)
     _say(
-        f"{out}: {len(study)} items, {len(asked_pairs)} pairs to judge"
-        + (f", {len(ties)} pairs of equal answers are ties" if ties else "")
+        f"{out}: {count(len(study), 'item')}, {count(len(asked_pairs), 'pair')} to judge"
+        + (f", {count(len(ties), 'pair')} of equal answers: ties" if ties else "")
     )
     _warn(study)
     _say(f"judges vote at the links of: harness review serve {out}")
@@ -159,7 +160,7 @@ def sheet(
     named = not raters.strip().isdigit()
     with busy("making the sheet"):
         study = sheets.make_sheet(out, _sources(runs, index, by), asked, chosen, open_names=not named)
-    _say(f"{out}: {len(study)} answers to rate")
+    _say(f"{out}: {count(len(study), 'answer')} to rate")
     for suffix in ("json", "csv", "html"):
         _say(f"  {out / f'{sheets.SHEET}.{suffix}'}")
     _warn(study)

@@ -23,6 +23,7 @@ from harness.cli.display.console import busy
 from harness.datasets import ProblemSets
 from harness.errors import InputError, did_you_mean
 from harness.leaderboard.prompts import find_problems
+from harness.metrics import named_value
 from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
 from harness.types import Problem, Score
@@ -263,7 +264,7 @@ def _title(row: dict[str, Any], indexes: list[int]) -> Text:
         title.append(display.verdict_text(execution["verdict"]))
     elif row["score"]:
         notes = [f"{name} {note}" for name, note in row["score"]["notes"].items()]
-        values = [display.problem_value(name, value) for name, value in row["score"]["values"].items()]
+        values = [named_value(name, value) for name, value in row["score"]["values"].items()]
         title.append(display.printable(", ".join([*notes, *values])))
     else:
         title.append("not scored", style="dim")

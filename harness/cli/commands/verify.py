@@ -28,6 +28,7 @@ from harness.strength.measure import ProblemStrength, StrengthOptions, measure_s
 from harness.strength.programs import accepted_completions
 from harness.strength.stronger import own_rows, stronger_rows, telling_inputs, unwritten
 from harness.tasks import load_config
+from harness.text.numbers import count
 from harness.types import Assembly
 
 GROUP = "data"
@@ -149,7 +150,7 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
             )
             run.out.print(Text(run.printable(line), style="dim"))
     if loaded.left_out:
-        run.out.print(Text(f"left out: {len(loaded.left_out)} problems that cannot run here", "yellow"))
+        run.out.print(Text(f"left out: {count(len(loaded.left_out), 'problem')} that cannot run here", "yellow"))
         for problem_id, reason in loaded.left_out.items():
             run.out.print(Text(run.printable(f"  {problem_id}: {reason}"), "yellow"))
     beside = {check.problem_id for check in checks if check.execution.integrity == "in-sandbox"}

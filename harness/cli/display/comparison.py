@@ -13,7 +13,7 @@ from harness.cli.display import run as display
 from harness.comparison.conditions import MismatchKind, describe
 from harness.comparison.flips import Flip, FlipExample
 from harness.comparison.pairs import ComparedRun, Comparison, PairResult
-from harness.metrics import Metric
+from harness.metrics import Metric, named_value
 from harness.stats import bootstrap
 from harness.text import numbers
 
@@ -145,7 +145,7 @@ def _notes(found: Comparison, changed: Sequence[str]) -> list[str]:
 
 def _named(problem_ids: Sequence[str]) -> str:
     more = f" and {len(problem_ids) - NAMED} more" if len(problem_ids) > NAMED else ""
-    return f"{len(problem_ids)} problems ({', '.join(problem_ids[:NAMED])}{more})"
+    return f"{numbers.count(len(problem_ids), 'problem')} ({', '.join(problem_ids[:NAMED])}{more})"
 
 
 def _show_flip(found: Comparison, flip: Flip) -> None:
@@ -163,7 +163,7 @@ def _show_flip(found: Comparison, flip: Flip) -> None:
 def _score(run: ComparedRun, problem: Mapping[str, float]) -> str:
     if run.task == "codegen":
         return f"{problem['c']} of {problem['n']} passed"
-    return display.printable(", ".join(display.problem_value(*each) for each in problem.items() if each[0] != "n"))
+    return display.printable(", ".join(named_value(*each) for each in problem.items() if each[0] != "n"))
 
 
 def _head(example: FlipExample | None) -> Text:

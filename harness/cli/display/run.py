@@ -22,7 +22,7 @@ from rich.text import Text
 
 from harness.cli.display.bars import Bars
 from harness.cli.display.console import err, out
-from harness.metrics import find_metric, metric_or_guess
+from harness.metrics import metric_or_guess
 from harness.pipeline.job import StreamStart
 from harness.text import numbers
 from harness.text.printable import clipped, printable
@@ -37,7 +37,6 @@ __all__ = [
     "estimate_rows",
     "out",
     "printable",
-    "problem_value",
     "short_estimate",
     "show_summary",
     "summary_table",
@@ -177,12 +176,6 @@ def short_estimate(estimate: Mapping[str, Any]) -> str:
     return metric_or_guess(estimate["metric"], (value, low, high)).with_interval(value, low, high)
 
 
-def problem_value(name: str, value: float) -> str:
-    """`rouge1 6.8%`: one value of one problem, written as the metric of its name; a count as it is."""
-    known = find_metric(name)
-    return f"{name} {known.text(value) if known else f'{value:,g}' if value == int(value) else numbers.amount(value)}"
-
-
 def _show_import(summary: Mapping[str, Any]) -> None:
     name, source = summary["imported"], summary["source"]
     out.print(Text(f"imported: {name}, from {printable(source['file'])}; its verdicts, not judged here", "yellow"))
@@ -236,21 +229,19 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
         f"{coverage['completions_scored']} of {coverage['completions']} completions"
     )
     if left_out := coverage.get("left_out"):
+        many = numbers.count(len(left_out), "problem")
         some = "; ".join(f"{problem_id}: {reason}" for problem_id, reason in list(left_out.items())[:5])
         rest = f" and {len(left_out) - 5} more, named in summary.json" if len(left_out) > 5 else ""
-        out.print(
-            Text(f"left out: {len(left_out)} problems that cannot run here ({printable(some)}{rest})", "yellow"),
-        )
+        out.print(Text(f"left out: {many} that cannot run here ({printable(some)}{rest})", "yellow"))
     if coverage.get("repeated"):
         out.print(f"of these, {coverage['repeated']} are equal to an earlier one and share its verdict (--no-dedup)")
     beside = summary.get("integrity", {}).get("in_sandbox", [])
     if any("base_c" in values for values in summary["problems"].values()):
         out.print("base tests: base_pass@k is of the set's base tests, which come first; pass@k is of all tests")
     if beside:
+        many = numbers.count(len(beside), "problem")
         named = ", ".join(beside[:5]) + (f" and {len(beside) - 5} more" if len(beside) > 5 else "")
-        out.print(
-            Text(f"integrity in-sandbox: {len(beside)} problems, whose tests a program can reach ({named})", "yellow")
-        )
+        out.print(Text(f"integrity in-sandbox: {many}, whose tests a program can reach ({named})", "yellow"))
     for what, why in (("refused", "will not be answered"), ("failed", "was not answered; the same command asks again")):
         for problem_id, reason in list(coverage.get(what, {}).items())[:5]:
             out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"))
