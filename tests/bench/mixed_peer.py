@@ -78,7 +78,7 @@ def main() -> int:
                 rate += f", ratio {ratios[name][-1]:.2f}"
                 print(f"  ours, {name}: {rate}; {seen[-1]}; {systems.load()}", flush=True)
     stable = all(each == seen[0] for each in seen)
-    right = all(_as_made(each, kinds) for each in seen)
+    right = all(each.get(verdict, 0) == number for each in seen for verdict, number in due(kinds).items())
     for name, each in ratios.items():
         print(f"median ratio with {name}: {statistics.median(each):.2f}")
     print(f"verdicts the same in each run: {stable}; as made: {right}")
@@ -104,10 +104,9 @@ def floor_s(kinds: Counter[str], limit_s: float) -> float:
     return limit_s * kinds["loop"] / (os.cpu_count() or 1)
 
 
-def _as_made(verdicts: dict[str, int], kinds: Counter[str]) -> bool:
-    """Whether right samples, loops and hogs have the verdicts due to them; the wrong ones have the rest."""
-    due = {verdict: kinds[kind] for kind, names in EXPECTED.items() for verdict in names}
-    return all(verdicts.get(verdict, 0) == number for verdict, number in due.items())
+def due(kinds: Counter[str]) -> dict[str, int]:
+    """Verdict -> how many right samples, loops and hogs must have it; the wrong ones have the rest."""
+    return {verdict: kinds[kind] for kind, names in EXPECTED.items() for verdict in names}
 
 
 if __name__ == "__main__":

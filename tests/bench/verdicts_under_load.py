@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import multiprocessing
 import os
 import random
 import sys
@@ -114,7 +113,7 @@ def _run(backend: str, cases: list[Case], setting: Setting) -> list[str]:
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
         if setting.busy:
-            stack.enter_context(_burners(2 * (os.cpu_count() or 1)))
+            stack.enter_context(systems.busy_loops(2 * (os.cpu_count() or 1)))
         if setting.cold:
             stack.enter_context(_cold())
         box = stack.enter_context(sandbox.open(backend, workers=setting.workers))
@@ -135,24 +134,6 @@ def _compare(cases: list[Case], settings: list[Setting], runs: list[list[str]]) 
             told = ", ".join(f"{each.name}: {verdicts[at]}" for each, verdicts in zip(settings, runs, strict=True))
             print(f"  {case.name}: {told}", flush=True)
     return differ
-
-
-@contextlib.contextmanager
-def _burners(count: int) -> Iterator[None]:
-    processes = [multiprocessing.get_context("fork").Process(target=_burn, daemon=True) for _ in range(count)]
-    for each in processes:
-        each.start()
-    try:
-        yield
-    finally:
-        for each in processes:
-            each.kill()
-            each.join()
-
-
-def _burn() -> None:
-    while True:
-        pass
 
 
 @contextlib.contextmanager
