@@ -252,19 +252,7 @@ def _run(
     """One step: two frames to the host, the judge's finding and what was measured."""
     oom_before = _oom_kills()
     watch = yield from _start(order, step, uid, judge, walls, keeper)
-    watch.until_end()
-    if not order["calls"]:
-        watch.let_end()
-    watch.kill()
-    cleaning.kill_program(uid, {judge.pid})
-    watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
-    leftovers_s = cleaning.reap(keeper.pids) + (watch.kept_cpu_s() if step.asks else 0.0)
-    if watch.until_judged():
-        judge.take()
-    else:
-        watch.over_time = True
-        judge.kill()
-    gone = judge.alive and cleaning.all_gone(uid, judge.pids, keeper.pids)
+    gone, leftovers_s = _end_program(order, step, uid, judge, watch, keeper)
     unkept = building.keep(reports.WORKDIR) if step.compiles and gone and watch.exit_code == 0 else None
     if step.last and order["fetch"]:
         fetching.send(order["fetch"] if gone else [], uid, reports.WORKDIR)
@@ -276,11 +264,7 @@ def _run(
     passed = _limit_passed(step.limits, watch, cpu_s, oom) or judge.fault or unkept
     if passed is None and order["calls"] and watch.ended and judge.go_on:
         passed = "RUNTIME_ERROR", "ended before its tests did"  # another process answered in its place
-    if order["all_cases"] and not step.compiles:  # each run says something by itself, however it ends
-        ours = passed is not None and passed[0] == "INTERNAL_ERROR"
-        go_on = judge.go_on and judge.alive and judge.fault is None and clean and not ours
-    else:
-        go_on = judge.go_on and passed is None and watch.exit_code == 0 and clean
+    go_on = clean and _goes_on(order, step, judge, watch, passed)
     settled = not step.asks or (watch.exit_code in kept.SURE and passed in (None, unkept))
     if not settled:  # whatever went wrong there: the usual command will say
         keeper.end()
@@ -308,6 +292,38 @@ def _run(
     os.sched_setaffinity(0, PROCESSORS)
     wire.write_all(wire.HOST_OUT, wire.encode(measured))
     return _End(go_on, settled)
+
+
+def _end_program(
+    order: dict[str, Any], step: _Step, uid: int | None, judge: JudgeProcess, watch: Watch, keeper: kept.Keeper
+) -> tuple[bool, float]:
+    """Wait for a program's end, or end it, with all that it started; have the judge's finding passed on.
+
+    Whether nothing of it is left, and the CPU seconds of what it had left.
+    """
+    watch.until_end()
+    if not order["calls"]:
+        watch.let_end()
+    watch.kill()
+    cleaning.kill_program(uid, {judge.pid})
+    watch.reap()  # only now: a process of low priority dies late while others of its kind take the processor
+    leftovers_s = cleaning.reap(keeper.pids) + (watch.kept_cpu_s() if step.asks else 0.0)
+    if watch.until_judged():
+        judge.take()
+    else:
+        watch.over_time = True
+        judge.kill()
+    return judge.alive and cleaning.all_gone(uid, judge.pids, keeper.pids), leftovers_s
+
+
+def _goes_on(
+    order: dict[str, Any], step: _Step, judge: JudgeProcess, watch: Watch, passed: tuple[str, str] | None
+) -> bool:
+    """Whether the next step may follow, if nothing of this one is left."""
+    if order["all_cases"] and not step.compiles:  # each run says something by itself, however it ends
+        ours = passed is not None and passed[0] == "INTERNAL_ERROR"
+        return judge.go_on and judge.alive and judge.fault is None and not ours
+    return judge.go_on and passed is None and watch.exit_code == 0
 
 
 def _start(
