@@ -91,7 +91,7 @@ class RunConfig(BaseModel):
         _model(f"{registry.listed(CHOICES['engine'])}."),
     ] = "auto"
     vllm_python: Annotated[
-        Path | None, _model("The Python that has vLLM, where it is not this one; $HARNESS_VLLM_PYTHON.")
+        Path | None, _model("The Python that has vLLM, if it is not this one; also $HARNESS_VLLM_PYTHON.")
     ] = None
     engine_args: Annotated[
         tuple[str, ...],
@@ -129,7 +129,7 @@ class RunConfig(BaseModel):
     shots_file: Annotated[
         Path | None, _prompting("JSONL of examples: prompt, completion. Default of --shots: all.")
     ] = None
-    system_prompt: Annotated[str | None, _prompting("For chat models, before all else. Default: none.")] = None
+    system_prompt: Annotated[str | None, _prompting("For chat models, before everything else. Default: none.")] = None
     prompt_file: Annotated[
         Path | None, _prompting("A template in place of the prompt or instruction: {prompt}, {entry_point}, ...")
     ] = None
@@ -153,7 +153,7 @@ class RunConfig(BaseModel):
         None
     )
     wall_s: Annotated[
-        float | None, _sandbox("Seconds per program by the clock. Default: the set's own; 10 for exec.")
+        float | None, _sandbox("Wall-clock seconds per program. Default: the set's own; 10 for exec.")
     ] = None
     memory_mib: Annotated[int | None, _sandbox("Memory per program in MiB. Default: the set's own; 512 for exec.")] = (
         None
@@ -183,12 +183,12 @@ class RunConfig(BaseModel):
         "starter"
     )
     only: Annotated[
-        tuple[str, ...], _scoring("Only these problems, by id or by the number at its end.", metavar="ID,ID")
+        tuple[str, ...], _scoring("Only these problems, by id or by the number at the end of one.", metavar="ID,ID")
     ] = ()
-    shuffle: Annotated[
-        int | None, _scoring("Take the problems in a random order of this seed, for --limit.", metavar="SEED")
-    ] = None
-    limit: Annotated[int | None, _scoring("Only the first so many problems, for a first look.")] = None
+    shuffle: Annotated[int | None, _scoring("Shuffle the problems with this seed, before --limit.", metavar="SEED")] = (
+        None
+    )
+    limit: Annotated[int | None, _scoring("Only this many problems from the start, for a first look.")] = None
     k: Annotated[tuple[int, ...], _scoring("The ks of pass@k, such as 1,10.", metavar="K,K")] = ()
     metrics: Annotated[
         tuple[str, ...],
@@ -204,9 +204,9 @@ class RunConfig(BaseModel):
 
     # output
     price: Annotated[
-        str | None, _output("Per million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
+        str | None, _output("Prices of a million prompt and completion tokens, in any currency.", metavar="0.15/0.60")
     ] = None
-    price_per_hour: Annotated[float | None, _output("Per hour of your own hardware, while it generates.")] = None
+    price_per_hour: Annotated[float | None, _output("Price per hour of your own hardware while it generates.")] = None
     report_to: Annotated[
         tuple[str, ...],
         _output(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from harness.checkup.run import Checkup
 from harness.checkup.verdicts import Conclusion, ValueWithInterval, label
+from harness.metrics import metric_or_guess
+from harness.text import numbers
 
 LOSS = ("validation", "perplexity")
 
@@ -40,6 +42,14 @@ def checkpoint(found: Checkup, report: str) -> Checkpoint:
     )
 
 
+def score_text(found: Checkpoint, name: str) -> str:
+    """The score under this label, as every other table writes its metric; empty without one."""
+    if name not in found.scores:
+        return ""
+    value = found.scores[name]
+    return metric_or_guess(name.rpartition(" ")[2], [value]).text(value)
+
+
 def lowest(found: Sequence[Checkpoint]) -> Checkpoint | None:
     """The one with the lowest validation perplexity; None where one has none."""
     values = [(each.validation.value, place) for place, each in enumerate(found) if each.validation is not None]
@@ -50,11 +60,11 @@ def advice(found: Sequence[Checkpoint]) -> str:
     """Where to stop, in a sentence, and how sure that is."""
     best = lowest(found)
     if best is None or best.validation is None:
-        return "Where to stop is not told: that takes validation texts (validation.jsonl in --data)."
+        return "Where to stop cannot be said without validation texts (validation.jsonl in --data)."
     high = best.validation.high
     close = [each.name for each in found if each is not best and each.validation and each.validation.low <= high]
     tied = f"; its interval overlaps with those of {', '.join(close)}, so take the earliest of them" if close else ""
     return (
         f"Of {len(found)} checkpoints {best.name} has the lowest perplexity on validation texts, "
-        f"{best.validation.value:.4g}{tied}. It was chosen on these texts: confirm it on others."
+        f"{numbers.amount(best.validation.value)}{tied}. It was chosen on these texts: confirm it on others."
     )

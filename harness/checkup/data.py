@@ -43,7 +43,7 @@ SHIPPED: Mapping[str, str] = MappingProxyType(
 )
 ADD: Mapping[str, str] = MappingProxyType(
     {
-        TRAIN: "the texts that the tuned model was trained on: for memorisation, copies and leaks",
+        TRAIN: "the texts that the tuned model was trained on: for memorization, copies and leaks",
         VALIDATION: "texts of the same kind that it was not trained on: for perplexity and the loss gap",
         "codegen.jsonl": "programming problems with tests: for pass@k",
         "summarization.jsonl": "texts with summaries: for ROUGE",

@@ -1,7 +1,7 @@
 """What runs of a base model and of the model tuned from it say, line by line, in plain words.
 
 A line compares the two in one measure; Holm's correction is over all lines, for a report is read as a whole. A check
-looks at the tuned model alone for what a better score may hide: memorised texts, and test items in the training data.
+looks at the tuned model alone for what a better score may hide: memorized texts, and test items in the training data.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def _words(line: MetricResult) -> str:
         return f"{said}, {by}; that is close to what {line.items} items can tell, so some more may"
     return (
         f"{said}, {by}; to tell whether such a difference is there takes about {line.needed:,} items, "
-        f"and here are {line.items:,}"
+        f"and there are {line.items:,} here"
     )
 
 
@@ -263,7 +263,7 @@ def headline(
     checks: Sequence[MemorizationCheck],
     whole: Sequence[MetricDetail] = (),
 ) -> str:
-    """One paragraph of plain words: is it better, is the loss lower, did it memorise?
+    """One paragraph of plain words: is it better, is the loss lower, did it memorize?
 
     whole: the measures of validation texts with their prompts, where those of `found` are of the completions alone.
     """
@@ -284,15 +284,15 @@ def headline(
     if bad:
         names = ", ".join(check.name for check in bad)
         parts.append(
-            f"{len(bad)} of {len(checks)} checks for memorisation and leaks found something ({names}): read these "
+            f"{len(bad)} of {len(checks)} checks for memorization and leaks found something ({names}): read these "
             "before you trust a better score."
         )
     elif checks:
         measured = len(checks) - len(unmeasured)
         anything = "anything that weighs against it" if remarks else "anything"
-        parts.append(f"None of {measured} checks for memorisation and leaks found {anything}.")
+        parts.append(f"None of {measured} checks for memorization and leaks found {anything}.")
     else:
-        parts.append("Whether it memorised was not checked: that takes the data it was trained on.")
+        parts.append("Whether it memorized was not checked: that takes the data it was trained on.")
     if remarks:
         parts.append(f"Small, and worth a look: {'; '.join(f'{check.name}: {check.words}' for check in remarks)}.")
     if unmeasured:

@@ -31,6 +31,7 @@ def add(command: Any, examples: Examples) -> Any:
     for parameter in command.params:
         if parameter.metavar is None and parameter.param_type_name == "argument":
             parameter.metavar = str(parameter.name).upper().strip("_")
+        parameter.get_help_record = functools.partial(_plain_types, parameter.get_help_record)
     command.collect_usage_pieces = functools.partial(_usage, command.collect_usage_pieces)
     if below is None:
         command.examples = tuple(examples)
@@ -42,6 +43,16 @@ def add(command: Any, examples: Examples) -> Any:
     if below is None and sum(each.param_type_name == "option" for each in command.params) > MANY:
         command.format_options = functools.partial(_write, command)
     return command
+
+
+def _plain_types(record: Callable[[Any], tuple[str, str] | None], context: Any) -> tuple[str, str] | None:
+    """An option's line with `<str>` for `<list[str]>` and `<int>` for `<int range>`: the text says what is allowed."""
+    found = record(context)
+    return found and (re.sub(r"<(?:list\[(\w+)\]|(\w+) range)>", _plain_type, found[0]), found[1])
+
+
+def _plain_type(found: re.Match[str]) -> str:
+    return f"<{(found[1] or found[2]).lower()}>"
 
 
 def _usage(pieces: Callable[[Any], list[str]], context: Any) -> list[str]:

@@ -35,7 +35,7 @@ Config = Annotated[Path | None, typer.Option(help="A TOML file of these options;
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 TaskSet = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Of the task or the set: by=logprob, from=2024-08,to=2025-02. Several tasks: TASK.by=…"),
+    typer.Option("--set", help="Of the task or the set, such as by=logprob or from=2024-08. Several tasks: TASK.by=…"),
 ]
 
 

@@ -129,7 +129,7 @@ def harness(
         bool, typer.Option("--version", callback=_version, is_eager=True)
     ] = False,
     input_limits: Annotated[
-        float, typer.Option(min=1, max=1024, help="Read files this many times larger than the usual limits.")
+        float, typer.Option(min=1, max=1024, help="Read files up to this many times larger than usual.")
     ] = 1,
 ) -> None:
     """How good is this code model, and can the number be trusted?"""

@@ -122,9 +122,12 @@ def test_comparison_and_leaderboard_agree_with_the_metric_on_which_run_is_better
 @pytest.mark.parametrize("metric", METRICS, ids=named)
 def test_every_view_writes_a_share_in_per_cent_and_nothing_else(metric: Metric) -> None:
     estimate: dict[str, Any] = {"metric": metric.name, "value": 0.5, "low": 0.25, "high": 0.75}
-    assert ("%" in "".join(run_display._estimate(estimate))) == metric.is_share
-    assert ("%" in comparison_display._estimate(estimate, metric)) == metric.is_share
-    assert ("%" in tables.format_value(0.5, metric.is_share)) == metric.is_share
+    text, interval = run_display._estimate(estimate)
+    assert text == metric.text(0.5) == ("50.0%" if metric.is_share else "0.5000")
+    assert interval == metric.interval(0.25, 0.75) == ("25.0% - 75.0%" if metric.is_share else "0.2500 - 0.7500")
+    in_one = "50.0% (25.0-75.0)" if metric.is_share else "0.5000 (0.2500-0.7500)"
+    assert comparison_display._estimate(estimate, metric) == run_display.short_estimate(estimate) == in_one
+    assert metric.difference_text(0.5) == ("+50.0" if metric.is_share else "+0.5000")
     assert (metric.difference_unit == "points") == metric.is_share
 
 

@@ -280,10 +280,10 @@ def test_a_planted_leak_is_found_and_only_that(record: Record) -> None:
     assert check(record, "leaks: codegen")["verdict"] == "sign" and "1 of 6" in check(record, "leaks: codegen")["words"]
 
 
-def test_the_first_paragraph_doubts_a_better_score_of_a_model_that_memorised(record: Record) -> None:
+def test_the_first_paragraph_doubts_a_better_score_of_a_model_that_memorized(record: Record) -> None:
     assert line(record, "validation", "perplexity")["verdict"] == "better"
     assert record["headline"].startswith("Not to be trusted yet: overfit")
-    assert "4 of 8 checks for memorisation and leaks found something" in record["headline"]
+    assert "4 of 8 checks for memorization and leaks found something" in record["headline"]
 
 
 @pytest.fixture(scope="module")

@@ -38,9 +38,9 @@ def audit(
     part: options.SetPart = None,
     as_json: options.Json = False,
 ) -> None:
-    """Report programs that forge verdicts or reach for what is not theirs, by what they do in a sandbox.
+    """Report programs that forge verdicts or reach for what is not theirs, judged by what they do in a sandbox.
 
-    Each is run judged, observed, and with its tests in its own process. Exit code 1 where one was accepted only there.
+    Each is run judged, observed, and with its tests in its own process. Exit code 1 if one was accepted only there.
     The default problem set is humaneval.
     """
     config = load_config(

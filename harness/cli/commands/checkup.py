@@ -52,7 +52,7 @@ def checkup(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="Items of each part, drawn by the seed.")] = 500,
-    prompts: Annotated[int, typer.Option(min=0, help="Texts of each file for the models to go on from.")] = 32,
+    prompts: Annotated[int, typer.Option(min=0, help="Texts of each file whose beginnings the models continue.")] = 32,
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder of the report.")] = Path("checkup"),
     review: Annotated[
         list[Path] | None,
@@ -61,7 +61,7 @@ def checkup(
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
-    """Compare a model with the one it was tuned from: perplexity, task scores, memorisation, leaks, examples to read.
+    """Compare a model with the one it was tuned from: perplexity, task scores, memorization, leaks, examples to read.
 
     Writes report.html and checkup.json. Run the same command again after an interruption: it goes on from there.
     """
@@ -155,7 +155,7 @@ def _check_several(
 def _checkpoint_table(rows: list[Checkpoint]) -> Table:
     table = Table("checkpoint", *rows[0].scores, "loss gap", "signs", header_style="bold")
     for row in rows:
-        scores = (verdicts.amount(row.scores[name], False) if name in row.scores else "" for name in rows[0].scores)
+        scores = (checkpoints.score_text(row, name) for name in rows[0].scores)
         gap = "" if row.gap is None else f"{row.gap:+.3f}"
         table.add_row(Text(display.printable(row.name)), *scores, gap, Text(", ".join(row.signs)))
     return table
@@ -188,7 +188,7 @@ def _show(found: Checkup, page: Path) -> None:
         display.out.print(Text(f"note: {display.printable(caution)}", style="yellow"))
     if found.data.missing:
         missing = ", ".join(found.data.missing)
-        display.out.print(Text(f"not checked, for want of: {missing}", style="dim"))
+        display.out.print(Text(f"not checked, because these are missing: {missing}", style="dim"))
     display.out.print(Text(display.printable(found.headline)))
     display.out.print(f"report: {display.printable(str(page))}", soft_wrap=True)
     for each in found.incomplete:
@@ -198,11 +198,11 @@ def _show(found: Checkup, page: Path) -> None:
 def _table(found: Checkup) -> Table:
     """A row for each verdict."""
     table = Table(header_style="bold")
-    for name in ("", "base", "tuned", "difference", "verdict", "to tell"):
-        number = name in ("base", "tuned", "difference")
+    for name in ("", "base", "tuned", "difference", "verdict", "items needed"):
+        number = name in ("base", "tuned", "difference", "items needed")
         table.add_column(name, justify="right" if number else "left", no_wrap=name != "", overflow="fold")
     for line in found.lines:
-        needed = f"{line.needed:,} items" if line.needed and line.verdict == "no evidence" else ""
+        needed = f"{line.needed:,}" if line.needed and line.verdict == "no evidence" else ""
         shown = (verdicts.amount(each.value, line.share) for each in (line.base, line.tuned))
         verdict = Text(line.verdict, STYLES[line.verdict])
         table.add_row(verdicts.label(line), *shown, verdicts.size(line, "+"), verdict, needed)

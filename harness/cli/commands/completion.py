@@ -32,7 +32,7 @@ complete -o default -F _harness_completion harness"""
 
 
 def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")]) -> None:
-    """Print a script by which a shell completes commands, options, problem sets and runs.
+    """Print a script that lets a shell complete commands, options, problem sets and runs.
 
     For every new shell: the line `source <(harness completion bash)` in ~/.bashrc, or with zsh in ~/.zshrc after
     compinit; with fish the file of the example.

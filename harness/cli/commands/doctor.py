@@ -25,19 +25,19 @@ EXAMPLES = (
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Make the sandbox image where it is missing.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Build the sandbox image if it is missing.")] = False,
     languages: Annotated[
-        str, typer.Option(help="Languages to look at too, such as cpp,ruby. With --fix their images are made.")
+        str, typer.Option(help="Languages to check too, such as cpp,ruby. With --fix their images are built.")
     ] = "",
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the sandbox image anew; with --languages theirs.")
+        bool, typer.Option("--rebuild", help="Build the sandbox image again; with --languages, theirs.")
     ] = False,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Look at the nodes of a Ray cluster instead, a line for each.")
+        str | None, typer.Option(metavar="ADDRESS", help="Check the nodes of a Ray cluster instead, one line for each.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Check engine, image, sandbox, model and GPU. Exit code 1 where a run could not start."""
+    """Check engine, image, sandbox, model and GPU. Exit code 1 if a run could not start."""
 
     def note(message: str) -> None:
         run.err.print(message, style="dim")

@@ -32,7 +32,7 @@ def execute(
     source: Annotated[str, typer.Argument(help="A source file, or - for standard input.", metavar="FILE|-")],
     arguments: Annotated[list[str] | None, typer.Argument(help="The program's own arguments, after --.")] = None,
     language: Annotated[
-        str | None, typer.Option(help="Its language, where the file's name does not tell. Default for -: python.")
+        str | None, typer.Option(help="Its language, if the file's name does not tell. Default for -: python.")
     ] = None,
     stdin: Annotated[Path | None, typer.Option(help="A file that the program reads as standard input.")] = None,
     file: Annotated[list[Path] | None, typer.Option(help="A file to put beside the program; may be repeated.")] = None,
@@ -40,10 +40,10 @@ def execute(
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
-    """Run an untrusted program safely. Exit code 1 where it did not end well.
+    """Run an untrusted program safely. Exit code 1 if it did not end well.
 
-    The file's name tells its language. The first program that is not Python makes the image of its language, which
-    takes up to a minute.
+    The file's name tells its language. The first program in a language other than Python builds that language's image,
+    which takes up to a minute.
     """
     config = parse_config(None, flags, {}, lambda _: {})  # of no task: to import one takes 0.1 s
     name = _language(source, language)

@@ -43,7 +43,7 @@ def extract(
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
-    """Compare the extractors on one set of replies: pass@1 under each, and the replies that change sides.
+    """Compare the extractors on one set of replies: pass@1 under each, and the replies whose verdict changes.
 
     Only programs that differ are executed. For a file the default problem set is humaneval.
     """

@@ -1,4 +1,4 @@
-"""Let a run pass, or not, beside its baseline: for CI."""
+"""Pass or fail a run against its baseline, for CI."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ Metrics = Annotated[
     str | None,
     typer.Option("--metrics", help="Any of fid,kid,prdc,is,cmmd,mind,vendi; by default all that the features allow."),
 ]
-K = Annotated[str, typer.Option("--k", help="Neighbours of precision, recall, density and coverage.")]
+K = Annotated[str, typer.Option("--k", help="Neighbors for precision, recall, density and coverage.")]
 Jackknife = Annotated[int, typer.Option("--jackknife", help="Groups of the jackknife; 0 leaves it out.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of subsets, directions and splits.")]
 KidSubset = Annotated[int | None, typer.Option("--kid-subset", help="Pictures in a subset of KID; 1000 by default.")]
@@ -358,7 +358,7 @@ def copies(
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look for copies of training pictures among generated ones. Exit code 1 where there are candidates or leaks."""
+    """Look for copies of training pictures among generated ones. Exit code 1 if there are candidates or leaks."""
     from harness.cli.display import images as terminal
     from harness.images import copies as copying
     from harness.images import evaluate
@@ -457,7 +457,7 @@ def track(
 
 @app.command()
 def doctor() -> None:
-    """Check what works on this machine. Says how to fix the rest. Exit code 1 where something is broken."""
+    """Check what works on this machine. Says how to fix the rest. Exit code 1 if something is broken."""
     from harness.cli.display import images as terminal
     from harness.images import doctor as checks
 

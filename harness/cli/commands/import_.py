@@ -1,4 +1,4 @@
-"""Make runs of other systems' samples and results."""
+"""Turn other systems' samples and results into runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def import_(
     flags: options.Flags,
     as_json: options.Json = False,
 ) -> None:
-    """Make a run directory of another system's samples and verdicts, marked as imported; nothing is executed."""
+    """Turn another system's samples and verdicts into a run directory, marked as imported; nothing is executed."""
     request = importing.ImportRequest(
         path=path, format=format_, problems=problems, model=model, k=flags["k"] or (),
         results=flags["results"] or Path("results"), cache=options.cache_folder(),

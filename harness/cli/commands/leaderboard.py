@@ -45,7 +45,7 @@ def leaderboard(
     serve: Annotated[bool, typer.Option("--serve", help="Show the site on loopback, and keep it up to date.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="For --serve; 0 for any free port.")] = 8080,
     title: Annotated[str | None, typer.Option(help="What the site is called.")] = None,
-    description: Annotated[str | None, typer.Option(help="What its first page says of it.")] = None,
+    description: Annotated[str | None, typer.Option(help="What its first page says about it.")] = None,
 ) -> None:
     """Compare the runs of a folder: values, intervals, and the ranks that the evidence leaves open.
 

@@ -34,7 +34,7 @@ def leaks(
 ) -> None:
     """Look for the rows of test sets in a training set: equal, nearly equal, or inside a longer text.
 
-    Exit code 1 where there are any.
+    Exit code 1 if there are any.
     """
     given = rules(text, near, BENCHMARK if contained is None else contained)
     cache = options.cache_folder()

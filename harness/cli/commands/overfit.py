@@ -50,7 +50,7 @@ def overfit(
         Path | None, typer.Option(help="Saved outputs to search for copies: a file of rows, or a run directory.")
     ] = None,
     prompts: Annotated[
-        int, typer.Option(help="Texts of each file for the model to go on from, without --outputs.")
+        int, typer.Option(help="Texts of each file whose beginnings the model continues, without --outputs.")
     ] = 32,
     curve: Annotated[
         Path | None,
@@ -59,7 +59,7 @@ def overfit(
         ),
     ] = None,
     score: Annotated[
-        str | None, typer.Option(help="Compare this field of validation rows in place of the loss.")
+        str | None, typer.Option(help="Compare this field of validation rows instead of the loss.")
     ] = None,
     text: TextFields = None,
     limit: Annotated[int, typer.Option(help="Texts of each file to measure the loss on, drawn by the seed.")] = 1000,
@@ -70,9 +70,9 @@ def overfit(
     """Loss on validation against training texts, verbatim copies, diversity, and the training curve.
 
     Rows with a prompt are scored on the completion given the prompt, messages through the model's chat template on
-    the assistant's turns, plain text whole; the gap in all tokens is shown beside. What is not given is not measured:
-    --curve alone, or --outputs without --model, are fine. Exit code 1 where a sign is severe, 3 where nothing could be
-    measured.
+    the assistant's turns, plain text whole; the gap over all tokens is shown beside it. What is not given is not
+    measured: --curve alone, or --outputs without --model, are fine. Exit code 1 if a sign is severe, 3 if nothing
+    could be measured.
     """
     asks = flags["model"] is not None or flags["base_url"] is not None
     _check_given(train, validation, outputs, curve, asks=asks)

@@ -1,4 +1,4 @@
-"""Plan how many problems and samples show a difference."""
+"""Plan how many problems and samples a difference takes."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def plan(
 ) -> None:
     """Plan a comparison: --effect 3 asks how many problems show 3 points, --problems 164 what 164 problems can show.
 
-    --share 65 asks how many items of a blind vote (harness review) show that 65 % prefer one model.
+    --share 65 asks how many items of a blind vote (harness review) it takes to show that 65% prefer one model.
 
-    Paired: both systems answer the same problems. Unpaired: each has as many of its own. See docs/compare.md.
+    Paired: both systems answer the same problems. Unpaired: each answers as many of its own. See docs/compare.md.
     """
     if share is not None:
         if effect is not None or n is not None or run or (power, alpha, pairs) != (0.8, 0.05, 1):

@@ -32,7 +32,7 @@ def report(
     to: Annotated[str, typer.Option(help=f"{', '.join(registry.names(PACKAGE))}; several with commas between.")],
     as_json: options.Json = False,
 ) -> None:
-    """Send a run's numbers, table of problems and figure to trackers. Exit code 3 where one did not take them."""
+    """Send a run's numbers, table of problems and figure to trackers. Exit code 3 if one did not take them."""
     names = options.parse_names(to) or ()
     _send.check(names)
     with busy(f"sending the run to {', '.join(names)}", quiet=as_json):

@@ -173,7 +173,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A rated sheet: JSON or CSV, whole or a part.")],
     rater: Annotated[str, typer.Option(help="Who rated it.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Where scores differ from earlier ones, take these.")
+        bool, typer.Option("--replace", help="Where scores differ from earlier ones, take the new ones.")
     ] = False,
 ) -> None:
     """Read a rated sheet. The same file twice changes nothing; conflicts are listed and nothing is read."""

@@ -52,7 +52,7 @@ def run(
     ] = None,
     problem: Annotated[
         str | None,
-        typer.Argument(metavar="[PROBLEM]", help="With --print-prompt: the problem to show. Default: the first."),
+        typer.Argument(metavar="PROBLEM", help="With --print-prompt: the problem to show. Default: the first."),
     ] = None,
     task_set: options.TaskSet = None,
     print_prompt: Annotated[
@@ -63,7 +63,7 @@ def run(
 ) -> None:
     """Sample a model on a problem set, execute in a sandbox, report pass@k with intervals.
 
-    Run the same command again after an interruption: it goes on from where it was.
+    Run the same command again after an interruption: it goes on from where it stopped.
     """
     parsed = _configurations({**flags, "model": model}, task_set, config)
     if print_prompt:

@@ -56,7 +56,7 @@ def list_(
         print(json.dumps([{**dataclasses.asdict(each), "path": str(each.path)} for each in found]))
         return
     if not found:
-        display.out.print(f"no run below {display.printable(str(results))} is like that")
+        display.out.print(f"no run below {display.printable(str(results))} fits")
         return
     table = Table("model", "set", "date", header_style="bold")
     table.add_column("score (95 %)", justify="right")
@@ -93,11 +93,11 @@ def rm(
     runs: Runs,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove runs, with all that was generated for them."""
+    """Remove runs, with everything that was generated for them."""
     for run in runs:
         entry = catalog.read(run)
         if not (run / "manifest.json").is_file():
-            raise InputError(f"{run} is no run directory: it has no manifest.json; nothing was removed")
+            raise InputError(f"{run} is not a run directory: it has no manifest.json; nothing was removed")
         what = f"{run} ({entry.model} on {entry.dataset}, {entry.state})"
         if not yes and not typer.confirm(f"remove {display.printable(what)}?", err=True):
             continue

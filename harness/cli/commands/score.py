@@ -1,4 +1,4 @@
-"""Execute saved completions, or a run's again; report pass@k."""
+"""Execute saved completions, or a run again; report pass@k."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class _Chosen:
 def show(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     problem: Annotated[str | None, typer.Argument(help="A problem's id.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only what did not pass.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only completions that did not pass.")] = False,
     verdict: Annotated[
         list[str] | None, typer.Option(help="Only this verdict, such as TIME_LIMIT; may be given several times.")
     ] = None,

@@ -39,7 +39,7 @@ Contained = Annotated[
     ),
 ]
 TextFields = Annotated[
-    str | None, typer.Option("--text", help="The fields that make a row's text. Default: the well-known ones it has.")
+    str | None, typer.Option("--text", help="The fields that make a row's text. Default: the usual names it has.")
 ]
 
 

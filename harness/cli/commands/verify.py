@@ -65,7 +65,7 @@ def verify(
     shown: Shown = 5,
     as_json: options.Json = False,
 ) -> None:
-    """Run every reference and every wrong solution of a set. Exit code 1 where one does not end as it must."""
+    """Run every reference and every wrong solution of a set. Exit code 1 if one does not end as it must."""
     _check_strength(strength, runs, write)
     asked_for = {"problems": problems, "task_options": options.parse_part(part)}
     config = load_config(None, {**flags, **asked_for}, options.environment())

@@ -98,7 +98,7 @@ def in_words(found: Comparison, row: PairResult) -> str:
     if row.problems_needed is None:
         return f"{said}; the difference is {size}."
     here = row.difference.n_problems
-    return f"{said}; to show {size} takes about {row.problems_needed:,} problems, and here are {here}."
+    return f"{said}; to show {size} takes about {row.problems_needed:,} problems, and there are {here} here."
 
 
 def _name(found: Comparison, run: ComparedRun) -> str:

@@ -246,7 +246,7 @@ def _show_coverage(summary: Mapping[str, Any]) -> None:
         for problem_id, reason in list(coverage.get(what, {}).items())[:5]:
             out.print(Text(f"left out: {printable(problem_id)} {why}: {printable(reason)}", "yellow"))
     if coverage["omitted"]:
-        out.print(f"not reported, for want of scored completions: {', '.join(coverage['omitted'])}")
+        out.print(f"not reported, for lack of scored completions: {', '.join(coverage['omitted'])}")
 
 
 def _show_verdicts(verdicts: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.checkup import verdicts as findings
+from harness.checkup.checkpoints import Checkpoint, score_text
 from harness.checkup.data import ItemSelection, open_data
 from harness.checkup.verdicts import Conclusion, MemorizationCheck, MetricResult, ValueWithInterval
 from harness.errors import InputError
@@ -51,11 +52,11 @@ def test_the_headline_begins_with_the_answer(verdicts: list[str], checks: list[M
 
 
 def test_the_headline_names_the_checks_that_found_something_or_says_that_none_was_made() -> None:
-    assert "1 of 2 checks for memorisation and leaks found something (copies)" in findings.headline(
+    assert "1 of 2 checks for memorization and leaks found something (copies)" in findings.headline(
         "b", "t", [], [SIGN, NO_SIGN]
     )
     assert "None of 1 checks" in findings.headline("b", "t", [], [NO_SIGN])
-    assert "Whether it memorised was not checked" in findings.headline("b", "t", [], [])
+    assert "Whether it memorized was not checked" in findings.headline("b", "t", [], [])
 
 
 def leaks(contained: int, rows: int) -> Leaks:
@@ -159,3 +160,13 @@ def test_bad_data_is_named_by_file_and_line(tmp_path: Path, files: dict[str, str
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
         open_data(tmp_path, ItemSelection(limit=9, prompts=0, seed=0, copies=tmp_path / "copies", cache=tmp_path))
+
+
+def test_a_checkpoints_scores_are_written_as_in_every_other_table() -> None:
+    one = Checkpoint(
+        name="step 10", report="", validation=None, gap=None, signs=(),
+        scores={"codegen pass@1": 0.507, "validation perplexity": 18893.2},
+    )  # fmt: skip
+    assert score_text(one, "codegen pass@1") == "50.7%"
+    assert score_text(one, "validation perplexity") == "18,893"
+    assert score_text(one, "classification accuracy") == ""

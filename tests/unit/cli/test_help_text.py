@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -61,3 +62,9 @@ def test_a_usage_names_what_must_be_given_in_capitals_and_without_braces(
 ) -> None:
     line = harness(*name.split(), "--help").stdout.splitlines()[0]
     assert line.endswith(f"harness {name} [OPTIONS] {usage}")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help_names_kinds_of_values_not_types_of_a_program(name: str, harness: Harness) -> None:
+    shown = harness(*name.split(), "--help").stdout
+    assert not re.search(r"<(list\[|\w+ range)|\[\[[A-Z]+\]\]", shown)
