@@ -40,8 +40,8 @@ from sandbox.types import (
 
 GUEST_MODULES = (
     "wire", "values", "codec", "compare", "syscalls", "seccomp", "landlock", "places", "procfs", "unittest_suites",
-    "reports", "script", "kept", "program", "ahead", "known", "channel", "cases", "testcode", "plain", "asking",
-    "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
+    "randomness", "reports", "script", "kept", "program", "ahead", "known", "channel", "cases", "testcode", "plain",
+    "asking", "judge", "cleaning", "judge_process", "fetching", "building", "monitor", "supervisor",
 )  # fmt: skip
 START_TIMEOUT_S = 60.0
 MARSHAL = 2  # the format that every Python 3 reads

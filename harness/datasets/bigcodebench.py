@@ -8,8 +8,10 @@ the same columns and are taken by path. A row:
 
 The program is what the published evaluator calls calibrated: `code_prompt`, a body of `pass`, and the answer, whose
 definition counts. The tests are suites of unittest with mocks, in the program's process: integrity in-sandbox. They run
-in the image `python_libs` without a network. 819 and 821 hold their programs to a clock: on a machine that is too busy
-their references fail. The limits are generous: the evaluator gives 240 s and 30 GB.
+in the image `python_libs` without a network. Some 60 draw random numbers without a seed; the sandbox gives them one, or
+two of 286's files had the same name in 1.3 % of runs. 819 and 821 hold their programs to a clock: on a machine that is
+too busy their references fail. The evaluator gives 240 s and 30 GB. 60 s of CPU time are eight times what references
+take, but for 102's: five grids of 100 plots, 22 to 29 s here, more on a slower machine. It has the evaluator's time.
 
 Chat message, fence and stops: bigcodebench/provider/utility.py, commit 098ee79; its answer prefix is left out. A base
 model can only complete.
@@ -17,6 +19,7 @@ model can only complete.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -37,6 +40,7 @@ SOURCE = Download(
 VARIANTS = Variants(kind="way to ask", names=("complete", "instruct"))
 LANGUAGE = "python_libs"
 LIMITS = Limits(cpu_s=60.0, wall_s=180.0, memory_bytes=4096 * MIB, disk_bytes=256 * MIB, processes=128, open_files=1024)
+SLOW = {"BigCodeBench/102": dataclasses.replace(LIMITS, cpu_s=240.0, wall_s=240.0)}
 STOP = ("\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ", "\nif __name__", "\nprint(", "\n```")
 _ASK = "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
 INSTRUCTION = {"complete": _ASK + "```\n{prompt}\n```\n", "instruct": _ASK + "{prompt}\n"}
@@ -85,7 +89,7 @@ def problem(row: dict[str, Any], dataset: str, choice: Choice) -> Problem | Left
         references=(code_prompt + reference if in_words else reference,),
         language=LANGUAGE,
         assembly=Assembly(before=f"{code_prompt}\n    pass\n", whole=in_words),
-        limits=LIMITS,
+        limits=SLOW.get(name, LIMITS),
         stop=STOP,
         instruction=INSTRUCTION[choice.variant],
     )

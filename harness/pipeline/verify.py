@@ -10,14 +10,20 @@ from harness.tasks import codegen
 from harness.types import Completion, Problem, ProblemSet
 from sandbox import Execution, Limits, Verdict
 
+CLOSE = 0.25  # of its limit: on a busy host a reference was seen to take more than 2.6 times its usual CPU time
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One solution that was run. kind: `reference` or `wrong`; `right` whether it ended as it must."""
+    """One solution that was run. kind: `reference` or `wrong`; `right` whether it ended as it must.
+
+    cpu_limit_s: what its limit was, in CPU seconds: for stdio tests that of all its cases together.
+    """
 
     problem_id: str
     kind: str
     index: int
+    cpu_limit_s: float
     execution: Execution
 
     @property
@@ -27,6 +33,11 @@ class Check:
         if self.kind == "reference":
             return verdict is Verdict.ACCEPTED
         return verdict not in (Verdict.ACCEPTED, Verdict.INTERNAL_ERROR)
+
+    @property
+    def close(self) -> bool:
+        """Whether it is a reference that passed, but may fail on a slower machine: more than CLOSE of its limit."""
+        return self.kind == "reference" and self.right and self.execution.cpu_s > CLOSE * self.cpu_limit_s
 
 
 def verify(
@@ -65,4 +76,6 @@ def _solutions(problems: ProblemSet) -> Iterator[tuple[Problem, str, int, str]]:
 
 def _run(pool: Runner, limits: Limits, problem: Problem, kind: str, index: int, text: str) -> Check:
     program = codegen.program(problem, Completion(problem_id=problem.id, index=index, text=text))
-    return Check(problem_id=problem.id, kind=kind, index=index, execution=pool.run(program, problem.tests, limits))
+    execution = pool.run(program, problem.tests, limits)
+    cpu_limit_s = limits.cpu_s * max(len(execution.cases), 1)
+    return Check(problem_id=problem.id, kind=kind, index=index, cpu_limit_s=cpu_limit_s, execution=execution)

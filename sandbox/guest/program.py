@@ -24,7 +24,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.guest import codec, kept, landlock, reports, script, seccomp, unittest_suites, wire
+from sandbox.guest import codec, kept, landlock, randomness, reports, script, seccomp, unittest_suites, wire
 from sandbox.guest.reports import WORKDIR
 
 CHANNEL_FD, SIGN_FD, NONCE_FD = 3, 4, 5
@@ -75,6 +75,7 @@ def main(
         else:
             peer.send(fault)
         job = peer.begin()
+        randomness.seed_loaded(randomness.SEED if job.mode == "in-sandbox" else None)
         if job.files:
             _write_files(job.files)
         if start.kept:
@@ -395,6 +396,7 @@ def _load(job: script.Job, channel: _Channel) -> dict[str, Any] | None:
 
 def _run_tests(job: script.Job, channel: _Channel) -> int:
     """The program as a module, then its tests in the same namespace; the nonce shows that they came to their end."""
+    randomness.seed_imported(job.source)
     namespace = _load(job, channel)
     if namespace is None:
         return 1
@@ -404,6 +406,7 @@ def _run_tests(job: script.Job, channel: _Channel) -> int:
     try:
         before = dict(namespace)
         code = compile_as_file(source, "tests.py")
+        randomness.seed_imported(source)
         exec(code, namespace)
         guarded = "__name__" in code.co_names  # nobody sees here whether what is behind such a guard was called
         names = unittest_suites.names_used(code)

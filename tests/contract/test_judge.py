@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import time
 
 import pytest
@@ -114,6 +115,17 @@ def test_nothing_stays_between_programs_that_one_judge_judges(box: Pool) -> None
     )
     source = "def f():\n    import random\n    random.seed(0)\n    return random.random()"
     assert [verdict(box, source, tests) for _ in range(3)] == [Verdict.ACCEPTED] * 3
+
+
+def test_tests_beside_a_program_draw_the_same_numbers_in_every_run(box: Pool) -> None:
+    drawn = CallTests(
+        source="import random\nassert f() == 0, random.random()", entry_point="f", integrity=Integrity.IN_SANDBOX
+    )
+    programs = ["def f(): return 1", "import random\ndef f(): return 1", "import tempfile\ndef f(): return 1"]
+    told = {box.run(Program(source=source), drawn, SHORT).detail for source in programs * 2}
+    assert len(told) == 1 and str(random.Random(0).random()) in told.pop()
+    seeded = "import random\nrandom.seed(7)\ndef f(): return 1"
+    assert str(random.Random(7).random()) in box.run(Program(source=seeded), drawn, SHORT).detail
 
 
 def test_large_tests_of_many_problems_take_turns(box: Pool) -> None:

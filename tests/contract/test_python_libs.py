@@ -9,9 +9,10 @@ import pytest
 
 import sandbox
 from harness.datasets import load_set
+from harness.pipeline import verify
 from harness.tasks import codegen
 from harness.types import Completion
-from sandbox import Limits, Pool, Program, Verdict
+from sandbox import CallTests, Integrity, Limits, Pool, Program, Verdict
 from sandbox.types import MIB
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,24 @@ def test_what_many_programs_import_is_loaded_for_all_and_leaves_nothing_to_them(
     assert seen[-1] == "True True ['program'] /tmp/program None\n"
 
 
+def test_a_library_that_is_loaded_for_all_draws_other_numbers_for_each_program(libraries: Pool) -> None:
+    drawn = "import numpy, faker, random\nprint(numpy.random.rand(), faker.Faker().random.random(), random.random())"
+    seen = [run(libraries, drawn).stdout.split() for _ in range(6)]
+    assert all(len(set(column)) == len(seen) for column in zip(*seen, strict=True)), seen
+
+
+def test_tests_beside_a_program_draw_the_same_numbers_loaded_for_all_or_not(libraries: Pool) -> None:
+    source = (
+        "from faker import Faker\nimport random\nfake = Faker()\nassert f() == 0, (fake.pyint(), random.random(), f())"
+    )
+    tests = CallTests(source=source, entry_point="f", integrity=Integrity.IN_SANDBOX)
+    program = "import pandas as pd\ndef f(): return int(pd.Series(range(10**9, 10**9 + 9)).sample(1).iloc[0])"
+    with sandbox.open(libraries.backend, workers=1, ceiling=LIMITS, language="python_libs") as other:
+        told = [pool.run(Program(source=program, language="python_libs"), tests, LIMITS).detail
+                for pool in (other, other, other, other, libraries)]  # fmt: skip
+    assert len(set(told)) == 1 and "AssertionError" in told[0], told
+
+
 def test_there_is_no_network(libraries: Pool) -> None:
     execution = run(libraries, "import requests\nrequests.get('http://127.0.0.1:1')")
     assert execution.verdict is Verdict.RUNTIME_ERROR and "ConnectionError" in execution.detail
@@ -59,9 +78,11 @@ def test_there_is_no_network(libraries: Pool) -> None:
 
 @pytest.mark.parametrize("name", ["classeval/ClassEval_data.json", "bigcodebench/BigCodeBench.jsonl.gz:complete"])
 def test_references_pass(name: str, data: Path, libraries: Pool, tmp_path: Path) -> None:
-    """Every fourth class, every fortieth task: `harness verify` runs them all."""
+    """Every fourth class, every fortieth task and the slowest: `harness verify` runs them all."""
     problems = load_set(f"{data}/{name}", tmp_path).problems
-    for problem in problems[:: 4 if name.startswith("classeval") else 40]:
+    slowest = [problem for problem in problems if problem.id == "BigCodeBench/102"]
+    for problem in [*problems[:: 4 if name.startswith("classeval") else 40], *slowest]:
         program = codegen.program(problem, Completion(problem_id=problem.id, index=0, text=problem.references[0]))
         execution = libraries.run(program, problem.tests, problem.limits)
         assert execution.verdict is Verdict.ACCEPTED, (problem.id, execution.detail)
+        assert problem.limits is not None and execution.cpu_s < verify.CLOSE * problem.limits.cpu_s, execution

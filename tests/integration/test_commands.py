@@ -213,6 +213,20 @@ def test_verify_passes_a_good_set_and_fails_a_bad_one(harness: Harness, tmp_path
     assert bad.returncode == 1 and report["failed"] == 2
 
 
+def test_verify_names_a_reference_that_is_close_to_its_limit(harness: Harness, tmp_path: Path) -> None:
+    def row(seconds: float) -> dict[str, object]:
+        body = f"    import time\n    while time.process_time() < {seconds}: pass\n    return 2 * x"
+        tests = {"kind": "call", "source": "def check(c):\n    assert c(2) == 4\n"}
+        more = {"reference": body, "wrong": [], "tests": tests, "limits": {"cpu_s": 4.0, "wall_s": 30.0}}
+        return {**PROBLEM, **more, "id": f"mini/{seconds}"}
+
+    problems = write_rows(tmp_path / "slow.jsonl", row(1.2), row(0.1))
+    told = " ".join(harness("verify", problems).stdout.split())
+    assert told.count("close to its limit") == 1 and "mini/1.2 takes 1.2 of its 4 s of CPU time" in told, told
+    checks = json.loads(harness("verify", problems, "--json").stdout)["checks"]
+    assert [check["close"] for check in checks] == [True, False] and checks[0]["cpu_limit_s"] == 4.0
+
+
 def test_exec_runs_a_program_with_stdin_files_and_arguments(harness: Harness, tmp_path: Path) -> None:
     (tmp_path / "p.py").write_text("import sys\nprint(input(), open('d.txt').read(), sys.argv[1:])")
     (tmp_path / "in.txt").write_text("line\n")

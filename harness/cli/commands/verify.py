@@ -111,7 +111,7 @@ def _verified(loaded: ProblemSet, config: RunConfig, *, quiet: bool) -> list[Che
 
 
 def _print_json(loaded: ProblemSet, checks: list[Check], measured: list[ProblemStrength] | None) -> None:
-    rows = [{**dataclasses.asdict(check), "right": check.right} for check in checks]
+    rows = [{**dataclasses.asdict(check), "right": check.right, "close": check.close} for check in checks]
     failed = sum(not check.right for check in checks)
     record: dict[str, Any] = {"problems": loaded.version(), "checked": len(checks), "failed": failed}
     record["not_checked"] = _not_checked(loaded, checks)
@@ -149,6 +149,10 @@ def _show(loaded: ProblemSet, checks: list[Check]) -> None:
                 f"not checked: {len(names)} of {len(loaded.problems)} problems have no {kind}: {', '.join(names[:5])}"
             )
             run.out.print(Text(run.printable(line), style="dim"))
+    for check in filter(lambda check: check.close, checks):
+        took = f"{check.execution.cpu_s:.1f} of its {check.cpu_limit_s:g} s of CPU time"
+        line = f"close to its limit: the reference of {check.problem_id} takes {took}; a slower machine may fail it"
+        run.out.print(Text(run.printable(line), "yellow"))
     if loaded.left_out:
         run.out.print(Text(f"left out: {count(len(loaded.left_out), 'problem')} that cannot run here", "yellow"))
         for problem_id, reason in loaded.left_out.items():
