@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from sandbox.guest import asking, cases, compare, known, plain, reports, testcode, unittest_suites, wire
+from sandbox.guest import asking, cases, compare, known, plain, procfs, reports, testcode, unittest_suites, wire
 from sandbox.guest import program as child
 from sandbox.guest.asking import Progress
 from sandbox.guest.channel import Conversation, Ended, Overflow, Tampered, TooMuch, Unfit
@@ -134,8 +134,8 @@ class JudgeSession:
         """Judge runs up to one after which this process is not used again."""
         self._job = job
         while True:
-            if order["cpu"] is not None:
-                os.sched_setaffinity(0, (order["cpu"],))
+            cpu = order["cpu"]
+            os.sched_setaffinity(0, procfs.PROCESSORS if cpu is None else (cpu,))
             _set_back(order["limits"])
             finding, talk = self._judge(order, fds)
             tests: Tests | None = self._job["tests"]

@@ -32,7 +32,6 @@ MEMORY_BYTES = 1 << 30
 OPEN_FILES, PROCESSES = 64, 64
 HIGHEST_FD = 1024
 MAX_NAME, MAX_SAID, MAX_FILES, MAX_BYTES = 1000, 1 << 20, 1000, 64 << 20
-PROCESSORS = os.sched_getaffinity(0)
 TICKS = os.sysconf("SC_CLK_TCK")
 _INT = struct.Struct(">I")
 
@@ -108,7 +107,7 @@ def _become(peer: int, uid: int | None, command: Sequence[str], environment: Map
     if (rules := landlock.Rules.make(loopback=False, writes=False)) is not None:
         rules.enter()
     os.closerange(3, HIGHEST_FD)
-    os.sched_setaffinity(0, PROCESSORS)  # its parent stays on one
+    os.sched_setaffinity(0, procfs.PROCESSORS)  # its parent stays on one
     if uid is not None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)

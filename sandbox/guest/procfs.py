@@ -10,6 +10,7 @@ import functools
 import os
 
 BYTES = 4096
+PROCESSORS = os.sched_getaffinity(0)  # that the sandbox has
 
 
 @functools.cache
