@@ -24,7 +24,7 @@ from sandbox import languages, prestart
 from sandbox.answers import KnownAnswers
 from sandbox.errors import SandboxUnavailable
 from sandbox.pool import Pool
-from sandbox.types import Isolation, Limits
+from sandbox.types import MIB, Isolation, Limits
 from sandbox.worker import guest_fingerprint
 
 BACKENDS = ("docker", "bubblewrap")  # in the order of `auto`
@@ -151,15 +151,17 @@ def open(  # noqa: A001 - `sandbox.open()` reads as what it does
     return pool
 
 
-def begin(backend: str = "auto") -> None:
+def begin(backend: str = "auto", memory_mib: int | None = None) -> None:
     """Start a sandbox in a thread, and have it prove itself, for an `open` to come that asks for the usual ones.
 
-    Those are for Python's programs, within the default limits and isolation. Call `end` where no `open` is to come.
+    Those are for Python's programs, within the default limits, with another limit of memory where one is given, and the
+    default isolation. Call `end` where no `open` is to come.
     """
+    ceiling = Limits() if memory_mib is None else Limits(memory_bytes=memory_mib * MIB)
 
     def open_usual() -> Pool:
         return find_backend(choose_backend(backend)).open_pool(
-            workers=1, ceiling=Limits(), isolation=Isolation.POOL, runtime=None, family=languages.PYTHON
+            workers=1, ceiling=ceiling, isolation=Isolation.POOL, runtime=None, family=languages.PYTHON
         )
 
     find_backend(BACKENDS[0] if backend == "auto" else backend)  # imported here: threads that import hold each other up

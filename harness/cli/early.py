@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 # Options of `score` and `exec` that leave the sandbox as it usually is; those of VALUED have a value.
 SWITCHES = {"--json", "--no-dedup", "--all-cases"}
 VALUED = {"--sandbox", "--problems", "--k", "--out", "--only", "--limit", "--shuffle", "--results", "--workers",
           "--extractor", "--metrics", "--cpu-s", "--wall-s", "--stdin", "--file"}  # fmt: skip
-LARGER = ("plus", "+")  # in the name of a problem set: one whose programs have more memory
+PLUS, PLUS_MIB = ("plus", "+"), 1024  # in the name of a problem set, whose programs then have more memory
+
+
+class Guess(NamedTuple):
+    """A usual sandbox. memory_mib: that its programs have; None for the default."""
+
+    backend: str
+    memory_mib: int | None = None
 
 
 def begin(arguments: list[str]) -> None:
     """Start a sandbox for the command that these arguments call, if it will surely need one."""
-    backend = guess(arguments)
-    if backend is not None:
+    found = guess(arguments)
+    if found is not None:
         import sandbox  # measured: 60 ms, which --help need not wait for
 
-        sandbox.begin(backend)
+        sandbox.begin(found.backend, found.memory_mib)
 
 
 def end() -> None:
@@ -31,8 +39,8 @@ def end() -> None:
         sys.modules["sandbox"].end()
 
 
-def guess(arguments: list[str]) -> str | None:
-    """The backend of the usual sandbox that the command will open; None where that is not plain."""
+def guess(arguments: list[str]) -> Guess | None:
+    """The usual sandbox that the command will open; None where that is not plain."""
     if arguments[:1] not in (["score"], ["exec"]):
         return None
     options: dict[str, str] = {}
@@ -50,10 +58,12 @@ def guess(arguments: list[str]) -> str | None:
             return None
     backend = options.get("--sandbox", "auto")
     problems = options.get("--problems", "humaneval").lower()
-    if backend not in ("auto", "docker", "bubblewrap") or ":" in problems or any(each in problems for each in LARGER):
+    if backend not in ("auto", "docker", "bubblewrap") or ":" in problems:
         return None
-    found = words[:1] and (_runs_python(words[0]) if arguments[0] == "exec" else Path(words[0]).is_file())
-    return backend if found else None
+    if arguments[0] == "exec":
+        return Guess(backend) if words[:1] and _runs_python(words[0]) else None
+    memory_mib = PLUS_MIB if any(each in problems for each in PLUS) else None
+    return Guess(backend, memory_mib) if words[:1] and Path(words[0]).is_file() else None
 
 
 def _runs_python(source: str) -> bool:
