@@ -128,7 +128,7 @@ def open_data(folder: Path | None, choice: ItemSelection) -> CheckupData:
         shipped = tuple(_task(task, SHIPPED[task], None, choice) for task in TASKS)
         return CheckupData(folder=None, parts=shipped, train=None, validation=None, curve=None, missing=_missing([]))
     if not folder.is_dir():
-        raise InputError(f"{folder} is no directory; --data takes one with {', '.join(ADD)}, or some of them")
+        raise InputError(f"{folder} is not a directory; --data takes one with {', '.join(ADD)}, or some of them")
     files = _find_files(folder)
     if not files:
         also = ", ".join(f"{name}.jsonl" for name in NAMES[VALIDATION][1:])

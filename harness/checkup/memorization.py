@@ -149,9 +149,8 @@ def _checks(
     if "tuned" in gaps:
         gap = gaps["tuned"]
         own = f" (of the base model {gaps['base'].value:+.3f})" if "base" in gaps else ""
-        said = (
-            f"validation less training loss is {gap.value:+.3f} nats per token{own}, {gap.low:+.3f} to {gap.high:+.3f}"
-        )
+        reach = f"{gap.low:+.3f} to {gap.high:+.3f}"
+        said = f"validation loss minus training loss is {gap.value:+.3f} nats per token{own}, {reach}"
         made = verdicts.check_of_signs("loss gap", measures.find_signs(gap, [], None), said)
         checks.append(made)
     if copies:

@@ -181,12 +181,12 @@ def _needed(row: Compared, alpha: float) -> int | None:
 
 
 def amount(value: float, share: bool) -> str:
-    """A value as people read it: a share in per cent."""
+    """A value as people read it: a share in percent."""
     return numbers.amount(value, share=share)
 
 
 def size(line: MetricResult, sign: str = "") -> str:
-    """The difference: points of a share, per cent of a perplexity. sign: `+` shows it with its sign."""
+    """The difference: points of a share, percent of a perplexity. sign: `+` shows it with its sign."""
     if line.relative:
         value = line.relative.value if sign else abs(line.relative.value)
         return f"{value:{sign}.1%}"
@@ -240,7 +240,7 @@ def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
     """A check of one test file against the training data: a sign from LEAKED of its items on, below that a remark."""
     count = found.exact + found.near + found.contained
     if not count:
-        words = f"none of {found.rows} items stands in the training data"
+        words = f"none of {found.rows} items is in the training data"
         return MemorizationCheck(name=f"leaks: {part}", verdict=Conclusion.NO_SIGN, words=words)
     size = wilson(count, found.rows)
     heavy = size.share >= LEAKED
@@ -249,7 +249,7 @@ def check_of_leaks(part: str, found: Leaks) -> MemorizationCheck:
         name=f"leaks: {part}",
         verdict=Conclusion.SIGN if heavy else Conclusion.REMARK,
         words=f"{count} of {found.rows} items ({size.share:.1%}, 95 % interval {size.low:.1%} to {size.high:.1%}) "
-        f"{'stands' if count == 1 else 'stand'} in the training data ({found.exact} exact, {found.near} near, "
+        f"{'is' if count == 1 else 'are'} in the training data ({found.exact} exact, {found.near} near, "
         f"{found.contained} contained), {meaning}",
         share=size,
         advice=f"remove them from the test data or train without them: harness leaks {found.found_in} {found.part}",

@@ -150,7 +150,7 @@ def compare(
 
 
 def open_run(path: Path, label: str) -> ComparedRun:
-    """Raises InputError where the folder is no run directory, or its run has not come to an end."""
+    """Raises InputError where the folder is not a run directory, or its run has not come to an end."""
     saved = SavedRun(path)
     problems = {name: each for name, each in saved.summary["problems"].items() if each["n"]}
     if not problems:
@@ -218,7 +218,7 @@ def _means(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:
             found.append(metric)
         else:
             others.append(name)
-    return found, [f"not compared, as they are no means over items: {', '.join(others)}"] if others else []
+    return found, [f"not compared, because they are not means over items: {', '.join(others)}"] if others else []
 
 
 def _perplexity(runs: Sequence[ComparedRun]) -> tuple[list[Metric], list[str]]:

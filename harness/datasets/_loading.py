@@ -159,7 +159,7 @@ class _Reading:
         self.name = f"{base}:{self.choice}" if str(self.choice) else base
 
     def take(self, row: Mapping[str, Any], number: int) -> None:
-        """One row. Raises as the format does; ProblemError for an id that is there twice."""
+        """One row. Raises as the format does; ProblemError for an id that occurs twice."""
         given = (row, self.name, self.choice) if _choice.has_parts(self.module) else (row, self.name)
         made: Problem | LeftOut | Outside = self.module.problem(*given)
         if isinstance(made, Outside):
@@ -167,7 +167,7 @@ class _Reading:
         elif getattr(self.module, "REPEATS", False) and self.problems.get(made.id) == made:
             return
         elif made.id in self.problems or made.id in self.left_out:
-            raise ProblemError(f"{self.path}, line {number}: the id {made.id!r} is there twice")
+            raise ProblemError(f"{self.path}, line {number}: the id {made.id!r} occurs twice")
         elif isinstance(made, LeftOut):
             self.left_out[made.id] = made.reason
         else:
@@ -226,7 +226,7 @@ def _read_texts(path: Path, task: RowReader) -> ProblemSet:
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             raise ProblemError(f"{place}: {error}") from error
         if problem.id in problems:
-            raise ProblemError(f"{place}: the id {problem.id!r} is there twice")
+            raise ProblemError(f"{place}: the id {problem.id!r} occurs twice")
         problems[problem.id] = problem
     if not problems:
         raise ProblemError(f"{path} holds no items")

@@ -107,7 +107,7 @@ def _literal(node):
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError, MemoryError):
-        raise ValueError("the answer is no literal") from None
+        raise ValueError("the answer is not a literal") from None
 
 
 def _call(text):

@@ -38,7 +38,7 @@ def read_adapter(folder: Path) -> Adapter:
         ranks = [config.get("r", 8), *(config.get("rank_pattern") or {}).values()]
         rank = max(int(each) for each in ranks)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{folder / CONFIG} is no configuration of an adapter: {error!r}") from error
+        raise InputError(f"{folder / CONFIG} is not a configuration of an adapter: {error!r}") from error
     if kind != "LORA":
         raise InputError(f"{folder} is an adapter of kind {kind}; merge it into its base, and give that directory")
     if not isinstance(base, str) or not base:

@@ -12,14 +12,14 @@ from harness.errors import InputError
 def plain_url(base_url: str) -> str:
     """A server's address in one form: two models on one host are two addresses, by port or by path.
 
-    Without user, password and query, so that it may be shown and written. Raises InputError for what is no address.
+    Without user, password and query, so that it may be shown and written. Raises InputError for what is not an address.
     """
     try:
         parts = urllib.parse.urlsplit(base_url)
         given = parts.port
     except ValueError as error:
         shown = re.sub(r"//[^/]*@", "//", base_url)  # without a password
-        raise InputError(f"--base-url {shown} is no address ({error}); one is http://127.0.0.1:8000/v1") from error
+        raise InputError(f"--base-url {shown} is not an address ({error}); one is http://127.0.0.1:8000/v1") from error
     port = given or {"http": 80, "https": 443}.get(parts.scheme.lower(), 0)
     return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
 

@@ -52,7 +52,7 @@ class _Choice:
 
 
 def find_model(config: RunConfig) -> ModelSpec:
-    """Raises InputError for a path that is no model directory, and for a server that does not answer."""
+    """Raises InputError for a path that is not a model directory, and for a server that does not answer."""
     choice = _choose(config)
     if config.engine_args and choice.engine != "vllm":
         raise InputError(f"--engine-arg is for engine vllm; this run takes {choice.engine}: {choice.why}")
@@ -125,12 +125,12 @@ def _find_weights(model: str, path: Path) -> _Weights:
     """Of a directory its files, of a hub id its commit. Raises InputError for what is neither."""
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise InputError(f"{model} is no model directory: it has no config.json")
+            raise InputError(f"{model} is not a model directory: it has no config.json")
         identity = {"files": model_identity(path)}
         return _Weights(source=str(path), identity=identity, has_template=_has_template(path))
     if model.startswith((".", "/", "~")) or model.count("/") != 1:
         raise InputError(
-            f"the model {model!r} is no directory; give a directory, a hub id such as owner/name, "
+            f"the model {model!r} is not a directory; give a directory, a hub id such as owner/name, "
             f"or one of the embedded models: {', '.join(NAMES)}"
         )
     found = _hub.look_up(model)

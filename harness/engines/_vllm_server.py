@@ -76,7 +76,7 @@ def find_vllm(python: Path | None) -> Path | None:
     """
     if python is not None:
         if not _has_vllm(python):
-            raise InputError(f"--vllm-python {python} is no interpreter that has vLLM")
+            raise InputError(f"--vllm-python {python} is not an interpreter that has vLLM")
         return python
     here = importlib.util.find_spec("vllm")
     if here is not None and here.origin is not None:  # without one it is but a folder of that name, here or on the path

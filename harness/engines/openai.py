@@ -112,13 +112,13 @@ class OpenAIEngine:
         except AnswerIsError as error:
             raise RequestFailed(f"{self._at} answered with an error: {error}") from error
         except (openai.OpenAIError, ValueError) as error:
-            raise RequestFailed(f"{self._at} gave what is no answer: {error}") from error
+            raise RequestFailed(f"{self._at} gave what is not an answer: {error}") from error
         taken = round(time.monotonic() - start, 4)
         try:
             choices = self._choices(request, answer)
             completions = [self._completion(request, choice, answer, taken) for choice in choices]
         except (AttributeError, TypeError) as error:  # the client passes on whatever JSON it was given
-            text = f"{self._at} gave what is no answer ({error}): {str(answer)[:200]!r}"
+            text = f"{self._at} gave what is not an answer ({error}): {str(answer)[:200]!r}"
             raise RequestFailed(text) from error
         prompt_tokens, completion_tokens = token_counts(answer)
         return with_usage(completions, prompt_tokens, completion_tokens, self._options.gpus)
@@ -127,7 +127,7 @@ class OpenAIEngine:
         """The n choices in their order. Raises _TooManySamples, RequestFailed."""
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list):
-            raise RequestFailed(f"{self._at} gave what is no answer: {str(answer)[:200]!r}")
+            raise RequestFailed(f"{self._at} gave what is not an answer: {str(answer)[:200]!r}")
         number_choices(choices, request.sampling.n)
         if sorted(choice.index for choice in choices) == list(range(request.sampling.n)):
             return sorted(choices, key=lambda choice: choice.index)
@@ -256,7 +256,7 @@ class OpenAIEngine:
                 "what is done is kept, the same command goes on from there"
             ) from error
         except (openai.OpenAIError, ValueError) as error:
-            raise RequestFailed(f"{self._at} gave what is no answer: {error}") from error
+            raise RequestFailed(f"{self._at} gave what is not an answer: {error}") from error
 
     def close(self) -> None:
         """Close the connections."""

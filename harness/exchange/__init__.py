@@ -75,7 +75,7 @@ class ReportedMetric:
             raise ValueError(f"{self.metric}: the value is not in its interval")
         for size in (self.n_problems, self.n_completions):
             if size is not None and (type(size) is not int or not 0 <= size < LARGEST):
-                raise ValueError(f"{self.metric}: a number of problems or completions is no whole number from 0")
+                raise ValueError(f"{self.metric}: a number of problems or completions is not a whole number from 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +168,12 @@ def number(value: object) -> float | None:
 def sampling_label(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """`T:0.2|top_p:0.95`, as in a signature, of those of `names` (theirs -> ours) that are there.
 
-    Raises ValueError for one that is no number: it would stand in the signature of every number of the run.
+    Raises ValueError for one that is not a number: it would stand in the signature of every number of the run.
     """
     found = {ours: values[theirs] for theirs, ours in names.items() if values.get(theirs) is not None}
     for ours, value in found.items():
         if number(value) is None:
-            raise ValueError(f"{ours} is no number")
+            raise ValueError(f"{ours} is not a number")
     return "|".join(f"{ours}:{value}" for ours, value in found.items())
 
 

@@ -1,7 +1,7 @@
 """From another system's file to a run directory: `harness import`.
 
 Theory of operation. The file is read once, problem by problem, into a hidden directory beside the run's own place, the
-manifest last; then the directory is renamed. A process that is killed leaves a hidden directory, which is no run (it
+manifest last; then the directory is renamed. A process that is killed leaves a hidden directory, which is not a run (it
 has no manifest until all is there) and which the next import of the same file takes over. The verdicts are the other
 system's: executions say that nobody of ours saw the tests end (`integrity` null), the summary says `imported`, and no
 signature of an import says `judged`. The fingerprint is of the file's bytes: the same file is the same run.
@@ -245,7 +245,7 @@ def _checked(groups: Iterator[ImportedProblem], path: Path) -> Iterator[Imported
     try:
         for answers in groups:
             if answers.problem_id in seen:
-                raise SamplesError(f"{path}: the task {answers.problem_id!r} is there twice")
+                raise SamplesError(f"{path}: the task {answers.problem_id!r} occurs twice")
             seen.add(answers.problem_id)
             yield answers
     except NOT_AS_WRITTEN as error:

@@ -139,7 +139,7 @@ def _stats(path: Path, stored: dict[str, Any], info: ExtractorInfo) -> FeatureSe
     spread = np.diag(sigma)
     bounded = spread[:, None] * spread[None, :] * (1 + 1e-6) + 1e-9 * largest**2  # Cauchy and Schwarz
     if np.abs(sigma - sigma.T).max(initial=0.0) > 1e-6 * largest or (spread < 0).any() or (sigma**2 > bounded).any():
-        raise InputError(f"{path}: sigma is no covariance: it is not symmetric, or its variances are too small")
+        raise InputError(f"{path}: sigma is not a covariance: it is not symmetric, or its variances are too small")
     return FeatureSet(
         name=str(path), info=info, features=None, moments=Moments(mu, sigma), facts={"name": str(path), "n": None}
     )

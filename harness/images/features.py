@@ -64,7 +64,7 @@ def open_extractor(spec: str) -> Extractor:
     }
     if kind not in openers or (kind != "shapes" and not rest):
         raise InputError(
-            f"{spec} is no extractor: shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE, "
+            f"{spec} is not an extractor: shapes, clip:DIR, dinov2:DIR, inception:FILE.pt, torchscript:FILE, "
             f"py:module:Class"
         )
     return openers[kind](rest)

@@ -100,7 +100,7 @@ class PictureSet:
 
 
 def decode(data: bytes, name: str) -> Decoded:
-    """8-bit RGB of a picture file's bytes. Raises InputError, with the name and why, for what is no picture."""
+    """8-bit RGB of a picture file's bytes. Raises InputError, with the name and why, for what is not a picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF, and of pictures that are large but not too large

@@ -77,9 +77,7 @@ def _of_copies(copies: Mapping[str, Any] | None) -> list[Sentence]:
         n = len(copies["candidates"])
         text = f"{_count(n, 'generated picture')} may be a copy of a training picture: look at the pairs."
         if "W_NO_HOLDOUT" in copies["warnings"]:
-            text += (
-                " Without a hold-out, what is near is judged by training itself, and pictures that are no copies count."
-            )
+            text += " Without a hold-out, nearness is judged by training itself: those that are not copies count too."
         said.append(Sentence(kind="caution", text=text))
     return said
 

@@ -91,7 +91,7 @@ def _metrics(summary: Mapping[str, Any]) -> str:
 def _metric(one: Mapping[str, Any]) -> list[Any]:
     """A row of the table."""
     shown = metric_texts(one)
-    counts = f"{one['n_real'] or '–'} / {one['n_gen'] or '–'}"
+    counts = " / ".join(f"{n:,}" if n else "–" for n in (one["n_real"], one["n_gen"]))
     return [
         one["name"], "higher" if one["higher_is_better"] else "lower", shown.value or "–",
         shown.bias_corrected or "–", shown.interval or "–", shown.of_reference or "–", counts, one["extractor"],
@@ -120,7 +120,7 @@ def _by_number(summary: Mapping[str, Any]) -> str:
     if one is None:
         return ""
     points = one["params"]["by_n"]
-    x, titles = [1 / n for n, _ in points], [f"{value:.4g} at N = {n:,}" for n, value in points]
+    x, titles = [1 / n for n, _ in points], [f"{number(value)} at N = {n:,}" for n, value in points]
     series = [charts.Series(name="raw", x=x, y=[value for _, value in points], titles=titles)]
     entries = [(f"raw, N = {points[-1][0]:,} to {points[0][0]:,}", "a")]
     if one["low"] is not None:
@@ -137,11 +137,11 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
     if not clip or generated is None:
         return ""
     names = ("min", "p05", "p95", "max", "std")
-    intervals = [f"{number(clip[low])} to {number(clip[high])}" for low, high in
-                 (("low", "high"), ("r_at_1_low", "r_at_1_high"))]  # fmt: skip
+    first = [numbers.amount(clip["r_at_1"], share=True),
+             numbers.interval(clip["r_at_1_low"], clip["r_at_1_high"], share=True)]  # fmt: skip
     columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures", "CLIP model")
-    row = [number(clip["mean"]), intervals[0], *(number(clip[name]) for name in names), number(clip["r_at_1"]),
-           intervals[1], clip["n_prompts"], clip["n_pictures"], clip["model"]]  # fmt: skip
+    row = [number(clip["mean"]), _reach(clip), *(number(clip[name]) for name in names), *first,
+           clip["n_prompts"], clip["n_pictures"], clip["model"]]  # fmt: skip
     parts = [page.table(columns, [row])]
     parts.append(
         page.paragraph(
@@ -156,7 +156,7 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
         figures = "".join(
             page.figure(
                 generated.decode(place[row["id"]]).pixels,
-                f"{row['clip_cosine']:.3f}, rank {row['rank']}, seed {row['seed']}: {row['prompt'][:160]}",
+                f"{number(row['clip_cosine'])}, rank {row['rank']}, seed {row['seed']}: {row['prompt'][:160]}",
             )
             for row in rows
         )
@@ -239,7 +239,7 @@ def _likelihood(summary: Mapping[str, Any]) -> str:
     parts = [
         page.paragraph(
             f"{found['bits_per_dim']:.4f} bits per dimension ({found['low']:.4f} to "
-            f"{found['high']:.4f}, N = {found['n']}), an upper bound: "
+            f"{found['high']:.4f}, N = {found['n']:,}), an upper bound: "
             f"{found['method']}. Lower is better; it says nothing about looks."
         )
     ]

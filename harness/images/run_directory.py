@@ -43,7 +43,7 @@ def estimates(
     found = []
     if clip is not None:
         s = clip.summary
-        method = "mean over pictures; 95 % bootstrap over prompts, 2000 resamples"
+        method = "mean over pictures; 95 % bootstrap over prompts, 2,000 resamples"
         for name, value, low, high in (
             ("clip", s.mean, s.low, s.high),
             ("r_at_1", s.r_at_1, s.r_at_1_low, s.r_at_1_high),
@@ -136,7 +136,9 @@ def read_summary(run: Path) -> dict[str, Any]:
     try:
         summary: dict[str, Any] = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{run} is no run of pictures that has ended: it has no {SUMMARY} that can be read") from error
+        raise InputError(
+            f"{run} is not a run of pictures that has ended: it has no {SUMMARY} that can be read"
+        ) from error
     if summary.get("task") != TASK:
         raise InputError(f"{run} is a run of the task {summary.get('task')!r}, not of pictures")
     return summary

@@ -86,7 +86,7 @@ def open_scorer(spec: str) -> tuple[str, Scorer]:
     parts = spec.split(":") if spec != "shapes" else SHAPES
     if len(parts) != 3 or parts[0] != "py":
         raise InputError(
-            f"{spec} is no scorer: shapes, or py:module:Class, a class of yours with score(images, prompts)"
+            f"{spec} is not a scorer: shapes, or py:module:Class, a class of yours with score(images, prompts)"
         )
     try:
         made: Any = getattr(importlib.import_module(parts[1]), parts[2])()
@@ -106,7 +106,7 @@ def score_pictures(
     allow_missing: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ScoreResult:
-    """Every picture for its prompt. Raises InputError for prompts without picture, and for what is no score."""
+    """Every picture for its prompt. Raises InputError for prompts without picture, and for what is not a score."""
     matched = match(pictures.entries, library)
     require_all(matched, allow_missing=allow_missing)
     rows: list[ScoreRow] = []
@@ -133,5 +133,5 @@ def _checked(values: Sequence[float], n: int, name: str) -> list[float]:
     if len(found) != n:
         raise InputError(f"{name} gave {len(found)} scores for {n} pictures")
     if not all(math.isfinite(value) for value in found):
-        raise InputError(f"{name} gave a score that is no finite number; the scorer or its input is broken")
+        raise InputError(f"{name} gave a score that is not a finite number; the scorer or its input is broken")
     return found

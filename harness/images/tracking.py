@@ -26,6 +26,7 @@ from harness.images import charts, page, run_directory
 from harness.images.pictures import Entry, Pixels, array_set, decode, png
 from harness.runs.layout import MANIFEST, SAMPLES
 from harness.runs.reader import pictures_folder, read_manifest, read_pictures
+from harness.text.numbers import amount
 
 POINTS = "points.jsonl"
 BANDS = ((0.18, 0.22, "poor"), (0.22, 0.39, "usual"))  # of a rule of thumb for CLIP L/14-336 alone
@@ -239,7 +240,7 @@ def _clip_curve(points: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[s
         here = sorted((s for s in samples if s["step"] == row["step"]), key=lambda s: float(s["clip_cosine"]))
         for name, place in (("min", 0), ("max", -1)):
             ends[name].append(
-                f"{row['clip'][name]:.4f} at {row['step']}" + (f": {here[place]['prompt']}" if here else "")
+                f"{amount(row['clip'][name])} at {row['step']}" + (f": {here[place]['prompt']}" if here else "")
             )
     series = [
         charts.Series(name=name, x=steps, y=[c[name] for c in clips], titles=ends[name], style="c")
@@ -272,7 +273,9 @@ def _rank_curve(points: Sequence[Mapping[str, Any]]) -> str:
     n = max(c["n_prompts"] for c in clips)
     chart = charts.lines([series], "training step", "share", label="R@1 over steps")
     return page.section(
-        "Own prompt first (R@1)", chart, page.paragraph(f"Among {n} prompts; chance is {1 / n:.3g}.", "dim")
+        "Own prompt first (R@1)",
+        chart,
+        page.paragraph(f"Among {n} prompts; by chance it would be {amount(1 / n, share=True)}.", "dim"),
     )
 
 
@@ -327,7 +330,7 @@ def _strip(samples: Sequence[Mapping[str, Any]]) -> str:
     for prompt, seed in sorted(rows, key=lambda key: turn[key])[:STRIP]:
         by_step = rows[prompt, seed]
         figures = [
-            page.figure(pixels, f"step {step}: {by_step[step]['clip_cosine']:.3f}")
+            page.figure(pixels, f"step {step}: {amount(by_step[step]['clip_cosine'])}")
             for step in sorted(by_step)
             if (pixels := _pixels(by_step[step])) is not None
         ]
@@ -343,7 +346,7 @@ def _extremes(samples: Sequence[Mapping[str, Any]], points: Sequence[Mapping[str
     parts = []
     for title, rows in (("Worst prompts", here[:8]), ("Best prompts", here[-8:][::-1])):
         figures = "".join(
-            page.figure(pixels, f"{row['clip_cosine']:.3f}, seed {row['seed']}: {row['prompt'][:160]}")
+            page.figure(pixels, f"{amount(row['clip_cosine'])}, seed {row['seed']}: {row['prompt'][:160]}")
             for row in rows
             if (pixels := _pixels(row)) is not None
         )

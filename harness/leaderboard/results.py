@@ -117,7 +117,7 @@ class Results:
 def read_results(folder: Path, sets: ProblemSets, *, may_be_empty: bool = False) -> Results:
     """Every run and study below `folder`. Raises InputError where there is none, not even a broken one."""
     if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
+        what = "is not a folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {what}; give the folder that `harness run --results` filled")
     runs: list[LeaderboardRun] = []
     left_out: list[LeftOut] = []

@@ -222,5 +222,5 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 def open_server(results: Path, sets: ProblemSets, out: Path, port: int, text: SiteText = SiteText()) -> Server:
     """A server for the runs below `results`. Raises InputError where there is no such folder, or the port is taken."""
     if not results.is_dir():
-        raise InputError(f"{results} is no folder; give the one that `harness run --results` fills")
+        raise InputError(f"{results} is not a folder; give the one that `harness run --results` fills")
     return Server(results, sets, out, port, text)

@@ -127,7 +127,7 @@ def _open(out: Path) -> _Memory:
         out.mkdir(parents=True, exist_ok=True)
         known = (out / BUILD_STATE).is_file()
         if not known and any(out.iterdir()):
-            raise InputError(f"{out} holds files that are no leaderboard; choose an empty folder with -o")
+            raise InputError(f"{out} holds files that are not a leaderboard; choose an empty folder with -o")
         if not known:
             write_whole(out / BUILD_STATE, b"{}\n")  # ours from now on, even if this build is stopped
         return _parsed((out / BUILD_STATE).read_bytes())

@@ -22,7 +22,7 @@ class Direction(enum.StrEnum):
 class Unit(enum.StrEnum):
     """How a value and a difference are written.
 
-    SHARE: of 1, in per cent; a difference in points. NATS: the estimate is exp of a weighted mean, a number; a
+    SHARE: of 1, in percent; a difference in points. NATS: the estimate is exp of a weighted mean, a number; a
     problem's value and a difference are nats per `Metric.per`, and a difference is also a relative change. BITS: the
     estimate, a problem's value and a difference are bits per `Metric.per`. NUMBER: as it is.
     """
@@ -59,7 +59,7 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether values are shares of 1, written in per cent."""
+        """Whether values are shares of 1, written in percent."""
         return self.unit is Unit.SHARE
 
     @property

@@ -7,6 +7,6 @@ from harness.stats import bootstrap
 
 METHOD = (
     "mean over problems of the mean over samples; "
-    f"95 % percentile bootstrap over problems, {bootstrap.RESAMPLES} resamples"
+    f"95 % percentile bootstrap over problems, {bootstrap.RESAMPLES:,} resamples"
 )
 METRICS = (share("cases_passed"), share("points"))

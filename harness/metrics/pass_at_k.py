@@ -15,7 +15,7 @@ DEFAULT_KS = (1, 10, 100)
 BASE = "base_"
 METHOD = (
     "unbiased pass@k (Chen et al. 2021, eq. 1); "
-    f"95 % percentile bootstrap over problems, {bootstrap.RESAMPLES} resamples"
+    f"95 % percentile bootstrap over problems, {bootstrap.RESAMPLES:,} resamples"
 )
 BASE_METHOD = f"of the base tests alone; {METHOD}"
 

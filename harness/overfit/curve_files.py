@@ -186,11 +186,11 @@ def _first(entry: Mapping[str, Any], names: set[str], where: str) -> float | Non
 
 def _number(value: object, name: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise InputError(f"{where}: {name} is no number: {value!r}")
+        raise InputError(f"{where}: {name} is not a number: {value!r}")
     try:
         return float(value)
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{where}: {name} is no number: {value!r}") from error
+        raise InputError(f"{where}: {name} is not a number: {value!r}") from error
 
 
 def _resumed(logged: Iterable[_Logged]) -> Iterator[_Logged]:

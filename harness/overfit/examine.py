@@ -299,7 +299,7 @@ def _number(row: Row, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{row.where}: the field {name!r} is no number: {value!r}") from error
+        raise InputError(f"{row.where}: the field {name!r} is not a number: {value!r}") from error
 
 
 def _warnings(chosen: Sequence[_Texts], shares: Sequence[float | None], gap: Gap | None) -> list[str]:

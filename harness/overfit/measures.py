@@ -31,7 +31,7 @@ MODERATE = 0.2  # nats per token: from here a gap is moderate
 SEVERE = 0.5
 EXAMPLES = 3
 SPREAD = 0.1  # of mean similarity, between the halves, for them to be two kinds
-METHOD = f"ratio of sums over texts; 95 % percentile bootstrap over texts, each set by itself, {RESAMPLES} resamples"
+METHOD = f"ratio of sums over texts; 95 % percentile bootstrap over texts, each set by itself, {RESAMPLES:,} resamples"
 
 
 class Level(enum.StrEnum):

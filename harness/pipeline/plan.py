@@ -144,7 +144,7 @@ def _with_all_cases(problems: ProblemSet, task: Task, observer: RunObserver) -> 
         )
     if beside:
         named = ", ".join(beside[:3]) + (f" and {len(beside) - 3} more" if len(beside) > 3 else "")
-        observer.note(f"all cases: the tests of {named} cannot be told apart, and count as one case each")
+        observer.note(f"all cases: the tests of {named} cannot be taken apart, and count as one case each")
     every = tuple(each.with_all_cases() for each in problems.problems)
     return dataclasses.replace(problems, problems=every), task.with_all_cases()
 

@@ -38,7 +38,7 @@ SCORING = {"n", "task", "extractor", "data", "subset", "protocol", "integrity", 
 
 
 def settings(run: Path) -> dict[str, Any]:
-    """The configuration of a run, which is scored again next to it. Raises InputError where the folder is no run."""
+    """The configuration of a run, which is scored again next to it. Raises InputError where the folder is not a run."""
     source = reader.read_manifest(run)
     values = {name: value for name, value in source.config.items() if name in RunConfig.model_fields}
     results = run.resolve().parents[2]

@@ -133,7 +133,7 @@ class StudyView:
         return found
 
     def take(self, judge: str, body: VoteBody) -> list[Lease]:
-        """Commit a vote. Raises 409 for a closed study, 422 for what is no vote."""
+        """Commit a vote. Raises 409 for a closed study, 422 for what is not a vote."""
         try:
             lease = self.desk.lease(judge, body.task)
         except InputError as error:
@@ -159,7 +159,7 @@ class StudyView:
             bad = body.choice is not None or not names.issuperset(body.scores) or not body.scores
             bad = bad or any(each is not None and not 1 <= each <= 5 for each in values)
         if bad:
-            raise fastapi.HTTPException(422, "this is no vote of this study")
+            raise fastapi.HTTPException(422, "this is not a vote of this study")
 
     def progress(self) -> list[dict[str, Any]]:
         """For the owner: how far each judge is, never who leads."""

@@ -18,11 +18,11 @@ from harness.review.study import AB, PICTURES, VOTES, Answer, Design, Item, Key,
 from harness.review.votes import Votes
 
 _READ = (
-    "Read the task, then both answers to their end. Choose the one that you would rather have been given: right first, "
-    "then complete, then easy to read. Length is no merit of its own. Say tie where you cannot prefer one"
+    "Read the task, then both answers to the end. Choose the one that you would rather have been given: right first, "
+    "then complete, then easy to read. Longer is not better. Say tie if you prefer neither"
 )
 _CHANGE = " You can change a vote until the study is closed."
-GUIDELINES = f"{_READ}, and both bad where neither is of use.{_CHANGE}"
+GUIDELINES = f"{_READ}, and both bad if neither is of any use.{_CHANGE}"
 GUIDELINES_WITHOUT_BAD = f"{_READ}.{_CHANGE}"
 
 

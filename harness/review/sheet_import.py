@@ -122,7 +122,7 @@ def _read(study: Study, path: Path) -> list[_Entry]:
         item = _item(row.get("id"), where, len(study))
         _check_texts(study, path, where, row, sheet[item - 1])
         if item in found:
-            raise InputError(f"{where}: item {item} is there twice")
+            raise InputError(f"{where}: item {item} occurs twice")
         scores = {
             name: _score(row["scores"][name], f"{where}, {name}") for name in names if _filled(row["scores"].get(name))
         }
@@ -227,7 +227,7 @@ def _csv_rows(text: str, path: Path, names: list[str]) -> list[tuple[str, dict[s
         raise InputError(f"{path.name}, row 1: no column id; its columns are {', '.join(header)}")
     twice = next((each for each in header if each and header.count(each) > 1), None)
     if twice:
-        raise InputError(f"{path.name}, row 1: the column {twice} is there twice")
+        raise InputError(f"{path.name}, row 1: the column {twice} occurs twice")
     found = []
     for number, cells in enumerate(rows[1:], start=2):
         if not any(each.strip() for each in cells):

@@ -28,7 +28,7 @@ FIXED = ("id", "prompt", "expected", "generated")
 ACTING = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs, where a cell begins with it
 GUIDELINES = (
     "Give each answer a score from 1 to 5 for every criterion. Rate each criterion on its own. Leave a score empty, or "
-    'say "cannot tell", where you cannot judge: that is not a low score. Do not look for who wrote an answer.'
+    'say "cannot tell", if you cannot judge: that is not a low score. Do not try to find out who wrote an answer.'
 )
 CRITERIA = (
     Criterion(
@@ -44,7 +44,7 @@ CRITERIA = (
         anchors={"1": "hard to follow", "3": "clear with slips", "5": "as a careful person writes"},
     ),
     Criterion(
-        name="format", definition="Has it the form that was asked for?",
+        name="format", definition="Does it have the form that was asked for?",
         anchors={"1": "another form", "3": "nearly", "5": "exactly that form"},
     ),
 )  # fmt: skip

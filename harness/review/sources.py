@@ -153,7 +153,7 @@ def _read_rows(path: Path) -> Source:
             where = f"{path}, line {number}"
             name = _name(row, where)
             if name in answers:
-                raise InputError(f"{where}: the id {name!r} is there twice; give one answer for each problem")
+                raise InputError(f"{where}: the id {name!r} occurs twice; give one answer for each problem")
             answers[name] = _of_row(row, where, path.parent)
     except ProblemError as error:
         raise InputError(str(error)) from error

@@ -208,7 +208,7 @@ class Study:
 
 
 def open_study(path: Path) -> Study:
-    """Raises InputError where the folder is no study, and where its items were changed."""
+    """Raises InputError where the folder is not a study, and where its items were changed."""
     return Study(path)
 
 
@@ -219,7 +219,7 @@ def _read_record(path: Path) -> Record:
             raise InputError(f"{path} is of format {raw['format']}; this version reads up to {FORMAT}")
         return _RECORD.validate_python(raw)
     except (FileNotFoundError, NotADirectoryError) as error:
-        what = f"is no study: it has no {STUDY}" if path.exists() else "does not exist"
+        what = f"is not a study: it has no {STUDY}" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}; `harness review ab` and `harness review sheet` make one") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path / STUDY} cannot be read: {str(error).splitlines()[0]}") from error

@@ -90,7 +90,7 @@ def label(run: Path) -> str:
 
 
 def set_label(run: Path, text: str) -> None:
-    """Call a run something; empty takes the label away. Raises InputError for what is no run, or a text too long."""
+    """Call a run something; empty takes the label away. Raises InputError for what is not a run, or a text too long."""
     reader.read_manifest(run)
     if len(text) > LONGEST_LABEL or not text.isprintable():
         raise InputError(f"a label is one line of at most {LONGEST_LABEL} characters, not {text[:40]!r}...")
@@ -103,7 +103,7 @@ def set_label(run: Path, text: str) -> None:
 def remove(run: Path) -> None:
     """Remove a run directory: it is gone at once, whatever interrupts the removal of its files.
 
-    Raises InputError for what is no run directory, StoreError for a run that a process is working on.
+    Raises InputError for what is not a run directory, StoreError for a run that a process is working on.
     """
     reader.read_manifest(run)
     with locked(run):
@@ -115,7 +115,7 @@ def remove(run: Path) -> None:
 def move(run: Path, target: Path) -> Path:
     """Move a run directory; into `target` where that is a folder. Returns its new place.
 
-    Raises InputError for what is no run directory and for a place that is taken, StoreError for a run that a process
+    Raises InputError for what is not a run directory and for a place that is taken, StoreError for a run that a process
     is working on.
     """
     reader.read_manifest(run)

@@ -60,10 +60,10 @@ def _fingerprint(path: Path) -> str | None:
 
 
 def read_manifest(run: Path) -> Manifest:
-    """Raises InputError where the folder is no run directory."""
+    """Raises InputError where the folder is not a run directory."""
     path = run / MANIFEST
     if not path.is_file():
-        what = f"is no run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
+        what = f"is not a run directory: it has no {MANIFEST}" if run.exists() else "does not exist"
         raise InputError(f"{run} {what}; runs are at results/<set>/<model>/<time>-<fingerprint>")
     data = read_whole(path)
     try:
@@ -105,7 +105,9 @@ def parse_score(line: bytes, path: Path) -> Score:
     try:
         return SCORE.validate_json(line)
     except ValueError as error:
-        raise StoreError(f"{path} holds a line that is no score: {line[:80]!r}; remove the run to redo it") from error
+        raise StoreError(
+            f"{path} holds a line that is not a score: {line[:80]!r}; remove the run to redo it"
+        ) from error
 
 
 def read_executions(run: Path) -> Iterator[dict[str, Any]]:

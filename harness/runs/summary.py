@@ -107,7 +107,7 @@ def parse_summary(data: bytes) -> Summary:
     summary = _summary.validate_python(record)
     for place, number in _numbers(summary):
         if not math.isfinite(number):
-            raise ValueError(f"{place}: {number} is no finite number")
+            raise ValueError(f"{place}: {number} is not a finite number")
     return summary
 
 

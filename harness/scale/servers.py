@@ -123,7 +123,7 @@ class Servers:
 
 
 class _Address:
-    """Where a server is, and how it is asked. Raises InputError for what is no address."""
+    """Where a server is, and how it is asked. Raises InputError for what is not an address."""
 
     def __init__(self, url: str, key: str) -> None:
         self.headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -131,7 +131,7 @@ class _Address:
             parts = urllib.parse.urlsplit(url.strip())
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise InputError(f"{OPTION} {url!r} is no address: {error}") from error
+            raise InputError(f"{OPTION} {url!r} is not an address: {error}") from error
         if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
             raise InputError(f"{OPTION} takes addresses such as http://127.0.0.1:8080, not {url!r}")
         self._host, self._port = host, port
@@ -244,7 +244,7 @@ def _look(address: _Address) -> _About:
     except ValueError:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("version"), str) or "guest_digest" not in record:
-        raise HostUnfit(f"what answers there (HTTP {status}) is no service of `harness serve sandbox`; {start}")
+        raise HostUnfit(f"what answers there (HTTP {status}) is not a service of `harness serve sandbox`; {start}")
     return _checked(record)
 
 

@@ -163,7 +163,7 @@ class BatchResult(Body):
 
 
 class PartBody(Body):
-    """A part of a message: text, or what is no program, such as an image."""
+    """A part of a message: text, or what is not a program, such as an image."""
 
     text: str = ""
 

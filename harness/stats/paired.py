@@ -121,7 +121,7 @@ def sign_flip_p(gaps: Values, rng: np.random.Generator, flips: int = RESAMPLES) 
     for start in range(0, flips, _BLOCK):
         signs = rng.integers(0, 2, size=(min(_BLOCK, flips - start), len(sizes)), dtype=np.int8) * 2.0 - 1.0
         reached += int((np.abs(signs @ sizes) >= observed).sum())
-    return (reached + 1) / (flips + 1), f"sign-flip permutation test, {flips} flips"
+    return (reached + 1) / (flips + 1), f"sign-flip permutation test, {flips:,} flips"
 
 
 def mcnemar_p(gaps: Values) -> float:

@@ -134,7 +134,7 @@ def ability_from_runs(runs: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]
 
 def _rates(name: str, problems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     if any("c" not in each for each in problems.values()):
-        raise InputError(f"{name} is no run of code: plan is for pass@1")
+        raise InputError(f"{name} is not a run of code: plan is for pass@1")
     if len(problems) < 2 or any(each["n"] < 2 for each in problems.values()):
         raise InputError(f"{name} has fewer than 2 problems, or 2 samples of each: it cannot tell chance from ability")
     return {problem_id: each["c"] / each["n"] for problem_id, each in problems.items()}

@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Any] = {"problems": "remarks", "n": 1, "temperature": 0.0
 VERSION = "classification.v2"  # raised by every change that can move a number
 INSTRUCTION = "Classify the following text."
 ONE_OF = "{instruction} Answer with one of these labels, and nothing else: {labels}.\n\nText: {text}"
-METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
+METHOD = f"scikit-learn; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES:,} resamples"
 TIE, LOGPROB = "tie", "log-probability"
 PICTURE = "confusion.svg"
 

@@ -98,7 +98,7 @@ def score(problem: Problem, completion: Completion, execution: Execution, *, all
 
     With a verdict for each case `cases_passed`, the share of them that passed, and `points`, what the problem says that
     these are worth, as a share of all. Raises InputError where it says so for another number of cases than there are.
-    INTERNAL_ERROR is no score: Raises ValueError.
+    INTERNAL_ERROR is not a score: Raises ValueError.
     """
     if execution.verdict is Verdict.INTERNAL_ERROR:
         raise ValueError("an execution that failed for our reasons has no score")

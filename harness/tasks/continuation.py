@@ -24,7 +24,7 @@ from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"n": 1, "temperature": 0.8, "max_tokens": 256}
 VERSION = "continuation.v1"  # raised by every change that can move a number
-METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES:,} resamples"
 
 
 class ContinuationOptions(TaskOptions):

@@ -27,7 +27,7 @@ from sandbox.types import Execution
 
 DEFAULTS: Mapping[str, Any] = {"problems": "passages", "n": 1, "temperature": 0.0}
 VERSION = "perplexity.v1"  # raised by every change that can move a number
-METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {bootstrap.RESAMPLES} resamples"
+METHOD = f"over all predicted tokens; 95 % percentile bootstrap over texts, {bootstrap.RESAMPLES:,} resamples"
 ALONE = "over all predicted tokens; a single text has no interval"
 
 

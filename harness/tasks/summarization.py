@@ -26,7 +26,7 @@ from sandbox.types import Execution
 DEFAULTS: Mapping[str, Any] = {"problems": "briefs", "n": 1, "temperature": 0.0, "max_tokens": 128}
 VERSION = "summarization.v2"  # raised by every change that can move a number
 INSTRUCTION = "Summarize the following text in one or two sentences."
-METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES} resamples"
+METHOD = f"mean over items; 95 % percentile bootstrap over items, {bootstrap.RESAMPLES:,} resamples"
 
 
 class SummarizationOptions(TaskOptions):

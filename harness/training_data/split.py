@@ -137,7 +137,7 @@ class _Scan:
 def split_rows(file: RowFile, plan: SplitPlan, progress: Progress) -> Split:
     """Choose the rows of each part.
 
-    Raises InputError: a row without text, field or date, an id that is there twice, sizes that leave a part empty.
+    Raises InputError: a row without text, field or date, an id that occurs twice, sizes that leave a part empty.
     """
     wanted = plan.wanted(len(file))
     scan = _scan(file, plan, progress)
@@ -206,7 +206,7 @@ def _check_id(ids: dict[bytes, int], row: Row, file: RowFile) -> None:
     key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]
     first = ids.setdefault(key, row.index)
     if first != row.index:
-        raise InputError(f"{row.where}: the id {name!r} is there twice, first at {file.where(first)}")
+        raise InputError(f"{row.where}: the id {name!r} occurs twice, first at {file.where(first)}")
 
 
 def _value(row: Row, name: str, strategy: Strategy) -> Any:
@@ -226,7 +226,7 @@ def _moment(row: Row, name: str, value: Any) -> float | datetime:
         moment = datetime.fromisoformat(value.strip())
     except (AttributeError, ValueError) as error:
         raise InputError(
-            f"{row.where}: {name!r} is no date: {value!r}; ISO 8601 (2024-05-31) or epoch numbers are expected"
+            f"{row.where}: {name!r} is not a date: {value!r}; ISO 8601 (2024-05-31) or epoch numbers are expected"
         ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 

@@ -425,7 +425,7 @@ def measure(name: str, rounds: int, backends: list[str]) -> tuple[str, bool]:
         tempfile.TemporaryDirectory() as home,
     ):
         box, peer = Ours(name, pool), BySubprocess(name, home)
-        pool.guest()  # its start is no program's
+        pool.guest()  # its start is not a program's
         for _ in range(rounds * 4 if plain.compile_share else 0):
             source = _new_text(name)
             new.append(box.run(source, one).cpu_s)

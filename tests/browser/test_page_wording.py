@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.review.report import write_report
 from tests.browser.conftest import Opener, make_site
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "results" / "example"
@@ -61,3 +62,31 @@ def test_what_a_run_cost_has_words_and_units_and_stands_once(examples: Path, sho
     text = show(page_of(examples, "runs", "nano-t0-8")).locator("section[aria-labelledby=facts]").inner_text()
     assert "965 tokens/s" in text and "15.9 s" in text and text.count("15,374") == 1
     assert "_s" not in text and "prompt_tokens" not in text and "GPU time" not in text
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_names_stand_whole_beside_each_other_in_a_studys_drawing(show: Opener, tmp_path: Path, width: int) -> None:
+    names = (
+        "org__a-model-with-a-very-long-name-epoch-3",
+        "org__a-model-with-a-very-long-name-epoch-4",
+        "モデル名前日本語の大きなコード",
+    )
+    pairs = [{"a": a, "b": b, "share": 0.7, "low": 0.5, "high": 0.9} for a, b in ((0, 1), (2, 0), (1, 2))]
+    counts = {
+        "wins": 7, "losses": 3, "ties": 0, "both_bad": 0, "p_adjusted": 0.34, "verdict": "no evidence",
+        "smallest_detectable": None, "items_needed": 40,
+    }  # fmt: skip
+    rows = [{**each, "a": names[each["a"]], "b": names[each["b"]], **counts} for each in pairs]
+    result = {
+        "kind": "ab", "closed": "20261130T120000Z", "data": "rows@00000000", "signature": "ab", "warnings": [],
+        "items": {"n": 10, "votes": 30, "identical": 0, "decided": 10}, "comparisons": rows, "strengths": [],
+        "strata": [], "ratings": None, "agreement": [], "position": None, "length": None, "judges": [],
+        "model_judges": [],
+    }  # fmt: skip
+    write_report(result, tmp_path / "report.html")
+    drawing = show(tmp_path / "report.html", width=width).locator("svg.share")
+    assert drawing.evaluate_all(OVERLAPS) == []
+    assert drawing.evaluate(
+        "svg => Array.from(svg.querySelectorAll('text')).every(text => text.getBoundingClientRect().right <= "
+        "svg.getBoundingClientRect().right && text.getBoundingClientRect().left >= svg.getBoundingClientRect().left)"
+    )

@@ -78,7 +78,7 @@ def test_published_contest_cases_go_through_real_pipes(box: Pool, data: Path, tm
 
 @pytest.mark.parametrize("variant", ["output", "input"])
 def test_cruxevals_references_pass(variant: str, box: Pool, data: Path, tmp_path: Path) -> None:
-    """One of 25 and those whose input is no literal; `harness verify` runs all 800."""
+    """One of 25 and those whose input is not a literal; `harness verify` runs all 800."""
     problems = load_set(f"{data / 'cruxeval' / 'cruxeval.jsonl'}:{variant}", tmp_path).problems
     odd = {"sample_258", "sample_344", "sample_364", "sample_152", "sample_770"}
     for problem in [each for at, each in enumerate(problems) if at % 25 == 0 or each.id in odd]:

@@ -422,8 +422,8 @@ ROW = {"perplexity.jsonl": '{"text": "a b"}\n'}
         ({"train.jsonl": '{"text": "a b"}\n{"text": \n'}, [], "data/train.jsonl, line 2: not JSON"),
         (ROW, ["--limit", "1"], "--limit: an interval needs at least 2"),
         (ROW, ["--tuned", "nano-base"], "are the same model, nano-base"),
-        (ROW, ["--tuned", "./gone"], "'./gone' is no directory"),
-        (ROW, ["--data", "gone"], "gone is no directory; --data takes one with train.jsonl"),
+        (ROW, ["--tuned", "./gone"], "'./gone' is not a directory"),
+        (ROW, ["--data", "gone"], "gone is not a directory; --data takes one with train.jsonl"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_run(

@@ -225,7 +225,7 @@ def test_a_plan_takes_its_model_from_real_runs(harness: Harness, runs: dict[str,
 def test_plans_that_cannot_be_are_refused_with_what_to_do(harness: Harness, runs: dict[str, str]) -> None:
     for arguments, said in (
         ((), "--effect"), (("--effect", "70"), "at most 50"),
-        (("--effect", "3", "--baseline", "0.4"), "per cent"), (("--effect", "3", "--n", "0"), "at least 1"),
+        (("--effect", "3", "--baseline", "0.4"), "percent"), (("--effect", "3", "--n", "0"), "at least 1"),
         (("--effect", "3", "--power", "1"), "power"),
         (("--effect", "3", "--run", runs["one"]), "cannot tell chance from ability"),
     ):  # fmt: skip

@@ -110,7 +110,7 @@ def test_a_folder_with_other_files_is_refused(results: Path, tmp_path: Path, har
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     answer = harness("leaderboard", results, "-o", tmp_path / "mine")
-    assert answer.returncode == 2 and "holds files that are no leaderboard" in answer.stderr
+    assert answer.returncode == 2 and "holds files that are not a leaderboard" in answer.stderr
     assert os.listdir(tmp_path / "mine") == ["thesis.txt"]
 
 

@@ -114,7 +114,7 @@ def test_a_bad_argument_is_named(broken: Path, python: Path) -> None:
 
 
 def test_an_interpreter_without_vllm_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no interpreter that has vLLM"):
+    with pytest.raises(InputError, match="not an interpreter that has vLLM"):
         _vllm_server.find_vllm(Path(sys.executable))
-    with pytest.raises(InputError, match="no interpreter that has vLLM"):
+    with pytest.raises(InputError, match="not an interpreter that has vLLM"):
         _vllm_server.find_vllm(tmp_path / "python")

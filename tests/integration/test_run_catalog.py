@@ -54,7 +54,7 @@ def test_every_command_writes_a_metric_the_same_way(
 
 def test_only_runs_are_removed_and_only_when_nobody_works_on_them(harness: Harness, results: Path) -> None:
     refused = harness("runs", "rm", "--yes", results)
-    assert refused.returncode == 2 and "is no run directory" in refused.stderr and results.is_dir()
+    assert refused.returncode == 2 and "is not a run directory" in refused.stderr and results.is_dir()
     kept = harness("runs", "rm", results / "nano-T0.8", stdin="n\n")
     assert kept.returncode == 0 and (results / "nano-T0.8" / "manifest.json").exists()
     with open(results / "nano-T0.8" / "run.log", "ab") as guard:

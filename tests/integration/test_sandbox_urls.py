@@ -169,7 +169,7 @@ class TestBadInput:
         ("changed", "says"),
         [
             ({"version": "0.0.1"}, "it is of harness 0.0.1, and this is"),
-            ({"version": ...}, "is no service of `harness serve sandbox`"),
+            ({"version": ...}, "is not a service of `harness serve sandbox`"),
             ({"guest_digest": "ab"}, "(guest ab) is not what this version has"),
             ({"isolation": ...}, "it does not say its isolation"),
             ({"max_memory_mib": 16}, "start it with --max-memory-mib 512"),

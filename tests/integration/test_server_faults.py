@@ -150,14 +150,17 @@ def test_a_context_that_no_completion_fits_in_is_bad_input() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((200, b"<html>It works!</html>"), "what is no answer"),
-        ((200, {"choices": None}), "what is no answer"),
-        ((200, {"id": "1"}), "what is no answer"),
+        ((200, b"<html>It works!</html>"), "what is not an answer"),
+        ((200, {"choices": None}), "what is not an answer"),
+        ((200, {"id": "1"}), "what is not an answer"),
         ((200, {"choices": [{"index": 3, "text": "", "finish_reason": "stop"}]}), "index 3"),
-        ((200, {"choices": [1]}), "what is no answer"),
-        ((200, {"choices": [None]}), "what is no answer"),
-        ((200, {"choices": [{"index": 0, "finish_reason": "stop"}]}), "what is no answer"),  # no text is no empty text
-        ((200, {"choices": [{"index": 0, "text": 5}]}), "what is no answer"),
+        ((200, {"choices": [1]}), "what is not an answer"),
+        ((200, {"choices": [None]}), "what is not an answer"),
+        (
+            (200, {"choices": [{"index": 0, "finish_reason": "stop"}]}),
+            "what is not an answer",
+        ),  # no text is no empty text
+        ((200, {"choices": [{"index": 0, "text": 5}]}), "what is not an answer"),
         (refusal(422, "no such parameter"), "HTTP 422: no such parameter"),
     ],
 )
@@ -177,7 +180,7 @@ def test_a_message_without_text_fails_that_request(message: object) -> None:
     with (
         serving(lambda wanted, count: (200, body)) as (url, _),
         client(url) as opened,
-        pytest.raises(RequestFailed, match="what is no answer"),
+        pytest.raises(RequestFailed, match="what is not an answer"),
     ):
         opened.complete(asked)
 

@@ -90,7 +90,7 @@ def test_a_run_stopped_between_texts_goes_on_and_comes_to_the_same(
         lines = (run / name).read_text().splitlines(keepends=True)
         (run / name).write_text("".join(lines[: 2 if name.startswith("c") else 1]))
     answer = harness("run", "--task", "perplexity", "--problems", "own.jsonl", "--max-tokens", "16", cwd=folder)
-    assert answer.returncode == 0 and "going on with a run: 2 of 3" in answer.stderr
+    assert answer.returncode == 0 and "continuing a run: 2 of 3" in answer.stderr
     again = json.loads((run / "summary.json").read_text())
     assert again == summaries["perplexity"] and "perplexity" in answer.stdout and "predicted tokens" in answer.stdout
 

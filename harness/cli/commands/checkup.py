@@ -162,7 +162,7 @@ def _checkpoint_table(rows: list[Checkpoint]) -> Table:
 
 
 def _people(path: Path) -> PeopleResult:
-    """Raises InputError for a folder that is no study, and one that is not closed."""
+    """Raises InputError for a folder that is not a study, and one that is not closed."""
     found = results.results(open_study(path), results.ResultOptions(within=True))
     return PeopleResult(
         study=found["study"],

@@ -90,8 +90,8 @@ def _show(comparison: Comparison, replies: int) -> None:
             str(comparison.empty[name]), str(sides.count((True, False))), str(sides.count((False, True))),
         )  # fmt: skip
     run.out.print(table)
-    run.out.print("gained, lost: replies that pass, or fail, otherwise than under auto")
-    # a reply with a fence in it is no program as it stands: that `whole` rejects it says nothing
+    run.out.print("gained: replies that pass here and fail under auto; lost: the reverse")
+    # a reply with a fence in it is not a program as it stands: that `whole` rejects it says nothing
     shown = [name for name in comparison.estimates if name != "whole"]
     telling = [flip for flip in comparison.flips if len({flip.verdicts[name] == "ACCEPTED" for name in shown}) > 1]
     if telling:

@@ -24,7 +24,7 @@ EXAMPLES = (
     "harness plan --problems 164 --run results/example/nano-T0.8",
 )
 
-DECIDED = (100, 80, 60)  # per cent of a vote's items
+DECIDED = (100, 80, 60)  # percent of a vote's items
 SAMPLES = (1, 5, 10, 20, 50)
 
 
@@ -35,7 +35,7 @@ def plan(
         str | None, typer.Option("--n", help="Samples per problem to plan for, such as 1,10.", metavar="N,N")
     ] = None,
     baseline: Annotated[
-        float | None, typer.Option(help="Expected pass@1 of one system, in per cent. Default: 50.")
+        float | None, typer.Option(help="Expected pass@1 of one system, in percent. Default: 50.")
     ] = None,
     run: Annotated[
         list[Path] | None,
@@ -52,7 +52,7 @@ def plan(
     pairs: Annotated[int, typer.Option(help="Comparisons that share the level (Holm).")] = 1,
     share: Annotated[
         float | None,
-        typer.Option(help="Per cent of a blind vote's decided items that go to one model. Alone, or with --problems."),
+        typer.Option(help="Percent of a blind vote's decided items that go to one model. Alone, or with --problems."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,19 +88,19 @@ def plan(
 def _plan_votes(share: float, items: int | None, *, as_json: bool) -> None:
     """Items of a blind vote, by how many of them are decided; the rest are ties."""
     if not 50 < share <= 100:
-        raise InputError(f"--share is above 50 and at most 100 per cent, not {share:g}")
+        raise InputError(f"--share is above 50 and at most 100 percent, not {share:g}")
     needed = {decided: preference.items_needed(share / 100, decided / 100) for decided in DECIDED}
     shown = None if items is None else preference.smallest_detectable(items)
     if as_json:
         print(json.dumps({"share": share, "items": items, "smallest_detectable": shown, "items_needed": needed}))
         return
     table = Table(header_style="bold")
-    for name in ("items that are no tie", f"items that show {share:g} %"):
+    for name in ("items that are not ties", f"items that show {share:g}%"):
         table.add_column(name, justify="right")
     for decided, count in needed.items():
-        table.add_row(f"{decided} %", "-" if count is None else f"{count:,}")
+        table.add_row(f"{decided}%", "-" if count is None else f"{count:,}")
     display.out.print(table)
-    display.out.print("exact sign test over items, 80 % power, two-sided level 5 %")
+    display.out.print("exact sign test over items, 80% power, two-sided level 5%")
     if items is not None:
         found = "no share of votes" if shown is None else f"{shown:.1%} or more"
         display.out.print(f"{items} decided items show {found}")
@@ -117,7 +117,7 @@ def _ability(baseline: float | None, spread: float | None, correlation: float | 
     if len(runs) > 2:
         raise InputError("--run is taken once or twice")
     if baseline is not None and 0 < baseline < 1:
-        raise InputError(f"--baseline is in per cent: {100 * baseline:g}, not {baseline:g}")
+        raise InputError(f"--baseline is in percent: {100 * baseline:g}, not {baseline:g}")
     share = None if baseline is None else baseline / 100
     given = {"baseline": share, "spread": spread, "correlation": correlation}
     try:
@@ -168,7 +168,7 @@ def _show(
     display.out.print(table)
     shared = f" over {design.pairs} comparisons" if design.pairs > 1 else ""
     display.out.print(
-        f"power {design.power:.0%}, two-sided {100 * design.alpha:g} %{shared}; supposed: "
+        f"power {design.power:.0%}, two-sided {100 * design.alpha:g}%{shared}; assumed: "
         f"pass@1 {ability.baseline:.1%}, spread over problems {ability.spread:.2f}, "
         f"correlation of the systems {ability.correlation:.2f}",
     )

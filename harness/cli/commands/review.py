@@ -133,10 +133,10 @@ def ab(
         asked_pairs, ties = pairs.tasks_of(study)
     _say(
         f"{out}: {count(len(study), 'item')}, {count(len(asked_pairs), 'pair')} to judge"
-        + (f", {count(len(ties), 'pair')} of equal answers: ties" if ties else "")
+        + (f", {count(len(ties), 'pair')} of equal answers that count as ties" if ties else "")
     )
     _warn(study)
-    _say(f"judges vote at the links of: harness review serve {out}")
+    _say(f"judges vote at the links that this prints: harness review serve {out}")
 
 
 @app.command("sheet")

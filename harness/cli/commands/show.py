@@ -26,6 +26,7 @@ from harness.leaderboard.prompts import find_problems
 from harness.metrics import named_value
 from harness.runs import layout, reader
 from harness.runs.manifest import Manifest
+from harness.text import numbers
 from harness.types import Problem, Score
 from sandbox import CallTests, Verdict
 
@@ -170,7 +171,7 @@ def _show_problem(run: Path, manifest: Manifest, problem: str, chosen: _Chosen, 
     if asked is not None:
         _show_asked(asked)
     if not rows:
-        display.out.print("no completion of it is like that")
+        display.out.print("none of its completions fits")
     for equal in _equal(rows):
         _show_completion(equal[0], [each["index"] for each in equal], asked if chosen.diff else None)
 
@@ -209,7 +210,7 @@ def _show_pictures(run: Path, problem: str, rows: list[dict[str, Any]], as_json:
     table = Table("picture", "seed", "CLIP cosine", "rank", header_style="bold")
     for row in rows:
         seed = "" if row["seed"] is None else str(row["seed"])
-        table.add_row(Text(display.printable(row["image"])), seed, f"{row['clip_cosine']:.4f}", str(row["rank"]))
+        table.add_row(Text(display.printable(row["image"])), seed, numbers.amount(row["clip_cosine"]), str(row["rank"]))
     display.out.print(table)
 
 

@@ -201,4 +201,4 @@ def _write(loaded: ProblemSet, found: list[ProblemStrength], path: Path) -> None
     path.write_text(text, encoding="utf-8")
     added, left = sum(len(telling_inputs(each)) for each in found), sum(len(unwritten(each)) for each in found)
     rest = f"; {left} differences cannot be written as an equality" if left else ""
-    run.err.print(Text(f"{path}: {added} tests added{rest}"))
+    run.err.print(Text(f"{path}: {count(added, 'test')} added{rest}"))

@@ -101,7 +101,7 @@ def judge(summary: dict[str, Any], conditions: list[tuple[str, str, float]]) -> 
             )
         value = values[name]
         if {"<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit}[sign]:
-            display.err.print(f"{name} is {value:.5g}, and {name} {sign} {limit:g} was to fail", markup=False)
+            display.err.print(f"failed: {name} is {value:.5g} (--fail-if {name}{sign}{limit:g})", markup=False)
             failed = True
     if failed:
         raise typer.Exit(1)

@@ -97,7 +97,7 @@ class RunDisplay:
         if begun.made or begun.scored:
             made = "" if begun.source == "read" else f"{begun.made} of {begun.total} generated, "
             if begun.scored or made:
-                self.note(f"going on with a run: {made}{begun.scored} of {begun.total} {begun.work}d")
+                self.note(f"continuing a run: {made}{begun.scored} of {begun.total} {begun.work}d")
         self.waiting(None)
         self._bars = Bars(begun)
         if not self._quiet and err.is_terminal:

@@ -98,11 +98,11 @@ def _totals(found: Sequence[ProblemStrength]) -> Text:
     killed, telling = sum(each.killed for each in found), sum(each.telling for each in found)
     if not telling:
         return Text("not measured: no mutant could be told from its reference", style="yellow")
-    rate = wilson(killed, telling)
+    rate, equivalent = wilson(killed, telling), sum(each.equivalent for each in found)
     text = (
         f"the tests kill {killed} of {telling} mutants that are wrong: "
         f"{numbers.with_interval(rate.share, rate.low, rate.high, share=True)}; "
-        f"{sum(each.equivalent for each in found)} more were never seen to answer otherwise"
+        f"{equivalent} more {'was' if equivalent == 1 else 'were'} never seen to answer otherwise"
     )
     completions = sum(each.completions for each in found)
     if completions:

@@ -164,7 +164,7 @@ def _epoch(value: object) -> int:
     if value is None:
         return 1
     if type(value) is not int or not 0 <= value < limits().index:
-        raise ValueError("an epoch is no whole number from 1")
+        raise ValueError("an epoch is not a whole number from 1")
     return value or 1
 
 

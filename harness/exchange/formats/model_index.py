@@ -73,11 +73,11 @@ def read(source: InputFile) -> list[ImportedSet]:
 
     text = _text(source)
     if not text.endswith("\n"):
-        raise SamplesError(f"{source.path} is no model card, or was cut off: its last line has no end")
+        raise SamplesError(f"{source.path} is not a model card, or was cut off: its last line has no end")
     try:
         card = ModelCard(text if text.startswith("---") else f"---\n{text}\n---\n")
     except Exception as error:  # the readers of YAML and of cards raise what they like
-        raise SamplesError(f"{source.path} is no model card: {' '.join(str(error).split())[:300]}") from error
+        raise SamplesError(f"{source.path} is not a model card: {' '.join(str(error).split())[:300]}") from error
     found: dict[str, list[ReportedMetric]] = {}
     results: list[EvalResult] = getattr(card.data, "eval_results", None) or []
     for each in results:
@@ -92,7 +92,7 @@ def read(source: InputFile) -> list[ImportedSet]:
 def _metric(result: EvalResult) -> ReportedMetric:
     value, kept = number(result.metric_value), result.metric_args or {}
     if value is None:
-        raise ValueError(f"{_name(result.metric_type)} is no number")
+        raise ValueError(f"{_name(result.metric_type)} is not a number")
     low, high = number(kept.get("low")), number(kept.get("high"))
     return ReportedMetric(
         metric=_name(result.metric_type),

@@ -23,7 +23,7 @@ def recognizes(source: InputFile) -> bool:
 
 
 def read(source: InputFile) -> list[ImportedSet]:
-    """The mean of the answers. Raises SamplesError for an answer that is no number between 0 and 1."""
+    """The mean of the answers. Raises SamplesError for an answer that is not a number between 0 and 1."""
     rows = source.document
     if not isinstance(rows, list) or not rows:
         raise SamplesError(f"{source.path}: a list of question_id and answer is expected")

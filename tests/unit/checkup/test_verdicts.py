@@ -67,7 +67,7 @@ def leaks(contained: int, rows: int) -> Leaks:
 def test_one_leaked_item_of_many_is_a_remark_with_its_size_and_does_not_turn_the_headline() -> None:
     check = findings.check_of_leaks("codegen", leaks(1, 69))
     assert (
-        check.verdict is Conclusion.REMARK and "1 of 69 items (1.4%, 95 % interval 0.3% to 7.8%) stands" in check.words
+        check.verdict is Conclusion.REMARK and "1 of 69 items (1.4%, 95 % interval 0.3% to 7.8%) is in" in check.words
     )
     said = findings.headline("b", "t", [line(Conclusion.BETTER)], [check, NO_SIGN])
     assert said.startswith("Yes: ") and "1 of 69" in said and "weighs against it" in said

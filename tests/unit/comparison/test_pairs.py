@@ -134,7 +134,7 @@ def test_an_estimate_that_is_no_mean_over_items_is_named_and_not_compared(tmp_pa
     runs = [write(tmp_path, name, items, "classification", ("accuracy", "macro_f1")) for name in "ab"]
     found = pairs.compare(runs)
     assert [row.metric.name for row in found.rows] == ["accuracy"]
-    assert found.warnings == ("not compared, as they are no means over items: macro_f1",)
+    assert found.warnings == ("not compared, because they are not means over items: macro_f1",)
 
 
 def test_fewer_unread_answers_are_better(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_run_without_its_end_a_score_or_a_readable_summary_is_refused(tmp_path
     (empty / layout.SUMMARY).unlink()
     with pytest.raises(InputError, match="not come to its end"):
         pairs.compare([run, empty])
-    with pytest.raises(InputError, match="no run directory"):
+    with pytest.raises(InputError, match="not a run directory"):
         pairs.compare([run, tmp_path])
 
 

@@ -59,7 +59,7 @@ def test_each_shipped_problem_has_enough_checks_and_wrong_solutions(tmp_path: Pa
 FAULTS: dict[str, tuple[list[object], str]] = {
     "not JSON": ([GOOD, "{"], "line 2: not JSON"),
     "not an object": (["[1]"], "line 1: a JSON object is expected"),
-    "the same id twice": ([GOOD, GOOD], "line 2: the id 'x/1' is there twice"),
+    "the same id twice": ([GOOD, GOOD], "line 2: the id 'x/1' occurs twice"),
     "a key is missing": ([{**GOOD, "prompt": None}], "line 1: prompt"),
     "an unknown key": ([{**GOOD, "refrence": ""}], "line 1: refrence"),
     "no function name": ([{**GOOD, "entry_point": "f()"}], "line 1: entry_point"),

@@ -130,7 +130,7 @@ def test_arguments_without_quotes_are_texts_where_one_of_them_is_no_literal(tmp_
 def test_equal_rows_count_once_and_different_ones_of_an_id_are_refused(tmp_path: Path) -> None:
     one, two = ROWS["apps"]
     assert len(load("apps", tmp_path, [one, two, one]).problems) == 2
-    with pytest.raises(ProblemError, match="line 2: the id 'APPS/1' is there twice"):
+    with pytest.raises(ProblemError, match="line 2: the id 'APPS/1' occurs twice"):
         load("apps", tmp_path, [one, {**two, "id": "1"}])
 
 

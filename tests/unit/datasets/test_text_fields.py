@@ -96,7 +96,7 @@ FAULTS: list[tuple[str, list[Any], dict[str, str], str]] = [
     ("classification", [GOOD], {}, "has only the label 'good'; give those to choose from with --set labels"),
     ("classification", [{"text": "x", "label": True}], {}, "line 1: label: a label is expected, not True"),
     ("perplexity", [{"text": ""}], {}, "line 1: text: the text is empty"),
-    ("perplexity", [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}], {}, "line 2: the id 'a' is there twice"),
+    ("perplexity", [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}], {}, "line 2: the id 'a' occurs twice"),
     ("perplexity", [{"text": "x"}, "{'text': 1}"], {}, "line 2: not JSON"),
     ("perplexity", ['{"text": "\\ud800"}'], {}, "line 1: text: half a surrogate pair"),
     ("perplexity", [], {}, "holds no items"),

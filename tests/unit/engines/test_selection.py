@@ -83,7 +83,7 @@ def test_models_of_one_server_are_told_apart_by_their_names() -> None:
 
 @pytest.mark.parametrize("address", ["http://host:abc/v1", "http://host:99999/v1", "http://[::1/v1"])
 def test_an_address_that_is_none_is_bad_input(address: str) -> None:
-    with pytest.raises(InputError, match="is no address"):
+    with pytest.raises(InputError, match="is not an address"):
         plain_url(address)
 
 
@@ -200,7 +200,7 @@ def test_an_adapter_is_known_by_its_weights_and_its_base(tmp_path: Path) -> None
         ("", {}, "names no base_model_name_or_path"),
         ("nano", {"peft_type": "PROMPT_TUNING"}, "kind PROMPT_TUNING; merge it"),
         ("/nowhere/base", {}, "the base of the adapter .*/nowhere/base"),
-        ("nano", {"r": "many"}, "is no configuration of an adapter"),
+        ("nano", {"r": "many"}, "is not a configuration of an adapter"),
     ],
 )
 def test_an_adapter_that_cannot_be_one_says_why(

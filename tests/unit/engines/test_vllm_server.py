@@ -154,5 +154,5 @@ def test_a_folder_named_vllm_is_no_vllm(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
     assert _vllm_server.find_vllm(None) is None
-    with pytest.raises(InputError, match="no interpreter that has vLLM"):
+    with pytest.raises(InputError, match="not an interpreter that has vLLM"):
         _vllm_server.find_vllm(Path(sys.executable))

@@ -162,7 +162,7 @@ def test_two_models_are_two_lines_and_keep_their_pictures_apart(tmp_path):
 
 
 def test_a_folder_without_points_is_named(tmp_path):
-    with pytest.raises(InputError, match="is no run of pictures that has ended"):
+    with pytest.raises(InputError, match="is not a run of pictures that has ended"):
         tracking.write_page([tmp_path], tmp_path / "track.html")
 
 

@@ -92,7 +92,7 @@ def test_an_unusable_npz_is_named(tmp_path, arrays, message):
 
 @pytest.mark.parametrize("spec", ["clip", "resnet:x", "dinov2:facebook/dinov2-large", "torchscript:nowhere.pt"])
 def test_an_extractor_that_is_not_there_is_named_and_never_looked_up(spec):
-    with pytest.raises(InputError, match=r"is no extractor|is not a (directory|file) here"):
+    with pytest.raises(InputError, match=r"is not an extractor|is not a (directory|file) here"):
         open_extractor(spec)
 
 
@@ -254,9 +254,9 @@ def test_jackknife_covers_on_features_of_real_pictures():
         ({"features": np.ones((5, 2)), "info": '{"kind": "x", "more": 1}'}, "info and facts are not as"),
         ({"features": np.ones((5, 2)), "logits": np.ones((4, 3))}, "5 rows of features and 4 of logits"),
         ({"features": np.ones((5, 2)), "logits": np.full((5, 3), np.nan)}, "row 0 has NaN"),
-        ({"mu": np.zeros(3), "sigma": -np.eye(3)}, "sigma is no covariance"),
-        ({"mu": np.zeros(3), "sigma": np.triu(np.ones((3, 3)))}, "sigma is no covariance"),
-        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [2.0, 1.0]])}, "sigma is no covariance"),
+        ({"mu": np.zeros(3), "sigma": -np.eye(3)}, "sigma is not a covariance"),
+        ({"mu": np.zeros(3), "sigma": np.triu(np.ones((3, 3)))}, "sigma is not a covariance"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [2.0, 1.0]])}, "sigma is not a covariance"),
         ({"mu": np.zeros(3), "sigma": np.full((3, 3), np.nan)}, "of finite numbers"),
     ],
 )

@@ -180,7 +180,7 @@ def test_dinov2_stands_before_inception_and_each_number_says_whose_it_is(tmp_pat
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [(["shapes", "shapes"], "is given twice"), (["shapes", "hub/name"], "hub/name is no extractor")],
+    [(["shapes", "shapes"], "is given twice"), (["shapes", "hub/name"], "hub/name is not an extractor")],
 )
 def test_extractors_that_do_not_go_together_are_named(given, message, tmp_path, harness):
     options = [part for one in given for part in ("--extractor", one)]

@@ -62,7 +62,7 @@ def test_attribute_accuracy_on_real_pictures_and_on_wrong_captions():
     assert len(right.rows) == right.n_prompts == len(clear())
 
 
-@pytest.mark.parametrize(("scorer", "message"), [(TooFew, "gave 1 scores for"), (Nan, "no finite number")])
+@pytest.mark.parametrize(("scorer", "message"), [(TooFew, "gave 1 scores for"), (Nan, "not a finite number")])
 def test_what_is_no_score_is_refused(scorer, message):
     with pytest.raises(InputError, match=message):
         scored(scorer(), WORLD.captions)
@@ -70,7 +70,7 @@ def test_what_is_no_score_is_refused(scorer, message):
 
 @pytest.mark.parametrize(
     ("spec", "message"),
-    [("hpsv3", "is no scorer: shapes, or py:module:Class"), ("py:no_such_module:X", "cannot be loaded"),
+    [("hpsv3", "is not a scorer: shapes, or py:module:Class"), ("py:no_such_module:X", "cannot be loaded"),
      ("py:json:JSONDecoder", r"has no score\(images, prompts\)")],
 )  # fmt: skip
 def test_a_scorer_that_is_none_is_named(spec, message):

@@ -136,7 +136,7 @@ def test_a_broken_end_is_no_minimum(tmp_path: Path) -> None:
         ("a.jsonl", "[1]\n", "line 1: a JSON object is expected"),
         ("a.jsonl", '{"loss": 1}\n', "line 1: a loss without its step or epoch"),
         ("a.csv", "step,accuracy\n1,0.5\n", "has no losses"),
-        ("a.json", '{"log_history": [{"loss": true, "step": 1}]}', "loss is no number: True"),
+        ("a.json", '{"log_history": [{"loss": true, "step": 1}]}', "loss is not a number: True"),
     ],
 )
 def test_a_log_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:

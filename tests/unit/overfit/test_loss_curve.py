@@ -80,10 +80,10 @@ def test_the_embedded_models_curve_is_read_and_does_not_turn_up() -> None:
     [
         ("a.json", "{", "a.json: not JSON"),
         ("a.json", "{}", "has no log_history"),
-        ("a.json", '{"log_history": [{"loss": "x", "step": 1}]}', "entry 1: loss is no number: 'x'"),
+        ("a.json", '{"log_history": [{"loss": "x", "step": 1}]}', "entry 1: loss is not a number: 'x'"),
         ("a.json", '{"log_history": [{"loss": 1}]}', "entry 1: a loss without its step or epoch"),
         ("a.json", '{"log_history": [{"step": 1}]}', "has no losses"),
-        ("a.csv", "step,loss\n1,2\n2,x\n", "line 3: loss is no number: 'x'"),
+        ("a.csv", "step,loss\n1,2\n2,x\n", "line 3: loss is not a number: 'x'"),
     ],
 )
 def test_a_curve_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -93,7 +93,7 @@ def test_a_folder_that_is_there(harness: Harness, tmp_path: Path, two: list[Path
 
 def test_no_study_a_torn_one_and_one_of_a_later_version(harness: Harness, tmp_path: Path, make: Make) -> None:
     assert "does not exist" in refused(harness, "results", tmp_path / "none")
-    assert "is no study: it has no study.json" in refused(harness, "serve", tmp_path)
+    assert "is not a study: it has no study.json" in refused(harness, "serve", tmp_path)
     path = make().path
     record = json.loads((path / "study.json").read_bytes())
     (path / "study.json").write_text(json.dumps({**record, "format": 99}))

@@ -164,7 +164,7 @@ BAD: list[tuple[str, str, str]] = [
     ("row.csv", "id,accuracy\n1,01.May\n", "row.csv, row 2, accuracy: 01.May is not 1 to 5"),
     ("row.csv", "id,accuracy\n77,3\n", "row.csv, row 2: the study has no item 77 (it has 1 to 9)"),
     ("row.csv", "id,accuracy\nabc,3\n", "row.csv, row 2: the id is abc"),
-    ("row.csv", "id,accuracy\n1,3\n1,4\n", "row.csv, row 3: item 1 is there twice"),
+    ("row.csv", "id,accuracy\n1,3\n1,4\n", "row.csv, row 3: item 1 occurs twice"),
     ("row.csv", "accuracy\n3\n", "row.csv, row 1: no column id"),
     ("row.csv", "id,accuracy,study\n1,3,3f2a91c0\n", "row.csv is of study 3f2a91c0"),
     ("row.csv", "id,accuracy,prompt\n1,3,other\n", "row.csv is of another study"),

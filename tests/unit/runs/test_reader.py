@@ -26,7 +26,7 @@ def test_a_run_is_found_by_its_whole_fingerprint(run: Path, tmp_path: Path) -> N
 
 
 def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run directory"):
+    with pytest.raises(InputError, match="not a run directory"):
         reader.read_manifest(tmp_path)
 
 

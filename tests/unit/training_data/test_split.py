@@ -184,8 +184,8 @@ def test_a_class_that_train_lacks_is_a_warning(split: Split) -> None:
     ("change", "options", "message"),
     [
         ({"text": ""}, {}, "line 3: the text is empty"),
-        ({"id": 1}, {}, "line 3: the id '1' is there twice, first at .*line 2"),
-        ({"date": "soon"}, {"strategy": Strategy.TEMPORAL, "field": "date"}, "line 3: 'date' is no date: 'soon'"),
+        ({"id": 1}, {}, "line 3: the id '1' occurs twice, first at .*line 2"),
+        ({"date": "soon"}, {"strategy": Strategy.TEMPORAL, "field": "date"}, "line 3: 'date' is not a date: 'soon'"),
         ({"date": None}, {"strategy": Strategy.TEMPORAL, "field": "date"}, "line 3: the field 'date' is missing"),
         (
             {"date": 5},
