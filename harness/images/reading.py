@@ -17,6 +17,7 @@ from harness.images.by_extractor import ByExtractor
 from harness.images.clusters import find_clusters
 from harness.images.features import FeatureSet
 from harness.images.metric_value import MetricValue, find
+from harness.metrics import metric_or_guess
 from harness.metrics.precision_recall import PrecisionRecall
 from harness.text.numbers import amount
 
@@ -25,7 +26,7 @@ SMALLEST_CLUSTER = 10
 NEAR_FLOOR = 2.0  # times the noise floor
 WORTH = {
     "shapes": "The extractor shapes is a small classifier that was taught to name attributes. It sees what a picture "
-    "shows, less how it looks: blank gray pictures have a precision of 1.00 at k = 5. Its precision is "
+    "shows more than how it looks: blank gray pictures have a precision of 100% at k = 5. Its precision is "
     "weak evidence: look at the pictures.",
     "clip": "CLIP features see what a picture shows more than how well it is drawn; nearness in them is about content.",
     "inception": "Inception features were taught to tell the classes of ImageNet: for other kinds of pictures (faces, "
@@ -253,12 +254,16 @@ def _clip(clip: Mapping[str, Any]) -> str:
     )
 
 
+NO_SHARE = 2.0  # a scorer of somebody else's has values of no known kind
+
+
 def _agreement(score: Mapping[str, Any]) -> str:
     one = score["clip_correlation"]
-    reach = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f} over prompts)"
+    reach = "" if one["low"] is None else f" ({amount(one['low'])} to {amount(one['high'])} over prompts)"
+    mean = metric_or_guess(score["scorer"], [NO_SHARE]).text(score["mean"])
     return (
-        f"{score['scorer']} is {amount(score['mean'])}. Its rank correlation with the CLIP cosine is "
-        f"{one['value']:.2f}{reach}: 1 where both put the pictures in one order, 0 where they have nothing in common."
+        f"{score['scorer']} is {mean}. Its rank correlation with the CLIP cosine is "
+        f"{amount(one['value'])}{reach}: 1 where both put the pictures in one order, 0 where they have nothing in common."
     )
 
 

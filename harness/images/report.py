@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from harness.files.atomic import write_whole
-from harness.images import charts, page
+from harness.images import charts, page, reading
 from harness.images.copies import CopyReport, Pair
 from harness.images.metric_value import WARNINGS, metric_texts
 from harness.images.pictures import PictureSet
 from harness.images.run_directory import REPORT
+from harness.metrics import metric_or_guess
 from harness.runs.reader import read_pictures
 from harness.text import numbers
 
@@ -142,10 +143,11 @@ def _clip(summary: Mapping[str, Any], samples: list[dict[str, Any]], generated: 
     columns = ("mean", "95 % interval", *names, "R@1", "95 % interval", "prompts", "pictures", "CLIP model")
     row = [number(clip["mean"]), _reach(clip), *(number(clip[name]) for name in names), *first,
            clip["n_prompts"], clip["n_pictures"], clip["model"]]  # fmt: skip
+    prefix = f"prefix {clip['prefix']!r}" if clip["prefix"] else "no prefix"
     parts = [page.table(columns, [row])]
     parts.append(
         page.paragraph(
-            f"Cosines; prefix {clip['prefix']!r}; {clip['truncated']} prompts were cut. A score of "
+            f"Cosines; {prefix}; {numbers.count(clip['truncated'], 'prompt')} cut. A score of "
             f"adherence to the prompt, not of quality.",
             "dim",
         )
@@ -169,8 +171,10 @@ def _scores(summary: Mapping[str, Any]) -> str:
     rows = []
     for one in summary["scores"]:
         agreement = one["clip_correlation"] or {"value": None, "low": None, "high": None}
+        metric = metric_or_guess(one["scorer"], [reading.NO_SHARE])
+        interval = "–" if one["low"] is None else metric.interval(one["low"], one["high"])
         rows.append([
-            one["scorer"], number(one["mean"]), _reach(one), f"{number(agreement['value'])}", _reach(agreement),
+            one["scorer"], metric.text(one["mean"]), interval, f"{number(agreement['value'])}", _reach(agreement),
             one["n_prompts"], one["n_pictures"],
         ])  # fmt: skip
     if not rows:

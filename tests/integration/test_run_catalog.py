@@ -125,3 +125,20 @@ def test_the_action_s_script_ends_a_job_as_the_gate_says(
     assert answer.returncode == code and answer.stdout.startswith(said), answer
     if said:
         assert (tmp_path / "output").read_text().startswith("outcome=")
+
+
+def test_every_score_of_an_answer_is_shown_on_a_narrow_terminal(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = " ".join(harness("show", EXAMPLES / "nano-summarization", "briefs/wolf").stdout.split())
+    for name in (
+        "rouge1 7.0%",
+        "rougeLsum 7.0%",
+        "rouge1_precision",
+        "rougeLsum_recall",
+        "length_ratio",
+        "copied",
+        "empty",
+    ):
+        assert name in shown, name

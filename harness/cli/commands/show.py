@@ -222,6 +222,8 @@ def _show_completion(row: dict[str, Any], indexes: list[int], beside: Problem | 
     """A completion once, with the indexes of all that are equal to it. beside: whose reference it is held against."""
     execution = row["execution"]
     display.out.print(Rule(_title(row, indexes), align="left"))
+    if row["score"] and not row["execution"]:
+        _show_score(row["score"])
     if beside is not None and beside.references:
         _show_diff(beside.references[0], row["text"])
     elif execution and "extractor" in execution:
@@ -263,11 +265,7 @@ def _title(row: dict[str, Any], indexes: list[int]) -> Text:
         title.append(f"{len(indexes)} times  ")
     if execution:
         title.append(display.verdict_text(execution["verdict"]))
-    elif row["score"]:
-        notes = [f"{name} {note}" for name, note in row["score"]["notes"].items()]
-        values = [named_value(name, value) for name, value in row["score"]["values"].items()]
-        title.append(display.printable(", ".join([*notes, *values])))
-    else:
+    elif not row["score"]:
         title.append("not scored", style="dim")
     if _base_alone(row):
         title.append("  passed the base tests", style="yellow")
@@ -275,7 +273,15 @@ def _title(row: dict[str, Any], indexes: list[int]) -> Text:
         title.append("  integrity: in-sandbox", style="yellow")
     if row.get("finish_reason") == "length":
         title.append("  cut at max_tokens", style="yellow")
+    title.rstrip()
     return title
+
+
+def _show_score(score: Mapping[str, Any]) -> None:
+    """What an answer is worth, on lines of its own: a rule would cut it."""
+    notes = [f"{name} {note}" for name, note in score["notes"].items()]
+    values = [named_value(name, value) for name, value in score["values"].items()]
+    display.out.print(Text(display.printable(", ".join([*notes, *values]))))
 
 
 def _base_alone(row: dict[str, Any]) -> bool:
