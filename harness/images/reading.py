@@ -263,7 +263,7 @@ def _agreement(score: Mapping[str, Any]) -> str:
     mean = metric_or_guess(score["scorer"], [NO_SHARE]).text(score["mean"])
     return (
         f"{score['scorer']} is {mean}. Its rank correlation with the CLIP cosine is "
-        f"{amount(one['value'])}{reach}: 1 where both put the pictures in one order, 0 where they have nothing in common."
+        f"{amount(one['value'])}{reach}: 1 where both order the pictures alike, 0 where they have nothing in common."
     )
 
 
