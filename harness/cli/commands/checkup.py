@@ -111,7 +111,12 @@ def _check(
 ) -> tuple[Checkup, Path, dict[str, Any]]:
     """The checkup, its page and its record, both written to a folder."""
     with Meter(quiet=as_json) as meter:
-        found = run.run_checkup(asked, lambda: display.RunDisplay(quiet=as_json), meter)
+
+        def shown() -> display.RunDisplay:
+            meter.end_words()  # or its spinner would turn above the bars of every run
+            return display.RunDisplay(quiet=as_json)
+
+        found = run.run_checkup(asked, shown, meter)
     page = report.write(found, out, people)
     record = records.as_json(found, people)
     records.write(record, out)

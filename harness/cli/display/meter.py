@@ -53,7 +53,7 @@ class Meter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end_spinner()
+        self.end_words()
         if self._task is not None:
             self._task = None
             self._progress.stop()
@@ -63,7 +63,8 @@ class Meter:
         """The bar of what is done now."""
         return self._task
 
-    def _end_spinner(self) -> None:
+    def end_words(self) -> None:
+        """Take away what stands before the first stage: a bar, or somebody else, shows what is done now."""
         if self._before is not None:
             self._before.stop()
         self._before = None
@@ -83,7 +84,7 @@ class Meter:
             run.err.print(Text(f"{run.printable(stage)} {done}/{total} ({rate:.3g}/s{eta})"))
 
     def _show(self, stage: str, done: int, total: int, rate: float) -> None:
-        self._end_spinner()
+        self.end_words()
         if self._task is None:
             self._task = self._progress.add_task(run.printable(stage), total=total, rate="")
             self._progress.start()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import io
 import re
 import time
+from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
+import pytest
+
+from harness.cli.commands import checkup
 from harness.cli.display import meter, run
 from harness.cli.display.console import PrintableConsole
 
@@ -42,3 +47,19 @@ def test_something_turns_beside_the_bar_of_what_is_done_now_and_stops_at_the_end
 
 def test_nothing_is_shown_where_json_is_printed() -> None:
     assert shown(quiet=True) == ("", "")
+
+
+def test_a_run_within_a_checkup_has_no_words_above_its_bars(tmp_path: Path) -> None:
+    meters: list[meter.Meter] = []
+
+    def checked(asked: object, displays: Callable[[], object], progress: meter.Meter) -> object:
+        meters.append(progress)
+        with mock.patch.object(progress, "_before", mock.Mock()) as words:
+            displays()
+            words.stop.assert_called_once_with()
+            assert progress._before is None
+        raise KeyboardInterrupt
+
+    with mock.patch.object(checkup.run, "run_checkup", checked), pytest.raises(KeyboardInterrupt):
+        checkup._check(mock.Mock(), tmp_path, [], as_json=False)
+    assert len(meters) == 1
