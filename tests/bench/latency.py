@@ -89,7 +89,8 @@ def warm_ms(box: sandbox.Pool, program: Program, tests: Tests | None) -> float:
 def quantiles(values: list[float]) -> str:
     """Milliseconds, as text."""
     parts = statistics.quantiles(values, n=20, method="inclusive")
-    return f"p50 {parts[9]:.2f}, p95 {parts[18]:.2f}, most {max(values):.1f} ms"
+    digits = 1 if parts[9] < 100 else 0
+    return f"p50 {parts[9]:.{digits}f}, p95 {parts[18]:.{digits}f}, most {max(values):.{digits}f} ms"
 
 
 def cold_ms(problems: str, backend: str, tree: Path = systems.HERE) -> float:

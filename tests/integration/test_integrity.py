@@ -80,7 +80,7 @@ def test_tests_beside_the_program_are_marked_wherever_the_score_is(
 ) -> None:
     samples = write(tmp_path, SAMPLES)
     answer = harness("score", samples, "--problems", problems, cwd=tmp_path)
-    assert "integrity in-sandbox: 1 problems" in answer.stdout and "mine/suite" in answer.stdout
+    assert "integrity in-sandbox: 1 problem, whose tests" in answer.stdout and "mine/suite" in answer.stdout
     assert "|integrity:judged+1in-sandbox|" in answer.stdout.replace("\n", "")
     rows = read_rows(tmp_path / "samples.jsonl_results.jsonl")
     assert [row["integrity"] for row in rows] == ["judged"] * 5 + ["in-sandbox", "judged"]
