@@ -65,7 +65,7 @@ def test_many_problems_have_scipys_permutation_p_within_chance() -> None:
         (a - b,), np.mean, permutation_type="samples", n_resamples=20_000, vectorized=True, rng=rng(1)
     ).pvalue
     found, method = paired.sign_flip_p(a - b, rng(), flips=20_000)
-    assert method == "sign-flip permutation test, 20000 flips"
+    assert method == "sign-flip permutation test, 20,000 flips"
     assert found == pytest.approx(theirs, abs=5 * math.sqrt(2 * theirs * (1 - theirs) / 20_000))
 
 
