@@ -332,7 +332,7 @@ def _start(
 
     Both are kept on the processor that this one is on: a question and its answer then cost 20 µs, and 110 where each
     wakes the other on another processor. The next program may be elsewhere. A command that is asked nothing may use all
-    processors: a JVM starts on two of them in two thirds of the time.
+    processors: a JVM starts on two of them in three quarters of the time.
     """
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the judge is told which process sends

@@ -12,7 +12,6 @@ containers. The largest resident set is never less than that of the measuring pr
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,15 +146,3 @@ def write_references(folder: Path, problems: str, times: int) -> tuple[Path, int
 def load() -> str:
     """How busy the machine is, for the record of a measurement."""
     return f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}"
-
-
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """Have so many processes of normal priority loop beside what is measured."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for each in loops:
-            each.kill()
-            each.wait()

